@@ -1,0 +1,54 @@
+# `make help` tells what there is. Everything runs in .venv, which `make setup` keeps up to date.
+
+SHELL := /bin/bash
+PY := .venv/bin/python
+DEMO ?= 1
+# Tests to run: make test TESTS=tests/config
+TESTS ?= tests
+BENCH_JSON ?= build/bench.json
+ASAN_TESTS ?= tests/media
+FUZZ_SECONDS ?= 600
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench fuzz soak asan
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## make .venv, install dependencies, compile the packet plane; nothing when nothing changed
+	@.ci/setup
+
+run: setup ## server and demonstration under ./var, on https://localhost:8443; DEMO=0 starts empty
+	@exec $(PY) -m huishang run $(if $(filter 0,$(DEMO)),--no-demo)
+
+test: setup ## all tests; installs the Debian packages they need when root, names them otherwise
+	@.ci/install-packages
+	$(PY) -m pytest -q $(TESTS)
+
+check: setup ## lint, format, types, import walls, module size
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(PY) -m pytest -q tests/house
+
+bench: setup ## every benchmark with its limits; figures as JSON in build/bench.json
+	@.ci/install-packages
+	@mkdir -p $(dir $(BENCH_JSON))
+	$(PY) -m benchmarks --json $(BENCH_JSON)
+
+fuzz: setup ## hostile input at length: FUZZ_SECONDS for every fuzzer, FUZZ_SEED repeats one
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PY) -m pytest -q -s --timeout 0 tests/fuzz
+
+soak: setup ## tests that run for hours
+	@.ci/install-packages
+	$(PY) -m pytest -q -m soak --timeout 0 $(TESTS)
+
+# The copy under build/asan/lib has its own libraries; running from there keeps the tree's from being imported.
+# Python's own allocator and the libraries that never free at exit would drown the report, hence the two settings.
+asan: setup ## the packet plane's tests under AddressSanitizer
+	HUISHANG_ASAN=1 $(PY) setup.py --quiet build
+	rm -rf build/asan/lib/tests && cp -r tests pyproject.toml build/asan/lib/
+	cd build/asan/lib && LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONPATH=$(CURDIR)/build/asan/lib \
+	    $(CURDIR)/$(PY) -m pytest -q --timeout 120 $(ASAN_TESTS)

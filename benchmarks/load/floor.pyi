@@ -1,0 +1,23 @@
+import socket as _socket
+from collections.abc import Sequence
+
+from benchmarks.load.path import Keys
+from benchmarks.shapes import Shape
+
+class Floor:
+    packets: int
+    messages_sent: int
+    failures: int
+    def __init__(
+        self,
+        socket: _socket.socket,
+        targets: Sequence[tuple[str, int, Keys]],
+        shape: Shape,
+        *,
+        payload_type: int,
+        transport_cc_id: int,
+        padded: bool = False,
+    ) -> None: ...
+    def send(self, on: bool) -> None: ...
+    def stop(self) -> None: ...
+    def run(self) -> None: ...

@@ -1,0 +1,46 @@
+"""One connected peer as the load threads take it over: its socket, its keys, and what was negotiated."""
+
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+# A frame burst to a viewer that is looked at every few milliseconds must fit; the kernel doubles it.
+RECEIVE_BUFFER_BYTES = 1 << 20
+SO_TIMESTAMPNS = 35
+
+
+class Keys(Protocol):
+    """Two libsrtp contexts that stay alive as long as this object."""
+
+    @property
+    def pointers(self) -> tuple[int, int]:
+        """Addresses of the sending and the receiving `srtp_t`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A transport whose handshakes are done. Whoever made it keeps nothing: no other thread may use the keys."""
+
+    socket: socket.socket
+    """Connected UDP socket."""
+    keys: Keys | None = None
+    """SRTP contexts; None: plain RTP, and a viewer sends no RTCP."""
+    transport_cc_id: int = 0
+    """Header extension id of the transport-wide sequence number, 0 when it was not negotiated."""
+    audio_payload_types: frozenset[int] = frozenset()
+    consent: tuple[bytes, ...] = ()
+    """STUN binding requests of equal length, sent in turn as consent checks."""
+
+    def prepare(self) -> None:
+        """Set the socket options that the load threads rely on."""
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def connected(to: tuple[str, int]) -> socket.socket:
+    """A UDP socket on loopback, connected to `to`."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    made.connect(to)
+    return made

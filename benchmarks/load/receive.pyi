@@ -1,0 +1,35 @@
+from typing import TypedDict
+
+from benchmarks.load.path import Path
+
+class StreamCounts(TypedDict):
+    ssrc: int
+    payload_type: int
+    packets: int
+    bytes: int
+    duplicates: int
+    late: int
+    lost: int
+    sender_report_seen: bool
+
+class ViewerCounts(TypedDict):
+    rtcp_packets: int
+    stun_packets: int
+    other_packets: int
+    strays: int
+    authenticated: int
+    refused: int
+    send_errors: int
+    streams: list[StreamCounts]
+
+class Receiver:
+    def __init__(self, viewers: int, records: int = 0, core: int | None = None) -> None: ...
+    def add(self, path: Path, *, whole: bool = False) -> int: ...
+    def remove(self, index: int) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def record(self, on: bool) -> None: ...
+    def recorded(self) -> bytes: ...
+    def dropped(self) -> int: ...
+    def viewer(self, index: int) -> ViewerCounts: ...
+    def totals(self) -> tuple[int, int, int, int, int]: ...

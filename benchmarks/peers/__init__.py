@@ -1,0 +1,1 @@
+"""The media servers that a benchmark compares, each behind the same few verbs."""

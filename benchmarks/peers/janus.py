@@ -1,0 +1,212 @@
+"""Debian's Janus as a peer: a streaming mountpoint fed with plain RTP, watched through its HTTP interface.
+
+It gets what makes it quickest here: no plugin or transport beside the two that are needed, ICE-lite, no log, static
+event loops instead of a thread for each viewer, AES-128-GCM.
+"""
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Sequence
+from http.client import HTTPException
+from contextlib import ExitStack, suppress
+from pathlib import Path as FilePath
+from queue import Empty, SimpleQueue
+from typing import Any
+from urllib.error import URLError
+
+from benchmarks.load import description
+from benchmarks.load.dial import Identity, Remote, bound, dial
+from benchmarks.load.path import Path, connected
+from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, start, wait_until
+from signaling.ice.types import generate_credentials
+from signaling.sdp.parse import parse
+
+EVENT_DEADLINE_S = 10.0
+LIBRARY = FilePath("/usr/lib/x86_64-linux-gnu/janus")
+NEEDED = {"libjanus_streaming.so", "libjanus_http.so"}
+
+GENERAL = """
+general: {{
+  configs_folder = "{folder}"; plugins_folder = "{plugins}"; transports_folder = "{transports}";
+  events_folder = "{folder}/none"; loggers_folder = "{folder}/none"; interface = "127.0.0.1";
+  debug_level = 1; session_timeout = 0; event_loops = {event_loops};
+}}
+nat: {{ ice_lite = true; full_trickle = false; }}
+plugins: {{ disable = "{unneeded_plugins}" }}
+transports: {{ disable = "{unneeded_transports}" }}
+events: {{ broadcast = false }}
+"""
+HTTP = """
+general: {{ json = "compact"; base_path = "/janus"; http = true; port = {port}; ip = "127.0.0.1"; https = false }}
+admin: {{ admin_http = false }}
+"""
+MOUNTPOINT = """
+{name}: {{
+  type = "rtp"; id = {number};
+  media = ({{ type = "{kind}"; mid = "m"; iface = "127.0.0.1"; port = {port}; pt = {payload_type}; {codec} }})
+}}
+"""
+CODECS = {
+    "video": 'codec = "h264"; fmtp = "packetization-mode=1;profile-level-id=42e01f"',
+    "audio": 'codec = "opus"',
+}
+TYPES = {"video": description.VIDEO_TYPE, "audio": description.AUDIO_TYPE}
+
+
+def available() -> bool:
+    """Whether Janus is installed."""
+    return shutil.which("janus") is not None and LIBRARY.is_dir()
+
+
+def free_port(kind: int) -> int:
+    """A port on loopback that nobody has just now (`kind`: SOCK_DGRAM or SOCK_STREAM)."""
+    with socket.socket(socket.AF_INET, kind) as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
+
+
+class Janus:
+    """A running Janus with one mountpoint for each of the sources it was started with."""
+
+    name = "janus"
+
+    def __init__(self, sources: dict[str, str], event_loops: int = 1) -> None:
+        """Start it; `sources` gives each source's kind.
+
+        Raises:
+            PeerError: it does not start.
+        """
+        self._sources = {
+            name: (number, kind, free_port(socket.SOCK_DGRAM))
+            for number, (name, kind) in enumerate(sources.items(), 1)
+        }
+        self._identity = Identity.generate()
+        self._port = free_port(socket.SOCK_STREAM)
+        self._stack = ExitStack()
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="janus-"))
+        self._write(FilePath(folder), event_loops)
+        self._process = start(
+            ["janus", "-F", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
+        )
+        self._stack.callback(end, self._process)
+        self._answers: dict[int, SimpleQueue[dict[str, Any]]] = {}
+        self._closing = False
+        try:
+            wait_until(self._serves, self._process, "janus")
+            self._session = self._ask("", {"janus": "create"})["data"]["id"]
+        except BaseException:
+            self._stack.close()
+            raise
+        self._poller = threading.Thread(target=self._poll, daemon=True)
+        self._poller.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def publish(self, source: str, kinds: Sequence[str]) -> Publication:
+        """Mountpoints need no announcement; plain RTP goes to their port."""
+        _, kind, port = self._sources[source]
+        if list(kinds) != [kind]:
+            raise PeerError(f"mountpoint {source} is of kind {kind}")
+        path = Path(connected(("127.0.0.1", port)))
+        path.prepare()
+        return Publication(source, (path,), (Track(kind, ssrc=0x4A000001, payload_type=TYPES[kind]),))
+
+    def watch(self, source: str, count: int) -> list[Path]:
+        return at_once(lambda _: self._watch(source), count)
+
+    def close(self) -> None:
+        self._closing = True
+        self._stack.close()
+
+    def _write(self, folder: FilePath, event_loops: int) -> None:
+        plugins, transports = LIBRARY / "plugins", LIBRARY / "transports"
+        (folder / "janus.jcfg").write_text(
+            GENERAL.format(
+                folder=folder,
+                plugins=plugins,
+                transports=transports,
+                event_loops=event_loops,
+                unneeded_plugins=_unneeded(plugins),
+                unneeded_transports=_unneeded(transports),
+            )
+        )
+        (folder / "janus.transport.http.jcfg").write_text(HTTP.format(port=self._port))
+        (folder / "janus.plugin.streaming.jcfg").write_text(
+            "".join(
+                MOUNTPOINT.format(
+                    name=name, number=number, kind=kind, port=port, payload_type=TYPES[kind], codec=CODECS[kind]
+                )
+                for name, (number, kind, port) in self._sources.items()
+            )
+        )
+
+    def _serves(self) -> bool:
+        with suppress(URLError, ConnectionError):
+            return bool(self._ask("/info", None))
+        return False
+
+    def _ask(self, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        data = None if body is None else json.dumps({"transaction": "load", **body}).encode()
+        url = f"http://127.0.0.1:{self._port}/janus{path}"
+        with urllib.request.urlopen(url, data, timeout=EVENT_DEADLINE_S * 6) as reply:
+            answer: dict[str, Any] = json.load(reply)
+        if answer["janus"] == "error":
+            raise PeerError(f"janus: {answer['error']}")
+        return answer
+
+    def _poll(self) -> None:
+        """Fetch events and give each to the handle that waits for it."""
+        while not self._closing:
+            try:
+                url = f"http://127.0.0.1:{self._port}/janus/{self._session}?maxev=20"
+                with urllib.request.urlopen(url, timeout=60) as reply:
+                    events = json.load(reply)
+            except (OSError, HTTPException):
+                return
+            for event in events if isinstance(events, list) else [events]:
+                if event.get("janus") == "event" and event["sender"] in self._answers:
+                    self._answers[event["sender"]].put(event)
+
+    def _watch(self, source: str) -> Path:
+        """Attach a handle, take its offer, answer and connect."""
+        number, _, _ = self._sources[source]
+        session = f"/{self._session}"
+        handle = self._ask(session, {"janus": "attach", "plugin": "janus.plugin.streaming"})["data"]["id"]
+        events = self._answers[handle] = SimpleQueue()
+        self._ask(f"{session}/{handle}", {"janus": "message", "body": {"request": "watch", "id": number}})
+        offered = parse(self._event(events)["jsep"]["sdp"])
+        credentials = generate_credentials()
+        remote = Remote.of(offered)
+        made = bound(remote)
+        answer = description.answer(
+            offered,
+            credentials=credentials,
+            fingerprint=self._identity.fingerprint,
+            candidate=made.getsockname(),
+        )
+        self._ask(
+            f"{session}/{handle}",
+            {"janus": "message", "body": {"request": "start"}, "jsep": {"type": "answer", "sdp": answer}},
+        )
+        self._event(events)
+        return dial(remote, credentials, self._identity, made=made)
+
+    def _event(self, events: "SimpleQueue[dict[str, Any]]") -> dict[str, Any]:
+        try:
+            event = events.get(timeout=EVENT_DEADLINE_S)
+        except Empty:
+            raise PeerError("janus does not answer") from None
+        if "error" in event["plugindata"]["data"]:
+            raise PeerError(f"janus: {event['plugindata']['data']['error']}")
+        return event
+
+
+def _unneeded(folder: FilePath) -> str:
+    return ",".join(sorted(file.name for file in folder.glob("*.so") if file.name not in NEEDED))

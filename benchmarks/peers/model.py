@@ -1,0 +1,100 @@
+"""What a benchmark asks of every media server, ours or another."""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from benchmarks import machine
+from benchmarks.load.path import Path
+
+T = TypeVar("T")
+
+DIAL_THREADS = 8
+START_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 10.0
+
+
+class PeerError(Exception):
+    """A server did not start, or refused what was asked of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One stream that a publisher announced."""
+
+    kind: str
+    """`video` or `audio`."""
+    ssrc: int
+    payload_type: int
+    audio_level_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A source that is ready to be sent to the server."""
+
+    source: str
+    """The server's name for it, which viewers ask for."""
+    paths: tuple[Path, ...]
+    """Where to send: one path for all tracks, or one for each."""
+    tracks: tuple[Track, ...]
+
+
+class Server(Protocol):
+    """A media server in processes of its own, on `machine.SERVER_CORE`."""
+
+    name: str
+
+    @property
+    def pid(self) -> int:
+        """The process whose time, with its children's, is the server's."""
+
+    def publish(self, source: str, kinds: Sequence[str]) -> Publication:
+        """Announce a source with tracks of the given kinds."""
+
+    def watch(self, source: str, count: int) -> list[Path]:
+        """Connect so many viewers to a source."""
+
+    def close(self) -> None:
+        """End the server and whatever it left."""
+
+
+def at_once(work: Callable[[int], T], count: int) -> list[T]:
+    """Do a blocking thing `count` times, several at a time; results in order, the first error raised."""
+    with ThreadPoolExecutor(DIAL_THREADS) as pool:
+        return list(pool.map(work, range(count)))
+
+
+def start(command: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
+    """Start a server's process on the server's core."""
+    pinned = ["taskset", "--cpu-list", str(machine.SERVER_CORE), *command]
+    return subprocess.Popen(pinned, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str) -> None:
+    """Wait until a process serves.
+
+    Raises:
+        PeerError: it ended, or took too long.
+    """
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not ready():
+        if process.poll() is not None:
+            raise PeerError(f"{what} ended with status {process.returncode}")
+        if time.monotonic() > deadline:
+            raise PeerError(f"{what} does not serve after {START_DEADLINE_S:.0f} s")
+        time.sleep(0.05)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process: politely, then not."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,138 @@
+"""Rules between settings: combinations that each key alone allows and the node cannot run with.
+
+Pure. Every rule names the key to change and what it may be.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterator
+
+from config.errors import ConfigError, Words, shown
+from config.settings import Settings
+
+OriginOf = Callable[[str], str]
+_Fault = tuple[str, Words]
+
+
+def check(settings: Settings, origin_of: OriginOf) -> None:
+    """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
+    for rule in (_addresses, _certificate, _origins, _plane_ports, _plain_rtp_ports, _room):
+        for key, problem in rule(settings):
+            raise ConfigError(origin_of(key), key, problem)
+
+
+def _addresses(settings: Settings) -> Iterator[_Fault]:
+    media = settings.media
+    for key, value in (("http.host", settings.http.host), ("media.bind", media.bind)):
+        if _address(value) is None:
+            yield (
+                key,
+                Words(
+                    f"{shown(value)} 不是 IP 地址；:: 表示全部地址，0.0.0.0 仅 IPv4",
+                    f"{shown(value)} is not an IP address; :: is every address, 0.0.0.0 every IPv4 one",
+                ),
+            )
+    bind = _address(media.bind)
+    for value in media.advertised_addresses:
+        address = _address(value)
+        if address is None or address.is_unspecified or address.is_multicast:
+            yield (
+                "media.advertised_addresses",
+                Words(
+                    f"{shown(value)} 不是对端可达的 IP 地址",
+                    f"{shown(value)} is not an IP address that peers can reach",
+                ),
+            )
+        elif bind is not None and media.bind != "::" and bind.version != address.version:
+            yield (
+                "media.advertised_addresses",
+                Words(
+                    f"{value} 与 media.bind = {media.bind} 不同类；用 IPv{bind.version} 或 media.bind 用 ::",
+                    f"{value} cannot be reached through media.bind = {media.bind}; "
+                    f"give an IPv{bind.version} address or set media.bind to ::",
+                ),
+            )
+
+
+def _certificate(settings: Settings) -> Iterator[_Fault]:
+    http = settings.http
+    if bool(http.certificate) != bool(http.key):
+        given, lacking = ("certificate", "key") if http.certificate else ("key", "certificate")
+        yield (
+            f"http.{given}",
+            Words(
+                f"须同时设 http.{lacking}（或两者都为空）",
+                f"needs http.{lacking} set too (or leave both empty)",
+            ),
+        )
+    if http.certificate and not http.tls:
+        yield (
+            "http.tls",
+            Words(
+                "设了 http.certificate 就须为 true（或清空证书）",
+                "must be true when http.certificate is set (or empty that)",
+            ),
+        )
+
+
+def _origins(settings: Settings) -> Iterator[_Fault]:
+    origins = settings.http.allowed_origins
+    if "*" in origins and len(origins) > 1:
+        yield (
+            "http.allowed_origins",
+            Words('"*" 已含全部来源，须单独使用', '"*" means every origin and must stand alone'),
+        )
+
+
+def _plane_ports(settings: Settings) -> Iterator[_Fault]:
+    media = settings.media
+    if media.ports[-1] > 65_535:
+        highest = 65_536 - media.threads
+        yield (
+            "media.port",
+            Words(
+                f"{media.threads} 个线程用连续端口，media.port 须不大于 {highest}",
+                f"{media.threads} threads take consecutive ports, so media.port must be at most {highest}",
+            ),
+        )
+
+
+def _plain_rtp_ports(settings: Settings) -> Iterator[_Fault]:
+    media, (first, last) = settings.media, settings.media.plain_rtp_ports
+    key = "media.plain_rtp_ports"
+    if first >= last or first % 2:
+        yield (
+            key,
+            Words(
+                f"[{first}, {last}] 无效，首端口须为偶数且小于末端口",
+                f"[{first}, {last}] is not allowed, the first must be even and below the last",
+            ),
+        )
+    elif first <= media.ports[-1] and media.ports[0] <= last:
+        taken = f"{media.ports[0]}-{media.ports[-1]}"
+        yield (
+            key,
+            Words(
+                f"[{first}, {last}] 与媒体端口 {taken} 重叠，须避开",
+                f"[{first}, {last}] overlaps the plane's own ports {taken}, choose others",
+            ),
+        )
+
+
+def _room(settings: Settings) -> Iterator[_Fault]:
+    limits, room = settings.limits, settings.media.max_transports
+    wanted = limits.max_sources + limits.max_viewers
+    if wanted > room:
+        yield (
+            "media.max_transports",
+            Words(
+                f"{room} 不够，须至少为 limits.max_sources + limits.max_viewers = {wanted}",
+                f"{room} is too few, expected at least limits.max_sources + limits.max_viewers = {wanted}",
+            ),
+        )
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

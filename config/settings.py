@@ -1,0 +1,193 @@
+"""The settings, their defaults and what each may be.
+
+Values only: reading them is `config.load`, rules between them `config.check`. Units are in the names.
+`config/sample.toml` explains every key to the people who set them; a test keeps it equal to this file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from config.errors import Words
+
+
+def _words(zh: str, en: str) -> dict[str, Words]:
+    return {"allowed": Words(zh, en)}
+
+
+def _whole(low: int, high: int) -> Meta:
+    words = _words(f"{low} 到 {high} 的整数", f"a whole number from {low} to {high}")
+    return Meta(ge=low, le=high, extra=words)
+
+
+def _number(low: float, high: float) -> Meta:
+    return Meta(
+        ge=low, le=high, extra=_words(f"{low:g} 到 {high:g} 的数", f"a number from {low:g} to {high:g}")
+    )
+
+
+NodeName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?\Z",
+        extra=_words(
+            "1 到 63 个小写字母、数字、点或连字符，首尾为字母或数字",
+            "1 to 63 lower-case letters, digits, dots or hyphens, none of the latter two at an end",
+        ),
+    ),
+]
+Folder = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=4096, extra=_words("目录路径（不可为空）", "the path of a folder, not empty")
+    ),
+]
+OptionalFile = Annotated[
+    str,
+    Meta(
+        max_length=4096, extra=_words('文件路径，或 "" 表示默认', 'the path of a file, or "" for the default')
+    ),
+]
+Address = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        extra=_words("IP 地址，例如 0.0.0.0 或 ::", "an IP address such as 0.0.0.0 or ::"),
+    ),
+]
+Addresses = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],
+    Meta(
+        max_length=64,
+        extra=_words('IP 地址列表，例如 ["203.0.113.7"]', 'a list of IP addresses such as ["203.0.113.7"]'),
+    ),
+]
+Origins = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})\Z")], ...],
+    Meta(
+        max_length=64,
+        extra=_words(
+            '来源列表，例如 ["https://portal.example:8443"]，或 ["*"]',
+            'a list of origins such as ["https://portal.example:8443"], or ["*"]',
+        ),
+    ),
+]
+PortRange = Annotated[
+    tuple[Annotated[int, Meta(ge=1024, le=65535)], Annotated[int, Meta(ge=1024, le=65535)]],
+    Meta(
+        extra=_words(
+            "首末两个端口 [首, 末]，1024 到 65535，首端口为偶数且小于末端口",
+            "two ports [first, last] from 1024 to 65535, the first even and below the last",
+        )
+    ),
+]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Server(_Section, frozen=True, kw_only=True):
+    """The node itself. `data_dir` is absolute after `config.load`."""
+
+    node: NodeName = "huishang"
+    data_dir: Folder = "./var"
+    language: Literal["zh", "en"] = "zh"
+
+
+class Http(_Section, frozen=True, kw_only=True):
+    """Page, WHIP/WHEP and API. `certificate` and `key` are absolute or empty after `config.load`."""
+
+    host: Address = "::"
+    port: Annotated[int, _whole(1, 65535)] = 8443
+    tls: bool = True
+    certificate: OptionalFile = ""
+    key: OptionalFile = ""
+    allowed_origins: Origins = ()
+
+
+class Media(_Section, frozen=True, kw_only=True):
+    """The packet plane: thread i owns UDP port `port + i`."""
+
+    bind: Address = "::"
+    port: Annotated[int, _whole(1, 65535)] = 8500
+    threads: Annotated[int, _whole(1, 64)] = 1
+    advertised_addresses: Addresses = ()
+    send_buffer_bytes: Annotated[int, _whole(65_536, 268_435_456)] = 4_194_304
+    receive_buffer_bytes: Annotated[int, _whole(65_536, 268_435_456)] = 4_194_304
+    flush_us: Annotated[int, _whole(0, 5_000)] = 800
+    plain_rtp_ports: PortRange = (20_000, 20_999)
+    max_transports: Annotated[int, _whole(2, 65_536)] = 4_096
+    max_ssrcs_per_transport: Annotated[int, _whole(4, 1_024)] = 32
+    keyframe_interval_ms: Annotated[int, _whole(100, 10_000)] = 500
+
+    @property
+    def ports(self) -> range:
+        """The plane's UDP ports, one per thread."""
+        return range(self.port, self.port + self.threads)
+
+
+class Access(_Section, frozen=True, kw_only=True):
+    """Who may publish and watch. `tokens_file` is absolute or empty after `config.load`."""
+
+    tokens_file: OptionalFile = ""
+
+
+class Limits(_Section, frozen=True, kw_only=True):
+    """Bounds on what peers may ask of the node."""
+
+    max_sdp_bytes: Annotated[int, _whole(4_096, 1_048_576)] = 65_536
+    max_sources: Annotated[int, _whole(1, 65_535)] = 500
+    max_viewers: Annotated[int, _whole(1, 65_535)] = 3_000
+    silent_after_s: Annotated[float, _number(0.5, 60)] = 4.0
+
+
+class Log(_Section, frozen=True, kw_only=True):
+    """What is told on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json: bool = False
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """All settings of a node. Paths below follow from them; none is promised to exist."""
+
+    server: Server = Server()
+    http: Http = Http()
+    media: Media = Media()
+    access: Access = Access()
+    limits: Limits = Limits()
+    log: Log = Log()
+
+    @property
+    def data_path(self) -> Path:
+        """The folder that holds everything this node keeps."""
+        return Path(self.server.data_dir)
+
+    @property
+    def tls_path(self) -> Path:
+        """The folder of the local authority (`huishang init`)."""
+        return self.data_path / "tls"
+
+    @property
+    def authority_path(self) -> Path:
+        """The local authority's certificate, which other devices import."""
+        return self.tls_path / "ca.pem"
+
+    @property
+    def certificate_path(self) -> Path:
+        """The certificate chain to serve: the configured one or the local authority's."""
+        return Path(self.http.certificate) if self.http.certificate else self.tls_path / "server.pem"
+
+    @property
+    def key_path(self) -> Path:
+        """The private key of `certificate_path`."""
+        return Path(self.http.key) if self.http.key else self.tls_path / "server.key"
+
+    @property
+    def tokens_path(self) -> Path:
+        """The file of access tokens."""
+        return Path(self.access.tokens_file) if self.access.tokens_file else self.data_path / "tokens.toml"

@@ -1,0 +1,89 @@
+// The server as the page sees it: the token, and requests that end in an answer or in one kind of error.
+
+const KEEP = "huishang.token";
+const TIMEOUT_MS = 6000;
+
+/** What went wrong. `code`: "network", "unauthorized", or the code of the server's problem details. */
+export class ApiError extends Error {
+  constructor(code, status = 0, detail = "") {
+    super(code);
+    this.code = code;
+    this.status = status;
+    this.detail = detail;
+  }
+}
+
+/** Take the token out of the address once, so that it stays out of bookmarks and screenshots. */
+export function takeToken() {
+  const fromHash = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (fromHash) {
+    sessionStorage.setItem(KEEP, fromHash);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  return token();
+}
+
+export function token() {
+  return sessionStorage.getItem(KEEP) ?? "";
+}
+
+export function setToken(value) {
+  sessionStorage.setItem(KEEP, value.trim());
+}
+
+async function toError(response) {
+  if (response.status === 401 || response.status === 403) return new ApiError("unauthorized", response.status);
+  let problem = {};
+  try {
+    problem = await response.json();
+  } catch {
+    // Not problem details: a proxy or another server answered. The status says enough.
+  }
+  return new ApiError(problem.code ?? `http-${response.status}`, response.status, problem.detail ?? "");
+}
+
+async function request(path, { method = "GET", headers = {}, body, signal, keepalive = false } = {}) {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      body,
+      keepalive,
+      cache: "no-store",
+      headers: { Authorization: `Bearer ${token()}`, ...headers },
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    });
+  } catch {
+    throw new ApiError("network");
+  }
+  if (!response.ok) throw await toError(response);
+  return response;
+}
+
+/** The sources the server has: {now, sources}. */
+export async function listSources() {
+  const response = await request("/api/v1/sources", { headers: { Accept: "application/json" } });
+  try {
+    return await response.json();
+  } catch {
+    throw new ApiError("network");
+  }
+}
+
+/** Offer a session (WHIP or WHEP): returns {answer, location}. */
+export async function offerSession(path, sdp, signal) {
+  const headers = { "Content-Type": "application/sdp", Accept: "application/sdp" };
+  const response = await request(path, { method: "POST", headers, body: sdp, signal });
+  const location = response.headers.get("Location");
+  return { answer: await response.text(), location: location && new URL(location, response.url).pathname };
+}
+
+/** End a session; nobody waits for it, and a page that is being closed still gets it out. */
+export async function endSession(location) {
+  try {
+    await request(location, { method: "DELETE", keepalive: true });
+  } catch {
+    // The server ends silent sessions by itself; there is nothing to tell the person.
+  }
+}

@@ -1,0 +1,62 @@
+// Two small dialogs: asking for the token, and the list of keys.
+
+import { Dialog } from "./dialog.js";
+import { h, setText } from "./dom.js";
+import { t } from "./i18n.js";
+
+export class TokenDialog extends Dialog {
+  #refused = false;
+
+  /** `given(token)` is called with what was typed. */
+  constructor(given) {
+    super("token.title", { lasting: true });
+    this.why = h("p");
+    this.label = h("span");
+    this.input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
+    this.go = h("button", { class: ["button", "main"] });
+    const form = h("form", { method: "dialog" }, h("label", { class: "field" }, this.label, this.input), h("div", { class: "row" }, this.go));
+    form.addEventListener("submit", () => given(this.input.value));
+    this.body.append(this.why, form);
+  }
+
+  /** Ask; `refused` when the server did not accept the last one. */
+  ask(refused) {
+    this.#refused = refused;
+    this.input.value = "";
+    this.open(this.input);
+  }
+
+  render() {
+    super.render();
+    setText(this.why, t(this.#refused ? "token.refused" : "token.missing"));
+    setText(this.label, t("token.label"));
+    setText(this.go, t("token.go"));
+    this.input.setAttribute("aria-invalid", String(this.#refused));
+  }
+}
+
+const KEYS = [
+  [["↑", "↓", "←", "→"], "keys.move"],
+  [["Enter"], "keys.enlarge"],
+  [["Esc"], "keys.back"],
+  [["M"], "keys.mute"],
+  [["Shift", "M"], "keys.muteAll"],
+  [["P"], "keys.pause"],
+  [["B"], "keys.publish"],
+  [["L"], "keys.language"],
+  [["T"], "keys.theme"],
+  [["?"], "keys.help"],
+];
+
+export class KeysDialog extends Dialog {
+  constructor() {
+    super("keys.title");
+    this.lines = KEYS.map(([keys, key]) => ({ key, words: h("dd"), keys: h("dt", {}, keys.map((name) => h("kbd", {}, name))) }));
+    this.body.append(h("dl", { class: "keylist" }, this.lines.flatMap((line) => [line.keys, line.words])));
+  }
+
+  render() {
+    super.render();
+    for (const line of this.lines) setText(line.words, t(line.key));
+  }
+}

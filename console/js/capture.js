@@ -1,0 +1,102 @@
+// Where a picture to publish comes from: a camera and microphone, or a drawn test picture with a tone.
+
+import { timeOfDay } from "./clock.js";
+
+const WIDTH = 640;
+const HEIGHT = 360;
+const FRAMES = 15;
+const TONE_HZ = 1000;
+const TONE_LOUDNESS = 0.05;
+const BAR_COLOURS = ["#bfbfbf", "#bfbf00", "#00bfbf", "#00bf00", "#bf00bf", "#bf0000", "#0000bf"];
+
+/** What went wrong with a device; `code` names the words. */
+export class CaptureError extends Error {
+  constructor(code, detail = "") {
+    super(code);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+const CODES = {
+  NotAllowedError: "camera-refused",
+  SecurityError: "camera-refused",
+  NotReadableError: "camera-busy",
+  AbortError: "camera-busy",
+  NotFoundError: "camera-none",
+  OverconstrainedError: "camera-gone",
+};
+
+/** True when this page may ask for devices at all: browsers allow it on https and on this computer only. */
+export function mayCapture() {
+  return Boolean(navigator.mediaDevices?.getUserMedia);
+}
+
+/** The cameras and microphones: {cameras, microphones}, each [{id, label}]; labels are empty before permission. */
+export async function listDevices() {
+  if (!mayCapture()) return { cameras: [], microphones: [] };
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  const of = (kind) => devices.filter((device) => device.kind === kind).map(({ deviceId, label }) => ({ id: deviceId, label }));
+  return { cameras: of("videoinput"), microphones: of("audioinput") };
+}
+
+/** Open a camera and, unless `microphone` is null, a microphone ("" means the usual one of its kind). */
+export async function openCamera(camera, microphone) {
+  if (!mayCapture()) throw new CaptureError("no-https");
+  const chosen = (id) => (id ? { deviceId: { exact: id } } : {});
+  const video = { ...chosen(camera), width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } };
+  const audio = microphone === null ? false : chosen(microphone);
+  try {
+    return { stream: await navigator.mediaDevices.getUserMedia({ video, audio }), stop() {} };
+  } catch (error) {
+    throw new CaptureError(CODES[error.name] ?? "camera-other", error.name);
+  }
+}
+
+/** Draw a test picture (colour bars, name, running clock) with a quiet 1 kHz tone. `now()`: UTC in ms. */
+export function openTest(name, now) {
+  const canvas = document.createElement("canvas");
+  canvas.width = WIDTH;
+  canvas.height = HEIGHT;
+  const pen = canvas.getContext("2d");
+  const draw = () => drawTest(pen, name(), now());
+  draw();
+  const timer = setInterval(draw, 1000 / FRAMES);
+  const stream = canvas.captureStream(FRAMES);
+  const context = new AudioContext();
+  const sound = openTone(context);
+  for (const track of sound.getAudioTracks()) stream.addTrack(track);
+  return {
+    stream,
+    stop() {
+      clearInterval(timer);
+      context.close();
+    },
+  };
+}
+
+function openTone(context) {
+  const oscillator = new OscillatorNode(context, { frequency: TONE_HZ });
+  const gain = new GainNode(context, { gain: TONE_LOUDNESS });
+  const out = new MediaStreamAudioDestinationNode(context);
+  oscillator.connect(gain).connect(out);
+  oscillator.start();
+  return out.stream;
+}
+
+function drawTest(pen, name, utc) {
+  const wide = WIDTH / BAR_COLOURS.length;
+  BAR_COLOURS.forEach((colour, index) => {
+    pen.fillStyle = colour;
+    pen.fillRect(Math.floor(index * wide), 0, Math.ceil(wide), HEIGHT - 96);
+  });
+  pen.fillStyle = "#101418";
+  pen.fillRect(0, HEIGHT - 96, WIDTH, 96);
+  pen.fillStyle = "#ffffff";
+  pen.textBaseline = "middle";
+  pen.font = '600 24px "Noto Sans CJK SC", "Microsoft YaHei", sans-serif';
+  pen.fillText(name, 16, HEIGHT - 68, WIDTH - 32);
+  pen.font = '600 32px "Noto Sans CJK SC", "Microsoft YaHei", sans-serif';
+  pen.fillText(`${timeOfDay(utc)}.${String(Math.floor(utc) % 1000).padStart(3, "0")}`, 16, HEIGHT - 30);
+  pen.fillRect(WIDTH * ((utc % 1000) / 1000) - 4, HEIGHT - 100, 8, 4);
+}

@@ -1,0 +1,46 @@
+// Words on the page: one table per language, Chinese first.
+
+import zh from "./i18n/zh.js";
+import en from "./i18n/en.js";
+
+const TABLES = { zh, en };
+const LANGUAGES = { zh: "zh-CN", en: "en" };
+const KEEP = "huishang.language";
+const listeners = new Set();
+let current = localStorage.getItem(KEEP) in TABLES ? localStorage.getItem(KEEP) : "zh";
+
+/** Text for `key` in the current language; `{name}` is replaced from `values`. */
+export function t(key, values = {}) {
+  const text = TABLES[current][key];
+  if (text === undefined) throw new Error(`i18n:${key}`);
+  return text.replace(/\{(\w+)\}/gu, (_, name) => String(values[name]));
+}
+
+/** True when the table has `key`; for codes that come from the server. */
+export function has(key) {
+  return key in TABLES[current];
+}
+
+export function language() {
+  return current;
+}
+
+/** Change the language; everybody who asked by `onLanguage` draws again. */
+export function setLanguage(name) {
+  current = name in TABLES ? name : "zh";
+  localStorage.setItem(KEEP, current);
+  apply();
+}
+
+/** Call `listener` now and after every change. */
+export function onLanguage(listener) {
+  listeners.add(listener);
+  listener();
+}
+
+/** Fill the words of static markup and tell all listeners. */
+export function apply() {
+  document.documentElement.lang = LANGUAGES[current];
+  for (const element of document.querySelectorAll("[data-i18n]")) element.textContent = t(element.dataset.i18n);
+  for (const listener of listeners) listener();
+}

@@ -1,0 +1,32 @@
+// Keys of the page. Typing in a field and keys with Ctrl, Alt or Meta are never ours.
+
+const TYPING = "input, select, textarea, dialog";
+
+/** `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, language, theme, help}. */
+export function startKeyboard(acts) {
+  const table = {
+    ArrowLeft: () => acts.move(-1, 0),
+    ArrowRight: () => acts.move(1, 0),
+    ArrowUp: () => acts.move(0, -1),
+    ArrowDown: () => acts.move(0, 1),
+    Escape: acts.back,
+    m: acts.mute,
+    M: acts.muteAll,
+    p: acts.pause,
+    b: acts.publish,
+    l: acts.language,
+    t: acts.theme,
+    "?": acts.help,
+    "？": acts.help,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (event.target instanceof Element && event.target.closest(TYPING)) return;
+    // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
+    const onPicture = event.target instanceof Element && event.target.matches(".picture");
+    const act = onPicture && (event.key === "Enter" || event.key === " ") ? acts.enlarge : table[event.key] ?? table[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}

@@ -1,0 +1,49 @@
+// Names of units: cut in the middle when they do not fit, and the tag that says level or kind. Pure.
+
+const ELLIPSIS = "…";
+
+/** Cut `text` in the middle until `measure(text)` is at most `width`; both ends tell units apart. */
+export function cutMiddle(text, width, measure) {
+  if (measure(text) <= width) return text;
+  const letters = Array.from(text);
+  let low = 1;
+  let high = letters.length - 1;
+  const cut = (kept) => {
+    const head = Math.ceil(kept / 2);
+    const tail = kept - head;
+    return letters.slice(0, head).join("") + ELLIPSIS + (tail ? letters.slice(-tail).join("") : "");
+  };
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (measure(cut(middle)) <= width) low = middle;
+    else high = middle - 1;
+  }
+  return cut(low);
+}
+
+// Order matters: a county's drone is a drone, a township's meeting room is of the township.
+const TAGS = [
+  ["drone", /无人机|\bdrone\b/iu],
+  ["ptz", /布控球|\bptz\b/iu],
+  ["body", /单兵|记录仪|\bbody\s?cam/iu],
+  ["phone", /电话|对讲|电台|\bphone\b|\bradio\b/iu],
+  ["mobile", /移动|指挥车|手机|\bmobile\b|\bvehicle\b/iu],
+  ["village", /村|社区|\bvillage\b/iu],
+  ["township", /乡|镇|街道|\btown(ship)?\b/iu],
+  ["county", /县|区|\bcounty\b/iu],
+  ["city", /市|\bcity\b/iu],
+  ["province", /省|\bprovinc/iu],
+];
+
+/** Key of the tag of a source: what the server says, else what its name says, else its media. */
+export function tagOf(source) {
+  if (TAGS.some(([tag]) => tag === source.level)) return source.level;
+  for (const [tag, words] of TAGS) if (words.test(source.name ?? "")) return tag;
+  return isAudioOnly(source) ? "audio" : "video";
+}
+
+/** True when the source is known to have sound and no picture. */
+export function isAudioOnly(source) {
+  const kinds = (source.tracks ?? []).map((track) => track.kind);
+  return kinds.includes("audio") && !kinds.includes("video");
+}

@@ -1,0 +1,131 @@
+// One WebRTC session with the server, offered by us (WHEP to watch, WHIP to publish), kept up until closed.
+
+import { offerSession, endSession, ApiError } from "./api.js";
+import { Backoff } from "./backoff.js";
+
+const CONNECT_MS = 10000;
+/** "disconnected" often heals by itself; after this long it is treated as lost. */
+const HEAL_MS = 4000;
+
+/**
+ * Keeps one session. `path()` gives the address to post the offer to, `prepare(pc)` adds the media, `changed(state,
+ * error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying.
+ */
+export class Session {
+  #pc = null;
+  #location = null;
+  #timer = 0;
+  #abort = null;
+  #backoff = new Backoff();
+  #closed = true;
+
+  constructor({ path, prepare, changed, fatal = () => false }) {
+    this.path = path;
+    this.prepare = prepare;
+    this.changed = changed;
+    this.fatal = fatal;
+    this.state = "closed";
+    this.retryAt = 0;
+  }
+
+  get connection() {
+    return this.#pc;
+  }
+
+  open() {
+    if (!this.#closed) return;
+    this.#closed = false;
+    this.#backoff.reset();
+    this.#connect();
+  }
+
+  close() {
+    this.#closed = true;
+    this.#drop();
+    this.#say("closed");
+  }
+
+  /** Try now instead of when the wait is over: the network came back, or somebody asked. */
+  hurry() {
+    if (this.state === "retrying") this.#connect();
+  }
+
+  /** Begin again although the connection looks well: no media comes. */
+  renew() {
+    if (!this.#closed) this.#retry(new ApiError("no-media"));
+  }
+
+  #say(state, error = null) {
+    this.state = state;
+    this.changed(state, error);
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    this.#abort = null;
+    const pc = this.#pc;
+    this.#pc = null;
+    if (pc) {
+      pc.onconnectionstatechange = null;
+      pc.ontrack = null;
+      pc.close();
+    }
+    if (this.#location) endSession(this.#location);
+    this.#location = null;
+  }
+
+  async #connect() {
+    this.#drop();
+    if (this.#backoff.attempts === 0) this.#say("connecting");
+    const abort = new AbortController();
+    this.#abort = abort;
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.#pc = pc;
+    pc.onconnectionstatechange = () => this.#watch(pc);
+    this.#timer = setTimeout(() => this.#retry(new ApiError("media-blocked")), CONNECT_MS);
+    try {
+      this.prepare(pc);
+      await pc.setLocalDescription();
+      // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
+      const { answer, location } = await offerSession(this.path(), pc.localDescription.sdp, abort.signal);
+      if (this.#pc !== pc) {
+        if (location) endSession(location);
+        return;
+      }
+      this.#location = location;
+      await pc.setRemoteDescription({ type: "answer", sdp: answer });
+    } catch (error) {
+      if (this.#pc === pc) this.#retry(error instanceof ApiError ? error : new ApiError("bad-answer", 0, String(error)));
+    }
+  }
+
+  #watch(pc) {
+    if (this.#pc !== pc) return;
+    clearTimeout(this.#timer);
+    if (pc.connectionState === "connected") {
+      this.#backoff.reset();
+      this.#say("connected");
+    } else if (pc.connectionState === "failed") {
+      this.#retry(new ApiError("network"));
+    } else if (pc.connectionState === "disconnected") {
+      this.#timer = setTimeout(() => this.#retry(new ApiError("network")), HEAL_MS);
+    } else {
+      this.#timer = setTimeout(() => this.#retry(new ApiError("media-blocked")), CONNECT_MS);
+    }
+  }
+
+  #retry(error) {
+    this.#drop();
+    if (this.#closed) return;
+    if (this.fatal(error)) {
+      this.#closed = true;
+      this.#say("closed", error);
+      return;
+    }
+    const wait = this.#backoff.next();
+    this.retryAt = performance.now() + wait;
+    this.#timer = setTimeout(() => this.#connect(), wait);
+    this.#say("retrying", error);
+  }
+}

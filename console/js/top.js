@@ -1,0 +1,87 @@
+// The bar at the top: link to the server, time, what I publish, the acts.
+
+import { dateOf, timeOfDay } from "./clock.js";
+import { h, icon, setIcon, setLabel, setText } from "./dom.js";
+import { language, t } from "./i18n.js";
+import * as words from "./words.js";
+
+export class Top {
+  /** `acts`: {publish, stop, muteAll, theme, language, keys}, each called without arguments. */
+  constructor(element, acts) {
+    const button = (name, picture) => {
+      const made = h("button", { class: ["button", picture ? "bare" : null, name], type: "button", on: { click: acts[name] } });
+      if (picture) made.append(icon(picture));
+      return made;
+    };
+    this.count = h("span", { class: ["count", "numbers"] });
+    this.brand = h("span");
+    this.linkWords = h("span", { class: "numbers" });
+    this.link = h("div", { class: "link", role: "status" }, h("span", { class: "lamp" }), this.linkWords);
+    this.airWords = h("span", { class: ["words", "numbers"] });
+    this.stop = button("stop");
+    this.air = h("div", { class: "onair", hidden: true }, this.airWords, this.stop);
+    this.date = h("span", { class: ["date", "soft", "numbers"] });
+    this.time = h("span", { class: ["time", "numbers"] });
+    this.publishWords = h("span");
+    this.publish = button("publish");
+    this.publish.classList.add("main");
+    this.publish.append(icon("camera"), this.publishWords);
+    this.muteAll = button("muteAll", "muted");
+    this.theme = button("theme", "theme");
+    this.language = button("language");
+    this.language.classList.add("bare");
+    this.keys = button("keys", "keys");
+    element.append(
+      h("h1", { class: "brand" }, icon("mark"), this.brand),
+      this.count,
+      this.link,
+      this.air,
+      h("div", { class: "now" }, this.date, this.time),
+      h("div", { class: "acts" }, this.publish, this.muteAll, this.theme, this.language, this.keys),
+    );
+  }
+
+  /** `view`: {now, link, lostAt, retryInMs, total, live, heard, publishing: {state, name, since, retryInMs}}. */
+  render(view) {
+    setText(this.brand, t("app.name"));
+    setText(this.count, t("top.count", { total: view.total, live: view.live }));
+    this.link.dataset.link = view.link;
+    setText(this.linkWords, this.#linkWords(view));
+    setText(this.date, dateOf(view.now));
+    setText(this.time, timeOfDay(view.now));
+    const zone = t("top.zone");
+    if (this.time.title !== zone) this.time.title = zone;
+    this.#renderActs(view);
+    this.#renderAir(view);
+  }
+
+  #linkWords(view) {
+    if (view.link !== "lost") return t(`link.${view.link}`);
+    const seconds = Math.ceil(view.retryInMs / 1000);
+    const again = seconds > 0 ? t("link.again", { seconds }) : t("link.trying");
+    return `${t("link.lost", { time: timeOfDay(view.lostAt) })} ${again}`;
+  }
+
+  #renderActs(view) {
+    setText(this.publishWords, t("top.publish"));
+    this.publish.disabled = view.publishing.state !== "off";
+    this.publish.title = view.publishing.state === "off" ? t("top.publish.why") : t("top.publish.already");
+    setLabel(this.muteAll, t(view.heard ? "top.muteAll" : "top.muteAll.already"));
+    this.muteAll.setAttribute("aria-disabled", String(!view.heard));
+    setIcon(this.muteAll.firstElementChild, view.heard ? "sound" : "muted");
+    setLabel(this.theme, t("top.theme"));
+    setText(this.language, t("top.otherLanguage"));
+    this.language.lang = language() === "zh" ? "en" : "zh-CN";
+    setLabel(this.keys, t("top.keys"));
+  }
+
+  #renderAir({ publishing, now }) {
+    this.air.hidden = publishing.state === "off";
+    if (publishing.state === "off") return;
+    this.air.dataset.publish = publishing.state;
+    const values = { name: publishing.name, time: words.duration(now - publishing.since), seconds: Math.ceil(publishing.retryInMs / 1000) };
+    setText(this.airWords, t(`publish.${publishing.state}`, values));
+    this.airWords.title = publishing.name;
+    setText(this.stop, t("publish.stop"));
+  }
+}

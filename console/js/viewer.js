@@ -1,0 +1,94 @@
+// Watches one source: a receive-only session, its stream, and its figures once a second. No elements here.
+
+import { Session } from "./session.js";
+import { figures, sample } from "./stats.js";
+
+const HISTORY = 120;
+/** The server says media flows but none comes: begin again after this many seconds. */
+const NOTHING_COMES_S = 8;
+
+export class Viewer {
+  #session;
+  #before = null;
+  #dry = 0;
+
+  constructor(sourceId, changed) {
+    this.stream = new MediaStream();
+    this.figures = null;
+    /** The last two minutes, newest last: {bitsPerSecond, loss, delayMs}. */
+    this.history = [];
+    this.frameSeen = false;
+    this.#session = new Session({
+      path: () => `/whep/${encodeURIComponent(sourceId)}`,
+      prepare: (pc) => this.#prepare(pc),
+      changed: (state, error) => {
+        if (state !== "connected") this.#before = null;
+        changed(state, error);
+      },
+    });
+  }
+
+  get link() {
+    return this.#session.state;
+  }
+
+  open() {
+    this.#session.open();
+  }
+
+  close() {
+    this.#session.close();
+    this.figures = null;
+    this.frameSeen = false;
+  }
+
+  hurry() {
+    this.#session.hurry();
+  }
+
+  /** Take figures; `flowing`: the server sends media; `delay(captureUtc)`: its age in ms. True if new frames came. */
+  async sample(flowing, delay) {
+    const pc = this.#session.connection;
+    if (!pc || this.link !== "connected") {
+      this.figures = null;
+      return false;
+    }
+    const now = sample(await pc.getStats());
+    if (pc !== this.#session.connection) return false;
+    const found = figures(now, this.#before);
+    const fresh = this.#before !== null || found.newFrames > 0;
+    this.#before = now;
+    found.delayMs = found.capture ? Math.max(0, delay(found.capture.utc)) : null;
+    this.figures = found;
+    this.history.push({ bitsPerSecond: found.bitsPerSecond, loss: found.loss, delayMs: found.delayMs });
+    if (this.history.length > HISTORY) this.history.shift();
+    this.#watchDry(flowing && found.newPackets === 0);
+    if (found.newFrames > 0) this.frameSeen = true;
+    return fresh && found.newFrames > 0;
+  }
+
+  /** Loudness of the sound being received, 0-1. */
+  loudness() {
+    for (const receiver of this.#session.connection?.getReceivers() ?? []) {
+      if (receiver.track.kind !== "audio") continue;
+      const [spoken] = receiver.getSynchronizationSources();
+      if (spoken?.audioLevel !== undefined) return spoken.audioLevel;
+    }
+    return 0;
+  }
+
+  #watchDry(dry) {
+    this.#dry = dry ? this.#dry + 1 : 0;
+    if (this.#dry < NOTHING_COMES_S) return;
+    this.#dry = 0;
+    this.#session.renew();
+  }
+
+  #prepare(pc) {
+    for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
+    // Picture and sound under one stream, so that the browser plays them in step and can tell their capture time.
+    pc.ontrack = ({ track }) => this.stream.addTrack(track);
+    pc.addTransceiver("video", { direction: "recvonly" });
+    pc.addTransceiver("audio", { direction: "recvonly" });
+  }
+}

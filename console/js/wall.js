@@ -1,0 +1,140 @@
+// The wall: one tile per source in an order that never jumps, and the full view of one of them.
+
+import { Detail } from "./detail.js";
+import { h, setText } from "./dom.js";
+import { t } from "./i18n.js";
+import { Tile } from "./tile.js";
+
+const BEAT_MS = 100;
+const CLOCK_BEATS = 2;
+const MEASURE_BEATS = 10;
+
+export class Wall {
+  #tiles = new Map();
+  #full = null;
+  #beat = 0;
+  #known = false;
+
+  /** `now()`: server UTC in ms. `stage`: the element that is filled. */
+  constructor(stage, now) {
+    this.stage = stage;
+    this.now = now;
+    this.list = h("section", { class: "wall", id: "wall", role: "list", tabIndex: -1 });
+    this.emptyTitle = h("strong");
+    this.emptyWords = h("span", { class: "soft" });
+    this.empty = h("p", { class: "empty" }, this.emptyTitle, this.emptyWords);
+    this.detail = new Detail(() => this.leave());
+    stage.append(this.empty, this.list, this.detail.element);
+    setInterval(() => this.#tick(), BEAT_MS);
+  }
+
+  get full() {
+    return this.#full;
+  }
+
+  get tiles() {
+    return [...this.#tiles.values()];
+  }
+
+  /** Take the server's list: new sources come last, gone ones go, the others stay where they are. */
+  update(sources) {
+    this.#known = true;
+    const present = new Set(sources.map((source) => source.id));
+    for (const [id, tile] of this.#tiles) if (!present.has(id)) this.#remove(id, tile);
+    for (const source of sources) {
+      const tile = this.#tiles.get(source.id);
+      if (tile) tile.update(source);
+      else this.#add(source);
+    }
+    this.render();
+  }
+
+  render() {
+    this.empty.hidden = this.#tiles.size > 0;
+    setText(this.emptyTitle, t(this.#known ? "wall.none" : "wall.asking"));
+    setText(this.emptyWords, t(this.#known ? "wall.none.why" : "wall.asking.why"));
+    this.list.hidden = this.#tiles.size === 0;
+    this.list.setAttribute("aria-label", t("wall.label"));
+    for (const tile of this.#tiles.values()) tile.render();
+    this.detail.show(this.#full, this.now());
+  }
+
+  /** Show `tile` large, or the wall again when it is already. */
+  enlarge(tile) {
+    if (this.#full === tile) {
+      this.leave();
+      return;
+    }
+    this.#full?.setBig(false);
+    this.#full = tile;
+    tile.setBig(true);
+    this.stage.classList.add("full");
+    this.detail.show(tile, this.now());
+    tile.picture.focus({ preventScroll: true });
+  }
+
+  /** Back to the wall; true if there was a full view to leave. */
+  leave() {
+    const tile = this.#full;
+    if (!tile) return false;
+    this.#full = null;
+    tile.setBig(false);
+    this.stage.classList.remove("full");
+    this.detail.show(null);
+    tile.picture.focus();
+    return true;
+  }
+
+  /** The tile that keys act on: the one with the focus, else the large one. */
+  current() {
+    return this.tiles.find((tile) => tile.element.contains(document.activeElement)) ?? this.#full;
+  }
+
+  /** Move the focus by `columns` and `rows` of the wall as it is laid out now. */
+  step(columns, rows) {
+    const tiles = this.tiles;
+    if (tiles.length === 0) return;
+    const at = tiles.indexOf(this.current());
+    const top = tiles[0].element.offsetTop;
+    const wide = this.#full ? tiles.length : tiles.filter((tile) => tile.element.offsetTop === top).length;
+    const next = at < 0 ? 0 : at + columns + rows * wide;
+    if (next < 0 || next >= tiles.length) return;
+    if (this.#full) this.enlarge(tiles[next]);
+    else tiles[next].picture.focus();
+  }
+
+  muteAll() {
+    for (const tile of this.#tiles.values()) tile.setMuted(true);
+  }
+
+  close() {
+    for (const tile of this.#tiles.values()) tile.viewer.close();
+  }
+
+  hurry() {
+    for (const tile of this.#tiles.values()) tile.viewer.hurry();
+  }
+
+  #add(source) {
+    const tile = new Tile(source, { enlarge: (which) => this.enlarge(which), now: this.now });
+    this.#tiles.set(source.id, tile);
+    this.list.append(tile.element);
+  }
+
+  #remove(id, tile) {
+    if (this.#full === tile) this.leave();
+    tile.dispose();
+    this.#tiles.delete(id);
+  }
+
+  #tick() {
+    this.#beat += 1;
+    const tiles = this.tiles;
+    for (const tile of tiles) tile.beat();
+    if (this.#beat % CLOCK_BEATS === 0) for (const tile of tiles) tile.renderClock();
+    if (this.#beat % MEASURE_BEATS === 0) {
+      for (const tile of tiles) tile.measure();
+      this.detail.show(this.#full, this.now());
+    }
+  }
+}

@@ -1,0 +1,5 @@
+"""`python -m huishang`."""
+
+from huishang.cli import main
+
+main()

@@ -1,0 +1,223 @@
+"""The command line `huishang`. Parses, calls, prints; one line and an exit status for every fault.
+
+Exit status: 0 done, 1 cannot start, 2 wrong settings or arguments, 130 interrupted twice.
+"""
+
+import io
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from config import ConfigError, Settings, load, load_tokens, sample_text
+from huishang import __version__, home, log
+from huishang.addresses import page_urls
+from huishang.authority import AuthorityCreated, CertificateIssued
+from huishang.errors import StartError
+from huishang.run import Program, Ready
+from huishang.run import run as run_server
+
+app = typer.Typer(
+    name="huishang",
+    help="会商：视频会商与通信调度服务器 / video consultation and dispatch server",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="配置 / settings", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+_DEFAULT_FOLDER = Path("var")
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="HUISHANG_CONFIG",
+        help="配置文件；默认 var/huishang.toml（若有） / settings; default var/huishang.toml if there",
+    ),
+]
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="数据目录 / folder to keep everything in")
+    ] = _DEFAULT_FOLDER,
+) -> None:
+    """生成配置、令牌与证书，已有的保留 / make settings, tokens and certificates, keep what is there."""
+    changes = home.write_settings(folder)
+    settings = load(folder / home.SETTINGS_FILE, os.environ)
+    changes += home.prepare(settings, datetime.now(UTC))
+    _tell(changes, settings)
+    if not changes:
+        typer.echo(f"{folder}: 已就绪，无需改动 / all there, nothing changed")
+    if settings.http.tls and not settings.http.certificate:
+        _tell_trust(settings)
+
+
+@app.command()
+def serve(config: ConfigPath = None) -> None:
+    """启动服务器（用于生产环境） / run the server, as a service does."""
+    settings = _settings(config)
+    log.configure(settings.log)
+    _tell(home.prepare(settings, datetime.now(UTC)), settings)
+
+    def announce(urls: list[str]) -> None:
+        # No token here: this goes to the system's journal, which more people read than may publish.
+        typer.echo("会商已启动 / Huishang is running: " + " ".join(f"{url}/" for url in urls))
+
+    _run(settings, [], announce)
+
+
+@app.command()
+def run(
+    config: ConfigPath = None,
+    demonstration: Annotated[
+        bool, typer.Option("--demo/--no-demo", help="同时启动演示信源 / start demonstration sources too")
+    ] = True,
+) -> None:
+    """在 ./var 下试用：服务器与演示 / try it under ./var: server and demonstration."""
+    if config is None and not (_DEFAULT_FOLDER / home.SETTINGS_FILE).exists():
+        home.write_settings(_DEFAULT_FOLDER)
+    settings = _settings(config)
+    log.configure(settings.log)
+    _tell(home.prepare(settings, datetime.now(UTC)), settings)
+    token = home.everyday_token(settings)
+    ending = f"/#token={token.secret}" if token else "/"
+
+    def announce(urls: list[str]) -> None:
+        typer.echo("会商已启动 / Huishang is running")
+        for url in urls:
+            typer.echo(f"  {url}{ending}")
+        if settings.http.tls and not settings.http.certificate:
+            _tell_trust(settings)
+        typer.echo("Ctrl-C 停止 / stops")
+
+    beside = [_demo(settings, page_urls(settings)[0], token.secret)] if demonstration and token else []
+    _run(settings, beside, announce)
+
+
+@app.command()
+def demo(
+    config: ConfigPath = None,
+    url: Annotated[
+        str | None, typer.Option(help="服务器地址；默认本机 / base URL of a server; default this machine's")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="发布令牌；默认本机的 / a token that may publish; default this node's")
+    ] = None,
+    authority: Annotated[
+        Path | None, typer.Option("--ca", help="根证书 / certificate authority to trust")
+    ] = None,
+) -> None:
+    """向运行中的服务器发布演示信源 / publish demonstration sources to a running server."""
+    settings = _settings(config)
+    if token is None:
+        everyday = home.everyday_token(settings)
+        if everyday is None:
+            raise StartError(
+                f"{settings.tokens_path}: 无可用令牌，请用 --token / no token for everything, give --token"
+            )
+        token = everyday.secret
+    program = _demo(settings, url or page_urls(settings)[0], token, authority)
+    sys.stdout.flush()
+    os.execve(program.argv[0], program.argv, {**os.environ, **program.environ})
+
+
+@config_app.command("check")
+def config_check(config: ConfigPath = None) -> None:
+    """检查配置与令牌文件，不启动 / check the settings and token files without starting."""
+    settings = _settings(config)
+    place = _config_path(config) or "defaults"
+    if settings.tokens_path.exists() or settings.access.tokens_file:
+        load_tokens(settings.tokens_path)
+    typer.echo(f"{place}: 有效 / valid")
+
+
+@config_app.command("sample")
+def config_sample() -> None:
+    """打印带注释的全部默认设置 / print every setting with its default, commented."""
+    typer.echo(sample_text(), nl=False)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without Chinese shows "?" there; it must not stop the server.
+            stream.reconfigure(errors="replace", line_buffering=True)
+    try:
+        app()
+    except ConfigError as error:
+        _fail(str(error), 2)
+    except StartError as error:
+        _fail(str(error), 1)
+    sys.exit(0)
+
+
+def version(asked: bool) -> None:
+    """Print the version and leave, when asked."""
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="版本 / version")
+    ] = False,
+) -> None:
+    pass
+
+
+def _config_path(given: Path | None) -> Path | None:
+    usual = _DEFAULT_FOLDER / home.SETTINGS_FILE
+    return given or (usual if usual.exists() else None)
+
+
+def _settings(given: Path | None) -> Settings:
+    return load(_config_path(given), os.environ)
+
+
+def _run(settings: Settings, beside: list[Program], announce: Ready) -> None:
+    # Imported late: the server brings the compiled plane, which `init` and `config check` do without.
+    from huishang.server import serve as serve_all
+
+    run_server(settings, serve_all, beside, announce)
+
+
+def _demo(settings: Settings, url: str, token: str, authority: Path | None = None) -> Program:
+    if authority is None and settings.http.tls and not settings.http.certificate:
+        authority = settings.authority_path
+    trust = ("--ca", str(authority)) if authority else ()
+    argv = (sys.executable, "-m", "huishang.demo", "--url", url, *trust)
+    return Program(argv, {"HUISHANG_DEMO_TOKEN": token})
+
+
+def _tell(changes: list[home.Change], settings: Settings) -> None:
+    for change in changes:
+        match change:
+            case home.FileWritten(path):
+                typer.echo(f"已生成 / made {path}")
+            case AuthorityCreated(not_after):
+                typer.echo(
+                    f"已生成 / made {settings.authority_path} (根证书 / authority, {not_after:%Y-%m-%d})"
+                )
+            case CertificateIssued(reason, not_after):
+                typer.echo(f"已签发 / issued {settings.certificate_path} ({reason}, {not_after:%Y-%m-%d})")
+
+
+def _tell_trust(settings: Settings) -> None:
+    typer.echo(
+        f"其他设备请先导入根证书 / other devices: import the certificate authority {settings.authority_path}"
+    )
+
+
+def _fail(line: str, status: int) -> NoReturn:
+    typer.echo(line, err=True)
+    sys.exit(status)

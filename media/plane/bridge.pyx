@@ -1,0 +1,85 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""A track carried from the plane thread that receives it to one that has viewers of it.
+
+SRTP contexts belong to one thread, so packets cross in the clear, once per thread however many viewers it has, over a
+ring of their own; keyframe requests come back over another. The far side keeps its own cache and answers its viewers'
+NACKs from it. A full ring loses packets of that thread's viewers only, counted there.
+"""
+
+from libc.stdint cimport uint32_t
+from libc.string cimport memcpy
+
+from media.plane.forward cimport forward_enqueue, forward_forget
+from media.plane.keyframe cimport keyframe_want
+from media.plane.model cimport DROP_BRIDGE_FULL, PAYLOAD_CAPACITY, drop
+from media.plane.ring cimport ring_commit, ring_peek, ring_pop, ring_reserve
+
+cdef enum:
+    DRAIN_LIMIT = 256           # packets taken in one wake-up; the ring reports the rest again
+    REQUEST_PAUSE_NS = 50000000
+
+
+cdef void bridge_packet(PlaneState *plane, Mirror *mirror, const Stream *stream, const PacketSlot *slot) noexcept nogil:
+    cdef BridgeRecord *record = <BridgeRecord *>ring_reserve(&mirror.down)
+    if record == NULL:
+        drop(plane, NULL, DROP_BRIDGE_FULL)
+        return
+    record.layer = stream.layer
+    record.key = stream.key
+    record.codec = stream.codec
+    record.clock = stream.clock
+    record.sender_clock = stream.sender_clock[0]
+    memcpy(&record.slot, slot, sizeof(PacketSlot) - PAYLOAD_CAPACITY + slot.payload_length)
+    ring_commit(&mirror.down)
+
+
+cdef void bridge_want_keyframe(PlaneState *plane, Mirror *mirror, int layer) noexcept nogil:
+    cdef Stream *stream = mirror.far_publication.streams[layer]
+    cdef int *request
+    if stream.keyframe_asked_ns and plane.now_ns - stream.keyframe_asked_ns < REQUEST_PAUSE_NS:
+        return
+    request = <int *>ring_reserve(&mirror.up)
+    if request == NULL:
+        return
+    stream.keyframe_asked_ns = plane.now_ns
+    request[0] = layer
+    ring_commit(&mirror.up)
+
+
+cdef void bridge_drain_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
+    cdef int *request = <int *>ring_peek(&mirror.up)
+    while request != NULL:
+        keyframe_want(plane, mirror.near, request[0])
+        ring_pop(&mirror.up)
+        request = <int *>ring_peek(&mirror.up)
+
+
+cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) noexcept nogil:
+    cdef Stream *stream = mirror.far_publication.streams[record.layer]
+    cdef PacketSlot *slot
+    cdef uint32_t index
+    if stream.key != record.key:
+        forward_forget(plane, stream)
+        stream.key = record.key
+        for index in range(stream.cache_mask + 1):
+            stream.cache[index].ext = -1
+    stream.codec = record.codec
+    stream.clock = record.clock
+    mirror.sender_clock = record.sender_clock
+    slot = &stream.cache[record.slot.ext & stream.cache_mask]
+    memcpy(slot, &record.slot, sizeof(PacketSlot) - PAYLOAD_CAPACITY + record.slot.payload_length)
+    stream.packets += 1
+    stream.octets += slot.payload_length
+    stream.last_packet_ns = plane.now_ns
+    forward_enqueue(plane, stream, slot)
+
+
+cdef void bridge_drain_down(PlaneState *plane, Mirror *mirror) noexcept nogil:
+    cdef BridgeRecord *record
+    cdef int taken = 0
+    record = <BridgeRecord *>ring_peek(&mirror.down)
+    while record != NULL and taken < DRAIN_LIMIT:
+        _take(plane, mirror, record)
+        ring_pop(&mirror.down)
+        taken += 1
+        record = <BridgeRecord *>ring_peek(&mirror.down)

@@ -1,0 +1,192 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Apply control's commands, between batches, on the plane thread that owns the objects.
+
+A command whose answer finds the event ring full stays in its ring and is tried again at the next wake-up; everything
+else about it has been done by then and doing it again is harmless.
+"""
+
+from libc.stdint cimport uint32_t
+from libc.string cimport memset
+
+from media.plane.datagram cimport address_to_control, address_to_name
+from media.plane.event cimport event_freed
+from media.plane.keyframe cimport keyframe_want
+from media.plane.link cimport (
+    link_mirror_near, link_publication, link_route, link_tap, link_transport, unlink_mirror_near, unlink_publication,
+    unlink_route, unlink_tap, unlink_track, unlink_transport,
+)
+from media.plane.model cimport (
+    DROP_SEND, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
+)
+from media.plane.net cimport (
+    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, iovec, mmsghdr, sendmmsg,
+    sockaddr_in6,
+)
+from media.plane.ring cimport ring_fd, ring_peek, ring_pop, ring_prepare_wait
+from media.plane.table cimport address_table_put, ufrag_table_put, ufrag_table_remove
+
+cdef enum:
+    DRAIN_LIMIT = 256           # commands of one wake-up
+
+
+cdef void _watch(PlaneState *plane, int fd, Watch *watch) noexcept nogil:
+    cdef epoll_event event
+    event.events = EPOLLIN
+    event.data.ptr = watch
+    epoll_ctl(plane.epoll, EPOLL_CTL_ADD, fd, &event)
+
+
+cdef void _unwatch(PlaneState *plane, int fd) noexcept nogil:
+    cdef epoll_event event
+    epoll_ctl(plane.epoll, EPOLL_CTL_DEL, fd, &event)
+
+
+cdef void _select(Transport *transport, const Command *command) noexcept nogil:
+    cdef int family = transport.socket.family
+    transport.remote = command.remote
+    transport.remote_name_length = address_to_name(&command.remote, family, &transport.remote_name)
+    transport.has_remote = transport.remote_name_length > 0
+    transport.local_control_length = 0
+    if transport.socket.wildcard:
+        transport.local_control_length = address_to_control(&command.local, family, transport.local_control)
+
+
+cdef void _send(PlaneState *plane, Transport *transport, Command *command) noexcept nogil:
+    """Send control's own datagram (STUN answer, DTLS flight) to wherever it says."""
+    cdef mmsghdr message
+    cdef iovec vector
+    cdef sockaddr_in6 name
+    cdef uint8_t control[96]
+    memset(&message, 0, sizeof(message))
+    message.msg_hdr.msg_namelen = address_to_name(&command.remote, transport.socket.family, &name)
+    if message.msg_hdr.msg_namelen == 0:
+        drop(plane, transport, DROP_SEND)
+        return
+    message.msg_hdr.msg_name = &name
+    vector.iov_base = command.data
+    vector.iov_len = command.length
+    message.msg_hdr.msg_iov = &vector
+    message.msg_hdr.msg_iovlen = 1
+    if transport.socket.wildcard:
+        message.msg_hdr.msg_controllen = address_to_control(&command.local, transport.socket.family, control)
+        if message.msg_hdr.msg_controllen:
+            message.msg_hdr.msg_control = control
+    if sendmmsg(transport.socket.fd, &message, 1, MSG_DONTWAIT) != 1:
+        drop(plane, transport, DROP_SEND)
+
+
+cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
+    cdef Transport *transport = <Transport *>command.object
+    if command.kind == COMMAND_ADD_TRANSPORT:
+        link_transport(plane, transport)
+        transport.last_heard_ns = plane.now_ns
+        if transport.socket.owned:
+            _watch(plane, transport.socket.fd, &transport.socket.watch)
+    elif command.kind == COMMAND_REMOVE_TRANSPORT:
+        if transport.linked and transport.socket.owned:
+            _unwatch(plane, transport.socket.fd)
+        unlink_transport(plane, transport)
+        return event_freed(plane, transport)
+    elif not transport.linked:
+        return True
+    elif command.kind == COMMAND_ADD_UFRAG:
+        ufrag_table_put(&plane.ufrags, command.data, command.length, transport)
+    elif command.kind == COMMAND_REMOVE_UFRAG:
+        ufrag_table_remove(&plane.ufrags, command.data, command.length)
+    elif command.kind == COMMAND_VALIDATE:
+        address_table_put(&plane.addresses, command.remote.ip, command.remote.port, transport)
+    elif command.kind == COMMAND_SELECT:
+        _select(transport, command)
+    elif command.kind == COMMAND_SET_KEYS:
+        transport.srtp_sender = <void *>command.numbers[0]
+        transport.srtp_receiver = <void *>command.numbers[1]
+        transport.same_ssrc_resend = <int>command.numbers[2]
+    elif command.kind == COMMAND_SEND:
+        _send(plane, transport, command)
+    return True
+
+
+cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
+    cdef Route *route = <Route *>command.object
+    cdef Track *track = <Track *>command.object
+    if command.kind == COMMAND_ADD_TRACK:
+        track.linked = 1
+    elif command.kind == COMMAND_REMOVE_TRACK:
+        unlink_track(plane, track)
+        return event_freed(plane, track)
+    elif command.kind == COMMAND_ADD_PUBLICATION:
+        link_publication(plane, <Publication *>command.object)
+    elif command.kind == COMMAND_REMOVE_PUBLICATION:
+        unlink_publication(plane, <Publication *>command.object)
+        return event_freed(plane, command.object)
+    elif command.kind == COMMAND_ADD_ROUTE:
+        link_route(plane, route)
+    elif command.kind == COMMAND_REMOVE_ROUTE:
+        unlink_route(plane, route)
+        return event_freed(plane, route)
+    elif command.kind == COMMAND_SET_ROUTE:
+        if route.paused and not command.numbers[0]:
+            route.key = 0       # what went by meanwhile was never sent: start again at a keyframe
+        route.paused = <int>command.numbers[0]
+        route.layer = <int>command.numbers[1]
+        if route.linked and not route.paused and (route.input == NULL or route.key == 0
+                                                  or route.input.layer != route.layer):
+            keyframe_want(plane, route.track, route.layer)
+    elif command.kind == COMMAND_WANT_KEYFRAME:
+        keyframe_want(plane, track, <int>command.numbers[0])
+    return True
+
+
+cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
+    """Taps to workers and mirrors to other threads."""
+    cdef Mirror *mirror = <Mirror *>command.object
+    if command.kind == COMMAND_ADD_TAP:
+        link_tap(<Track *>command.other, <Tap *>command.object)
+    elif command.kind == COMMAND_REMOVE_TAP:
+        unlink_tap(<Track *>command.other, <Tap *>command.object)
+        return event_freed(plane, command.object)
+    elif command.kind == COMMAND_ADD_MIRROR_NEAR:
+        link_mirror_near(mirror)
+        _watch(plane, ring_fd(&mirror.up), &mirror.up_watch)
+        ring_prepare_wait(&mirror.up)
+    elif command.kind == COMMAND_REMOVE_MIRROR_NEAR:
+        if mirror.near_linked:
+            _unwatch(plane, ring_fd(&mirror.up))
+        unlink_mirror_near(mirror)
+        return event_freed(plane, mirror)
+    elif command.kind == COMMAND_ADD_MIRROR_FAR:
+        mirror.far.upstream = mirror
+        mirror.far.publication = &mirror.far_publication
+        mirror.linked = 1
+        _watch(plane, ring_fd(&mirror.down), &mirror.down_watch)
+        ring_prepare_wait(&mirror.down)
+    elif command.kind == COMMAND_REMOVE_MIRROR_FAR:
+        if mirror.linked:
+            mirror.linked = 0
+            _unwatch(plane, ring_fd(&mirror.down))
+            mirror.far.upstream = NULL
+            mirror.far.publication = NULL
+        return event_freed(plane, mirror)
+    return True
+
+
+cdef void command_drain(PlaneState *plane) noexcept nogil:
+    """Apply waiting commands, `DRAIN_LIMIT` at most. The outgoing batch must be empty: it points to transports."""
+    cdef Command *command = <Command *>ring_peek(&plane.commands)
+    cdef int taken = 0
+    cdef bint done
+    while command != NULL and taken < DRAIN_LIMIT:
+        if command.kind == COMMAND_STOP:
+            plane.stop = 1
+            done = True
+        elif command.kind <= COMMAND_SEND:
+            done = _apply_transport(plane, command)
+        elif command.kind <= COMMAND_WANT_KEYFRAME:
+            done = _apply_media(plane, command)
+        else:
+            done = _apply_copies(plane, command)
+        if not done:
+            return
+        ring_pop(&plane.commands)
+        taken += 1
+        command = <Command *>ring_peek(&plane.commands)

@@ -1,0 +1,141 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Inbound RTCP: what viewers miss and measure, what publishers say of their clocks.
+
+A compound is checked whole before any of it acts. What one datagram may cause is bounded: `MAX_NACKED` resends, one
+keyframe wish for a route; the rest of a storm is counted and dropped.
+"""
+
+from libc.stdint cimport int64_t, uint16_t
+
+from media.plane.event cimport EVENT_BYE, event_stream
+from media.plane.forward cimport forward_again
+from media.plane.keyframe cimport keyframe_want
+from media.plane.model cimport (
+    DROP_AUTHENTICATION, DROP_NO_KEYS, DROP_REPLAY, DROP_RESEND_RATE, DROP_RTCP_MALFORMED, TRANSPORT_WEBRTC, Route,
+    Stream, drop,
+)
+from media.plane.publish cimport publish_stream
+from media.plane.rtcp cimport (
+    RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT, RTCP_ITEM_SR,
+    RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
+)
+from media.plane.senderclock cimport senderclock_report, streamclock_report
+from media.plane.srtp cimport SRTP_OK, SRTP_REPLAY_FAIL, SRTP_REPLAY_OLD, srtp_unprotect_rtcp
+from media.plane.table cimport ssrc_table_get
+from media.plane.twcc cimport TwccReport, twcc_receive
+
+cdef enum:
+    MAX_NACKED = 256            # resends that one datagram may ask for
+
+
+cdef bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *packet, int *length) noexcept nogil:
+    cdef int status
+    if transport.srtp_receiver == NULL:
+        if transport.kind == TRANSPORT_WEBRTC:
+            drop(plane, transport, DROP_NO_KEYS)
+            return False
+        return True
+    status = srtp_unprotect_rtcp(transport.srtp_receiver, packet, length)
+    if status == SRTP_OK:
+        return True
+    if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
+        drop(plane, transport, DROP_REPLAY)
+    else:
+        drop(plane, transport, DROP_AUTHENTICATION)
+    return False
+
+
+cdef void _sender_report(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
+    cdef Stream *stream = publish_stream(transport, item.sender_ssrc)
+    if stream == NULL:
+        return
+    stream.last_sr_middle = ntp_middle32(item.ntp)
+    stream.last_sr_ns = plane.now_ns
+    senderclock_report(&transport.sender_clock, item.ntp, plane.now_ns)
+    streamclock_report(&stream.clock, item.ntp, item.rtp_timestamp, plane.now_ns)
+
+
+cdef void _report_block(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
+    """A viewer's report of one route; the round trip from our own record of when that sender report left."""
+    cdef Route *route = <Route *>ssrc_table_get(&transport.route_ssrcs, item.media_ssrc)
+    cdef int64_t round_trip_ns
+    cdef int index
+    if route == NULL or item.media_ssrc != route.ssrc:
+        return
+    route.remote_fraction_lost = item.fraction_lost
+    route.remote_lost = item.cumulative_lost if item.cumulative_lost > 0 else 0
+    route.remote_jitter = item.jitter
+    for index in range(2):
+        if item.lsr != 0 and item.lsr == route.sr_middle[index]:
+            round_trip_ns = plane.now_ns - route.sr_sent_ns[index] - <int64_t>item.dlsr * 1000000000 // 65536
+            if round_trip_ns >= 0:
+                route.rtt_ns = round_trip_ns
+
+
+cdef int _nack(PlaneState *plane, Transport *transport, const RtcpItem *item, int budget) noexcept nogil:
+    cdef Route *route = <Route *>ssrc_table_get(&transport.route_ssrcs, item.media_ssrc)
+    cdef int bit
+    if route == NULL or item.media_ssrc != route.ssrc:
+        return budget
+    for bit in range(-1, 16):
+        if bit >= 0 and not (item.nack_blp >> bit) & 1:
+            continue
+        if budget == 0:
+            drop(plane, transport, DROP_RESEND_RATE)
+            return 0
+        budget -= 1
+        forward_again(plane, route, <uint16_t>(item.nack_pid + bit + 1))
+    return budget
+
+
+cdef void _transport_feedback(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
+    cdef TwccReport report
+    if transport.sends == NULL:
+        return
+    report.results = NULL
+    report.capacity = 0
+    if twcc_receive(transport.sends, item.data, item.length, plane.now_ns, &report) != 0:
+        drop(plane, transport, DROP_RTCP_MALFORMED)
+        return
+    transport.twcc_reported += report.received
+    transport.twcc_lost += report.lost
+
+
+cdef void _keyframe_request(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
+    cdef Route *route = <Route *>ssrc_table_get(&transport.route_ssrcs, item.media_ssrc)
+    if route != NULL and not route.paused:
+        keyframe_want(plane, route.track, route.layer)
+
+
+cdef void feedback_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
+    """Take one RTCP or SRTCP datagram from a known address; `packet` is changed in place."""
+    cdef RtcpReader reader
+    cdef RtcpItem item
+    cdef Stream *stream
+    cdef int budget = MAX_NACKED
+    cdef int kind
+    if not _unprotect(plane, transport, packet, &length):
+        return
+    if rtcp_check(packet, length) != RTCP_OK:
+        drop(plane, transport, DROP_RTCP_MALFORMED)
+        return
+    transport.last_heard_ns = plane.now_ns
+    rtcp_open(&reader, packet, length)
+    while True:
+        kind = rtcp_next(&reader, &item)
+        if kind == RTCP_END:
+            return
+        if kind == RTCP_ITEM_SR:
+            _sender_report(plane, transport, &item)
+        elif kind == RTCP_ITEM_REPORT:
+            _report_block(plane, transport, &item)
+        elif kind == RTCP_ITEM_NACK:
+            budget = _nack(plane, transport, &item, budget)
+        elif kind == RTCP_ITEM_PLI or kind == RTCP_ITEM_FIR:
+            _keyframe_request(plane, transport, &item)
+        elif kind == RTCP_ITEM_TWCC:
+            _transport_feedback(plane, transport, &item)
+        elif kind == RTCP_ITEM_BYE:
+            stream = publish_stream(transport, item.sender_ssrc)
+            if stream != NULL:
+                event_stream(plane, EVENT_BYE, stream)

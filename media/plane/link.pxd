@@ -1,0 +1,15 @@
+"""Linking objects into the plane's lists and tables, and out of them; see link.pyx."""
+
+from media.plane.model cimport Mirror, PlaneState, Publication, Route, Tap, Track, Transport
+
+cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
+cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil
+cdef void link_publication(PlaneState *plane, Publication *publication) noexcept nogil
+cdef void unlink_publication(PlaneState *plane, Publication *publication) noexcept nogil
+cdef void link_route(PlaneState *plane, Route *route) noexcept nogil
+cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil
+cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil
+cdef void link_tap(Track *track, Tap *tap) noexcept nogil
+cdef void unlink_tap(Track *track, Tap *tap) noexcept nogil
+cdef void link_mirror_near(Mirror *mirror) noexcept nogil
+cdef void unlink_mirror_near(Mirror *mirror) noexcept nogil

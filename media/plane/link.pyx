@@ -1,0 +1,180 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Linking objects into the plane's lists and tables, and out of them again.
+
+Unlinking twice is harmless: a transport takes its publications and routes out with it, and control still removes each
+of them, because each is its own piece of memory. After `unlink_*` nothing in the plane points to the object.
+"""
+
+from libc.stddef cimport size_t
+
+from media.plane.forward cimport forward_forget
+from media.plane.keyframe cimport keyframe_want
+from media.plane.model cimport Stream
+from media.plane.table cimport (
+    address_table_remove_value, ssrc_table_put, ssrc_table_remove_value, ufrag_table_remove_value,
+)
+
+
+cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil:
+    transport.previous = NULL
+    transport.next = plane.transports
+    if plane.transports != NULL:
+        plane.transports.previous = transport
+    plane.transports = transport
+    plane.transport_count += 1
+    transport.linked = 1
+
+
+cdef void _link_publisher(PlaneState *plane, Transport *transport) noexcept nogil:
+    transport.previous_publisher = NULL
+    transport.next_publisher = plane.publishers
+    if plane.publishers != NULL:
+        plane.publishers.previous_publisher = transport
+    plane.publishers = transport
+
+
+cdef void _unlink_publisher(PlaneState *plane, Transport *transport) noexcept nogil:
+    if transport.previous_publisher != NULL:
+        transport.previous_publisher.next_publisher = transport.next_publisher
+    elif plane.publishers == transport:
+        plane.publishers = transport.next_publisher
+    if transport.next_publisher != NULL:
+        transport.next_publisher.previous_publisher = transport.previous_publisher
+    transport.next_publisher = NULL
+    transport.previous_publisher = NULL
+
+
+cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil:
+    if not transport.linked:
+        return
+    transport.linked = 0
+    while transport.publications != NULL:
+        unlink_publication(plane, transport.publications)
+    while transport.routes != NULL:
+        unlink_route(plane, transport.routes)
+    address_table_remove_value(&plane.addresses, transport)
+    ufrag_table_remove_value(&plane.ufrags, transport)
+    if plane.next_to_serve == transport:
+        plane.next_to_serve = transport.next
+    if transport.previous != NULL:
+        transport.previous.next = transport.next
+    else:
+        plane.transports = transport.next
+    if transport.next != NULL:
+        transport.next.previous = transport.previous
+    plane.transport_count -= 1
+
+
+cdef void link_publication(PlaneState *plane, Publication *publication) noexcept nogil:
+    """The newest publication of a track feeds its routes; an older one's packets are dropped from now on."""
+    cdef Transport *transport = publication.transport
+    if not transport.linked:
+        return
+    if transport.publications == NULL:
+        _link_publisher(plane, transport)
+    publication.next = transport.publications
+    transport.publications = publication
+    publication.track.publication = publication
+    publication.linked = 1
+
+
+cdef void unlink_publication(PlaneState *plane, Publication *publication) noexcept nogil:
+    cdef Transport *transport = publication.transport
+    cdef Publication **at = &transport.publications
+    cdef Stream *stream
+    cdef int layer
+    if not publication.linked:
+        return
+    publication.linked = 0
+    for layer in range(publication.layer_count):
+        stream = publication.streams[layer]
+        forward_forget(plane, stream)
+        ssrc_table_remove_value(&transport.ssrcs, stream)
+        ssrc_table_remove_value(&transport.rtx_ssrcs, stream)
+    if publication.track.publication == publication:
+        publication.track.publication = NULL
+    while at[0] != publication:
+        at = &at[0].next
+    at[0] = publication.next
+    if transport.publications == NULL:
+        _unlink_publisher(plane, transport)
+
+
+cdef void link_route(PlaneState *plane, Route *route) noexcept nogil:
+    cdef Track *track = route.track
+    cdef Transport *transport = route.transport
+    if not transport.linked or not track.linked:
+        return
+    route.previous_in_track = NULL
+    route.next_in_track = track.routes
+    if track.routes != NULL:
+        track.routes.previous_in_track = route
+    track.routes = route
+    track.route_count += 1
+    route.next_in_transport = transport.routes
+    transport.routes = route
+    ssrc_table_put(&transport.route_ssrcs, route.ssrc, route)
+    if route.rtx_ssrc:
+        ssrc_table_put(&transport.route_ssrcs, route.rtx_ssrc, route)
+    route.linked = 1
+    keyframe_want(plane, track, route.layer)
+
+
+cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
+    cdef Route **at = &route.transport.routes
+    if not route.linked:
+        return
+    route.linked = 0
+    if route.previous_in_track != NULL:
+        route.previous_in_track.next_in_track = route.next_in_track
+    else:
+        route.track.routes = route.next_in_track
+    if route.next_in_track != NULL:
+        route.next_in_track.previous_in_track = route.previous_in_track
+    route.track.route_count -= 1
+    while at[0] != route:
+        at = &at[0].next_in_transport
+    at[0] = route.next_in_transport
+    ssrc_table_remove_value(&route.transport.route_ssrcs, route)
+
+
+cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil:
+    track.linked = 0
+    if track.publication != NULL:
+        unlink_publication(plane, track.publication)
+    while track.routes != NULL:
+        unlink_route(plane, track.routes)
+    track.taps = NULL
+
+
+cdef void link_tap(Track *track, Tap *tap) noexcept nogil:
+    tap.next = track.taps
+    track.taps = tap
+    tap.linked = 1
+
+
+cdef void unlink_tap(Track *track, Tap *tap) noexcept nogil:
+    cdef Tap **at = &track.taps
+    if not tap.linked:
+        return
+    tap.linked = 0
+    while at[0] != NULL and at[0] != tap:
+        at = &at[0].next
+    if at[0] == tap:
+        at[0] = tap.next
+
+
+cdef void link_mirror_near(Mirror *mirror) noexcept nogil:
+    mirror.next = mirror.near.mirrors
+    mirror.near.mirrors = mirror
+    mirror.near_linked = 1
+
+
+cdef void unlink_mirror_near(Mirror *mirror) noexcept nogil:
+    cdef Mirror **at = &mirror.near.mirrors
+    if not mirror.near_linked:
+        return
+    mirror.near_linked = 0
+    while at[0] != mirror:
+        at = &at[0].next
+    at[0] = mirror.next

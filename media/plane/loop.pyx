@@ -1,0 +1,94 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The loop of a plane thread: wait, apply commands, read, forward, report, send.
+
+Runs without the GIL from start to stop: no pause of the interpreter can reach it. The work of one turn is bounded
+(commands, datagrams, packets from other threads), so that none of them starves the rest.
+"""
+
+from libc.stdint cimport int64_t
+
+from media.plane.batch cimport batch_flush
+from media.plane.bridge cimport bridge_drain_down, bridge_drain_up
+from media.plane.command cimport command_drain
+from media.plane.datagram cimport datagram_receive
+from media.plane.forward cimport forward_due
+from media.plane.model cimport (
+    WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch,
+)
+from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
+from media.plane.report cimport TICK_NS, report_tick
+from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_used
+
+cdef enum:
+    MAX_EVENTS = 64
+    IDLE_NS = 200000000         # tick without any transport
+
+
+cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
+    cdef int64_t until = plane.next_tick_ns
+    cdef int index
+    for index in range(plane.waiting_count):
+        if plane.waiting[index].pending_since_ns + plane.flush_after_ns < until:
+            until = plane.waiting[index].pending_since_ns + plane.flush_after_ns
+    until -= monotonic_ns()
+    if until < 0:
+        until = 0
+    wait.tv_sec = until // 1000000000
+    wait.tv_nsec = until % 1000000000
+
+
+cdef void _tick(PlaneState *plane) noexcept nogil:
+    plane.wall_offset_ns = realtime_ns() - plane.now_ns
+    report_tick(plane)
+    plane.next_tick_ns = plane.now_ns + (TICK_NS if plane.transport_count else IDLE_NS)
+
+
+cdef void _mirror_down(PlaneState *plane, Mirror *mirror) noexcept nogil:
+    bridge_drain_down(plane, mirror)
+    if ring_used(&mirror.down):
+        return                  # the eventfd stays readable: epoll reports the rest after the others had their turn
+    ring_finish_wait(&mirror.down)
+    while not ring_prepare_wait(&mirror.down):
+        bridge_drain_down(plane, mirror)
+
+
+cdef void _mirror_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
+    ring_finish_wait(&mirror.up)
+    bridge_drain_up(plane, mirror)
+    while not ring_prepare_wait(&mirror.up):
+        bridge_drain_up(plane, mirror)
+
+
+cdef void _dispatch(PlaneState *plane, Watch *watch) noexcept nogil:
+    if watch.kind == WATCH_SOCKET:
+        datagram_receive(plane, <Socket *>watch.object)
+    elif watch.kind == WATCH_MIRROR_DOWN:
+        _mirror_down(plane, <Mirror *>watch.object)
+    elif watch.kind == WATCH_MIRROR_UP:
+        _mirror_up(plane, <Mirror *>watch.object)
+
+
+cdef void plane_loop(PlaneState *plane) noexcept nogil:
+    """Run until COMMAND_STOP."""
+    cdef epoll_event events[MAX_EVENTS]
+    cdef timespec wait
+    cdef int count, index
+    plane.now_ns = monotonic_ns()
+    plane.wall_offset_ns = realtime_ns() - plane.now_ns
+    while not plane.stop:
+        _sleep_time(plane, &wait)
+        if not ring_prepare_wait(&plane.commands):
+            wait.tv_sec = 0
+            wait.tv_nsec = 0
+        count = epoll_pwait2(plane.epoll, events, MAX_EVENTS, &wait, NULL)
+        ring_finish_wait(&plane.commands)
+        plane.now_ns = monotonic_ns()
+        plane.wakeups += 1
+        for index in range(count):
+            _dispatch(plane, <Watch *>events[index].data.ptr)
+        forward_due(plane)
+        if plane.now_ns >= plane.next_tick_ns:
+            _tick(plane)
+        batch_flush(plane)
+        # Last, because a command may end what an event of this turn or the batch points to.
+        command_drain(plane)

@@ -1,0 +1,351 @@
+"""The plane's objects as C structs: what one plane thread owns, and nothing else touches.
+
+Memory of every object is allocated by control (media/plane/objects.pyx) before it is handed over by a command, and
+freed by control after the thread has answered its removal with EVENT_FREED. Control may read counters at any time
+(aligned words, no lock); it writes nothing after the hand-over.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
+from media.plane.ratelimit cimport Bucket
+from media.plane.receive cimport ReceiveState
+from media.plane.rewrite cimport Rewrite
+from media.plane.ring cimport Ring
+from media.plane.senderclock cimport SenderClock, StreamClock
+from media.plane.table cimport AddressTable, SsrcTable, UfragTable
+from media.plane.tapring cimport TapRing
+from media.plane.twcc cimport TwccHistory, TwccRecorder
+
+cdef enum:
+    DATAGRAM_CAPACITY = 1600        # larger datagrams are counted and dropped
+    PAYLOAD_CAPACITY = 1440         # leaves room for our header, extensions, tag and RTX in 1,500 bytes
+    MAX_LAYERS = 3
+    MAX_PAYLOAD_TYPES = 32          # of one publication
+    MAX_DECLARED_SSRCS = 8          # of one publication
+    IDENTIFIER_CAPACITY = 16        # MID and RID, RFC 8852 bounds neither; senders use 1 to 8 bytes
+    CODEC_SLOTS = 12                # more than CodecId has
+    BURST_CAPACITY = 64
+    MAX_WAITING = 256               # streams with an unfinished burst at one time
+    RECENT_RESENDS = 64
+    BATCH_MESSAGES = 64
+    BATCH_BYTES = 262144
+    RECEIVE_MESSAGES = 64
+
+cdef enum:                      # DropReason
+    DROP_NONE = 0
+    DROP_UNKNOWN_DATAGRAM           # neither STUN, DTLS, RTP nor RTCP, or too large
+    DROP_STRANGER                   # from an address no transport has validated
+    DROP_STUN_MALFORMED
+    DROP_STUN_UNKNOWN_UFRAG
+    DROP_STUN_RATE
+    DROP_DTLS_RATE
+    DROP_CONTROL_BUSY               # the event ring is full: control is behind
+    DROP_NO_KEYS                    # media before the DTLS handshake has ended
+    DROP_RTP_MALFORMED
+    DROP_RTCP_MALFORMED
+    DROP_AUTHENTICATION
+    DROP_REPLAY
+    DROP_SSRC_LIMIT
+    DROP_NOT_PUBLISHED              # no publication takes this SSRC
+    DROP_PAYLOAD_TYPE
+    DROP_TOO_LARGE
+    DROP_DUPLICATE
+    DROP_TOO_OLD
+    DROP_PROBATION                  # first packet after a large jump
+    DROP_REPLACED                   # a newer publication feeds the track
+    DROP_ROUTE_CODEC                # the viewer did not negotiate the codec
+    DROP_ROUTE_BEFORE_START         # older than the keyframe the route started with
+    DROP_PROTECT
+    DROP_SEND                       # the kernel refused
+    DROP_RESEND_GONE                # asked for again, no longer in the cache
+    DROP_RESEND_RATE
+    DROP_BRIDGE_FULL
+    DROP_REASONS
+
+cdef enum TransportKind:
+    TRANSPORT_WEBRTC = 0
+    TRANSPORT_PLAIN = 1
+
+cdef enum SlotExtension:
+    SLOT_LEVEL = 1
+    SLOT_ROTATION = 2
+    SLOT_CAPTURE_TIME = 4
+
+cdef struct Publication
+cdef struct Transport
+cdef struct Track
+cdef struct Route
+cdef struct Tap
+cdef struct Mirror
+
+cdef struct Address:
+    uint8_t ip[16]                  # IPv4 as v4-mapped IPv6
+    uint16_t port
+
+cdef struct PacketSlot:
+    int64_t ext                     # extended sequence; -1 empty
+    int64_t arrival_ns
+    uint32_t timestamp
+    uint16_t sequence
+    uint16_t payload_length
+    uint8_t marker
+    uint8_t codec
+    uint8_t starts_keyframe
+    uint8_t extensions              # SlotExtension bits
+    uint8_t level                   # RFC 6464 byte as it came
+    uint8_t rotation                # 3GPP TS 26.114 CVO byte
+    uint8_t capture_time[8]         # NTP, sender's clock
+    uint8_t payload[PAYLOAD_CAPACITY]
+
+cdef struct Watch:                  # what an epoll event is about
+    int kind                        # WatchKind
+    void *object
+
+cdef enum WatchKind:
+    WATCH_SOCKET = 1
+    WATCH_COMMANDS = 2
+    WATCH_MIRROR_DOWN = 3
+    WATCH_MIRROR_UP = 4
+
+cdef struct Socket:
+    Watch watch
+    int fd
+    int family
+    int wildcard                    # bound to any address: answers must name their source
+    int owned                       # a plain transport's own port
+    Transport *transport            # of an own port
+
+cdef struct Stream:             # one inbound SSRC, one layer of a publication
+    uint64_t id                     # unique in the process
+    uint64_t key                    # changes whenever continuity of the input breaks
+    Publication *publication
+    Track *track
+    int layer
+    uint32_t ssrc                   # 0: not bound yet
+    uint32_t rtx_ssrc
+    uint8_t codec
+    ReceiveState receive
+    StreamClock clock
+    SenderClock *sender_clock       # of the publishing transport, shared by its streams
+    PacketSlot *cache
+    uint32_t cache_mask
+    uint16_t pending[BURST_CAPACITY]    # cache indexes of the burst not yet forwarded
+    int pending_count
+    int64_t pending_since_ns
+    int64_t last_packet_ns
+    int64_t keyframe_wanted_ns      # 0: not wanted
+    int64_t keyframe_asked_ns
+    int64_t nack_due_ns
+    uint8_t fir_sequence
+    uint32_t last_sr_middle         # for LSR/DLSR of our receiver reports
+    int64_t last_sr_ns
+    uint64_t packets
+    uint64_t octets
+    uint64_t keyframes
+    uint64_t keyframe_requests
+    uint64_t nacks_sent
+    uint64_t recovered
+
+cdef struct PayloadType:
+    uint8_t number
+    uint8_t codec                   # CodecId of the media
+    uint8_t rtx_for                 # payload type repaired by this one, 0 for media
+    uint32_t clock_rate
+
+cdef struct Publication:        # one media line of a publisher
+    uint64_t id
+    Transport *transport
+    Publication *next               # in the transport
+    Track *track
+    int is_video
+    uint8_t mid[IDENTIFIER_CAPACITY]
+    int mid_length
+    uint8_t rids[MAX_LAYERS][IDENTIFIER_CAPACITY]
+    int rid_lengths[MAX_LAYERS]
+    int layer_count
+    PayloadType payload_types[MAX_PAYLOAD_TYPES]
+    int payload_type_count
+    uint32_t declared_ssrcs[MAX_DECLARED_SSRCS]
+    uint32_t declared_rtx_ssrcs[MAX_DECLARED_SSRCS]
+    int declared_count
+    int nack
+    int pli
+    int fir
+    int level_dbov                  # smoothed audio level, -127 silent
+    Stream *streams[MAX_LAYERS]
+    int linked
+
+cdef struct Track:              # where routes hang: a source's picture or sound, whoever publishes it just now
+    uint64_t id
+    int is_video
+    Publication *publication        # the newest one feeds the routes
+    Route *routes
+    int route_count
+    Tap *taps
+    Mirror *mirrors                 # copies of this track on other plane threads
+    Mirror *upstream                # this track is itself a copy
+    int linked
+
+cdef struct Route:
+    uint64_t id
+    Track *track
+    Transport *transport
+    Route *next_in_track
+    Route *previous_in_track
+    Route *next_in_transport
+    uint64_t key                    # of the stream that feeds it; 0: none yet
+    int layer
+    int paused
+    uint32_t ssrc
+    uint32_t rtx_ssrc
+    uint8_t payload_types[CODEC_SLOTS]      # by CodecId; 0: not negotiated
+    uint8_t rtx_payload_types[CODEC_SLOTS]
+    Rewrite rewrite
+    Stream *input
+    uint16_t rtx_sequence
+    Bucket resend_bucket
+    uint16_t resent[RECENT_RESENDS]         # direct-mapped by sequence
+    int64_t resent_ns[RECENT_RESENDS]
+    int64_t sr_sent_ns[2]
+    uint32_t sr_middle[2]
+    uint64_t packets
+    uint64_t octets
+    uint64_t resends
+    uint64_t drops
+    int64_t rtt_ns
+    uint32_t remote_lost
+    uint32_t remote_jitter
+    uint8_t remote_fraction_lost
+    int linked
+
+cdef struct Tap:
+    uint64_t id
+    Tap *next
+    TapRing *ring
+    int layer                       # -1: all
+    int linked
+
+cdef struct Mirror:             # one direction of a track between two plane threads
+    uint64_t id
+    Mirror *next
+    Track *near                     # on the thread that publishes
+    Track *far                      # on the thread that views
+    Ring down                       # packets, near -> far
+    Ring up                         # keyframe requests, far -> near
+    Watch down_watch
+    Watch up_watch
+    Publication far_publication     # holds the far streams (caches)
+    SenderClock sender_clock        # copy of the publisher's, for the far side's sender reports
+    int near_linked
+    int linked
+
+cdef struct Transport:
+    uint64_t id
+    int kind
+    Socket *socket
+    Transport *next
+    Transport *previous
+    Transport *next_publisher
+    Transport *previous_publisher
+    int has_remote
+    Address remote
+    sockaddr_in6 remote_name        # as the socket's family wants it
+    unsigned int remote_name_length
+    uint8_t local_control[64]       # ready-made IP_PKTINFO control message
+    int local_control_length
+    int gso                         # 0 after the kernel refused
+    int latched
+    int latch                       # plain: take the first authenticated (or first valid) sender
+    void *srtp_sender
+    void *srtp_receiver
+    int same_ssrc_resend            # AES-CM or no encryption: the nonce rule allows it
+    uint8_t extension_kinds[16]     # received element id -> ExtensionKind
+    uint8_t extension_ids[16]       # ExtensionKind -> id we send, 0 not negotiated
+    SsrcTable ssrcs                 # inbound media: Stream*, or UNBOUND
+    SsrcTable rtx_ssrcs             # inbound RTX: Stream*
+    SsrcTable route_ssrcs           # outbound media and RTX: Route*
+    Publication *publications
+    Route *routes
+    TwccRecorder *arrivals
+    TwccHistory *sends
+    uint32_t local_ssrc             # of our RTCP about what we receive
+    uint8_t cname[32]
+    int cname_length
+    SenderClock sender_clock
+    int64_t rtt_ns                  # to the peer, 0 unknown
+    Bucket stun_bucket
+    Bucket stranger_stun_bucket
+    Bucket dtls_bucket
+    int rtcp_reduced_size
+    int64_t last_heard_ns
+    int64_t next_report_ns          # receiver report
+    int64_t next_sender_report_ns
+    int64_t next_twcc_ns
+    uint64_t received_packets
+    uint64_t received_octets
+    uint64_t sent_packets
+    uint64_t sent_octets
+    uint64_t twcc_reported
+    uint64_t twcc_lost
+    uint64_t drops[DROP_REASONS]
+    int linked
+
+cdef struct Batch:
+    uint8_t *arena
+    int used
+    int count
+    int open                        # the last message may still grow
+    Socket *socket
+    mmsghdr messages[BATCH_MESSAGES]
+    iovec vectors[BATCH_MESSAGES]
+    uint8_t control[BATCH_MESSAGES][96]
+    Transport *owners[BATCH_MESSAGES]
+    int segments[BATCH_MESSAGES]
+    int segment_bytes[BATCH_MESSAGES]
+
+cdef struct Receiver:
+    mmsghdr messages[RECEIVE_MESSAGES]
+    iovec vectors[RECEIVE_MESSAGES]
+    uint8_t names[RECEIVE_MESSAGES][32]
+    uint8_t control[RECEIVE_MESSAGES][128]
+    uint8_t buffers[RECEIVE_MESSAGES][DATAGRAM_CAPACITY]
+
+cdef struct PlaneState:
+    int index
+    int epoll
+    Socket socket
+    Ring commands
+    Watch command_watch
+    Ring events
+    AddressTable addresses
+    UfragTable ufrags
+    Transport *transports
+    Transport *next_to_serve        # where the slow timer goes on
+    int transport_count
+    Transport *publishers
+    Bucket stranger_stun_bucket     # of all unknown addresses together
+    Batch batch
+    Receiver receiver
+    Stream *waiting[MAX_WAITING]          # streams with an unfinished burst
+    int waiting_count
+    int64_t now_ns
+    int64_t wall_offset_ns          # UTC minus monotonic, sampled every second
+    int64_t next_tick_ns
+    int64_t flush_after_ns
+    int64_t keyframe_interval_ns
+    int gso
+    int max_ssrcs
+    uint64_t wakeups
+    uint64_t received_packets
+    uint64_t sent_packets
+    uint64_t sent_octets
+    uint64_t sent_messages
+    uint64_t send_calls
+    uint64_t drops[DROP_REASONS]
+    int stop
+
+cdef inline void drop(PlaneState *plane, Transport *transport, int reason) noexcept nogil:
+    plane.drops[reason] += 1
+    if transport != NULL:
+        transport.drops[reason] += 1

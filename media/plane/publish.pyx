@@ -1,0 +1,312 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Inbound RTP: unprotect, find the stream, check, keep in the cache, hand to taps and routes.
+
+The order bounds what a hostile peer can make us do: the clear header is checked and the number of SSRCs bounded before
+libsrtp allocates anything for a new one, and nothing of ours changes before authentication has succeeded.
+Binding an SSRC follows RFC 9143 section 9.2 and RFC 8852: MID and RID first, then the SSRCs declared in the
+description, then a payload type that only one publication has.
+"""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memcmp, memcpy
+
+from media.plane.codec cimport codec_starts_keyframe
+from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
+from media.plane.forward cimport forward_burst, forward_enqueue, forward_forget
+from media.plane.keyframe cimport keyframe_seen, keyframe_want
+from media.plane.model cimport (
+    DROP_AUTHENTICATION, DROP_DUPLICATE, DROP_NO_KEYS, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION,
+    DROP_REPLACED, DROP_REPLAY, DROP_RTP_MALFORMED, DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY,
+    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, TRANSPORT_WEBRTC, PayloadType, Publication, Tap, drop,
+)
+from media.plane.receive cimport (
+    RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
+    receive_nack_timer, receive_packet, receive_recovered,
+)
+from media.plane.rtp cimport (
+    EXTENSION_CAPTURE_TIME, EXTENSION_LEVEL, EXTENSION_MID, EXTENSION_REPAIRED_RID, EXTENSION_RID,
+    EXTENSION_ROTATION, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, rtp_extensions, rtp_parse,
+)
+from media.plane.senderclock cimport streamclock_init, streamclock_packet
+from media.plane.srtp cimport SRTP_OK, SRTP_REPLAY_FAIL, SRTP_REPLAY_OLD, srtp_unprotect
+from media.plane.table cimport ssrc_table_count, ssrc_table_get, ssrc_table_put, ssrc_table_remove
+from media.plane.tap cimport tap_packet
+from media.plane.twcc cimport twcc_record
+
+# An SSRC that was seen but that no publication takes (yet): kept, so that the number of contexts stays bounded.
+cdef Stream *UNBOUND = <Stream *><uintptr_t>1
+
+cdef enum:
+    LEVEL_SHIFT = 3             # smoothing of the audio level: 1/8 of the difference a packet
+
+
+cdef inline PayloadType *_payload_type(Publication *publication, int number) noexcept nogil:
+    cdef int index
+    for index in range(publication.payload_type_count):
+        if publication.payload_types[index].number == number:
+            return &publication.payload_types[index]
+    return NULL
+
+
+cdef inline bint _same(const uint8_t *left, int left_length, const uint8_t *right, int right_length) noexcept nogil:
+    return left_length == right_length and memcmp(left, right, left_length) == 0
+
+
+cdef int _layer_of(Publication *publication, uint32_t ssrc, RtpExtensions *found, bint is_rtx) noexcept nogil:
+    """Return which layer of the publication an SSRC is, or -1."""
+    cdef int kind = EXTENSION_REPAIRED_RID if is_rtx else EXTENSION_RID
+    cdef int layer, index
+    if publication.rid_lengths[0]:
+        if found.values[kind] == NULL:
+            return -1
+        for layer in range(publication.layer_count):
+            if _same(publication.rids[layer], publication.rid_lengths[layer], found.values[kind], found.lengths[kind]):
+                return layer
+        return -1
+    for index in range(publication.declared_count):
+        if ssrc == (publication.declared_rtx_ssrcs[index] if is_rtx else publication.declared_ssrcs[index]):
+            return index if index < publication.layer_count else -1
+    # A lone stream may come under another SSRC than declared (Dahua cameras send 0), or under an undeclared one.
+    return 0 if publication.layer_count == 1 else -1
+
+
+cdef Publication *_declared(Transport *transport, uint32_t ssrc) noexcept nogil:
+    cdef Publication *publication = transport.publications
+    cdef int index
+    while publication != NULL:
+        for index in range(publication.declared_count):
+            if ssrc == publication.declared_ssrcs[index] or ssrc == publication.declared_rtx_ssrcs[index]:
+                return publication
+        publication = publication.next
+    return NULL
+
+
+cdef Publication *_publication_of(Transport *transport, const RtpHeader *header, RtpExtensions *found) noexcept nogil:
+    cdef Publication *publication = transport.publications
+    cdef Publication *match = NULL
+    if found.values[EXTENSION_MID] != NULL:
+        while publication != NULL:
+            if _same(publication.mid, publication.mid_length, found.values[EXTENSION_MID],
+                     found.lengths[EXTENSION_MID]):
+                return publication
+            publication = publication.next
+        return NULL
+    match = _declared(transport, header.ssrc)
+    if match != NULL:
+        return match
+    while publication != NULL:
+        if _payload_type(publication, header.payload_type) != NULL:
+            if match != NULL:
+                return NULL
+            match = publication
+        publication = publication.next
+    return match
+
+
+cdef void _restart(PlaneState *plane, Stream *stream, uint32_t clock_rate) noexcept nogil:
+    """A new input begins in this stream: nothing of the old one may be mistaken for it."""
+    cdef uint32_t index
+    forward_forget(plane, stream)
+    stream.key += 1
+    receive_init(&stream.receive, clock_rate)
+    streamclock_init(&stream.clock, clock_rate)
+    for index in range(stream.cache_mask + 1):
+        stream.cache[index].ext = -1
+
+
+cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *header, RtpExtensions *found) noexcept nogil:
+    """Bind a new SSRC to the stream it feeds; NULL when no publication takes it."""
+    cdef Publication *publication = _publication_of(transport, header, found)
+    cdef PayloadType *payload_type
+    cdef Stream *stream
+    cdef int layer
+    if publication == NULL:
+        return NULL
+    payload_type = _payload_type(publication, header.payload_type)
+    if payload_type == NULL:
+        return NULL
+    layer = _layer_of(publication, header.ssrc, found, payload_type.rtx_for != 0)
+    if layer < 0:
+        return NULL
+    stream = publication.streams[layer]
+    if payload_type.rtx_for:
+        stream.rtx_ssrc = header.ssrc
+        ssrc_table_remove(&transport.ssrcs, header.ssrc)
+        ssrc_table_put(&transport.rtx_ssrcs, header.ssrc, stream)
+        return stream
+    if stream.ssrc:
+        ssrc_table_put(&transport.ssrcs, stream.ssrc, UNBOUND)
+    stream.ssrc = header.ssrc
+    stream.codec = payload_type.codec
+    _restart(plane, stream, payload_type.clock_rate)
+    ssrc_table_put(&transport.ssrcs, header.ssrc, stream)
+    event_stream(plane, EVENT_STREAM_BOUND, stream)
+    if stream.track.routes != NULL or stream.track.mirrors != NULL:
+        keyframe_want(plane, stream.track, stream.layer)
+    return stream
+
+
+cdef Stream *publish_stream(Transport *transport, uint32_t ssrc) noexcept nogil:
+    """Return the stream that this SSRC feeds, NULL for none."""
+    cdef Stream *stream = <Stream *>ssrc_table_get(&transport.ssrcs, ssrc)
+    return stream if stream != UNBOUND else NULL
+
+
+cdef inline bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *packet, int *length) noexcept nogil:
+    cdef int status
+    if transport.srtp_receiver == NULL:
+        if transport.kind == TRANSPORT_WEBRTC:
+            drop(plane, transport, DROP_NO_KEYS)
+            return False
+        return True
+    status = srtp_unprotect(transport.srtp_receiver, packet, length)
+    if status == SRTP_OK:
+        return True
+    if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
+        drop(plane, transport, DROP_REPLAY)
+    else:
+        drop(plane, transport, DROP_AUTHENTICATION)
+    return False
+
+
+cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
+    """Take one RTP or SRTP datagram from a known address; `packet` is changed in place."""
+    cdef RtpHeader header
+    cdef RtpExtensions found
+    cdef Stream *stream
+    cdef bint is_rtx = False
+    if transport.publications == NULL:
+        drop(plane, transport, DROP_NOT_PUBLISHED)
+        return
+    if rtp_parse(packet, length, True, &header) != RTP_OK:
+        drop(plane, transport, DROP_RTP_MALFORMED)
+        return
+    stream = <Stream *>ssrc_table_get(&transport.ssrcs, header.ssrc)
+    if stream == NULL:
+        stream = <Stream *>ssrc_table_get(&transport.rtx_ssrcs, header.ssrc)
+        is_rtx = stream != NULL
+        if stream == NULL and (
+            ssrc_table_count(&transport.ssrcs) + ssrc_table_count(&transport.rtx_ssrcs) >= <uint32_t>plane.max_ssrcs
+        ):
+            drop(plane, transport, DROP_SSRC_LIMIT)
+            return
+    if not _unprotect(plane, transport, packet, &length):
+        return
+    if rtp_parse(packet, length, False, &header) != RTP_OK:
+        drop(plane, transport, DROP_RTP_MALFORMED)
+        return
+    transport.last_heard_ns = plane.now_ns
+    rtp_extensions(packet, &header, transport.extension_kinds, &found)
+    if transport.arrivals != NULL and found.lengths[EXTENSION_TWCC] == 2:
+        twcc_record(transport.arrivals, read16(found.values[EXTENSION_TWCC]), plane.now_ns)
+    if stream == NULL or stream == UNBOUND:
+        stream = _bind(plane, transport, &header, &found)
+        if stream == NULL:
+            ssrc_table_put(&transport.ssrcs, header.ssrc, UNBOUND)
+            drop(plane, transport, DROP_NOT_PUBLISHED)
+            return
+        is_rtx = stream.ssrc != header.ssrc
+    _take(plane, stream, packet, &header, &found, is_rtx)
+
+
+cdef inline void _read_extensions(Stream *stream, PacketSlot *slot, RtpExtensions *found) noexcept nogil:
+    cdef Publication *publication = stream.publication
+    slot.extensions = 0
+    if found.lengths[EXTENSION_LEVEL] >= 1:
+        slot.extensions |= SLOT_LEVEL
+        slot.level = found.values[EXTENSION_LEVEL][0]
+        publication.level_dbov += (-(<int>slot.level & 0x7F) * 256 - publication.level_dbov) >> LEVEL_SHIFT
+    if found.lengths[EXTENSION_ROTATION] >= 1:
+        slot.extensions |= SLOT_ROTATION
+        slot.rotation = found.values[EXTENSION_ROTATION][0]
+    if found.lengths[EXTENSION_CAPTURE_TIME] >= 8:
+        slot.extensions |= SLOT_CAPTURE_TIME
+        memcpy(slot.capture_time, found.values[EXTENSION_CAPTURE_TIME], 8)
+
+
+cdef inline int _restore_rtx(const uint8_t *packet, RtpHeader *header, PayloadType *payload_type) noexcept nogil:
+    """Make the header that of the packet an RTX packet carries (RFC 4588 section 4); -1 for padding-only probes."""
+    if header.payload_length < 2:
+        return -1
+    header.sequence = read16(packet + header.payload_at)
+    header.payload_at += 2
+    header.payload_length -= 2
+    header.payload_type = payload_type.rtx_for
+    return 0
+
+
+cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *header, RtpExtensions *found,
+                bint is_rtx) noexcept nogil:
+    cdef Transport *transport = stream.publication.transport
+    cdef PayloadType *payload_type = _payload_type(stream.publication, header.payload_type)
+    cdef PacketSlot *slot
+    cdef int64_t ext
+    cdef int verdict
+    if stream.track.publication != stream.publication:
+        drop(plane, transport, DROP_REPLACED)
+        return
+    if is_rtx and payload_type != NULL and payload_type.rtx_for:
+        if stream.ssrc == 0 or _restore_rtx(packet, header, payload_type) < 0:
+            return
+        payload_type = _payload_type(stream.publication, header.payload_type)
+        stream.recovered += 1
+    if payload_type == NULL or payload_type.rtx_for:
+        drop(plane, transport, DROP_PAYLOAD_TYPE)
+        return
+    if header.payload_length > PAYLOAD_CAPACITY:
+        drop(plane, transport, DROP_TOO_LARGE)
+        return
+    if is_rtx:
+        verdict = receive_recovered(&stream.receive, header.sequence, plane.now_ns, &ext)
+    else:
+        verdict = receive_packet(&stream.receive, header.sequence, header.timestamp, plane.now_ns, &ext)
+    if verdict == RECEIVE_LATE and ext + stream.cache_mask < stream.receive.highest_ext:
+        verdict = RECEIVE_TOO_OLD   # its place in the cache belongs to a newer packet
+    if verdict >= RECEIVE_DUPLICATE:
+        if verdict == RECEIVE_DUPLICATE:
+            drop(plane, transport, DROP_DUPLICATE)
+        elif verdict == RECEIVE_TOO_OLD:
+            drop(plane, transport, DROP_TOO_OLD)
+        else:
+            drop(plane, transport, DROP_PROBATION)
+        return
+    slot = &stream.cache[ext & stream.cache_mask]
+    slot.ext = ext
+    slot.arrival_ns = plane.now_ns
+    slot.timestamp = header.timestamp
+    slot.sequence = header.sequence
+    slot.payload_length = header.payload_length
+    slot.marker = header.marker
+    slot.codec = payload_type.codec
+    memcpy(slot.payload, packet + header.payload_at, header.payload_length)
+    slot.starts_keyframe = codec_starts_keyframe(slot.codec, slot.payload, slot.payload_length)
+    _read_extensions(stream, slot, found)
+    if not is_rtx:
+        streamclock_packet(&stream.clock, header.timestamp, plane.now_ns)
+    publish_accept(plane, stream, slot, verdict)
+
+
+cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
+    """A checked packet lies in the stream's cache: count it, tap it, forward it."""
+    cdef Tap *tap = stream.track.taps
+    stream.packets += 1
+    stream.octets += slot.payload_length
+    stream.last_packet_ns = plane.now_ns
+    if verdict == RECEIVE_RESTART:
+        # Whatever the routes were sent before has nothing to do with what follows.
+        forward_burst(plane, stream)
+        stream.key += 1
+        keyframe_want(plane, stream.track, stream.layer)
+    if slot.codec != stream.codec:
+        stream.codec = slot.codec
+        stream.key += 1
+        event_stream(plane, EVENT_STREAM_BOUND, stream)
+    if slot.starts_keyframe:
+        keyframe_seen(stream)
+    stream.nack_due_ns = receive_nack_timer(&stream.receive)
+    while tap != NULL:
+        tap_packet(plane, tap, stream, slot)
+        tap = tap.next
+    forward_enqueue(plane, stream, slot)
+    if verdict == RECEIVE_LATE:
+        forward_burst(plane, stream)

@@ -1,0 +1,13 @@
+from typing import TypedDict
+
+class RtpFields(TypedDict):
+    marker: int
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+def parse(
+    packet: bytes, protected: bool = False, kinds: dict[int, int] | None = None
+) -> int | tuple[RtpFields, dict[int, bytes]]: ...

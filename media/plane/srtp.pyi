@@ -1,0 +1,13 @@
+from pylibsrtp import Session
+
+REPLAY_WINDOW_PACKETS: int
+PROFILES: dict[str, int]
+
+class SrtpKeys:
+    profile: str
+    is_gcm: bool
+    sender: Session
+    receiver: Session
+    def __init__(self, profile: str, send_key: bytes, receive_key: bytes) -> None: ...
+    @property
+    def pointers(self) -> tuple[int, int]: ...

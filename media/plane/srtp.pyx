@@ -1,0 +1,59 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Borrow libsrtp from the pylibsrtp wheel, for calls without the GIL.
+
+pylibsrtp's binding carries libsrtp inside; the addresses of its functions and of a session's context are all the
+plane needs. `SrtpKeys` owns a pair of sessions (sending, receiving) and must outlive every use by a plane thread.
+A libsrtp context is not thread-safe: only the plane thread that it was given to may touch it.
+"""
+
+from libc.stdint cimport uintptr_t
+
+from pylibsrtp import Policy, Session
+from pylibsrtp._binding import ffi, lib
+
+cdef srtp_function _function(str name) except NULL:
+    return <srtp_function><uintptr_t>int(ffi.cast("uintptr_t", ffi.addressof(lib, name)))
+
+srtp_protect = _function("srtp_protect")
+srtp_unprotect = _function("srtp_unprotect")
+srtp_protect_rtcp = _function("srtp_protect_rtcp")
+srtp_unprotect_rtcp = _function("srtp_unprotect_rtcp")
+
+# A recovered packet may come more than a thousand late at video rates; libsrtp's default of 128 would refuse it.
+REPLAY_WINDOW_PACKETS = 2048
+
+PROFILES = {
+    "SRTP_AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "SRTP_AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+    "SRTP_AES128_CM_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "SRTP_AES128_CM_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+}
+
+
+class SrtpKeys:
+    """The two SRTP sessions of one transport.
+
+    `profile` is the OpenSSL name of the protection profile; keys are master key followed by master salt (RFC 5764
+    section 4.2). Same-sequence resending is allowed for AES-CM only: under GCM a second, different packet with the
+    same (SSRC, ROC, sequence) would reveal the authentication key, so libsrtp is left to refuse it.
+    """
+
+    def __init__(self, profile: str, send_key: bytes, receive_key: bytes) -> None:
+        self.profile = profile
+        self.is_gcm = "GCM" in profile
+        self.sender = self._session(send_key, Policy.SSRC_ANY_OUTBOUND, not self.is_gcm)
+        self.receiver = self._session(receive_key, Policy.SSRC_ANY_INBOUND, False)
+
+    def _session(self, key: bytes, ssrc_type: int, repeat: bool) -> Session:
+        policy = Policy(key=key, ssrc_type=ssrc_type, srtp_profile=PROFILES[self.profile])
+        policy.allow_repeat_tx = repeat
+        policy.window_size = REPLAY_WINDOW_PACKETS
+        return Session(policy=policy)
+
+    @property
+    def pointers(self) -> tuple[int, int]:
+        """Addresses of the sending and the receiving context, valid while this object lives."""
+        return (
+            int(ffi.cast("uintptr_t", self.sender._srtp[0])),
+            int(ffi.cast("uintptr_t", self.receiver._srtp[0])),
+        )

@@ -1,0 +1,19 @@
+"""A plane thread as control sees it; see thread.pyx."""
+
+from media.plane.command cimport Command, CommandKind
+from media.plane.event cimport Event
+from media.plane.model cimport PlaneState
+
+cdef class PlaneThread:
+    cdef PlaneState *state
+    cdef readonly int index
+    cdef readonly int port
+    cdef readonly object socket
+    cdef object worker
+    cdef dict live              # address -> the object whose memory the thread may still use
+    cdef dict named             # the same objects by id
+    cdef Command *begin(self, CommandKind kind, void *object) except NULL
+    cdef int commit(self) except -1
+    cdef int order(self, CommandKind kind, void *object) except -1
+    cdef int adopt(self, object owner, void *object) except -1
+    cdef object _event(self, Event *event)

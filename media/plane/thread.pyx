@@ -1,0 +1,272 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""A plane thread as control sees it: started, commanded, listened to, stopped.
+
+Control is one thread (the event loop's): the command ring has one producer. Every object of the plane is allocated by
+control, handed over by a command, and freed only after the thread has answered its removal, or has ended.
+"""
+
+import os
+import random
+import socket as sockets
+import threading
+import time
+from dataclasses import dataclass
+
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from media.plane.batch cimport batch_free, batch_init
+from media.plane.command cimport COMMAND_STOP
+from media.plane.datagram cimport receiver_init
+from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
+from media.plane.loop cimport plane_loop
+from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET, Address
+from media.plane.names import DROP_NAMES, PlaneError
+from media.plane.net cimport (
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
+)
+from media.plane.ratelimit cimport bucket_init
+from media.plane.ring cimport (
+    ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
+)
+from media.plane.table cimport address_table_free, address_table_init, ufrag_table_free, ufrag_table_init
+
+cdef enum:
+    RING_SLOTS = 1024
+    COMMAND_WAIT_S = 2          # a healthy plane empties its ring in microseconds
+
+# STUN checks of unknown addresses that one plane thread hands to control, all together: at 15 us each 2 % of a core.
+STRANGER_CHECKS_A_SECOND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramReceived:
+    """A STUN request that names one of our ufrags, or a DTLS datagram from a validated address."""
+
+    kind: str
+    "`stun` or `dtls`"
+    transport: object
+    data: bytes
+    remote: tuple[str, int]
+    local: str
+    "the address it was sent to; empty where the socket is bound to one"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBound:
+    """An SSRC was bound to a publication's layer, or the layer changed its codec."""
+
+    publication: object
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """The publisher said goodbye (RTCP BYE) for a stream of this publication."""
+
+    publication: object
+
+
+cdef str _ip_text(const unsigned char *ip):
+    if ip[10] == 0xFF and ip[11] == 0xFF and (<const char *>ip)[:10] == b"\0" * 10:
+        return f"{ip[12]}.{ip[13]}.{ip[14]}.{ip[15]}"
+    if (<const char *>ip)[:16] == b"\0" * 16:
+        return ""
+    return sockets.inet_ntop(sockets.AF_INET6, (<const char *>ip)[:16])
+
+
+def _open_socket(str host, int port, int receive_bytes, int send_bytes):
+    family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
+    sock = sockets.socket(family, sockets.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, receive_bytes)
+        sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, send_bytes)
+        if family == sockets.AF_INET6:
+            sock.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_V6ONLY, 0)
+            sock.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_RECVPKTINFO, 1)
+        else:
+            sock.setsockopt(sockets.IPPROTO_IP, 8, 1)   # IP_PKTINFO, which the socket module does not name
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise PlaneError(f"media port {host}:{port}/udp: {error.strerror}") from error
+    return sock
+
+
+cdef class PlaneThread:
+    """One thread, one UDP socket, and everything that is pinned to it.
+
+    Raises PlaneError when the socket cannot be had. `close()` must be called once; until then `fileno()` becomes
+    readable when `events()` has something to say.
+    """
+
+    def __cinit__(self):
+        self.state = <PlaneState *>calloc(1, sizeof(PlaneState))
+        if self.state == NULL:
+            raise MemoryError
+        self.state.epoll = -1
+
+    def __init__(self, index, host, port, *, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
+                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True):
+        self.index = index
+        self.live = {}
+        self.named = {}
+        self.socket = _open_socket(host, port, receive_bytes, send_bytes)
+        self.port = self.socket.getsockname()[1]
+        self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
+        self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
+        self.worker.start()
+
+    def _fill(self, host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso):
+        cdef PlaneState *state = self.state
+        cdef epoll_event event
+        state.index = self.index
+        state.flush_after_ns = flush_us * 1000
+        state.keyframe_interval_ns = keyframe_interval_ms * 1000000
+        state.max_ssrcs = max_ssrcs
+        state.gso = 1 if gso else 0
+        state.socket.fd = self.socket.fileno()
+        state.socket.family = self.socket.family
+        state.socket.wildcard = host in ("::", "0.0.0.0")
+        state.socket.watch.kind = WATCH_SOCKET
+        state.socket.watch.object = &state.socket
+        state.command_watch.kind = WATCH_COMMANDS
+        bucket_init(&state.stranger_stun_bucket, STRANGER_CHECKS_A_SECOND, STRANGER_CHECKS_A_SECOND // 5)
+        seed = random.SystemRandom().getrandbits(63)
+        receiver_init(state)
+        failed = batch_init(&state.batch)
+        failed |= ring_init(&state.commands, sizeof(Command), RING_SLOTS)
+        failed |= ring_init(&state.events, sizeof(Event), RING_SLOTS)
+        failed |= address_table_init(&state.addresses, max_transports * 4, seed)
+        failed |= ufrag_table_init(&state.ufrags, max_transports * 2, seed)
+        if failed:
+            raise MemoryError
+        state.epoll = epoll_create1(EPOLL_CLOEXEC)
+        event.events = EPOLLIN
+        event.data.ptr = &state.socket.watch
+        epoll_ctl(state.epoll, EPOLL_CTL_ADD, state.socket.fd, &event)
+        event.data.ptr = &state.command_watch
+        epoll_ctl(state.epoll, EPOLL_CTL_ADD, ring_fd(&state.commands), &event)
+
+    def _run(self):
+        with nogil:
+            plane_loop(self.state)
+
+    def __dealloc__(self):
+        if self.state != NULL:
+            batch_free(&self.state.batch)
+            ring_free(&self.state.commands)
+            ring_free(&self.state.events)
+            address_table_free(&self.state.addresses)
+            ufrag_table_free(&self.state.ufrags)
+            if self.state.epoll >= 0:
+                os.close(self.state.epoll)
+            free(self.state)
+
+    cdef Command *begin(self, CommandKind kind, void *object) except NULL:
+        """Return a cleared command to fill and `commit`. Raises PlaneError when the thread has stopped reading."""
+        cdef Command *command = <Command *>ring_reserve(&self.state.commands)
+        if self.worker is None:
+            raise PlaneError("the plane thread has been closed")
+        deadline = time.monotonic() + COMMAND_WAIT_S
+        while command == NULL:
+            if time.monotonic() > deadline:
+                raise PlaneError(f"plane thread {self.index} does not take commands")
+            time.sleep(0.0005)
+            command = <Command *>ring_reserve(&self.state.commands)
+        memset(command, 0, sizeof(Command) - sizeof(command.data))
+        command.kind = kind
+        command.object = object
+        return command
+
+    cdef int commit(self) except -1:
+        ring_commit(&self.state.commands)
+        return 0
+
+    cdef int order(self, CommandKind kind, void *object) except -1:
+        self.begin(kind, object)
+        return self.commit()
+
+    cdef int adopt(self, object owner, void *object) except -1:
+        """Keep `owner` until the thread has given `object` back."""
+        self.live[<uintptr_t>object] = owner
+        self.named[owner.id] = owner
+        return 0
+
+    def fileno(self):
+        """The eventfd to watch; `events()` arms it again."""
+        return ring_fd(&self.state.events)
+
+    def events(self):
+        """Return the waiting events. Call once at the start, and whenever `fileno()` is readable."""
+        cdef Event *event
+        found = []
+        ring_finish_wait(&self.state.events)
+        while True:
+            event = <Event *>ring_peek(&self.state.events)
+            if event == NULL:
+                if ring_prepare_wait(&self.state.events):
+                    return found
+                continue
+            if event.kind == EVENT_FREED:
+                owner = self.live.pop(<uintptr_t>event.object, None)
+                if owner is not None:
+                    del self.named[owner.id]
+                    owner._freed()
+            else:
+                seen = self._event(event)
+                if seen is not None:
+                    found.append(seen)
+            ring_pop(&self.state.events)
+
+    cdef object _event(self, Event *event):
+        if event.kind == EVENT_STUN or event.kind == EVENT_DTLS:
+            owner = self.live.get(<uintptr_t>event.object)
+            if owner is None or owner.id != event.id:
+                return None
+            return DatagramReceived(
+                "stun" if event.kind == EVENT_STUN else "dtls",
+                owner,
+                (<const char *>event.data)[: event.length],
+                (_ip_text(event.remote.ip), event.remote.port),
+                _ip_text(event.local.ip),
+            )
+        owner = self.named.get(event.id)
+        if owner is None:
+            return None
+        return StreamBound(owner) if event.kind == EVENT_STREAM_BOUND else StreamEnded(owner)
+
+    def counters(self):
+        """Totals of this thread since it started; drops by reason, those that have happened."""
+        cdef PlaneState *state = self.state
+        drops = {DROP_NAMES[reason]: state.drops[reason] for reason in range(DROP_REASONS) if state.drops[reason]}
+        return {
+            "wakeups": state.wakeups,
+            "received_packets": state.received_packets,
+            "sent_packets": state.sent_packets,
+            "sent_octets": state.sent_octets,
+            "sent_messages": state.sent_messages,
+            "send_calls": state.send_calls,
+            "transports": state.transport_count,
+            "drops": drops,
+        }
+
+    @property
+    def live_objects(self):
+        """Objects whose memory the thread may still use."""
+        return len(self.live)
+
+    def close(self):
+        """Stop the thread and free what it still held."""
+        if self.worker is None:
+            return
+        self.order(COMMAND_STOP, NULL)
+        self.worker.join()
+        self.worker = None
+        self.events()
+        for owner in list(self.live.values()):
+            owner._freed()
+        self.live.clear()
+        self.named.clear()
+        self.socket.close()

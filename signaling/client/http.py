@@ -1,0 +1,138 @@
+"""WHIP and WHEP over HTTP as a client speaks them (RFC 9725, draft-ietf-wish-whep): one resource.
+
+Thin shell over aiohttp; it knows nothing of media.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urljoin
+
+import aiohttp
+
+from signaling.client.errors import HttpFailed, HttpRefused
+
+_SDP: Final = "application/sdp"
+_FRAGMENT: Final = "application/trickle-ice-sdpfrag"
+_MAX_ANSWER_BYTES: Final = 256 * 1024
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How to reach a server.
+
+    `token` goes into `Authorization: Bearer`.  `ca_file` is a PEM file of authorities to trust besides the
+    system's (None: the system's alone).
+    """
+
+    token: str | None = None
+    ca_file: Path | None = None
+
+
+class SignalingResource:
+    """The session resource on the server: made by POST, changed by PATCH, ended by DELETE.
+
+    To be closed with `close`, whatever happened before.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        """Set up inside a running loop.  Raises OSError or ssl.SSLError for an unusable `ca_file`."""
+        context = ssl.create_default_context()
+        if options.ca_file is not None:
+            context.load_verify_locations(cafile=str(options.ca_file))
+        self._headers = {} if options.token is None else {"Authorization": f"Bearer {options.token}"}
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=2), timeout=_TIMEOUT, headers=self._headers
+        )
+        self.location: str | None = None
+        """Absolute URL of the session, None before POST and after DELETE."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def post(self, url: str, offer: str) -> str:
+        """Send the offer, remember the session's URL, return the answer.
+
+        Raises HttpRefused or HttpFailed.
+        """
+        headers = {"Content-Type": _SDP, "Accept": _SDP}
+        status, answer, location = await self._exchange("POST", url, offer, headers)
+        if status != 201 or not answer:
+            raise HttpFailed("http-bad-answer", f"status {status} where 201 and an answer were due")
+        if location:
+            self.location = location
+        return answer
+
+    async def restart_ice(self, fragment: str) -> str:
+        """Send new ICE credentials; return the server's (RFC 9725 section 4.3.2).
+
+        Raises HttpRefused (also when the server cannot restart) or HttpFailed.
+        """
+        if self.location is None:
+            raise HttpFailed("http-bad-answer", "the server gave the session no URL")
+        headers = {"Content-Type": _FRAGMENT, "If-Match": "*"}
+        status, answer, _ = await self._exchange("PATCH", self.location, fragment, headers)
+        if status != 200 or not answer:
+            raise HttpFailed("http-bad-answer", f"status {status} where 200 and credentials were due")
+        return answer
+
+    async def delete(self) -> None:
+        """End the session on the server; an error of it is of no interest to anybody any more."""
+        if self.location is None:
+            return
+        url, self.location = self.location, None
+        try:
+            await self._exchange("DELETE", url, None, {})
+        except (HttpFailed, HttpRefused):
+            return
+
+    async def close(self) -> None:
+        """Close the HTTP connections (the session on the server stays)."""
+        await self._http.close()
+
+    async def _exchange(
+        self, method: str, url: str, body: str | None, headers: dict[str, str]
+    ) -> tuple[int, str, str | None]:
+        try:
+            async with self._http.request(method, url, data=body, headers=headers) as response:
+                raw = await response.content.read(_MAX_ANSWER_BYTES + 1)
+                while len(raw) <= _MAX_ANSWER_BYTES and (
+                    more := await response.content.read(_MAX_ANSWER_BYTES)
+                ):
+                    raw += more
+                if len(raw) > _MAX_ANSWER_BYTES:
+                    raise HttpFailed("http-bad-answer", "the answer is too long")
+                text = raw.decode(errors="replace")
+                if response.status >= 300:
+                    raise _refusal(response.status, response.content_type, text)
+                location = response.headers.get("Location")
+                # Relative to the URL that answered, which redirects may have changed.
+                return response.status, text, urljoin(str(response.url), location) if location else None
+        except asyncio.TimeoutError:
+            raise HttpFailed("http-timeout", f"{url} did not answer in time") from None
+        except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
+            raise HttpFailed("http-unreachable", f"{url}: {error}") from None
+
+
+def _refusal(status: int, content_type: str, text: str) -> HttpRefused:
+    """Read problem details (RFC 9457) when there are some."""
+    if content_type == "application/problem+json":
+        import json
+
+        try:
+            problem = json.loads(text)
+        except ValueError:
+            problem = None
+        if isinstance(problem, dict):
+            code = problem.get("code")
+            reason = problem.get("detail") or problem.get("title") or ""
+            return HttpRefused(status, code if isinstance(code, str) else "http-refused", str(reason)[:500])
+    return HttpRefused(status, "http-refused", text[:200])

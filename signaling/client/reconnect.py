@@ -1,0 +1,93 @@
+"""Coming back after a session has ended: how long to wait, and a loop that does it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from signaling.client.errors import ClientError, HttpRefused
+from signaling.client.session import ClientSession
+
+FIRST_SECONDS: Final = 0.5
+MOST_SECONDS: Final = 15.0
+#: A session that lived so long counts as a success: the next wait is the first one again.
+_STABLE_SECONDS: Final = 10.0
+
+
+class Backoff:
+    """Doubling waits with jitter, so that a thousand clients do not come back in one moment.  Core."""
+
+    def __init__(
+        self,
+        first_seconds: float = FIRST_SECONDS,
+        most_seconds: float = MOST_SECONDS,
+        seed: int | None = None,
+    ) -> None:
+        """Set up; `seed` makes the jitter repeatable."""
+        self._first = self._next = first_seconds
+        self._most = most_seconds
+        self._random = random.Random(seed)
+
+    def next_wait(self) -> float:
+        """Return the seconds to wait now: between half of the nominal wait and all of it."""
+        wait = self._next * self._random.uniform(0.5, 1.0)
+        self._next = min(self._next * 2, self._most)
+        return wait
+
+    def succeeded(self) -> None:
+        """Begin again with the first wait."""
+        self._next = self._first
+
+
+async def stay_connected(
+    make: Callable[[], ClientSession],
+    use: Callable[[ClientSession], Awaitable[None]],
+    *,
+    backoff: Backoff | None = None,
+    on_failure: Callable[[str, str], None] = lambda code, reason: None,
+) -> None:
+    """Keep a session alive: make, start, `use` it until its path ends, close, wait, again; until cancelled.
+
+    `use` is cancelled when the path ends; when it returns by itself, so does this function, after closing.
+    `on_failure` gets code and reason of every end.  A refusal for good (HTTP 401, 403, 404, 410) is raised.
+    """
+    backoff = backoff or Backoff()
+    loop = asyncio.get_running_loop()
+    while True:
+        session = make()
+        started = loop.time()
+        try:
+            await session.start()
+            if await _used(session, use):
+                return
+            closed = await session.closed()
+            on_failure(closed.code, closed.reason)
+        except HttpRefused as error:
+            if error.status in (401, 403, 404, 410):
+                raise
+            on_failure(error.code, error.reason)
+        except ClientError as error:
+            on_failure(error.code, error.reason)
+        finally:
+            await session.close()
+        if loop.time() - started > _STABLE_SECONDS:
+            backoff.succeeded()
+        await asyncio.sleep(backoff.next_wait())
+
+
+async def _used(session: ClientSession, use: Callable[[ClientSession], Awaitable[None]]) -> bool:
+    """Run `use` until it returns (True) or the path ends (False); its own exception is passed on."""
+    using = asyncio.ensure_future(use(session))
+    closed = asyncio.ensure_future(session.closed())
+    try:
+        await asyncio.wait((using, closed), return_when=asyncio.FIRST_COMPLETED)
+        if using.done():
+            await using
+            return True
+        return False
+    finally:
+        for task in (using, closed):
+            task.cancel()
+        await asyncio.gather(using, closed, return_exceptions=True)

@@ -1,0 +1,156 @@
+"""One media line of a negotiation: which formats, extensions and streams of an offer are taken, and the line
+that says so.
+
+`Negotiation` remembers across lines what a bundle must not use twice. No I/O; raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from signaling.sdp.accepted import AcceptedCodec, OfferedSsrc
+from signaling.sdp.codecs import answered, answered_rtx, best_match, choose, relayed, rtx_of
+from signaling.sdp.extensions import RID, TRANSPORT_CC, answer_extensions
+from signaling.sdp.model import (
+    Codec,
+    Direction,
+    Extension,
+    MediaDescription,
+    SessionDescription,
+    SimulcastStreams,
+)
+
+
+class Negotiation:
+    """The choices for the lines of one offer, in order. `direction` is what our active lines will answer."""
+
+    def __init__(
+        self, offer: SessionDescription, direction: Direction, preferences: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._offer = offer
+        self._direction = direction
+        self._preferences = preferences
+        self._ids: dict[int, str] = {}
+        self._payload_types: dict[int, Codec] = {}
+
+    def takes(self, media: MediaDescription, members: Sequence[MediaDescription]) -> bool:
+        """Whether a line is RTP over DTLS-SRTP, of a kind we relay, on the bundle's transport."""
+        shared = any(member is media for member in members)
+        return shared and media.kind in self._preferences and "RTP/SAVP" in media.profile.upper()
+
+    def extensions(self, media: MediaDescription) -> list[Extension]:
+        return answer_extensions(self._offer, media, self._direction, self._ids)
+
+    def publisher_codecs(self, media: MediaDescription) -> tuple[AcceptedCodec, ...]:
+        """The one format that a publisher shall send; empty if there is none."""
+        codec = choose(self._free(media), self._preferences[media.kind])
+        return () if codec is None else (self._accept(media, codec),)
+
+    def viewer_codecs(self, media: MediaDescription, current: Codec | None) -> tuple[AcceptedCodec, ...]:
+        """Every format that we may send to a viewer: the one that plays `current` first, then in our
+        preference.
+        """
+        preference = self._preferences[media.kind]
+        offered = [codec for codec in self._free(media) if codec.encoding in preference and relayed(codec)]
+        offered.sort(key=lambda codec: preference.index(codec.encoding))
+        first = best_match(current, offered) if current is not None else None
+        if first is not None:
+            offered.sort(key=lambda codec: codec is not first)
+        return tuple(self._accept(media, codec) for codec in offered)
+
+    def _free(self, media: MediaDescription) -> list[Codec]:
+        """The line's formats without payload types that mean something else on an earlier line (RFC 8843
+        section 9.1).
+        """
+        return [codec for codec in media.codecs if self._same_meaning(codec)]
+
+    def _same_meaning(self, codec: Codec) -> bool:
+        other = self._payload_types.get(codec.payload_type, codec)
+        return (other.encoding, other.clock_rate, other.channels, other.fmtp) == (
+            codec.encoding,
+            codec.clock_rate,
+            codec.channels,
+            codec.fmtp,
+        )
+
+    def _accept(self, media: MediaDescription, codec: Codec) -> AcceptedCodec:
+        self._payload_types[codec.payload_type] = codec
+        rtx = rtx_of(media, codec.payload_type)
+        if rtx is not None and self._same_meaning(rtx):
+            self._payload_types[rtx.payload_type] = rtx
+        else:
+            rtx = None
+        transport_cc = any(extension.uri == TRANSPORT_CC for extension in self.extensions(media))
+        return AcceptedCodec(answered(codec, transport_cc=transport_cc), rtx.payload_type if rtx else None)
+
+
+def answer_line(
+    media: MediaDescription,
+    codecs: Sequence[AcceptedCodec],
+    extensions: list[Extension],
+    direction: Direction,
+) -> MediaDescription:
+    """The answer to a line that we take, still without transport."""
+    formats: list[Codec] = []
+    for accepted in codecs:
+        formats.append(accepted.codec)
+        rtx = rtx_of(media, accepted.codec.payload_type) if accepted.rtx_payload_type is not None else None
+        if rtx is not None:
+            formats.append(answered_rtx(rtx, accepted.codec.payload_type))
+    return MediaDescription(
+        kind=media.kind,
+        port=9,
+        profile=media.profile,
+        formats=[str(codec.payload_type) for codec in formats],
+        mid=media.mid,
+        codecs=formats,
+        direction=direction,
+        extensions=extensions,
+        rtcp_mux=True,
+        rtcp_rsize=media.rtcp_rsize,
+        extmap_allow_mixed=media.extmap_allow_mixed,
+    )
+
+
+def rejected_line(media: MediaDescription) -> MediaDescription:
+    """A refusal: port 0, the offer's own kind, profile and formats (RFC 3264 section 6)."""
+    return MediaDescription(
+        kind=media.kind,
+        port=0,
+        profile=media.profile,
+        formats=list(media.formats),
+        mid=media.mid,
+        direction="inactive",
+        codecs=list(media.codecs),
+    )
+
+
+def sent_rids(media: MediaDescription) -> tuple[str, ...]:
+    """Identifiers of the layers that a peer offers to send, in its order, the first of each list of
+    alternatives.
+
+    Without the rtp-stream-id extension nobody could tell the layers apart: then none.
+    """
+    if not any(extension.uri == RID for extension in media.extensions):
+        return ()
+    known = [rid.rid for rid in media.rids if rid.direction == "send"]
+    streams: SimulcastStreams = media.simulcast.send if media.simulcast else ()
+    listed = [stream[0].rid for stream in streams if stream and stream[0].rid in known]
+    return tuple(dict.fromkeys(listed or known))
+
+
+def offered_ssrcs(media: MediaDescription) -> tuple[OfferedSsrc, ...]:
+    """The streams a peer announces by a=ssrc and a=ssrc-group: simulcast members first and in order, RTX
+    paired by FID.
+    """
+    pairs = [group.ssrcs for group in media.ssrc_groups if group.semantics == "FID" and len(group.ssrcs) == 2]
+    rtx = {primary: repairing for primary, repairing in pairs}
+    repair = {
+        ssrc
+        for group in media.ssrc_groups
+        if group.semantics in ("FID", "FEC-FR")
+        for ssrc in group.ssrcs[1:]
+    }
+    layers = [ssrc for group in media.ssrc_groups if group.semantics == "SIM" for ssrc in group.ssrcs]
+    listed = dict.fromkeys([*layers, *rtx, *(line.ssrc for line in media.ssrcs)])
+    return tuple(OfferedSsrc(ssrc, rtx.get(ssrc)) for ssrc in listed if ssrc not in repair)

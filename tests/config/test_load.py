@@ -1,0 +1,203 @@
+"""Reading settings: file, environment, paths, and the one line that every fault gives."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from config import ConfigError, Settings, load, sample_text
+from config.decode import field_types
+from config.load import decode_settings
+
+
+def refused(text: str, tmp_path: Path) -> str:
+    """Give the error line for a settings file, checking what every one of them must have."""
+    path = tmp_path / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ") and "\n" not in line
+    return line.removeprefix(f"{path}: ")
+
+
+def test_sample_equals_the_defaults() -> None:
+    assert decode_settings(tomllib.loads(sample_text()), "sample") == Settings()
+
+
+def test_sample_contains_every_key_with_a_comment_above() -> None:
+    document = tomllib.loads(sample_text())
+    expected = {name: set(field_types(struct)) for name, struct in field_types(Settings).items()}
+    assert {name: set(table) for name, table in document.items()} == expected
+    previous = ""
+    for line in sample_text().splitlines():
+        if " = " in line and not line.startswith("#"):
+            key = line.split(" = ")[0]
+            paired = key in ("key", "receive_buffer_bytes", "max_viewers")  # explained with the key above
+            assert previous.startswith("#") or paired, f"{key} has no comment"
+        previous = line
+
+
+def test_sample_loads_from_any_folder(tmp_path: Path) -> None:
+    path = tmp_path / "huishang.toml"
+    path.write_text(sample_text(), encoding="utf-8")
+    assert load(path, {}).data_path == tmp_path / "var"
+
+
+def test_without_a_file_the_defaults_hold_and_paths_start_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load(None, {})
+    assert settings.media == Settings().media
+    assert settings.authority_path == tmp_path / "var/tls/ca.pem"
+    assert settings.certificate_path == tmp_path / "var/tls/server.pem"
+    assert settings.key_path == tmp_path / "var/tls/server.key"
+    assert settings.tokens_path == tmp_path / "var/tokens.toml"
+
+
+def test_relative_paths_start_at_the_file_and_in_the_environment_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    path = tmp_path / "settings.toml"
+    path.write_text('server.data_dir = "data"\nhttp = {certificate = "a.pem", key = "/b.pem"}\n')
+    settings = load(path, {"HUISHANG_ACCESS__TOKENS_FILE": "t.toml"})
+    assert settings.data_path == tmp_path / "data"
+    assert settings.certificate_path == tmp_path / "a.pem"
+    assert settings.key_path == Path("/b.pem")
+    assert settings.tokens_path == elsewhere / "t.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "says"),
+    [
+        ("[media]\nprot = 1", "media.prot", "did you mean port?"),
+        ("[medium]\nport = 1", "medium", "did you mean [media]?"),
+        ("media = 3", "media", "must be a table [media]"),
+        (
+            "[http]\nport = 70000",
+            "http.port",
+            "70000 is not allowed, expected a whole number from 1 to 65535",
+        ),
+        ('[http]\nport = "8443"', "http.port", "'8443' is not allowed, expected a whole number"),
+        ("[http]\nport = true", "http.port", "true is not allowed"),
+        ("[http]\nport = 8443.5", "http.port", "8443.5 is not allowed"),
+        ("[http]\ntls = 1", "http.tls", "1 is not allowed, expected true or false"),
+        ('[log]\nlevel = "loud"', "log.level", 'expected one of "debug", "info", "warning", "error"'),
+        ('[server]\nnode = "Node 1"', "server.node", "lower-case letters"),
+        ('[server]\nnode = "a\\n"', "server.node", "lower-case letters"),
+        ('[server]\ndata_dir = ""', "server.data_dir", "not empty"),
+        ('[server]\ndata_dir = "a\\u001b[2J"', "server.data_dir", "the path of a folder"),
+        ("[limits]\nsilent_after_s = nan", "limits.silent_after_s", "a number from 0.5 to 60"),
+        ("[limits]\nsilent_after_s = 1979-05-27", "limits.silent_after_s", "a number from 0.5 to 60"),
+        ("[limits]\nmax_sdp_bytes = 99999999999999999999999", "limits.max_sdp_bytes", "1048576"),
+        ("[media]\nplain_rtp_ports = [20000]", "media.plain_rtp_ports", "two ports [first, last]"),
+        ("[media]\nplain_rtp_ports = [0, 1]", "media.plain_rtp_ports", "two ports [first, last]"),
+        ('[http]\nallowed_origins = ["portal"]', "http.allowed_origins", "a list of origins"),
+        ('[media]\nadvertised_addresses = "1.2.3.4"', "media.advertised_addresses", "a list of IP addresses"),
+        ("[media", "", "is not valid TOML"),
+        ("[media]\nport = 1\nport = 2", "", "is not valid TOML"),
+    ],
+)
+def test_fault_in_the_file_is_one_line_with_key_and_what_is_allowed(
+    text: str, key: str, says: str, tmp_path: Path
+) -> None:
+    line = refused(text, tmp_path)
+    assert line.startswith(f"{key}: " if key else "") and says in line
+
+
+def test_long_value_is_shortened_in_the_line(tmp_path: Path) -> None:
+    assert len(refused(f'[server]\nnode = "{"A" * 5000}"', tmp_path)) < 600
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.toml", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read: ") as caught:
+            load(path, {})
+        assert str(path) in str(caught.value)
+
+
+def test_file_that_is_not_utf8_or_too_large_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes("# 会商".encode("gb18030"))
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(path, {})
+    path.write_bytes(b"#" * 1_048_577)
+    with pytest.raises(ConfigError, match="larger than 1 MiB"):
+        load(path, {})
+    path.write_bytes(b"x = " + b"[" * 100_000)
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(path, {})
+
+
+def test_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("[media]\nport = 9000\nthreads = 2\n")
+    environ = {
+        "HUISHANG_MEDIA__PORT": "9100",
+        "HUISHANG_LOG__JSON": "true",
+        "HUISHANG_LIMITS__SILENT_AFTER_S": "2.5",
+        "HUISHANG_SERVER__LANGUAGE": "en",
+        "HUISHANG_MEDIA__ADVERTISED_ADDRESSES": "203.0.113.7, 2001:db8::7",
+        "HUISHANG_MEDIA__PLAIN_RTP_PORTS": "[30000, 30009]",
+        "HUISHANG_HTTP__ALLOWED_ORIGINS": "",
+        "HUISHANG_CONFIG": "ignored here",
+        "PATH": "/bin",
+    }
+    settings = load(path, environ)
+    assert (settings.media.port, settings.media.threads) == (9100, 2)
+    assert settings.log.json and settings.server.language == "en"
+    assert settings.limits.silent_after_s == 2.5
+    assert settings.media.advertised_addresses == ("203.0.113.7", "2001:db8::7")
+    assert settings.media.plain_rtp_ports == (30000, 30009)
+    assert settings.http.allowed_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("HUISHANG_MEDIA__PORT", "seventy", "a whole number from 1 to 65535"),
+        ("HUISHANG_MEDIA__PROT", "1", "did you mean port?"),
+        ("HUISHANG_MEDIUM__PORT", "1", "did you mean media?"),
+        ("HUISHANG_MEDIA_PORT", "1", "must be written HUISHANG_MEDIA__PORT"),
+        ("HUISHANG_MEDIA__PLAIN_RTP_PORTS", "[1,", "two ports"),
+        ("HUISHANG_LOG__JSON", "maybe", "true or false"),
+    ],
+)
+def test_fault_in_the_environment_names_the_variable(variable: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {variable: value})
+    line = str(caught.value)
+    assert line.startswith(f"{variable}: ") and says in line and "\n" not in line
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+sections = st.sampled_from(list(field_types(Settings))) | st.text()
+keys = st.sampled_from([key for struct in field_types(Settings).values() for key in field_types(struct)])
+
+
+@given(st.dictionaries(sections, st.dictionaries(keys, values, max_size=3) | values, max_size=3))
+def test_any_document_is_decoded_or_refused_in_one_line(document: dict[str, Any]) -> None:
+    try:
+        assert isinstance(decode_settings(document, "any"), Settings)
+    except ConfigError as error:
+        assert str(error).isprintable()
+
+
+@given(st.sampled_from(list(field_types(Settings))), keys, st.text())
+@example("media", "port", "9" * 5000)
+def test_any_environment_is_taken_or_refused_in_one_line(section: str, key: str, value: str) -> None:
+    try:
+        load(None, {f"HUISHANG_{section}__{key}".upper(): value})
+    except ConfigError as error:
+        assert str(error).isprintable()

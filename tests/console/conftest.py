@@ -1,0 +1,41 @@
+from collections.abc import AsyncIterator
+
+
+import pytest_asyncio
+from aiohttp import web
+from playwright.async_api import Browser, Page, async_playwright
+
+import console
+from tests.console.browser import CHROMIUM, FLAGS
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def files() -> AsyncIterator[str]:
+    """Address of the page's files alone, without any server behind."""
+    app = web.Application()
+    app.router.add_static("/", console.STATIC)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def blank(browser: Browser, files: str) -> AsyncIterator[Page]:
+    """A page of our origin with nothing on it, to try modules in."""
+    page = await browser.new_page()
+    await page.goto(f"{files}/icons.svg")
+    yield page
+    await page.close()
+
+

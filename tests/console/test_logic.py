@@ -1,0 +1,244 @@
+"""The page's cores, run where they live: in Chromium."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def run(page: Page, module: str, expression: str, argument: Any = None) -> Any:
+    """Evaluate `expression` with the module's exports as `m` and `argument` as `a`."""
+    return await page.evaluate(
+        f"async (a) => {{ const m = await import('/js/{module}.js'); return {expression}; }}", argument
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("青川县应急指挥中心会商室", 12, "青川县应急指挥中心会商室"),
+        ("青川县应急指挥中心会商室", 9, "青川县应…心会商室"),
+        ("青川县应急指挥中心会商室", 1, "青…"),
+        ("𠮷𠮷𠮷𠮷𠮷𠮷", 5, "𠮷𠮷…𠮷𠮷"),
+        ("A", 0, "A…"),
+        ("", 0, ""),
+    ],
+)
+async def test_names_are_cut_in_the_middle(blank: Page, text: str, width: int, expected: str) -> None:
+    got = await run(blank, "names", "m.cutMiddle(a[0], a[1], (text) => Array.from(text).length)", [text, width])
+    assert got == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "tag"),
+    [
+        ({"name": "县消防救援大队一号无人机"}, "drone"),
+        ({"name": "竹园镇人民政府会议室"}, "township"),
+        ({"name": "青川县应急指挥中心"}, "county"),
+        ({"name": "省应急管理厅"}, "province"),
+        ({"name": "卫星电话"}, "phone"),
+        ({"name": "x", "level": "village"}, "village"),
+        ({"name": "x", "level": "__proto__"}, "video"),
+        ({"name": "x", "tracks": [{"kind": "audio"}]}, "audio"),
+        ({"name": None}, "video"),
+    ],
+)
+async def test_tag_says_level_or_kind(blank: Page, source: dict[str, Any], tag: str) -> None:
+    assert await run(blank, "names", "m.tagOf(a)", source) == tag
+
+
+async def test_time_of_day_is_utc_plus_eight_everywhere(blank: Page) -> None:
+    assert await run(blank, "clock", "m.timeOfDay(Date.UTC(2026, 10, 20, 19, 12, 44, 999))") == "03:12:44"
+    assert await run(blank, "clock", "m.dateOf(Date.UTC(2026, 10, 20, 19, 12, 44))") == "2026-11-21"
+
+
+async def test_server_clock_believes_the_quickest_answer(blank: Page) -> None:
+    got = await run(
+        blank,
+        "clock",
+        """(() => {
+          const clock = new m.ServerClock();
+          const before = clock.utc(0, 42);
+          clock.sample(10_000, 0, 900); clock.sample(11_005, 1000, 1010); clock.sample(NaN, 0, 0);
+          for (let i = 0; i < 3; i++) clock.sample(50_000, 2000, 4000);
+          return [before, clock.utc(2000, 42)];
+        })()""",
+    )
+    assert got == [42, 12_000]
+
+
+LIVE = {"state": "live", "since": "2026-11-21T03:12:44Z", "tracks": []}
+FACTS = {
+    "source": LIVE,
+    "link": "connected",
+    "pausedAt": 0,
+    "frameAt": 99_000,
+    "linkLostAt": None,
+    "audioOnly": False,
+    "cameraOffAt": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "since"),
+    [
+        ({}, "live", None),
+        ({"frameAt": 97_000}, "frozen", 97_000),
+        ({"frameAt": None}, "connecting", None),
+        ({"link": "connecting"}, "connecting", None),
+        ({"link": "retrying", "linkLostAt": 90_000}, "retrying", 90_000),
+        ({"pausedAt": 80_000, "link": "closed"}, "paused", 80_000),
+        ({"cameraOffAt": 70_000, "frameAt": 60_000}, "cameraOff", 70_000),
+        ({"audioOnly": True, "frameAt": None}, "live", None),
+        ({"source": {**LIVE, "state": "silent"}}, "silent", 1_795_230_764_000),
+        ({"source": {**LIVE, "state": "offline"}, "link": "retrying"}, "offline", 1_795_230_764_000),
+        ({"source": {**LIVE, "state": "offline", "since": "nonsense"}}, "offline", None),
+    ],
+)
+async def test_state_of_a_tile(blank: Page, change: dict[str, Any], state: str, since: int | None) -> None:
+    got = await run(blank, "state", "m.decide(a, 100_000)", {**FACTS, **change})
+    assert got == {"state": state, "since": since}
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "off"), [(0, 24_000, True), (1, 24_000, False), (0, 0, False), (None, 24_000, False)]
+)
+async def test_camera_off_needs_sound_without_picture(blank: Page, video: int | None, audio: int, off: bool) -> None:
+    tracks = [{"kind": "audio", "bitrate_bps": audio}]
+    if video is not None:
+        tracks.append({"kind": "video", "bitrate_bps": video})
+    assert await run(blank, "state", "m.isCameraOff(a)", {**LIVE, "tracks": tracks}) is off
+
+
+@pytest.mark.parametrize(
+    ("given", "bars"),
+    [
+        ({"loss": 0, "delayMs": 120, "framesPerSecond": 15, "audioOnly": False}, 3),
+        ({"loss": 0.02, "delayMs": 120, "framesPerSecond": 15, "audioOnly": False}, 2),
+        ({"loss": 0, "delayMs": 600, "framesPerSecond": 15, "audioOnly": False}, 2),
+        ({"loss": 0.2, "delayMs": 120, "framesPerSecond": 15, "audioOnly": False}, 1),
+        ({"loss": 0, "delayMs": 120, "framesPerSecond": 1, "audioOnly": False}, 1),
+        ({"loss": 0, "delayMs": 120, "framesPerSecond": 0, "audioOnly": True}, 3),
+        ({"loss": None, "delayMs": None, "framesPerSecond": None, "audioOnly": False}, 0),
+    ],
+)
+async def test_bars_follow_loss_delay_and_rate(blank: Page, given: dict[str, Any], bars: int) -> None:
+    assert await run(blank, "stats", "m.bars(a)", given) == bars
+
+
+def report(at: int, packets: int, lost: int, frames: int, **video: Any) -> list[Any]:
+    inbound = {
+        "type": "inbound-rtp",
+        "kind": "video",
+        "timestamp": at,
+        "codecId": "c",
+        "packetsReceived": packets,
+        "packetsLost": lost,
+        "framesDecoded": frames,
+        "bytesReceived": packets * 1000,
+        "frameWidth": 640,
+        "frameHeight": 360,
+        "jitter": 0.002,
+        "jitterBufferDelay": 10.0,
+        "jitterBufferEmittedCount": 100,
+        **video,
+    }
+    return [
+        ["v", inbound],
+        ["c", {"type": "codec", "id": "c", "mimeType": "video/H264"}],
+        ["p", {"type": "candidate-pair", "nominated": True, "currentRoundTripTime": 0.03}],
+        ["s", {"type": "remote-outbound-rtp", "kind": "video", "timestamp": at - 400, "remoteTimestamp": at - 500}],
+    ]
+
+
+FIGURES = "m.figures(m.sample(new Map(a[1])), a[0] && m.sample(new Map(a[0])))"
+
+
+async def test_figures_are_of_the_time_between_two_samples(blank: Page) -> None:
+    got = await run(blank, "stats", FIGURES, [report(1_000_000, 100, 0, 15), report(1_002_000, 290, 10, 45)])
+    assert got["videoCodec"] == "H.264"
+    assert (got["width"], got["height"]) == (640, 360)
+    assert got["framesPerSecond"] == 15
+    assert got["bitsPerSecond"] == 760_000
+    assert got["loss"] == 0.05
+    assert got["tripMs"] == 30
+
+
+async def test_first_sample_has_no_rates(blank: Page) -> None:
+    got = await run(blank, "stats", FIGURES, [None, report(1_000_000, 100, 0, 15)])
+    assert got["framesPerSecond"] is None
+    assert got["bitsPerSecond"] is None
+
+
+async def test_counters_that_start_again_never_become_negative(blank: Page) -> None:
+    got = await run(blank, "stats", FIGURES, [report(1_000_000, 100, 9, 90), report(1_001_000, 1, 0, 2)])
+    assert got["bitsPerSecond"] == 0
+    assert got["loss"] is None
+
+
+async def test_capture_time_is_taken_from_the_playout_estimate_which_counts_from_1900(blank: Page) -> None:
+    utc = 1_795_230_764_000
+    estimated = report(1_000_000, 1, 0, 1, estimatedPlayoutTimestamp=utc + 2_208_988_800_000)
+    got = await run(blank, "stats", FIGURES, [None, estimated])
+    assert got["capture"] == {"utc": utc, "exact": True}
+
+
+async def test_capture_time_without_estimate_is_reckoned_from_the_last_report(blank: Page) -> None:
+    got = await run(blank, "stats", FIGURES, [None, report(1_000_000, 1, 0, 1)])
+    # Report 500 ms before, arrived 400 ms ago, frames wait 100 ms.
+    assert got["capture"] == {"utc": 1_000_000 - 500 + 400 - 100, "exact": False}
+
+
+async def test_empty_report_is_all_unknown(blank: Page) -> None:
+    got = await run(blank, "stats", FIGURES, [None, []])
+    assert got["capture"] is None
+    assert got["loss"] is None
+
+
+async def test_waiting_doubles_up_to_a_bound_and_starts_again(blank: Page) -> None:
+    got = await run(
+        blank,
+        "backoff",
+        """(() => {
+          const wait = new m.Backoff({ firstMs: 500, longestMs: 4000, random: () => 1 });
+          const all = Array.from({ length: 5 }, () => wait.next());
+          wait.reset();
+          const low = new m.Backoff({ firstMs: 500, longestMs: 4000, random: () => 0 });
+          return [all, wait.next(), low.next()];
+        })()""",
+    )
+    assert got == [[500, 1000, 2000, 4000, 4000], 500, 375]
+
+
+@pytest.mark.parametrize(("loudness", "height"), [(0, 0), (1, 1), (0.001, 0), (-1, 0), (2, 1)])
+async def test_meter_is_bounded(blank: Page, loudness: float, height: float) -> None:
+    assert await run(blank, "meter", "m.heightOf(a)", loudness) == pytest.approx(height, abs=1e-9)
+
+
+async def test_curve_ends_at_the_right_and_stays_inside(blank: Page) -> None:
+    got = await run(blank, "detail", "m.curvePoints([0, null, 5, 10, 99], 10)")
+    assert got == "116,38.0 117,38.0 118,20.0 119,2.0 120,2.0"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("m.duration(750_000)", "12 分 30 秒"),
+        ("m.duration(59_999)", "59 秒"),
+        ("m.duration(-5)", "0 秒"),
+        ("m.duration(7_260_000)", "2 小时 1 分"),
+        ("m.bitrate(412_300)", "412 kb/s"),
+        ("m.bitrate(2_540_000)", "2.5 Mb/s"),
+        ("m.bitrate(null)", "–"),
+        ("m.percent(0.0034)", "0.3 %"),
+        ("m.milliseconds(undefined)", "–"),
+    ],
+)
+async def test_figures_in_words(blank: Page, expression: str, expected: str) -> None:
+    assert await run(blank, "words", expression) == expected
+
+
+async def test_unknown_text_is_an_error_and_not_silence(blank: Page) -> None:
+    assert await run(blank, "i18n", "(() => { try { m.t('no.such'); } catch (e) { return e.message; } })()") == "i18n:no.such"

@@ -1,0 +1,115 @@
+"""Every word people read is in both tables, every key in the tables is used, and no words hide in code."""
+
+import re
+
+import pytest
+
+from console import STATIC
+
+MODULES = sorted(path for path in (STATIC / "js").glob("*.js"))
+LINE = re.compile(r'^  "(?P<key>[\w.-]+)": "(?P<text>(?:[^"\\]|\\.)*)",$')
+CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\'|`((?:[^`\\]|\\.)*)`')
+COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+# Drawn or matched, not said: the unit names that are recognised, a font list, a key of a Chinese keyboard.
+CJK_ALLOWED = {"names.js": "TAGS", "keyboard.js": "？"}
+
+
+def table(name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in (STATIC / "js" / "i18n" / f"{name}.js").read_text().splitlines():
+        if not line.startswith("  "):
+            continue
+        match = LINE.match(line)
+        assert match, f"{name}.js: not a table line: {line}"
+        assert match["key"] not in found, f"{name}.js: {match['key']} twice"
+        found[match["key"]] = match["text"]
+    return found
+
+
+def code(name: str) -> str:
+    return COMMENT.sub("", (STATIC / "js" / name).read_text())
+
+
+def strings(source: str) -> list[str]:
+    return [next(part for part in match.groups() if part is not None) for match in STRING.finditer(source)]
+
+
+def used_patterns() -> list[re.Pattern[str]]:
+    """Keys as they stand in code: whole, or with a computed part."""
+    patterns = [re.escape(key) for key in re.findall(r'data-i18n="([^"]+)"', (STATIC / "index.html").read_text())]
+    for path in MODULES:
+        for text in strings(code(path.name)):
+            if re.fullmatch(r"[a-z]\w*(\.[\w${}.]+)+|[a-z]+-[\w${}]+", text):
+                patterns.append(re.sub(r"\\\$\\\{.*?\\\}", r"[\\w-]+", re.escape(text)))
+    return [re.compile(pattern) for pattern in patterns]
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    assert set(table("zh")) == set(table("en"))
+
+
+def test_both_languages_fill_in_the_same_values() -> None:
+    zh, en = table("zh"), table("en")
+    for key in zh:
+        assert sorted(PLACEHOLDER.findall(zh[key])) == sorted(PLACEHOLDER.findall(en[key])), key
+
+
+def test_no_text_is_empty_and_chinese_is_chinese() -> None:
+    zh, en = table("zh"), table("en")
+    for key, text in zh.items():
+        assert text.strip() and en[key].strip(), key
+        assert CJK.search(text) or key == "top.otherLanguage", key
+    for key, text in en.items():
+        assert not CJK.search(text) or key in ("top.otherLanguage", "keys.language"), key
+
+
+def test_every_key_is_used() -> None:
+    patterns = used_patterns()
+    unused = [key for key in table("zh") if not any(pattern.fullmatch(key) for pattern in patterns)]
+    assert unused == []
+
+
+def test_every_key_asked_for_exists() -> None:
+    keys = set(table("zh"))
+    for path in MODULES:
+        source = code(path.name)
+        asked = re.findall(r'(?<![\w.])t\(\s*"([^"]+)"', source)
+        for choice in re.findall(r"(?<![\w.])t\(([^;\n]*?\?[^;\n]*)\)", source):
+            asked += re.findall(r'"([a-z]\w*\.[\w.]+)"', choice)
+        for key in asked:
+            assert key in keys, f"{path.name}: {key}"
+        for template in re.findall(r"(?<![\w.])t\(`([^`]+)`", source):
+            pattern = re.compile(re.sub(r"\\\$\\\{.*?\\\}", r"[\\w-]+", re.escape(template)))
+            assert any(pattern.fullmatch(key) for key in keys), f"{path.name}: {template}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_no_words_in_code(path: "re.Match[str]") -> None:
+    name = path.name  # type: ignore[attr-defined]
+    source = code(name)
+    if name in CJK_ALLOWED:
+        assert CJK_ALLOWED[name] in source
+    else:
+        for text in strings(source):
+            assert not CJK.search(text), f"{name}: {text}"
+    for text in strings(source):
+        plain = re.sub(r"\$\{.*?\}", "", text)
+        words = re.findall(r"[A-Za-z]{2,} [A-Za-z]{2,}", plain)
+        # Lists that CSS, SVG or a selector reads are not sentences.
+        if words and not re.search(r"[,#.:\[\]0-9]", plain):
+            raise AssertionError(f"{name}: {text!r} belongs in the tables")
+
+
+def test_no_words_in_markup() -> None:
+    html = (STATIC / "index.html").read_text()
+    texts = re.findall(r">([^<]+)<", html)
+    assert [text for text in texts if text.strip()] == []
+    assert not re.search(r'(title|alt|placeholder|aria-label)="[^"]', html)
+
+
+@pytest.mark.parametrize("codes", ["error", "state", "tag", "quality", "source", "link", "publish"])
+def test_computed_keys_have_members(codes: str) -> None:
+    assert [key for key in table("zh") if key.startswith(f"{codes}.")]

@@ -1,0 +1,66 @@
+"""Cores touch neither clock nor network: what they need is handed to them, so virtual time can test them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import ROOT, sources
+
+# Folders (every file below) and single files that are cores. A new core is added here with its first commit.
+CORES = (
+    "dispatch",
+    "media/rtp",
+    "signaling/dtls",
+    "signaling/ice",
+    "signaling/sdp",
+)
+FORBIDDEN = {
+    "aiohttp",
+    "asyncio",
+    "av",
+    "select",
+    "selectors",
+    "socket",
+    "ssl",
+    "threading",
+    "time",
+    "uvloop",
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Give the first names of all modules a file imports, those inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def asks_the_clock(path: Path) -> list[str]:
+    """Give the calls of a file that read the wall clock without importing `time`."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    names = [ast.unparse(call.func) for call in calls]
+    return [name for name in names if name.endswith(("datetime.now", "datetime.utcnow", "date.today"))]
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_core_does_no_io_and_asks_no_clock(core: str) -> None:
+    assert (ROOT / core).exists()
+    found = []
+    for path in sources(".py", under=(core,)):
+        found += [f"{path.relative_to(ROOT)} imports {name}" for name in imported(path) & FORBIDDEN]
+        found += [f"{path.relative_to(ROOT)} calls {name}" for name in asks_the_clock(path)]
+    assert not found, "\n".join(found)
+
+
+def test_check_sees_an_import_inside_a_function_and_a_clock(tmp_path: Path) -> None:
+    path = tmp_path / "core.py"
+    path.write_text(
+        "def f():\n    import asyncio.events\n    from socket import AF_INET\n    datetime.now(UTC)\n"
+    )
+    assert imported(path) & FORBIDDEN == {"asyncio", "socket"}
+    assert asks_the_clock(path) == ["datetime.now"]

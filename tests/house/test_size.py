@@ -1,0 +1,56 @@
+"""A module has one role and fits in a head; a function fits on a screen."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import ROOT, sources
+
+MODULE_LINES = 500
+FUNCTION_LINES = 60
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Give the name and number of lines of every function, its docstring and decorators not counted."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first, last = node.body[0], node.body[-1]
+            begin = node.lineno
+            if ast.get_docstring(node) is not None:
+                begin += (first.end_lineno or first.lineno) - first.lineno + 1
+            yield node.name, (last.end_lineno or last.lineno) - begin + 1
+
+
+def too_long(path: Path) -> list[str]:
+    """Give what is too long in a file, in words."""
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    found = [f"{name}: {lines} lines, at most {MODULE_LINES}"] if lines > MODULE_LINES else []
+    if path.suffix == ".py":
+        found += [
+            f"{name}: {function}() has {length} lines, at most {FUNCTION_LINES}"
+            for function, length in functions(path)
+            if length > FUNCTION_LINES
+        ]
+    return found
+
+
+def test_no_module_and_no_function_is_too_long() -> None:
+    found = [line for path in sources(".py", ".pyx", ".pxd", ".js", ".css") for line in too_long(path)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("lines", "fits"), [(60, True), (61, False)])
+def test_function_is_measured_without_its_docstring(tmp_path: Path, lines: int, fits: bool) -> None:
+    path = tmp_path / "a.py"
+    path.write_text('def f():\n    """One.\n\n    Two.\n    """\n' + "    x = 1\n" * (lines - 1))
+    assert (too_long(path) == []) is fits
+
+
+@pytest.mark.parametrize(("lines", "fits"), [(500, True), (501, False)])
+def test_module_is_measured(tmp_path: Path, lines: int, fits: bool) -> None:
+    path = tmp_path / "a.js"
+    path.write_text("let a;\n" * lines)
+    assert (too_long(path) == []) is fits

@@ -1,0 +1,46 @@
+"""Files that are whole or absent."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from huishang.files import only_one, write_new_or_over
+
+
+def test_written_file_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_new_or_over(tmp_path / "deep/er/public", b"a", mode=0o644)
+        write_new_or_over(tmp_path / "private", b"b", mode=0o600)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "deep/er/public").stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
+
+
+def test_file_is_replaced_and_nothing_else_left(tmp_path: Path) -> None:
+    write_new_or_over(tmp_path / "file", b"old", mode=0o600)
+    write_new_or_over(tmp_path / "file", b"new", mode=0o600)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_failed_write_leaves_no_part_behind(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file/inside").touch()
+    with pytest.raises(OSError):
+        write_new_or_over(tmp_path / "file", b"data", mode=0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_lock_is_held_against_another_process(tmp_path: Path) -> None:
+    code = "import sys, huishang.files as f, pathlib\nwith f.only_one(pathlib.Path(sys.argv[1])): print('in')"
+    with only_one(tmp_path):
+        other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1.0)
+    output, _ = other.communicate(timeout=10)
+    assert output == b"in\n" and other.returncode == 0

@@ -1,0 +1,97 @@
+"""Running a server with programs beside it: signals, order, and what is left behind (nothing)."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# A process of its own, because it takes the signals: a server that listens, and one program beside it.
+PROGRAM = """
+import asyncio, os, signal, sys
+from config import Settings
+from huishang.run import Program, run
+async def serve(settings, ready, stop):
+    server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", int(sys.argv[1]))
+    if sys.argv[2] == "crash":
+        raise RuntimeError("broken")
+    if sys.argv[2] != "never-ready":
+        ready(["https://localhost:1"])
+    else:
+        print("up", flush=True)
+    if sys.argv[2] == "deaf":
+        await asyncio.Event().wait()
+    await stop.wait()
+    server.close()
+    print("closed", flush=True)
+code = "import os, time; print('beside', os.environ['X'], os.getpid(), flush=True); time.sleep(60)"
+beside = Program((sys.executable, "-c", code), {"X": "y"})
+run(Settings(), serve, [beside], lambda urls: print(*urls, flush=True))
+print("done", flush=True)
+"""
+
+
+def free_port() -> int:
+    """Give a TCP port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def program(behaviour: str, port: int | None = None) -> "subprocess.Popen[str]":
+    """Start the program above."""
+    argv = [sys.executable, "-c", PROGRAM, str(port or free_port()), behaviour]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def lines(process: "subprocess.Popen[str]", count: int) -> list[str]:
+    """Read lines as they come."""
+    assert process.stdout is not None
+    return [process.stdout.readline().strip() for _ in range(count)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_server_and_program_beside(number: signal.Signals) -> None:
+    process = program("good")
+    url, beside = lines(process, 2)
+    assert url == "https://localhost:1" and beside.startswith("beside y ")
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=10)
+    assert process.returncode == 0 and output.splitlines() == ["closed", "done"] and errors == ""
+    assert not Path(f"/proc/{beside.split()[2]}").exists()
+
+
+def test_signal_before_the_server_is_ready_starts_nothing_beside() -> None:
+    process = program("never-ready")
+    assert lines(process, 1) == ["up"]
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0 and output.splitlines() == ["closed", "done"]
+
+
+def test_second_signal_ends_a_server_that_does_not_stop_and_its_program_with_it() -> None:
+    process = program("deaf")
+    _, beside = lines(process, 2)
+    process.send_signal(signal.SIGINT)
+    while Path(f"/proc/{beside.split()[2]}").exists():
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+
+
+def test_server_that_breaks_leaves_nothing_behind() -> None:
+    process = program("crash")
+    output, errors = process.communicate(timeout=10)
+    assert process.returncode == 1 and output == "" and "RuntimeError: broken" in errors
+
+
+def test_address_in_use_is_a_start_error_that_names_the_keys() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = program("good", taken.getsockname()[1])
+        _, errors = process.communicate(timeout=10)
+    assert "StartError: " in errors and "change http.port or media.port" in errors

@@ -1,0 +1,108 @@
+"""The server's TLS context, seen through real handshakes on loopback."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from config import Settings, load
+from huishang.errors import StartError
+from huishang.home import prepare, write_settings
+from huishang.tls import keep_fresh, server_context
+
+NOW = datetime.now(UTC)
+
+
+def home_in(folder: Path, made: datetime = NOW) -> Settings:
+    """Make a data folder at a given time and load its settings."""
+    write_settings(folder)
+    settings = load(folder / "huishang.toml", {})
+    prepare(settings, made)
+    return settings
+
+
+async def end_of_certificate(port: int, settings: Settings, host: str = "127.0.0.1") -> str:
+    """Shake hands as a client that trusts the local authority only; give the certificate's `notAfter`."""
+    trust = ssl.create_default_context(cafile=settings.authority_path)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname=host)
+    certificate = writer.get_extra_info("ssl_object").getpeercert()
+    assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+    writer.close()
+    await writer.wait_closed()
+    return str(certificate["notAfter"])
+
+
+async def serving(context: ssl.SSLContext) -> tuple[asyncio.Server, int]:
+    """Start a TLS server that reads and closes."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    return server, server.sockets[0].getsockname()[1]
+
+
+async def test_client_that_trusts_the_authority_connects_by_name_and_address(tmp_path: Path) -> None:
+    settings = home_in(tmp_path)
+    server, port = await serving(server_context(settings))
+    async with server:
+        await end_of_certificate(port, settings, "localhost")
+        await end_of_certificate(port, settings, "127.0.0.1")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await end_of_certificate(port, settings, "example.org")
+
+
+async def test_due_certificate_is_renewed_and_served_without_a_restart(tmp_path: Path) -> None:
+    settings = home_in(tmp_path, NOW - timedelta(days=370))
+    context = server_context(settings)
+    server, port = await serving(context)
+    async with server:
+        old = await end_of_certificate(port, settings)
+        fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
+        while await end_of_certificate(port, settings) == old:
+            await asyncio.sleep(0.01)
+        fresh.cancel()
+
+
+async def test_half_copied_pair_is_not_served_and_the_whole_one_is(tmp_path: Path) -> None:
+    own, other = home_in(tmp_path / "own"), home_in(tmp_path / "other", NOW - timedelta(days=1))
+    (tmp_path / "s.toml").write_text(
+        'http = {certificate = "own/tls/server.pem", key = "own/tls/server.key"}'
+    )
+    settings = load(tmp_path / "s.toml", {})
+    context = server_context(settings)
+    server, port = await serving(context)
+    async with server:
+        old = await end_of_certificate(port, own)
+        with structlog.testing.capture_logs() as events:
+            fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
+            await asyncio.sleep(0)
+            own.certificate_path.write_bytes(other.certificate_path.read_bytes())
+            while not any(event["event"] == "certificate_not_renewed" for event in events):
+                await asyncio.sleep(0.01)
+            assert await end_of_certificate(port, own) == old
+            own.key_path.write_bytes(other.key_path.read_bytes())
+            while not any(event["event"] == "certificate_loaded" for event in events):
+                await asyncio.sleep(0.01)
+        assert await end_of_certificate(port, other) != old
+        fresh.cancel()
+
+
+@pytest.mark.parametrize("name", ["server.pem", "server.key"])
+def test_absent_file_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    settings = home_in(tmp_path)
+    (settings.tls_path / name).unlink()
+    with pytest.raises(StartError, match="huishang init") as caught:
+        server_context(settings)
+    assert str(settings.tls_path / name) in str(caught.value)
+
+
+def test_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    one, two = home_in(tmp_path / "one"), home_in(tmp_path / "two")
+    one.key_path.write_bytes(two.key_path.read_bytes())
+    with pytest.raises(StartError, match="not a PEM certificate and its key"):
+        server_context(one)

@@ -1,0 +1,64 @@
+import asyncio
+from typing import cast
+
+from huishang.demo.link import LinkSettings
+from huishang.demo.relay import UdpRelay
+
+
+class Peer(asyncio.DatagramProtocol):
+    """Collects datagrams; echoes them when told to."""
+
+    def __init__(self, echo: bool) -> None:
+        self.echo = echo
+        self.inbox: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        self.inbox.put_nowait((asyncio.get_running_loop().time(), data))
+        if self.echo:
+            self.transport.sendto(data, addr)
+
+
+async def open_peer(echo: bool) -> Peer:
+    _, peer = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Peer(echo), local_addr=("127.0.0.1", 0)
+    )
+    return peer
+
+
+async def test_datagrams_go_there_and_back_after_twice_the_delay() -> None:
+    server, unit = await open_peer(echo=True), await open_peer(echo=False)
+    target = server.transport.get_extra_info("sockname")
+    loop = asyncio.get_running_loop()
+    try:
+        async with UdpRelay(target, LinkSettings(delay_s=0.05)) as relay, asyncio.timeout(5):
+            sent = loop.time()
+            for number in range(5):
+                unit.transport.sendto(bytes([number]), relay.address)
+            got = [await unit.inbox.get() for _ in range(5)]
+            assert [data for _, data in got] == [bytes([number]) for number in range(5)]
+            assert 0.099 <= got[0][0] - sent < 1.0
+    finally:
+        server.transport.close()
+        unit.transport.close()
+
+
+async def test_lossy_relay_loses_and_counts() -> None:
+    server, unit = await open_peer(echo=False), await open_peer(echo=False)
+    target = server.transport.get_extra_info("sockname")
+    try:
+        async with UdpRelay(target, LinkSettings(loss=0.5, seed=9)) as relay, asyncio.timeout(5):
+            # One in flight at a time, so that no kernel queue decides what is lost.
+            for number in range(100):
+                unit.transport.sendto(bytes([number]), relay.address)
+                lost = relay.uplink.lost
+                while relay.uplink.lost == lost and server.inbox.empty():
+                    await asyncio.sleep(0)
+                if not server.inbox.empty():
+                    server.inbox.get_nowait()
+            assert 30 < relay.uplink.lost < 70
+    finally:
+        server.transport.close()
+        unit.transport.close()
