@@ -1,6 +1,6 @@
 """Debian's Janus as a peer: a streaming mountpoint fed with plain RTP, watched through its HTTP interface.
 
-It gets what makes it quickest here: no plugin or transport beside the two that are needed, ICE-lite, no log, static
+It gets what makes it quickest here: no plugin or transport beside the two that are needed, no log, static
 event loops instead of a thread for each viewer, AES-128-GCM.
 """
 
@@ -19,12 +19,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.error import URLError
 
-from benchmarks.load import description
-from benchmarks.load.dial import Identity, Remote, bound, dial
+from benchmarks.load.dial import Identity, Negotiated, bound, dial
 from benchmarks.load.path import Path, connected
-from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, start, wait_until
-from signaling.ice.types import generate_credentials
+from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, free_port, start, wait_until
+from signaling.client.session import remote_parameters
+from signaling.sdp.extensions import TRANSPORT_CC
+from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
+from signaling.sdp.transport import LocalTransport, bundled, read_remote, write_local
+from signaling.sdp.write import write
 
 EVENT_DEADLINE_S = 10.0
 LIBRARY = FilePath("/usr/lib/x86_64-linux-gnu/janus")
@@ -36,7 +39,7 @@ general: {{
   events_folder = "{folder}/none"; loggers_folder = "{folder}/none"; interface = "127.0.0.1";
   debug_level = 1; session_timeout = 0; event_loops = {event_loops};
 }}
-nat: {{ ice_lite = true; full_trickle = false; }}
+nat: {{ ice_lite = false; full_trickle = false; ipv6 = false }}
 plugins: {{ disable = "{unneeded_plugins}" }}
 transports: {{ disable = "{unneeded_transports}" }}
 events: {{ broadcast = false }}
@@ -55,19 +58,12 @@ CODECS = {
     "video": 'codec = "h264"; fmtp = "packetization-mode=1;profile-level-id=42e01f"',
     "audio": 'codec = "opus"',
 }
-TYPES = {"video": description.VIDEO_TYPE, "audio": description.AUDIO_TYPE}
+TYPES = {"video": 102, "audio": 111}
 
 
 def available() -> bool:
     """Whether Janus is installed."""
     return shutil.which("janus") is not None and LIBRARY.is_dir()
-
-
-def free_port(kind: int) -> int:
-    """A port on loopback that nobody has just now (`kind`: SOCK_DGRAM or SOCK_STREAM)."""
-    with socket.socket(socket.AF_INET, kind) as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
 
 
 class Janus:
@@ -182,21 +178,15 @@ class Janus:
         events = self._answers[handle] = SimpleQueue()
         self._ask(f"{session}/{handle}", {"janus": "message", "body": {"request": "watch", "id": number}})
         offered = parse(self._event(events)["jsep"]["sdp"])
-        credentials = generate_credentials()
-        remote = Remote.of(offered)
+        remote = remote_parameters(read_remote(offered, bundled(offered)))
+        credentials, transport = self._identity.transport()
         made = bound(remote)
-        answer = description.answer(
-            offered,
-            credentials=credentials,
-            fingerprint=self._identity.fingerprint,
-            candidate=made.getsockname(),
-        )
+        jsep = {"type": "answer", "sdp": write(answer(offered, transport))}
         self._ask(
-            f"{session}/{handle}",
-            {"janus": "message", "body": {"request": "start"}, "jsep": {"type": "answer", "sdp": answer}},
+            f"{session}/{handle}", {"janus": "message", "body": {"request": "start"}, "jsep": jsep}
         )
         self._event(events)
-        return dial(remote, credentials, self._identity, made=made)
+        return dial(remote, credentials, self._identity, negotiated(offered), made)
 
     def _event(self, events: "SimpleQueue[dict[str, Any]]") -> dict[str, Any]:
         try:
@@ -206,6 +196,28 @@ class Janus:
         if "error" in event["plugindata"]["data"]:
             raise PeerError(f"janus: {event['plugindata']['data']['error']}")
         return event
+
+
+def answer(offered: SessionDescription, transport: LocalTransport) -> SessionDescription:
+    """An answer that receives all that is offered, with every format and extension of the offer."""
+    answered = SessionDescription(groups=offered.groups, media=offered.media)
+    for index, line in enumerate(answered.media):
+        line.direction = "recvonly"
+        line.ssrcs, line.ssrc_groups, line.candidates, line.msid = [], [], [], None
+        write_local(line, transport, "active", tagged=index == 0)
+    return answered
+
+
+def negotiated(description: SessionDescription) -> Negotiated:
+    """Extension id and payload types as the description has them."""
+    return Negotiated(
+        transport_cc_id=next(
+            (ext.id for line in description.media for ext in line.extensions if ext.uri == TRANSPORT_CC), 0
+        ),
+        audio_payload_types=frozenset(
+            codec.payload_type for line in description.media if line.kind == "audio" for codec in line.codecs
+        ),
+    )
 
 
 def _unneeded(folder: FilePath) -> str:

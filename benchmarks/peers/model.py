@@ -1,5 +1,6 @@
 """What a benchmark asks of every media server, ours or another."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -66,6 +67,13 @@ def at_once(work: Callable[[int], T], count: int) -> list[T]:
     """Do a blocking thing `count` times, several at a time; results in order, the first error raised."""
     with ThreadPoolExecutor(DIAL_THREADS) as pool:
         return list(pool.map(work, range(count)))
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A port on loopback that nobody has just now."""
+    with socket.socket(socket.AF_INET, kind) as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
 
 
 def start(command: Sequence[str], **options: object) -> subprocess.Popen[bytes]:

@@ -14,7 +14,8 @@ export class TokenDialog extends Dialog {
     this.label = h("span");
     this.input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
     this.go = h("button", { class: ["button", "main"] });
-    const form = h("form", { method: "dialog" }, h("label", { class: "field" }, this.label, this.input), h("div", { class: "row" }, this.go));
+    const field = h("label", { class: "field" }, this.label, this.input);
+    const form = h("form", { method: "dialog" }, field, h("div", { class: "row" }, this.go));
     form.addEventListener("submit", () => given(this.input.value));
     this.body.append(this.why, form);
   }
@@ -51,7 +52,9 @@ const KEYS = [
 export class KeysDialog extends Dialog {
   constructor() {
     super("keys.title");
-    this.lines = KEYS.map(([keys, key]) => ({ key, words: h("dd"), keys: h("dt", {}, keys.map((name) => h("kbd", {}, name))) }));
+    this.lines = KEYS.map(([names, key]) => {
+      return { key, words: h("dd"), keys: h("dt", {}, names.map((name) => h("kbd", {}, name))) };
+    });
     this.body.append(h("dl", { class: "keylist" }, this.lines.flatMap((line) => [line.keys, line.words])));
   }
 

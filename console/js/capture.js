@@ -36,7 +36,8 @@ export function mayCapture() {
 export async function listDevices() {
   if (!mayCapture()) return { cameras: [], microphones: [] };
   const devices = await navigator.mediaDevices.enumerateDevices();
-  const of = (kind) => devices.filter((device) => device.kind === kind).map(({ deviceId, label }) => ({ id: deviceId, label }));
+  const named = ({ deviceId, label }) => ({ id: deviceId, label });
+  const of = (kind) => devices.filter((device) => device.kind === kind).map(named);
   return { cameras: of("videoinput"), microphones: of("audioinput") };
 }
 
@@ -44,7 +45,8 @@ export async function listDevices() {
 export async function openCamera(camera, microphone) {
   if (!mayCapture()) throw new CaptureError("no-https");
   const chosen = (id) => (id ? { deviceId: { exact: id } } : {});
-  const video = { ...chosen(camera), width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } };
+  const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } };
+  const video = { ...chosen(camera), ...wanted };
   const audio = microphone === null ? false : chosen(microphone);
   try {
     return { stream: await navigator.mediaDevices.getUserMedia({ video, audio }), stop() {} };

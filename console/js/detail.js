@@ -61,7 +61,8 @@ export class Detail {
   #since(source, now) {
     const since = Date.parse(source.since);
     if (Number.isNaN(since)) return "–";
-    return `${dateOf(since) === dateOf(now) ? "" : `${dateOf(since)} `}${timeOfDay(since)} (${words.duration(now - since)})`;
+    const day = dateOf(since) === dateOf(now) ? "" : `${dateOf(since)} `;
+    return `${day}${timeOfDay(since)} (${words.duration(now - since)})`;
   }
 
   /** What the server sees of the way from the unit to it: this tells whose line is bad. */

@@ -9,7 +9,8 @@ export class Dialog {
     this.titleKey = titleKey;
     this.title = h("h2");
     this.body = h("div");
-    this.shut = lasting ? null : h("button", { class: ["button", "bare"], type: "button", on: { click: () => this.close() } }, icon("close"));
+    const shut = { class: ["button", "bare"], type: "button", on: { click: () => this.close() } };
+    this.shut = lasting ? null : h("button", shut, icon("close"));
     this.element = h("dialog", {}, h("div", { class: "dialog-head" }, this.title, this.shut), this.body);
     this.element.addEventListener("close", closed);
     if (lasting) this.element.addEventListener("cancel", (event) => event.preventDefault());

@@ -24,7 +24,8 @@ export function startKeyboard(acts) {
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
     const onPicture = event.target instanceof Element && event.target.matches(".picture");
-    const act = onPicture && (event.key === "Enter" || event.key === " ") ? acts.enlarge : table[event.key] ?? table[event.key.toLowerCase()];
+    const pressed = event.key === "Enter" || event.key === " ";
+    const act = onPicture && pressed ? acts.enlarge : (table[event.key] ?? table[event.key.toLowerCase()]);
     if (!act) return;
     event.preventDefault();
     act();

@@ -71,7 +71,8 @@ function stopPublishing() {
 function publishView() {
   const up = publishedAt !== 0 && publisher.state !== "closed";
   const state = !up ? "off" : publisher.state === "connected" ? "live" : "retrying";
-  return { state, name: publisher.name, since: publishedAt, retryInMs: Math.max(0, publisher.retryAt - performance.now()) };
+  const retryInMs = Math.max(0, publisher.retryAt - performance.now());
+  return { state, name: publisher.name, since: publishedAt, retryInMs };
 }
 
 function render() {

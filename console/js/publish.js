@@ -141,17 +141,20 @@ export class PublishDialog extends Dialog {
     [this.cameraLabel, this.microphoneLabel, this.nameLabel] = [h("span"), h("span"), h("span")];
     this.troubleWords = h("div");
     this.troubleCode = h("div", { class: "code" });
-    this.trouble = h("div", { class: "trouble", role: "alert", hidden: true }, icon("alert"), h("div", {}, this.troubleWords, this.troubleCode));
+    const trouble = h("div", {}, this.troubleWords, this.troubleCode);
+    this.trouble = h("div", { class: "trouble", role: "alert", hidden: true }, icon("alert"), trouble);
     this.go = h("button", { class: ["button", "main"] });
     this.again = h("button", { class: "button", type: "button", on: { click: () => this.#look() } });
     this.cancel = h("button", { class: "button", type: "button", on: { click: () => this.close() } });
+    const field = (label, control) => h("label", { class: "field" }, label, control);
+    const pair = [field(this.cameraLabel, this.camera), field(this.microphoneLabel, this.microphone)];
     const form = h(
       "form",
       { method: "dialog" },
       h("div", { class: "preview" }, this.video, this.note),
       this.trouble,
-      h("div", { class: "pair" }, h("label", { class: "field" }, this.cameraLabel, this.camera), h("label", { class: "field" }, this.microphoneLabel, this.microphone)),
-      h("label", { class: "field" }, this.nameLabel, this.name),
+      h("div", { class: "pair" }, pair),
+      field(this.nameLabel, this.name),
       h("div", { class: "row" }, this.cancel, this.again, this.go),
     );
     form.addEventListener("submit", (event) => {

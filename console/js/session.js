@@ -96,7 +96,8 @@ export class Session {
       this.#location = location;
       await pc.setRemoteDescription({ type: "answer", sdp: answer });
     } catch (error) {
-      if (this.#pc === pc) this.#retry(error instanceof ApiError ? error : new ApiError("bad-answer", 0, String(error)));
+      if (this.#pc !== pc) return;
+      this.#retry(error instanceof ApiError ? error : new ApiError("bad-answer", 0, String(error)));
     }
   }
 

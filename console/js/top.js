@@ -9,7 +9,8 @@ export class Top {
   /** `acts`: {publish, stop, muteAll, theme, language, keys}, each called without arguments. */
   constructor(element, acts) {
     const button = (name, picture) => {
-      const made = h("button", { class: ["button", picture ? "bare" : null, name], type: "button", on: { click: acts[name] } });
+      const looks = ["button", picture ? "bare" : null, name];
+      const made = h("button", { class: looks, type: "button", on: { click: acts[name] } });
       if (picture) made.append(icon(picture));
       return made;
     };
@@ -79,8 +80,9 @@ export class Top {
     this.air.hidden = publishing.state === "off";
     if (publishing.state === "off") return;
     this.air.dataset.publish = publishing.state;
-    const values = { name: publishing.name, time: words.duration(now - publishing.since), seconds: Math.ceil(publishing.retryInMs / 1000) };
-    setText(this.airWords, t(`publish.${publishing.state}`, values));
+    const seconds = Math.ceil(publishing.retryInMs / 1000);
+    const time = words.duration(now - publishing.since);
+    setText(this.airWords, t(`publish.${publishing.state}`, { name: publishing.name, time, seconds }));
     this.airWords.title = publishing.name;
     setText(this.stop, t("publish.stop"));
   }

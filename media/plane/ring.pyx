@@ -295,6 +295,9 @@ def produce_numbers(RingView view, uint64_t count, uint32_t batch, bint lockstep
                 spins += 1
                 if spins % 1024 == 0:
                     sched_yield()
+            spins = number % 32         # try all moments of the consumer's way to sleep
+            while lockstep and spins:
+                spins -= ring_used(ring) + 1
         ring_wake(ring)
 
 

@@ -67,6 +67,9 @@ class StreamEnded:
     publication: object
 
 
+PlaneEvent = DatagramReceived | StreamBound | StreamEnded
+
+
 cdef str _ip_text(const unsigned char *ip):
     if ip[10] == 0xFF and ip[11] == 0xFF and (<const char *>ip)[:10] == b"\0" * 10:
         return f"{ip[12]}.{ip[13]}.{ip[14]}.{ip[15]}"

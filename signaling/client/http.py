@@ -5,9 +5,10 @@ Thin shell over aiohttp; it knows nothing of media.
 
 from __future__ import annotations
 
-import asyncio
+import json
 import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urljoin
@@ -34,6 +35,15 @@ class HttpOptions:
     ca_file: Path | None = None
 
 
+@lru_cache(maxsize=16)
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Loading the system's authorities takes tens of milliseconds, so a process does it once."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=str(ca_file))
+    return context
+
+
 class SignalingResource:
     """The session resource on the server: made by POST, changed by PATCH, ended by DELETE.
 
@@ -42,13 +52,9 @@ class SignalingResource:
 
     def __init__(self, options: HttpOptions) -> None:
         """Set up inside a running loop.  Raises OSError or ssl.SSLError for an unusable `ca_file`."""
-        context = ssl.create_default_context()
-        if options.ca_file is not None:
-            context.load_verify_locations(cafile=str(options.ca_file))
-        self._headers = {} if options.token is None else {"Authorization": f"Bearer {options.token}"}
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=2), timeout=_TIMEOUT, headers=self._headers
-        )
+        headers = {} if options.token is None else {"Authorization": f"Bearer {options.token}"}
+        connector = aiohttp.TCPConnector(ssl=_tls_context(options.ca_file), limit=2)
+        self._http = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, headers=headers)
         self.location: str | None = None
         """Absolute URL of the session, None before POST and after DELETE."""
 
@@ -116,7 +122,7 @@ class SignalingResource:
                 location = response.headers.get("Location")
                 # Relative to the URL that answered, which redirects may have changed.
                 return response.status, text, urljoin(str(response.url), location) if location else None
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise HttpFailed("http-timeout", f"{url} did not answer in time") from None
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
             raise HttpFailed("http-unreachable", f"{url}: {error}") from None
@@ -125,8 +131,6 @@ class SignalingResource:
 def _refusal(status: int, content_type: str, text: str) -> HttpRefused:
     """Read problem details (RFC 9457) when there are some."""
     if content_type == "application/problem+json":
-        import json
-
         try:
             problem = json.loads(text)
         except ValueError:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from media.rtp import h264, vp8
+from signaling.client.peer import Closed
 from signaling.client.sender import MediaSender, TrackSender
 from signaling.client.session import SessionOptions, WhipSession
 from signaling.sdp.offer import PublishTrack
@@ -60,6 +61,10 @@ class Publisher:
             payloads = [frame]
         self._sender.send_frame(index, payloads, captured, time.monotonic(), level=level)
         self._drain()
+
+    async def closed(self) -> Closed:
+        """Wait for the end of the media path and return its reason."""
+        return await self.session.closed()
 
     async def close(self) -> None:
         """Say goodbye and end the session; may be called any number of times."""

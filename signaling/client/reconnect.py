@@ -5,15 +5,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from signaling.client.errors import ClientError, HttpRefused
-from signaling.client.session import ClientSession
+from signaling.client.peer import Closed
 
 FIRST_SECONDS: Final = 0.5
 MOST_SECONDS: Final = 15.0
 #: A session that lived so long counts as a success: the next wait is the first one again.
 _STABLE_SECONDS: Final = 10.0
+
+
+class Connection(Protocol):
+    """What can be kept alive: a `ClientSession` or a `Publisher`."""
+
+    async def start(self) -> None: ...
+    async def closed(self) -> Closed: ...
+    async def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Connection)
 
 
 class Backoff:
@@ -42,16 +53,18 @@ class Backoff:
 
 
 async def stay_connected(
-    make: Callable[[], ClientSession],
-    use: Callable[[ClientSession], Awaitable[None]],
+    make: Callable[[], C],
+    use: Callable[[C], Awaitable[None]],
     *,
     backoff: Backoff | None = None,
+    stable_seconds: float = _STABLE_SECONDS,
     on_failure: Callable[[str, str], None] = lambda code, reason: None,
 ) -> None:
     """Keep a session alive: make, start, `use` it until its path ends, close, wait, again; until cancelled.
 
     `use` is cancelled when the path ends; when it returns by itself, so does this function, after closing.
-    `on_failure` gets code and reason of every end.  A refusal for good (HTTP 401, 403, 404, 410) is raised.
+    A session that lived `stable_seconds` resets the waits.  `on_failure` gets code and reason of every end.
+    A refusal for good (HTTP 401, 403, 404, 410) is raised.
     """
     backoff = backoff or Backoff()
     loop = asyncio.get_running_loop()
@@ -72,12 +85,12 @@ async def stay_connected(
             on_failure(error.code, error.reason)
         finally:
             await session.close()
-        if loop.time() - started > _STABLE_SECONDS:
+        if loop.time() - started > stable_seconds:
             backoff.succeeded()
         await asyncio.sleep(backoff.next_wait())
 
 
-async def _used(session: ClientSession, use: Callable[[ClientSession], Awaitable[None]]) -> bool:
+async def _used(session: C, use: Callable[[C], Awaitable[None]]) -> bool:
     """Run `use` until it returns (True) or the path ends (False); its own exception is passed on."""
     using = asyncio.ensure_future(use(session))
     closed = asyncio.ensure_future(session.closed())

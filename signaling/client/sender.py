@@ -118,7 +118,7 @@ class TrackSender:
         return sent
 
     def repair(self, sequence: int, sent: _Sent, wide: int | None) -> bytes:
-        """Build the retransmission (RFC 4588): own SSRC and sequence, original sequence before the payload."""
+        """Build the retransmission (RFC 4588): own SSRC and sequence, the original one before the payload."""
         assert self._rtx_payload_type is not None and self._rtx_ssrc is not None
         rtx_sequence = self._rtx_sequence
         self._rtx_sequence = (rtx_sequence + 1) & 0xFFFF

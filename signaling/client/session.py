@@ -6,13 +6,14 @@ Used by the demonstration, load tools and, later, links between servers.  Thin s
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from signaling.client.errors import ClientError, HttpFailed
+from signaling.client.errors import HttpFailed
 from signaling.client.http import HttpOptions, SignalingResource
 from signaling.client.peer import Closed, Peer, RemoteParameters
 from signaling.client.transport import Detached, PacketHandler, Transport
@@ -93,6 +94,7 @@ class ClientSession:
         self._handlers = [handler or _ignore for handler in (on_rtp, on_rtcp)]
         self._resource: SignalingResource | None = None
         self._transport: Transport | None = None
+        self._bundle: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -153,8 +155,6 @@ class ClientSession:
     async def closed(self) -> Closed:
         """Wait for the end of the media path and return its reason."""
         # Shielded: a waiter that gives up must not cancel what others wait for.
-        import asyncio
-
         return await asyncio.shield(self.transport.closed)
 
     async def close(self) -> None:
@@ -255,6 +255,3 @@ class WhepSession(ClientSession):
 
 def _ignore(packet: bytes) -> None:
     return None
-
-
-__all__ = ["ClientError", "ClientSession", "SessionOptions", "WhepSession", "WhipSession"]

@@ -90,6 +90,8 @@ class ControllingIce:
         self._consents: dict[bytes, float] = {}
         self._next_paced = 0.0
         self._next_consent: float | None = None
+        self._nominating = False
+        """Whether the peer has not yet answered a check that nominates."""
         self._last_answer: float | None = None
         self._datagrams: deque[tuple[bytes, Address]] = deque()
         self._events: deque[Event] = deque()
@@ -186,8 +188,8 @@ class ControllingIce:
         self._checks[transaction_id] = _Check(address, transaction_id, due)
 
     def _request(self, transaction_id: bytes, address: Address) -> None:
-        # USE-CANDIDATE in every check saves a round trip; a lite peer takes the newest nomination and all
-        # our checks leave from one socket, so there is nothing to choose among.
+        # A single candidate is nominated at once, which saves a round trip.  Of several only the selected one
+        # is, or the peer might send from another address of its own than the one we listen to.
         datagram = stun.build_request(
             transaction_id,
             username=f"{self._remote.ufrag}:{self._local.ufrag}".encode(),
@@ -195,7 +197,7 @@ class ControllingIce:
             priority=CHECK_PRIORITY,
             tie_breaker=self.tie_breaker,
             controlling=self.controlling,
-            use_candidate=self.controlling,
+            use_candidate=self.controlling and (address == self.selected or len(self._candidates) == 1),
         )
         self._datagrams.append((datagram, address))
 
@@ -213,15 +215,17 @@ class ControllingIce:
     def _send_consent_check(self, now: float) -> None:
         assert self.selected is not None
         transaction_id = self._random_bytes(12)
-        unanswered = bool(self._consents)
+        interval = CONSENT_INTERVAL_SECONDS
+        if self._nominating:
+            interval = INITIAL_RTO_SECONDS
+        elif self._consents:
+            interval = _CONSENT_RETRY_SECONDS
         if len(self._consents) >= _MAX_OUTSTANDING_CONSENTS:
             del self._consents[next(iter(self._consents))]
         self._consents[transaction_id] = now
         # RFC 7675 section 5.1: 0.8 to 1.2 of the interval, so that many clients do not beat together.
         spread = 0.8 + 0.4 * self._random_bytes(1)[0] / 255
-        self._next_consent = now + spread * (
-            _CONSENT_RETRY_SECONDS if unanswered else CONSENT_INTERVAL_SECONDS
-        )
+        self._next_consent = now + spread * interval
         self._request(transaction_id, self.selected)
 
     # What the peer says.
@@ -240,6 +244,7 @@ class ControllingIce:
             return
         self._last_answer = now
         if check is None:
+            self._nominating = False
             self._consents.clear()
             self._next_consent = max(now + 0.8 * CONSENT_INTERVAL_SECONDS, self._next_consent or now)
         elif self.controlling:
@@ -252,8 +257,10 @@ class ControllingIce:
         self._consents.clear()
         self.selected = address
         self._last_answer = now
-        self._next_consent = now + CONSENT_INTERVAL_SECONDS
+        self._nominating = self.controlling and len(self._candidates) > 1
+        self._next_consent = now if self._nominating else now + CONSENT_INTERVAL_SECONDS
         self._events.append(PairSelected(address, round_trip_seconds))
+        self.handle_timer(now)
 
     def _receive_error(self, datagram: bytes, message: stun.Message, source: Address, now: float) -> None:
         check = self._checks.get(message.transaction_id)

@@ -142,11 +142,11 @@ class IceLite:
         login = None if username is None else self._find_login(username, now)
         if login is None:
             self.counters.unknown_user += 1
-            return self._refuse(message, 400 if username is None else 401, None, source, now)
+            return self._refuse(message, 400 if username is None else 401, source, now)
         if not stun.verify_integrity(datagram, message, login.key):
             self.counters.bad_integrity += 1
             code = 401 if message.integrity_offset else 400
-            return self._refuse(message, code, None, source, now)
+            return self._refuse(message, code, source, now)
         code = _verdict(message)
         if code:
             self.counters.refused += 1
@@ -165,13 +165,11 @@ class IceLite:
             return None
         return previous if _matches(previous, username) else None
 
-    def _refuse(
-        self, message: stun.Message, code: int, key: bytes | None, source: Address, now: float
-    ) -> list[Output]:
+    def _refuse(self, message: stun.Message, code: int, source: Address, now: float) -> list[Output]:
         if source not in self._addresses or now < self._next_error:
             return []
         self._next_error = now + _ERROR_INTERVAL_SECONDS
-        return [Reply(stun.build_error(message.transaction_id, code, key), source)]
+        return [Reply(stun.build_error(message.transaction_id, code, None), source)]
 
     def _accept(self, message: stun.Message, login: _Login, source: Address, now: float) -> list[Output]:
         self.counters.accepted += 1

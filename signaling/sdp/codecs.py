@@ -86,7 +86,7 @@ def relayed(codec: Codec) -> bool:
 
 
 def match(stream: Codec, receiver: Codec) -> Match:
-    """Whether a receiver that offers `receiver` plays a `stream` so described; payload types do not matter."""
+    """Whether a receiver that offers `receiver` plays a `stream` so described, whatever the payload types."""
     same = (stream.encoding, stream.clock_rate, stream.channels) == (
         receiver.encoding,
         receiver.clock_rate,

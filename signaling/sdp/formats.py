@@ -75,7 +75,10 @@ def _apply_feedback(
     media: MediaDescription, codecs: dict[int, Codec], feedbacks: list[tuple[str, int]]
 ) -> None:
     found: dict[int, dict[tuple[str, str], None]] = {payload_type: {} for payload_type in codecs}
+    applied: set[str] = set()
     for value, line in feedbacks:
+        if value in applied:  # a thousand wildcards times a hundred formats would take a while
+            continue
         target, *words = value.split(None, 2) or [""]
         payload_type = read.number(target, 127)
         targets = list(codecs) if target == "*" else [payload_type] if payload_type in codecs else []
@@ -86,6 +89,7 @@ def _apply_feedback(
             read.name(words[0], line).lower(),
             read.name(words[1], line).lower() if len(words) > 1 else "",
         )
+        applied.add(value)
         for item in targets:
             assert item is not None
             found[item][entry] = None

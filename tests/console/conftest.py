@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator
 
-
 import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright

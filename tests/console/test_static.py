@@ -34,10 +34,8 @@ def test_page_forbids_what_it_does_not_need() -> None:
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *STYLES, STATIC / "index.html"], ids=lambda path: path.name)
 def test_nothing_comes_from_elsewhere(path: Path) -> None:
-    addresses = set(re.findall(r"https?://[^\s\"'`)]+", path.read_text()))
-    assert {address for address in addresses if not address.startswith("http://www.w3.org/2000/svg")} <= {
-        "https://"  # said in words
-    } | {address for address in addresses if re.match(r"https://[\s开]", address)}
+    hosts = set(re.findall(r"https?://([\w.-]+)", path.read_text(), re.ASCII))
+    assert hosts <= {"www.w3.org"}, "only the name of the SVG namespace looks like an address"
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
@@ -50,7 +48,7 @@ def test_script_is_small_and_begins_with_its_purpose(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert lines[0].startswith("// ")
     assert len(lines) <= MODULE_LINES
-    assert max(map(len, lines)) <= 130 or path.parent.name == "i18n"
+    assert max(map(len, lines)) <= 120 or path.parent.name == "i18n"
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

@@ -103,6 +103,13 @@ def test_two_consecutive_packets_after_a_jump_restart_in_a_fresh_epoch(first: in
 
 
 @at_every_edge
+def test_a_restart_gives_up_the_holes_before_it(first: int) -> None:
+    view = ReceiveView(90000)
+    feed(view, first, first + 5, first + 40000, first + 40001)
+    assert view.missing == [view.highest_ext - 1] and view.counters()["gave_up"] == 4
+
+
+@at_every_edge
 @pytest.mark.parametrize("back", [1, 100, 2047, 2048, 8000])
 def test_a_publisher_that_restarts_just_behind_is_followed_after_32_packets(first: int, back: int) -> None:
     view = ReceiveView(90000)

@@ -299,6 +299,35 @@ def test_vp8_picture_ids_continue_across_a_switch(last: int, other: int) -> None
         )
 
 
+def test_vp8_pictures_continue_over_more_switches_than_history_holds() -> None:
+    view = start()
+    for number in range(30):
+        view.switch(number % 3, 1000 + number, 0, 0)
+        view.packet(number % 3, 1000 + number, 0, 0)
+        rewritten = view.vp8(vp8_payload(500 * (number % 3), number % 3))
+        assert read_vp8(rewritten)[:2] == (number, number)
+
+
+def test_vp8_hole_of_an_older_segment_is_filled_in_that_segments_numbering() -> None:
+    view = start()
+    view.packet(1, 1000, 77, 0)
+    view.vp8(vp8_payload(10, 20))
+    view.packet(1, 1002, 77, 0)
+    view.vp8(vp8_payload(12, 22))
+    view.switch(2, 50, 0, 0)
+    view.packet(2, 50, 0, 0)
+    assert read_vp8(view.vp8(vp8_payload(700, 70)))[:2] == (13, 23)
+    assert view.packet(1, 1001, 77, 0)[1] == 101
+    assert read_vp8(view.vp8(vp8_payload(11, 21)))[:2] == (11, 21)
+    view.packet(2, 51, 0, 0)
+    assert read_vp8(view.vp8(vp8_payload(701, 71)))[:2] == (14, 24)
+    assert view.packet(1, 1001, 77, 0)[1] == 101
+    assert read_vp8(view.vp8(vp8_payload(400, 90)))[:2] == (400, 90), "an older segment's numbers"
+    view.switch(3, 9, 0, 0)
+    view.packet(3, 9, 0, 0)
+    assert read_vp8(view.vp8(vp8_payload(0, 0)))[:2] == (15, 25), "do not move the newest ones"
+
+
 @pytest.mark.parametrize("last", [0, 126, 127])
 def test_vp8_seven_bit_picture_ids_continue_across_a_switch(last: int) -> None:
     view = start()
@@ -309,9 +338,8 @@ def test_vp8_seven_bit_picture_ids_continue_across_a_switch(last: int) -> None:
         for step in range(2):
             view.packet(key, 50 + step, 0, 0)
             expected = last + (key - 2) * 2 + 1 + step & 0x7F
-            assert view.vp8(vp8_payload(64 + step, None, wide=False)) == vp8_payload(
-                expected, None, wide=False
-            )
+            rewritten = view.vp8(vp8_payload(127 + step & 0x7F, None, wide=False))
+            assert rewritten == vp8_payload(expected, None, wide=False)
 
 
 def test_vp8_packets_of_one_picture_and_reordered_ones_keep_together() -> None:

@@ -76,7 +76,7 @@ def pass_between_threads(slots: int, count: int, batch: int, lockstep: bool) -> 
 
 @pytest.mark.parametrize(
     ("slots", "count", "batch"),
-    [(2, 100_000, 1), (64, 1_000_000, 1), (1024, 1_000_000, 16), (8, 200_000, 1000)],
+    [(2, 100_000, 1), (64, 300_000, 1), (1024, 1_000_000, 16), (8, 200_000, 1000)],
 )
 def test_two_threads_pass_every_message_in_order(slots: int, count: int, batch: int) -> None:
     pass_between_threads(slots, count, batch, lockstep=False)

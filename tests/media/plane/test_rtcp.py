@@ -1,4 +1,4 @@
-"""RTCP reader: against packets written out by hand, against an independent writer, and against anything at all."""
+"""RTCP reader: against packets written by hand, against an independent writer, and against anything at all."""
 
 import struct
 
@@ -184,13 +184,14 @@ def test_what_passes_the_check_is_parsed_by_an_independent_reader(
     if rtcp.check(packet) != OK:
         return
     kinds = {item.kind for item in rtcp.read(packet)}
-    if kinds & {"OTHER", "TWCC", "FIR", "RRTR", "DLRR"} or packet[0] & 0x20:
+    if kinds & {"OTHER", "TWCC", "FIR", "RRTR", "DLRR"}:
         return  # aiortc reads none of these
     try:
         parsed = RtcpPacket.parse(packet)
     except ValueError as error:
-        # We take a profile-specific extension behind the report blocks, as RFC 3550 section 6.4.3 allows.
-        assert "report length is invalid" in str(error)
+        # We take a profile-specific extension behind the report blocks, as RFC 3550 section 6.4.3 allows;
+        # aiortc reads a length behind the zero that ends an SDES chunk.
+        assert "report length is invalid" in str(error) or "RTCP SDES" in str(error)
         return
     assert sum(len(p.lost) for p in parsed if isinstance(p, RtcpRtpfbPacket) and p.fmt == 1) == len(
         nack_sequences(rtcp.read(packet))

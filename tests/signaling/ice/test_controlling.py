@@ -86,6 +86,34 @@ def test_dead_candidates_do_not_hinder_and_checks_are_paced() -> None:
     assert all(b - a >= PACING_SECONDS - 1e-9 for a, b in pairwise(times))
 
 
+def test_of_several_answering_candidates_only_the_selected_is_nominated() -> None:
+    network = Network(delay=0.3)
+    other = ("192.0.2.2", 3478)
+    client, first, second = ControllingIce(OURS, THEIRS, [SERVER, other]), LiteNode(), LiteNode()
+    network.nodes = {CLIENT: client, SERVER: first, other: second}
+    client.start(network.now)
+    assert network.run(lambda: client.selected is not None, seconds=1)
+    network.run(seconds=20)
+    assert client.selected == SERVER
+    assert (first.nominated, second.nominated) == ([CLIENT], [])
+    assert second.ice.addresses == (CLIENT,)
+
+
+def test_lost_nomination_is_repeated_soon() -> None:
+    network = Network(delay=0.01)
+    client, server = pair(network, [SERVER, DEAD])
+    nominating: list[bytes] = []
+
+    def drop(datagram: bytes, source: Address, destination: Address) -> bool:
+        if source == CLIENT and stun.parse(datagram).use_candidate:
+            nominating.append(datagram)
+        return len(nominating) == 1
+
+    network.drop = drop
+    assert network.run(lambda: server.nominated == [CLIENT], seconds=0.8)
+    assert len(nominating) == 2
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

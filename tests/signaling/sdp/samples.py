@@ -1,9 +1,9 @@
 """Descriptions of peers nobody here wrote, and our own end of a negotiation.
 
-Recorded from the peers: chromium-* (156), aiortc-* (1.16), gstreamer-* (webrtcbin 1.22), ffmpeg-* (PyAV 18.1 with FFmpeg
-8.1, "active" with whip_flags=dtls_active). Put together from published traces and the peers' behaviour: obs* (libdatachannel,
-30.1 still with ICE at session level), firefox-simulcast. Made after the standards: gb28181-playback (GB18030, LF),
-sip-t38-mcptt (LF, trailing spaces).
+Recorded from the peers: chromium-* (156), aiortc-* (1.16), gstreamer-* (webrtcbin 1.22), ffmpeg-* (PyAV 18.1
+with FFmpeg 8.1, "active" with whip_flags=dtls_active). Put together from published traces and the peers'
+behaviour: obs* (libdatachannel, 30.1 still with ICE at session level), firefox-simulcast. Made after the
+standards: gb28181-playback (GB18030, LF), sip-t38-mcptt (LF, trailing spaces).
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ LOCAL = LocalTransport(
     (LocalCandidate("192.0.2.1", 7000, 2130706431), LocalCandidate("2001:db8::1", 7000, 2130706175)),
 )
 CLIENT = LocalTransport(
-    "cliu", "clipwdclipwdclipwdclipwd", (FINGERPRINT,), (LocalCandidate("127.0.0.1", 7001, 1),), ice_lite=False
+    "cliu",
+    "clipwdclipwdclipwdclipwd",
+    (FINGERPRINT,),
+    (LocalCandidate("127.0.0.1", 7001, 1),),
+    ice_lite=False,
 )
 
 H264_CBP = Codec(96, "H264", 90000, 1, {"packetization-mode": "1", "profile-level-id": "42e01f"})

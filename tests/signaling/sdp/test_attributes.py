@@ -10,19 +10,41 @@ from signaling.sdp.model import Candidate, Extension, Rid, Simulcast, SimulcastR
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0", 0), ("007", 7), ("255", 255), ("256", None), ("-1", None), ("+1", None), ("1_0", None), (" 1", None),
-     ("", None), ("٣", None), ("9" * 5000, None)],
-)  # fmt: skip
+    [
+        ("0", 0),
+        ("007", 7),
+        ("255", 255),
+        ("256", None),
+        ("-1", None),
+        ("+1", None),
+        ("1_0", None),
+        (" 1", None),
+        ("", None),
+        ("٣", None),
+        ("9" * 5000, None),
+    ],
+)
 def test_numbers_are_plain_bounded_decimals(text: str, value: int | None) -> None:
     assert read.number(text, 255) == value
 
 
 def test_candidate_of_a_relayed_tcp_address_with_unknown_pairs() -> None:
-    value = "1 1 TCP 1518214911 relay.example 9 typ relay raddr 192.0.2.1 rport 8 tcptype passive generation 0 ufrag x"
+    value = (
+        "1 1 TCP 1518214911 r.example 9 typ relay raddr 192.0.2.1 rport 8 tcptype passive generation 0 x y"
+    )
     assert read.candidate(value, 1) == Candidate(
-        "1", 1, "tcp", 1518214911, "relay.example", 9, "relay", "192.0.2.1", 8, "passive",
-        (("generation", "0"), ("ufrag", "x")),
-    )  # fmt: skip
+        "1",
+        1,
+        "tcp",
+        1518214911,
+        "r.example",
+        9,
+        "relay",
+        "192.0.2.1",
+        8,
+        "passive",
+        (("generation", "0"), ("x", "y")),
+    )
 
 
 def test_fingerprints_have_one_spelling() -> None:
@@ -46,7 +68,8 @@ def test_rid_with_payload_types_and_restrictions() -> None:
 
 def test_simulcast_with_alternatives_pauses_and_both_directions() -> None:
     assert read.simulcast("send 1,~4;2 recv c", 1) == Simulcast(
-        send=((SimulcastRid("1"), SimulcastRid("4", True)), (SimulcastRid("2"),)), recv=((SimulcastRid("c"),),)
+        send=((SimulcastRid("1"), SimulcastRid("4", True)), (SimulcastRid("2"),)),
+        recv=((SimulcastRid("c"),),),
     )
 
 

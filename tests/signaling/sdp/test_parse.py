@@ -85,7 +85,9 @@ def test_missing_origin_name_and_time_get_defaults() -> None:
 
 
 def test_the_first_of_repeated_single_attributes_counts_and_the_rest_is_kept() -> None:
-    [video] = parse(media("a=mid:0", "a=mid:1", "a=sendonly", "a=recvonly", "a=setup:active", "a=setup:passive")).media
+    [video] = parse(
+        media("a=mid:0", "a=mid:1", "a=sendonly", "a=recvonly", "a=setup:active", "a=setup:passive")
+    ).media
     assert (video.mid, video.direction, video.setup) == ("0", "sendonly", "active")
     assert video.attributes == [("mid", "1"), ("recvonly", None), ("setup", "passive")]
 
@@ -93,13 +95,36 @@ def test_the_first_of_repeated_single_attributes_counts_and_the_rest_is_kept() -
 @pytest.mark.parametrize(
     "attribute",
     [
-        "mid:with space", "mid:", "setup:maybe", "candidate:1 1 udp", "candidate:1 x udp 1 192.0.2.1 9 typ host",
-        "fingerprint:sha-256", "fingerprint:sha-256 zz:zz", "extmap:x urn:a", "extmap:1/up urn:a", "rid:a up",
-        "simulcast:send", "simulcast:send a;;b", "ssrc:x cname:y", "ssrc:4294967296 cname:y", "ssrc-group:FID x",
-        "ice-ufrag:with space", "rtpmap:96", "rtpmap:96 VP8", "rtpmap:128 VP8/90000", "rtpmap:99 VP8/90000",
-        "fmtp:99 a=b", "rtcp-fb:", "rtcp-fb:96 nack", "rtcp-mux:yes", "x-unknown:1", "flag", ":", "",
+        "mid:with space",
+        "mid:",
+        "setup:maybe",
+        "candidate:1 1 udp",
+        "candidate:1 x udp 1 192.0.2.1 9 typ host",
+        "fingerprint:sha-256",
+        "fingerprint:sha-256 zz:zz",
+        "extmap:x urn:a",
+        "extmap:1/up urn:a",
+        "rid:a up",
+        "simulcast:send",
+        "simulcast:send a;;b",
+        "ssrc:x cname:y",
+        "ssrc:4294967296 cname:y",
+        "ssrc-group:FID x",
+        "ice-ufrag:with space",
+        "rtpmap:96",
+        "rtpmap:96 VP8",
+        "rtpmap:128 VP8/90000",
+        "rtpmap:99 VP8/90000",
+        "fmtp:99 a=b",
+        "rtcp-fb:",
+        "rtcp-fb:96 nack",
+        "rtcp-mux:yes",
+        "x-unknown:1",
+        "flag",
+        ":",
+        "",
     ],
-)  # fmt: skip
+)
 def test_an_attribute_that_makes_no_sense_is_kept_as_it_came(attribute: str) -> None:
     [video] = parse(media(f"a={attribute}")).media
     name, colon, value = attribute.partition(":")

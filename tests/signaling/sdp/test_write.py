@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signaling.sdp.errors import SdpError
@@ -39,14 +39,20 @@ candidates = st.builds(
     Candidate, names, st.integers(0, 256), names, u32, words, u16, names, st.none() | words, st.none() | u16,
     st.none() | words, st.lists(pairs, max_size=3).map(tuple),
 )  # fmt: skip
-values = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=";"), max_size=12)
+values = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=";"), max_size=12
+)
 fmtps = st.dictionaries(names, values, max_size=4)
 codecs = st.builds(
     Codec, st.integers(0, 127), names.map("x".__add__), u32, st.integers(1, 255), fmtps,
     st.lists(st.tuples(names, st.just("") | names), max_size=4, unique=True).map(tuple),
 )  # fmt: skip
-streams = st.lists(st.lists(st.builds(SimulcastRid, names, st.booleans()), min_size=1, max_size=3).map(tuple), max_size=3)
-simulcasts = st.builds(Simulcast, streams.map(tuple), streams.map(tuple)).filter(lambda item: item.send or item.recv)
+streams = st.lists(
+    st.lists(st.builds(SimulcastRid, names, st.booleans()), min_size=1, max_size=3).map(tuple), max_size=3
+)
+simulcasts = st.builds(Simulcast, streams.map(tuple), streams.map(tuple)).filter(
+    lambda item: item.send or item.recv
+)
 section = {
     "connection": st.none() | st.builds(Connection, words, words, words),
     "bandwidths": st.lists(st.builds(Bandwidth, names, u32), max_size=2),
@@ -60,7 +66,13 @@ section = {
     "candidates": st.lists(candidates, max_size=2),
     "end_of_candidates": st.booleans(),
     "extensions": st.lists(
-        st.builds(Extension, st.integers(0, 4095), words, st.none() | st.sampled_from(DIRECTIONS), st.just("") | words),
+        st.builds(
+            Extension,
+            st.integers(0, 4095),
+            words,
+            st.none() | st.sampled_from(DIRECTIONS),
+            st.just("") | words,
+        ),
         max_size=3,
     ),
     "extmap_allow_mixed": st.booleans(),
@@ -93,7 +105,9 @@ def media_descriptions(draw: st.DrawFn) -> MediaDescription:
             rids=st.lists(rids, max_size=3),
             simulcast=st.none() | simulcasts,
             ssrcs=st.lists(st.builds(SsrcAttribute, u32, names, st.none() | words), max_size=3),
-            ssrc_groups=st.lists(st.builds(SsrcGroup, names, st.lists(u32, max_size=3).map(tuple)), max_size=2),
+            ssrc_groups=st.lists(
+                st.builds(SsrcGroup, names, st.lists(u32, max_size=3).map(tuple)), max_size=2
+            ),
             rtcp_mux=st.booleans(),
             rtcp_rsize=st.booleans(),
             bundle_only=st.booleans(),
@@ -115,6 +129,7 @@ descriptions = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(descriptions)
 def test_what_is_written_reads_back_equal(description: SessionDescription) -> None:
     assert parse(write(description)) == description
@@ -143,7 +158,9 @@ def test_recorded_descriptions_read_back_equal(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("chromium", "aiortc"))])
 def test_nothing_of_a_recorded_description_is_lost(name: str) -> None:
     written = set(write(load(name)).splitlines())
-    assert written == {line.replace("msid-semantic: ", "msid-semantic:") for line in raw(name).decode().splitlines()}
+    assert written == {
+        line.replace("msid-semantic: ", "msid-semantic:") for line in raw(name).decode().splitlines()
+    }
 
 
 def test_every_line_ends_with_crlf() -> None:

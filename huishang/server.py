@@ -1,0 +1,91 @@
+"""The composition root: one node, put together from settings and taken apart in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+
+from aiohttp import web
+
+from config import Settings, load_tokens
+from console import STATIC
+from dispatch.sources import SourceRegistry
+from huishang.addresses import page_urls, reachable
+from media.relay import Relay
+from signaling.dtls.certificate import Certificate
+from signaling.dtls.context import DtlsContext
+from signaling.http.access import Access
+from signaling.http.api import SourcesEndpoint
+from signaling.http.app import make_app
+from signaling.webrtc.exchange import Exchange
+
+SAMPLE_SECONDS = 1.0
+#: How long requests in hand may take once the server stops.
+SHUTDOWN_SECONDS = 2.0
+
+
+async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: asyncio.Event) -> None:
+    """Run the node until `stop` is set; call `ready` with its base URLs once it listens.
+
+    Raises ConfigError for unusable tokens, PlaneError or OSError for a port or file that cannot be had.
+    """
+    async with contextlib.AsyncExitStack() as ends:
+        tokens = load_tokens(settings.tokens_path)
+        tls = _tls(settings)
+        relay = Relay(settings.media)
+        ends.callback(relay.close)
+        relay.open()
+        exchange = Exchange(
+            relay,
+            SourceRegistry(settings.limits.max_sources),
+            DtlsContext(Certificate.generate()),
+            candidate_addresses(settings),
+            cname=settings.server.node,
+            max_sessions=settings.limits.max_viewers + settings.limits.max_sources,
+            silent_after_s=settings.limits.silent_after_s,
+        )
+        exchange.start()
+        ends.push_async_callback(exchange.close)
+        app, sources = make_app(
+            exchange,
+            Access(tokens),
+            STATIC,
+            max_sdp_bytes=settings.limits.max_sdp_bytes,
+            origins=settings.http.allowed_origins,
+        )
+        sampler = asyncio.create_task(_sample(sources))
+        ends.callback(sampler.cancel)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await runner.setup()
+        ends.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls).start()
+        ready(page_urls(settings))
+        await stop.wait()
+
+
+def candidate_addresses(settings: Settings) -> list[str]:
+    """Return the addresses that peers are told to send media to: configured, or the machine's own."""
+    if settings.media.advertised_addresses:
+        return list(settings.media.advertised_addresses)
+    own = [str(address) for address in reachable(settings.media.bind)]
+    if own:
+        return own
+    # A machine without a network still serves itself.
+    return ["127.0.0.1"] if settings.media.bind in ("::", "0.0.0.0", "127.0.0.1") else [settings.media.bind]
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.http.tls:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.certificate_path, settings.key_path)
+    return context
+
+
+async def _sample(sources: SourcesEndpoint) -> None:
+    while True:
+        sources.sample()
+        await asyncio.sleep(SAMPLE_SECONDS)

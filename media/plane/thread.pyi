@@ -1,0 +1,60 @@
+import socket
+from dataclasses import dataclass
+from typing import TypedDict
+
+from media.plane.objects import PlanePublication, PlaneTransport
+
+STRANGER_CHECKS_A_SECOND: int
+
+@dataclass(frozen=True, slots=True)
+class DatagramReceived:
+    kind: str
+    transport: PlaneTransport
+    data: bytes
+    remote: tuple[str, int]
+    local: str
+
+@dataclass(frozen=True, slots=True)
+class StreamBound:
+    publication: PlanePublication
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    publication: PlanePublication
+
+PlaneEvent = DatagramReceived | StreamBound | StreamEnded
+
+class PlaneCounters(TypedDict):
+    wakeups: int
+    received_packets: int
+    sent_packets: int
+    sent_octets: int
+    sent_messages: int
+    send_calls: int
+    transports: int
+    drops: dict[str, int]
+
+class PlaneThread:
+    index: int
+    port: int
+    socket: socket.socket
+    def __init__(
+        self,
+        index: int,
+        host: str,
+        port: int,
+        *,
+        receive_bytes: int = ...,
+        send_bytes: int = ...,
+        flush_us: int = 800,
+        keyframe_interval_ms: int = 500,
+        max_ssrcs: int = 32,
+        max_transports: int = 4096,
+        gso: bool = True,
+    ) -> None: ...
+    def fileno(self) -> int: ...
+    def events(self) -> list[PlaneEvent]: ...
+    def counters(self) -> PlaneCounters: ...
+    @property
+    def live_objects(self) -> int: ...
+    def close(self) -> None: ...

@@ -1,0 +1,165 @@
+"""The relay: the node's plane threads, and tracks that exist on as many of them as they have viewers on.
+
+Owns the threads and turns their event descriptors into calls on one event loop; decides nothing. A transport is
+pinned to a thread for life; which one is chosen here, by load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from config import Media
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport
+from media.plane.thread import PlaneEvent, PlaneThread
+
+Listener = Callable[[PlaneEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationFormat:
+    """What a publisher negotiated for one media line; fields as `PlanePublication` wants them."""
+
+    mid: bytes
+    payload_types: Sequence[tuple[int, int, int, int]]
+    rids: Sequence[bytes] = ()
+    ssrcs: Sequence[tuple[int, int]] = ()
+    nack: bool = True
+    pli: bool = True
+    fir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFormat:
+    """What a viewer negotiated for one media line: SSRCs, and CodecId -> (payload type, RTX payload type or 0)."""
+
+    ssrc: int
+    rtx_ssrc: int
+    payload_types: Mapping[int, tuple[int, int]]
+    clock_rate: int
+
+
+class Relay:
+    """The plane threads of this node.
+
+    `open` binds the ports (raises PlaneError), `start` begins to listen to the threads on the running loop, `close`
+    ends them. Everything is called from that loop's thread.
+    """
+
+    def __init__(self, settings: Media) -> None:
+        self.threads: list[PlaneThread] = []
+        self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._transports: dict[int, int] = {}
+
+    def open(self) -> None:
+        """Bind one UDP port per thread; port 0 lets the kernel choose."""
+        settings = self._settings
+        for index in range(settings.threads):
+            thread = PlaneThread(
+                index,
+                settings.bind,
+                settings.port + index if settings.port else 0,
+                receive_bytes=settings.receive_buffer_bytes,
+                send_bytes=settings.send_buffer_bytes,
+                flush_us=settings.flush_us,
+                keyframe_interval_ms=settings.keyframe_interval_ms,
+                max_ssrcs=settings.max_ssrcs_per_transport,
+                max_transports=settings.max_transports,
+            )
+            self.threads.append(thread)
+            self._transports[index] = 0
+
+    def start(self, listener: Listener) -> None:
+        """Hand every event of every thread to `listener` from now on."""
+        self._loop = asyncio.get_running_loop()
+        for thread in self.threads:
+            self._loop.add_reader(thread.fileno(), self._read, thread, listener)
+            self._read(thread, listener)
+
+    def _read(self, thread: PlaneThread, listener: Listener) -> None:
+        for event in thread.events():
+            listener(event)
+
+    def choose_thread(self, preferred: PlaneThread | None = None) -> PlaneThread:
+        """Return the thread with the fewest transports; the preferred one unless it has clearly more to do."""
+        least = min(self.threads, key=lambda thread: self._transports[thread.index])
+        if preferred is not None:
+            ahead = self._transports[preferred.index] - self._transports[least.index]
+            # Crossing threads costs a copy and a wake-up per packet: worth it only for a real difference in load.
+            if ahead <= max(8, self._transports[least.index] // 4):
+                return preferred
+        return least
+
+    def occupy(self, thread: PlaneThread) -> None:
+        """Note that a transport was pinned to the thread."""
+        self._transports[thread.index] += 1
+
+    def vacate(self, thread: PlaneThread) -> None:
+        """Note that a transport of the thread was closed."""
+        self._transports[thread.index] -= 1
+
+    def close(self) -> None:
+        """Stop listening, end the threads, free what they held. Safe to call twice."""
+        for thread in self.threads:
+            if self._loop is not None:
+                self._loop.remove_reader(thread.fileno())
+            thread.close()
+        self.threads.clear()
+
+
+class RelayTrack:
+    """A source's picture or sound, wherever its publisher and its viewers are pinned."""
+
+    def __init__(self, relay: Relay, *, is_video: bool) -> None:
+        self.is_video = is_video
+        self._relay = relay
+        self._tracks: dict[int, PlaneTrack] = {}
+        self._home: PlaneThread | None = None
+
+    @property
+    def home(self) -> PlaneThread | None:
+        """The thread of the newest publication."""
+        return self._home
+
+    def publish(self, transport: PlaneTransport, negotiated: PublicationFormat) -> PlanePublication:
+        """Feed the track from this transport from now on, instead of whoever fed it before."""
+        self._home = transport.thread
+        return PlanePublication(
+            transport,
+            self._on(transport.thread),
+            mid=negotiated.mid,
+            payload_types=negotiated.payload_types,
+            rids=negotiated.rids,
+            ssrcs=negotiated.ssrcs,
+            nack=negotiated.nack,
+            pli=negotiated.pli,
+            fir=negotiated.fir,
+        )
+
+    def route(self, transport: PlaneTransport, negotiated: RouteFormat) -> PlaneRoute:
+        """Send the track to this transport."""
+        return PlaneRoute(
+            self._on(transport.thread),
+            transport,
+            ssrc=negotiated.ssrc,
+            rtx_ssrc=negotiated.rtx_ssrc,
+            payload_types=negotiated.payload_types,
+            clock_rate=negotiated.clock_rate,
+            # RFC 3550 section 5.1 wants both unpredictable; the upper half stays free so that neither wraps at once.
+            first_timestamp=secrets.randbelow(1 << 31),
+            first_sequence=secrets.randbelow(1 << 15),
+        )
+
+    def close(self) -> None:
+        """Give the track back; its publications and routes must have been closed."""
+        for track in self._tracks.values():
+            track.close()
+        self._tracks.clear()
+
+    def _on(self, thread: PlaneThread) -> PlaneTrack:
+        if thread.index not in self._tracks:
+            self._tracks[thread.index] = PlaneTrack(thread, self.is_video)
+        return self._tracks[thread.index]

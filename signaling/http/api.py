@@ -1,0 +1,100 @@
+"""The node's plain interface: its sources as JSON, and stopping one."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from dispatch.sources import Source
+from media.plane.objects import PlanePublication
+from signaling.http.access import Access
+from signaling.webrtc.exchange import Exchange
+
+Json = dict[str, object]
+
+
+class SourcesEndpoint:
+    """The handlers of `/api/v1/sources`. Rates are differences between two calls of `sample`, a second apart."""
+
+    def __init__(self, exchange: Exchange, access: Access) -> None:
+        self._exchange = exchange
+        self._access = access
+        self._samples: dict[int, tuple[float, int, int, int, int]] = {}
+        self._rates: dict[int, tuple[float, float]] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to an application."""
+        return [web.get("/api/v1/sources", self._list), web.delete("/api/v1/sources/{source}", self._stop)]
+
+    def sample(self) -> None:
+        """Note the counters of every publication; to be called about once a second."""
+        now = time.monotonic()
+        seen: dict[int, tuple[float, int, int, int, int]] = {}
+        for media in self._exchange.media.values():
+            for publication in media.publications.values():
+                stats = publication.stats()
+                octets = sum(item["octets"] for item in stats)
+                expected = sum(item["expected"] for item in stats)
+                lost = sum(item["lost"] for item in stats)
+                packets = sum(item["packets"] for item in stats)
+                seen[publication.id] = (now, octets, expected, lost, packets)
+                before = self._samples.get(publication.id)
+                if before is not None and now > before[0]:
+                    due = expected - before[2]
+                    loss = min(1.0, max(0.0, (lost - before[3]) / due)) if due > 0 else 0.0
+                    self._rates[publication.id] = ((octets - before[1]) * 8 / (now - before[0]), loss)
+        self._samples = seen
+        self._rates = {key: value for key, value in self._rates.items() if key in seen}
+
+    async def _list(self, request: web.Request) -> web.Response:
+        token = self._access.identify(request)
+        sources = [
+            self._describe(source)
+            for source in self._exchange.registry.all()
+            if token.allows("watch", source.id) or token.allows("publish", source.id)
+        ]
+        return web.json_response({"now": _iso(time.time_ns() // 1000), "sources": sources})
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        source = request.match_info["source"]
+        self._access.require(request, "publish", source)
+        self._exchange.stop(source)
+        return web.Response(status=204)
+
+    def _describe(self, source: Source) -> Json:
+        media = self._exchange.media.get(source.id)
+        tracks = [self._track(kind, item) for kind, item in media.publications.items()] if media else []
+        return {
+            "id": source.id,
+            "name": source.name,
+            "state": source.state.value,
+            "since": _iso(source.since_us),
+            "viewers": len(source.viewers),
+            "tracks": tracks,
+        }
+
+    def _track(self, kind: str, publication: PlanePublication) -> Json:
+        stats = publication.stats()
+        bitrate, loss = self._rates.get(publication.id, (0.0, 0.0))
+        now_ns = time.monotonic_ns()
+        report_ns = max(item["report_ns"] for item in stats)
+        report = time.time_ns() - (now_ns - report_ns) if report_ns else None
+        return {
+            "kind": kind,
+            "codec": publication.codec,
+            "layers": len(stats),
+            "bitrate_bps": round(bitrate),
+            "packets": sum(item["packets"] for item in stats),
+            "lost": sum(item["lost"] for item in stats),
+            "recovered": sum(item["recovered"] for item in stats),
+            "loss_fraction": round(loss, 4),
+            "jitter_ms": round(max(item["jitter"] for item in stats) * 1000, 2),
+            "audio_level_dbov": round(publication.level_dbov) if kind == "audio" else None,
+            "last_sender_report": _iso(report // 1000) if report else None,
+        }
+
+
+def _iso(utc_us: int) -> str:
+    return datetime.fromtimestamp(utc_us / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,78 @@
+"""The node's web application: page, API, WHIP and WHEP behind common middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from aiohttp import web
+
+from signaling.http.access import Access, cross_origin
+from signaling.http.api import SourcesEndpoint
+from signaling.http.problem import problems
+from signaling.http.whip import WhipEndpoint
+from signaling.webrtc.exchange import Exchange
+
+#: Of bodies that no handler bounds itself.
+MAX_BODY_BYTES = 1 << 20
+
+_POLICY = (
+    "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
+    "Cache-Control": "no-cache",
+}
+_PAGE_PARTS = (".html", ".css", ".js", ".svg", ".png", ".ico", ".webmanifest")
+
+
+def make_app(
+    exchange: Exchange, access: Access, page: Path, *, max_sdp_bytes: int, origins: Iterable[str]
+) -> tuple[web.Application, SourcesEndpoint]:
+    """Return the application, and the endpoint whose `sample` wants to be called every second."""
+    app = web.Application(
+        middlewares=[cross_origin(origins), problems, _headers], client_max_size=MAX_BODY_BYTES
+    )
+    sources = SourcesEndpoint(exchange, access)
+    app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
+    app.add_routes(sources.routes())
+    app.add_routes([web.get("/healthz", _health), web.get("/", _page(page / "index.html"))])
+    app.add_routes([web.get("/{path:.+}", _static(page))])
+    return app, sources
+
+
+async def _health(request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+def _page(path: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(path)
+
+    return handler
+
+
+def _static(root: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    base = root.resolve()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        path = (base / request.match_info["path"]).resolve()
+        if not path.is_relative_to(base) or path.suffix not in _PAGE_PARTS or not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path)
+
+    return handler
+
+
+@web.middleware
+async def _headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    response = await handler(request)
+    for name, value in _PAGE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

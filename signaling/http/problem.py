@@ -1,0 +1,114 @@
+"""Refusals over HTTP: problem details (RFC 9457) with a code of ours, made from any error a handler may meet.
+
+One table says which status a code has; a code without an entry is a fault of ours and answers 500.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from dispatch.sources import SourceError
+from media.plane.names import PlaneError
+from signaling.dtls.certificate import DtlsError
+from signaling.ice.types import IceError
+from signaling.sdp.errors import SdpError
+from signaling.webrtc.exchange import ExchangeFull, SessionUnknown
+
+_log = structlog.get_logger(__name__)
+
+#: code -> (status, title)
+CODES: dict[str, tuple[int, str]] = {
+    "unauthorized": (401, "A bearer token is needed"),
+    "forbidden": (403, "The token does not allow this"),
+    "origin-forbidden": (403, "This origin may not call the API"),
+    "not-found": (404, "There is nothing here"),
+    "method-not-allowed": (405, "The method is not allowed here"),
+    "unsupported-media-type": (415, "The body has another content type than expected"),
+    "body-too-large": (413, "The body is too large"),
+    "etag-missing": (428, "If-Match is needed"),
+    "etag-mismatch": (412, "The session has a newer ICE generation"),
+    "source-unknown": (404, "No such source"),
+    "source-invalid": (400, "The source's identifier or name cannot be used"),
+    "source-limit": (503, "The node has as many sources as it may"),
+    "session-unknown": (404, "No such session"),
+    "session-limit": (503, "The node has as many sessions as it may"),
+    "sdp-malformed": (400, "The body is not a session description"),
+    "sdp-too-large": (413, "The session description is too large"),
+    "sdp-no-common-codec": (406, "No codec in common"),
+    "sdp-no-bundle": (406, "Media must be bundled on one transport"),
+    "sdp-no-rtcp-mux": (406, "rtcp-mux is needed"),
+    "sdp-no-fingerprint": (400, "No usable certificate fingerprint"),
+    "sdp-no-ice": (400, "No usable ICE credentials"),
+    "sdp-bad-setup": (400, "The DTLS roles cannot be agreed"),
+    "sdp-bad-direction": (400, "The media directions do not fit the request"),
+    "plane-busy": (503, "The packet plane does not answer"),
+    "internal": (500, "A fault of the server"),
+}
+
+
+class Problem(Exception):
+    """Refuse the request in hand with a code of `CODES`."""
+
+    def __init__(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+
+    def response(self) -> web.Response:
+        """Return the refusal as a response."""
+        status, title = CODES[self.code]
+        body = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return web.Response(
+            status=status,
+            body=json.dumps(body).encode(),
+            content_type="application/problem+json",
+            headers=self.headers,
+        )
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the refusal an error of a lower layer becomes."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, SdpError | SourceError | ExchangeFull | SessionUnknown):
+        return Problem(error.code, str(error))
+    if isinstance(error, DtlsError):
+        return Problem("sdp-no-fingerprint", str(error))
+    if isinstance(error, IceError):
+        return Problem("sdp-no-ice", str(error))
+    if isinstance(error, PlaneError):
+        return Problem("plane-busy", str(error))
+    if isinstance(error, web.HTTPNotFound):
+        return Problem("not-found", "no page and no interface has this address")
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return Problem("method-not-allowed", f"allowed: {', '.join(sorted(error.allowed_methods))}")
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return Problem("body-too-large", "the body is larger than the server takes")
+    _log.error("request_failed", exc_info=error)
+    return Problem("internal", "the server met a fault; its log tells more")
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn every error of a handler into problem details."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem_of(error).response()
+    except Exception as error:
+        return problem_of(error).response()

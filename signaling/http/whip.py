@@ -1,0 +1,140 @@
+"""WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): offers by POST, trickle and restart by PATCH, end by DELETE."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from signaling.http.access import Access
+from signaling.http.problem import Problem
+from signaling.ice.types import Credentials
+from signaling.sdp.model import Candidate
+from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment, write_fragment
+from signaling.webrtc.exchange import Answered, Exchange, Session
+
+_SDP = "application/sdp"
+_FRAGMENT = "application/trickle-ice-sdpfrag"
+
+
+class WhipEndpoint:
+    """The handlers of `/whip/…` and `/whep/…`."""
+
+    def __init__(self, exchange: Exchange, access: Access, max_sdp_bytes: int) -> None:
+        self._exchange = exchange
+        self._access = access
+        self._max_bytes = max_sdp_bytes
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to an application."""
+        return [
+            web.post("/whip/{source}", self._publish),
+            web.post("/whep/{source}", self._view),
+            *(
+                route
+                for kind in ("whip", "whep")
+                for route in (
+                    web.options(f"/{kind}/{{source}}", self._options),
+                    web.patch(f"/{kind}/{{source}}/{{session}}", self._patch),
+                    web.delete(f"/{kind}/{{source}}/{{session}}", self._delete),
+                )
+            ),
+        ]
+
+    async def _publish(self, request: web.Request) -> web.Response:
+        source = request.match_info["source"]
+        self._access.require(request, "publish", source)
+        offer = await self._body(request, _SDP)
+        name = request.query.get("name", "")
+        return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
+
+    async def _view(self, request: web.Request) -> web.Response:
+        source = request.match_info["source"]
+        self._access.require(request, "watch", source)
+        offer = await self._body(request, _SDP)
+        return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
+
+    async def _options(self, request: web.Request) -> web.Response:
+        return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        session = self._session(request)
+        self._exchange.end(session.id)
+        return web.Response(status=200)
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        session = self._session(request)
+        fragment = parse_fragment(await self._body(request, _FRAGMENT))
+        match = request.headers.get("If-Match")
+        if match is None:
+            raise Problem("etag-missing", 'send If-Match with the session\'s ETag, or "*" to restart ICE')
+        if match.strip() == "*":
+            return self._restart(session, fragment)
+        if match.strip() != f'"{session.etag}"':
+            raise Problem("etag-mismatch", "ICE was restarted since; use the newest ETag")
+        # A lite agent learns the peer's addresses from its checks: candidates need no answer.
+        return web.Response(status=204)
+
+    def _restart(self, session: Session, fragment: TrickleFragment) -> web.Response:
+        if fragment.ice_ufrag is None or fragment.ice_pwd is None:
+            raise Problem("sdp-no-ice", "an ICE restart needs a=ice-ufrag and a=ice-pwd")
+        remote = Credentials(fragment.ice_ufrag, fragment.ice_pwd)
+        session, local, candidates = self._exchange.restart(session.id, remote)
+        first = fragment.media[0] if fragment.media else TrickleMedia(mid="0")
+        line = TrickleMedia(
+            mid=first.mid,
+            kind=first.kind,
+            profile=first.profile,
+            formats=first.formats,
+            candidates=tuple(
+                Candidate(str(place + 1), 1, "udp", item.priority, item.address, item.port, "host")
+                for place, item in enumerate(candidates)
+            ),
+            end_of_candidates=True,
+        )
+        answer = TrickleFragment(
+            ice_ufrag=local.ufrag,
+            ice_pwd=local.password,
+            ice_lite=True,
+            bundle=fragment.bundle,
+            media=(line,),
+        )
+        return web.Response(
+            status=200,
+            body=write_fragment(answer).encode(),
+            content_type=_FRAGMENT,
+            headers={"ETag": f'"{session.etag}"'},
+        )
+
+    def _session(self, request: web.Request) -> Session:
+        source = request.match_info["source"]
+        publishes = request.path.startswith("/whip/")
+        self._access.require(request, "publish" if publishes else "watch", source)
+        session = self._exchange.get(request.match_info["session"])
+        if session.source != source or session.publishes != publishes:
+            raise Problem("session-unknown", "the session belongs to another source")
+        return session
+
+    async def _body(self, request: web.Request, content_type: str) -> bytes:
+        if request.content_type != content_type:
+            raise Problem("unsupported-media-type", f"send Content-Type: {content_type}")
+        if request.content_length is not None and request.content_length > self._max_bytes:
+            raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
+        body = await request.content.read(self._max_bytes + 1)
+        while len(body) <= self._max_bytes:
+            more = await request.content.read(self._max_bytes + 1 - len(body))
+            if not more:
+                return body
+            body += more
+        raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
+
+    def _created(self, kind: str, answered: Answered) -> web.Response:
+        session = answered.session
+        return web.Response(
+            status=201,
+            body=answered.sdp.encode(),
+            content_type=_SDP,
+            headers={
+                "Location": f"/{kind}/{session.source}/{session.id}",
+                "ETag": f'"{session.etag}"',
+                "Accept-Patch": _FRAGMENT,
+            },
+        )

@@ -1,0 +1,324 @@
+"""Offers in, answers out: publishers and viewers of the node's sources over WebRTC.
+
+Joins the registry's decisions (dispatch) with the relay's tracks (media). Every session ends here, whatever ended it,
+so that nothing of it stays anywhere. Runs on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from dispatch.sources import SourceRegistry
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTransport
+from media.plane.thread import DatagramReceived, PlaneEvent, PlaneThread
+from media.relay import Relay, RelayTrack
+from signaling.dtls.context import DtlsContext
+from signaling.ice.types import Credentials, generate_credentials
+from signaling.sdp.accepted import Accepted, AcceptedMedia, SendTrack
+from signaling.sdp.model import Codec, Fingerprint
+from signaling.sdp.parse import parse
+from signaling.sdp.transport import LocalCandidate, LocalTransport
+from signaling.sdp.webrtc import accept_publish, accept_view
+from signaling.sdp.write import write
+from signaling.webrtc.formats import publication_format, receive_extensions, route_format, send_extensions
+from signaling.webrtc.session import SessionEnded, WebRtcSession
+
+_log = structlog.get_logger(__name__)
+
+#: How often sources are looked at, and sessions for lost consent.
+CHECK_SECONDS = 0.5
+KINDS = ("video", "audio")
+
+
+class ExchangeFull(Exception):
+    """The node has as many sessions as it may; `code` goes to the client."""
+
+    code = "session-limit"
+
+
+class SessionUnknown(Exception):
+    """There is no such session (any more)."""
+
+    code = "session-unknown"
+
+
+@dataclass(slots=True)
+class SourceMedia:
+    """The relay's side of one source: its tracks, what feeds them, and the codec of each just now."""
+
+    tracks: dict[str, RelayTrack]
+    publications: dict[str, PlanePublication] = field(default_factory=dict)
+    codecs: dict[str, Codec] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Session:
+    """One WHIP or WHEP session. `etag` names the current ICE generation (RFC 9725 section 4.3.1)."""
+
+    id: str
+    source: str
+    publishes: bool
+    peer: WebRtcSession
+    thread: PlaneThread
+    etag: str
+    publications: list[PlanePublication] = field(default_factory=list)
+    routes: list[PlaneRoute] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A new session and the SDP to answer with."""
+
+    session: Session
+    sdp: str
+
+
+class Exchange:
+    """All WebRTC sessions of the node. `start` once, `close` once."""
+
+    def __init__(
+        self,
+        relay: Relay,
+        registry: SourceRegistry,
+        context: DtlsContext,
+        addresses: list[str],
+        *,
+        cname: str,
+        max_sessions: int,
+        silent_after_s: float,
+    ) -> None:
+        """`addresses` are told to peers as candidates, the preferred first."""
+        self.registry = registry
+        self.sessions: dict[str, Session] = {}
+        self.media: dict[str, SourceMedia] = {}
+        self._relay = relay
+        self._context = context
+        self._addresses = addresses
+        self._cname = cname
+        self._max_sessions = max_sessions
+        self._silent_ns = int(silent_after_s * 1e9)
+        self._by_transport: dict[int, WebRtcSession] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen to the relay and begin to look after sources and sessions."""
+        self._relay.start(self._on_event)
+        self._task = asyncio.create_task(self._look_after())
+
+    async def close(self) -> None:
+        """End every session and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        for session in list(self.sessions.values()):
+            session.peer.end("closed", "the server stops")
+        for media in self.media.values():
+            for track in media.tracks.values():
+                track.close()
+        self.media.clear()
+
+    def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
+        """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, or a peer's bad value."""
+        self._room()
+        local, credentials = self._local(self._relay.choose_thread())
+        accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1])
+        session_id = _token()
+        previous = self.registry.publish(source, name, session_id, _now_us())
+        media = self.media.get(source) or self._new_media(source)
+        session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=True)
+        for line in _first_of_each_kind(accepted.media, "recv"):
+            publication = media.tracks[line.kind].publish(session.peer.transport, publication_format(line))
+            session.publications.append(publication)
+            media.publications[line.kind] = publication
+            media.codecs[line.kind] = line.codecs[0].codec
+        if previous is not None and previous in self.sessions:
+            self.sessions[previous].peer.end("replaced", "the source is published by a newer session")
+        return Answered(session, write(accepted.answer))
+
+    def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
+        """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""
+        self._room()
+        self.registry.get(source)
+        media = self.media[source]
+        home = next((track.home for track in media.tracks.values() if track.home is not None), None)
+        local, credentials = self._local(self._relay.choose_thread(home))
+        tracks = [self._send_track(source, kind, media.codecs.get(kind)) for kind in KINDS]
+        accepted = accept_view(parse(offer, max_bytes=max_bytes), tracks, local[1])
+        session_id = _token()
+        session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=False)
+        for line in accepted.media:
+            if line.direction == "send" and line.kind in media.tracks:
+                session.routes.append(
+                    media.tracks[line.kind].route(session.peer.transport, route_format(line))
+                )
+        self.registry.watch(source, session_id)
+        return Answered(session, write(accepted.answer))
+
+    def restart(
+        self, session_id: str, remote: Credentials
+    ) -> tuple[Session, Credentials, tuple[LocalCandidate, ...]]:
+        """Restart ICE with the peer's new credentials; return ours and our candidates. Raises SessionUnknown."""
+        session = self.get(session_id)
+        local = generate_credentials()
+        session.peer.restart(local, remote)
+        session.etag = _token()
+        return session, local, self._candidates(session.thread)
+
+    def get(self, session_id: str) -> Session:
+        """Return a running session. Raises SessionUnknown."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            raise SessionUnknown(f"no session {session_id!r}: it has ended, or never was")
+        return session
+
+    def end(self, session_id: str) -> None:
+        """End a session at its owner's wish. Raises SessionUnknown."""
+        self.get(session_id).peer.end("deleted", "ended by its owner")
+
+    def stop(self, source: str) -> None:
+        """Take a source out and end its sessions. Raises SourceUnknown."""
+        gone = self.registry.stop(source)
+        for session_id in [*gone.viewers, *([gone.publisher] if gone.publisher else [])]:
+            if session_id in self.sessions:
+                self.sessions[session_id].peer.end("source-stopped", "the source was stopped")
+        self._drop_media(source)
+
+    def _room(self) -> None:
+        if len(self.sessions) >= self._max_sessions:
+            raise ExchangeFull(f"the node has {self._max_sessions} sessions, its limit")
+
+    def _new_media(self, source: str) -> SourceMedia:
+        self._forget_gone_sources()
+        media = SourceMedia({kind: RelayTrack(self._relay, is_video=kind == "video") for kind in KINDS})
+        self.media[source] = media
+        return media
+
+    def _forget_gone_sources(self) -> None:
+        known = {source.id for source in self.registry.all()}
+        for source in [item for item in self.media if item not in known]:
+            self._drop_media(source)
+
+    def _drop_media(self, source: str) -> None:
+        media = self.media.pop(source, None)
+        if media is not None:
+            for track in media.tracks.values():
+                track.close()
+
+    def _candidates(self, thread: PlaneThread) -> tuple[LocalCandidate, ...]:
+        # RFC 8445 section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
+        return tuple(
+            LocalCandidate(address, thread.port, (126 << 24) | ((65535 - place) << 8) | 255)
+            for place, address in enumerate(self._addresses)
+        )
+
+    def _local(self, thread: PlaneThread) -> tuple[tuple[PlaneThread, LocalTransport], Credentials]:
+        credentials = generate_credentials()
+        own = self._context.certificate.fingerprint
+        fingerprint = Fingerprint(own.algorithm, str(own))
+        transport = LocalTransport(
+            credentials.ufrag, credentials.password, (fingerprint,), self._candidates(thread)
+        )
+        return (thread, transport), credentials
+
+    def _new_session(
+        self,
+        session_id: str,
+        source: str,
+        thread: PlaneThread,
+        accepted: Accepted,
+        credentials: Credentials,
+        *,
+        publishes: bool,
+    ) -> Session:
+        transport = PlaneTransport(
+            thread,
+            receive_ids=receive_extensions(accepted.media) if publishes else {},
+            send_ids={} if publishes else send_extensions(accepted.media),
+            cname=self._cname,
+            local_ssrc=secrets.randbits(31) + 1,
+            reduced_size=any(line.rtcp_rsize for line in accepted.media),
+        )
+        try:
+            peer = WebRtcSession(transport, self._context, credentials, accepted.remote, self._on_close)
+        except ValueError:
+            transport.close()
+            raise
+        session = Session(session_id, source, publishes, peer, thread, _token())
+        self.sessions[session_id] = session
+        self._by_transport[transport.id] = peer
+        self._relay.occupy(thread)
+        return session
+
+    def _send_track(self, source: str, kind: str, codec: Codec | None) -> SendTrack:
+        return SendTrack(
+            kind="video" if kind == "video" else "audio",
+            ssrc=secrets.randbits(31) + 1,
+            rtx_ssrc=secrets.randbits(31) + 1 if kind == "video" else None,
+            stream_id=source,
+            track_id=f"{source}-{kind}"[:64],
+            cname=self._cname,
+            codec=codec,
+        )
+
+    def _on_event(self, event: PlaneEvent) -> None:
+        if isinstance(event, DatagramReceived):
+            peer = self._by_transport.get(event.transport.id)
+            if peer is not None:
+                peer.datagram(event)
+
+    def _on_close(self, peer: WebRtcSession, ended: SessionEnded) -> None:
+        session = next((item for item in self.sessions.values() if item.peer is peer), None)
+        self._by_transport.pop(peer.transport.id, None)
+        if session is None:
+            return
+        del self.sessions[session.id]
+        self._relay.vacate(session.thread)
+        media = self.media.get(session.source)
+        for publication in session.publications:
+            publication.close()
+            if media is not None:
+                for kind in [kind for kind, item in media.publications.items() if item is publication]:
+                    del media.publications[kind]
+        for route in session.routes:
+            route.close()
+        if session.publishes:
+            self.registry.withdraw(session.source, session.id, _now_us())
+        else:
+            self.registry.leave(session.source, session.id)
+        _log.info("session_ended", session=session.id, source=session.source, code=ended.code)
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            now_ns = time.monotonic_ns()
+            for source in self.registry.all():
+                media = self.media.get(source.id)
+                heard = media is not None and any(
+                    stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
+                    for publication in media.publications.values()
+                    for stats in publication.stats()
+                )
+                self.registry.observe(source.id, heard=heard, now_us=_now_us())
+            for session in list(self.sessions.values()):
+                session.peer.check()
+
+
+def _first_of_each_kind(media: list[AcceptedMedia], direction: str) -> list[AcceptedMedia]:
+    found: dict[str, AcceptedMedia] = {}
+    for line in media:
+        if line.direction == direction and line.kind in KINDS:
+            found.setdefault(line.kind, line)
+    return list(found.values())
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(12)

@@ -1,0 +1,156 @@
+"""One peer over WebRTC: its plane transport, its ICE and its DTLS, joined.
+
+A thin shell: datagrams come from the plane's events, go back through the plane's socket, and the cores in between
+decide. Ends when the peer ends it, the handshake fails, or consent runs out; then `on_close` is called once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from media.plane.objects import PlaneTransport
+from media.plane.srtp import SrtpKeys
+from media.plane.thread import DatagramReceived
+from signaling.dtls.certificate import usable_fingerprints
+from signaling.dtls.context import DtlsContext
+from signaling.dtls.endpoint import DtlsEndpoint, HandshakeCompleted, HandshakeFailed
+from signaling.ice.lite import AddressValidated, IceLite, PairNominated, Reply
+from signaling.ice.types import Address, Credentials
+from signaling.sdp.transport import RemoteTransport
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """Why a session is over: `code` is one of peer-closed, consent-lost, closed, or a DTLS failure code."""
+
+    code: str
+    reason: str
+
+
+class WebRtcSession:
+    """Connect one peer. Call `datagram` for every plane event of its transport and `check` about once a second."""
+
+    def __init__(
+        self,
+        transport: PlaneTransport,
+        context: DtlsContext,
+        local: Credentials,
+        remote: RemoteTransport,
+        on_close: Callable[[WebRtcSession, SessionEnded], None],
+    ) -> None:
+        """Start to listen. Raises FingerprintError or CredentialsError for unusable values of the peer."""
+        self.transport = transport
+        self.connected = False
+        self.profile = ""
+        self._loop = asyncio.get_running_loop()
+        self._ice = IceLite(local, Credentials(remote.ice_ufrag, remote.ice_pwd), self._loop.time())
+        fingerprints = usable_fingerprints([(item.algorithm, item.value) for item in remote.fingerprints])
+        self._dtls = DtlsEndpoint(context, fingerprints, is_client=False)
+        self._on_close = on_close
+        self._timer: asyncio.TimerHandle | None = None
+        self._path: tuple[Address, str] | None = None
+        self._closed = False
+        transport.add_ufrag(local.ufrag.encode())
+
+    def datagram(self, event: DatagramReceived) -> None:
+        """Take a STUN or DTLS datagram of this transport."""
+        if self._closed:
+            return
+        if event.kind == "stun":
+            self._stun(event)
+        else:
+            self._dtls.receive(event.data, self._loop.time())
+            self._drain(event.remote, event.local)
+
+    def check(self) -> None:
+        """End the session when the peer's consent has run out (RFC 7675)."""
+        now = self._loop.time()
+        if now > self._ice.consent_until:
+            self.end("consent-lost", "no valid connectivity check for 30 s")
+        elif self.connected and self._dtls.holds_connection and self.transport.stats()["received_packets"]:
+            self._dtls.confirm()
+
+    def restart(self, local: Credentials, remote: Credentials) -> None:
+        """Take new ICE credentials (RFC 8445 section 9); media goes on over the present path meanwhile."""
+        old = self._ice.local.ufrag.encode()
+        self._ice.restart(local, remote, self._loop.time())
+        self.transport.add_ufrag(local.ufrag.encode())
+        self._loop.call_later(15.0, self._forget_ufrag, old)
+
+    def end(self, code: str, reason: str) -> None:
+        """Close: tell the peer if there is a path, give the transport back, report once."""
+        if self._closed:
+            return
+        self._closed = True
+        self._dtls.close()
+        if self._path is not None:
+            for datagram in self._dtls.datagrams_to_send():
+                self.transport.send(datagram, *self._path)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.transport.close()
+        self._on_close(self, SessionEnded(code, reason))
+
+    def _forget_ufrag(self, ufrag: bytes) -> None:
+        if not self._closed:
+            self.transport.remove_ufrag(ufrag)
+
+    def _stun(self, event: DatagramReceived) -> None:
+        now = self._loop.time()
+        for output in self._ice.receive(event.data, event.remote, now):
+            if isinstance(output, Reply):
+                self.transport.send(output.datagram, output.destination, event.local)
+            elif isinstance(output, AddressValidated):
+                self.transport.validate(output.address)
+                if self._path is None:
+                    self._use(output.address, event.local)
+                    self._dtls.start(now)
+                    self._arm()
+            elif isinstance(output, PairNominated):
+                self._use(output.address, event.local)
+
+    def _use(self, remote: Address, local: str) -> None:
+        self._path = (remote, local)
+        self.transport.select(remote, local)
+
+    def _drain(self, remote: Address, local: str) -> None:
+        for datagram in self._dtls.datagrams_to_send():
+            self.transport.send(datagram, remote, local)
+        event = self._dtls.next_event()
+        while event is not None:
+            if isinstance(event, HandshakeCompleted):
+                self._keys(event)
+            elif isinstance(event, HandshakeFailed):
+                self.end(event.code, event.reason)
+                return
+            else:
+                self.end("peer-closed", "the peer closed the connection")
+                return
+            event = self._dtls.next_event()
+        self._arm()
+
+    def _keys(self, event: HandshakeCompleted) -> None:
+        self.profile = event.profile.openssl_name
+        self.transport.set_keys(SrtpKeys(self.profile, event.local_key_salt, event.remote_key_salt))
+        self.connected = True
+        _log.debug("session_connected", transport=self.transport.id, profile=self.profile)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        when = self._dtls.get_timer()
+        self._timer = None if when is None or self._closed else self._loop.call_at(when, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._dtls.handle_timer(self._loop.time())
+        if self._path is not None:
+            self._drain(*self._path)
+        else:
+            self._arm()
