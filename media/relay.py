@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config import Media
+from media.plane.copies import PlaneMirror
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport
 from media.plane.thread import PlaneEvent, PlaneThread
 
@@ -117,6 +118,7 @@ class RelayTrack:
         self.is_video = is_video
         self._relay = relay
         self._tracks: dict[int, PlaneTrack] = {}
+        self._mirrors: dict[int, PlaneMirror] = {}
         self._home: PlaneThread | None = None
 
     @property
@@ -126,7 +128,8 @@ class RelayTrack:
 
     def publish(self, transport: PlaneTransport, negotiated: PublicationFormat) -> PlanePublication:
         """Feed the track from this transport from now on, instead of whoever fed it before."""
-        self._home = transport.thread
+        if self._home is not transport.thread:
+            self._move(transport.thread)
         return PlanePublication(
             transport,
             self._on(transport.thread),
@@ -155,11 +158,30 @@ class RelayTrack:
 
     def close(self) -> None:
         """Give the track back; its publications and routes must have been closed."""
+        self._close_mirrors()
         for track in self._tracks.values():
             track.close()
         self._tracks.clear()
 
     def _on(self, thread: PlaneThread) -> PlaneTrack:
-        if thread.index not in self._tracks:
-            self._tracks[thread.index] = PlaneTrack(thread, self.is_video)
-        return self._tracks[thread.index]
+        """Return the track on this thread; made, and fed from the publisher's thread, when it is the first time."""
+        track = self._tracks.get(thread.index)
+        if track is None:
+            track = self._tracks[thread.index] = PlaneTrack(thread, self.is_video)
+            if self._home is not None and self._home is not thread:
+                self._mirrors[thread.index] = PlaneMirror(self._tracks[self._home.index], track)
+        return track
+
+    def _move(self, home: PlaneThread) -> None:
+        """The publisher is on another thread than the last one: carry the track from there."""
+        self._close_mirrors()
+        self._home = home
+        near = self._on(home)
+        for index, track in self._tracks.items():
+            if index != home.index:
+                self._mirrors[index] = PlaneMirror(near, track)
+
+    def _close_mirrors(self) -> None:
+        for mirror in self._mirrors.values():
+            mirror.close()
+        self._mirrors.clear()

@@ -10,6 +10,7 @@ from libc.string cimport memset
 
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.event cimport event_freed
+from media.plane.forward cimport forward_forget
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
     link_mirror_near, link_publication, link_route, link_tap, link_transport, unlink_mirror_near, unlink_publication,
@@ -137,6 +138,17 @@ cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
     return True
 
 
+cdef void _forget_mirror(PlaneState *plane, Mirror *mirror) noexcept nogil:
+    """Take a mirror out of its far thread: no route may point to its streams afterwards."""
+    cdef int layer
+    for layer in range(mirror.far_publication.layer_count):
+        forward_forget(plane, mirror.far_publication.streams[layer])
+    if mirror.far.upstream == mirror:
+        mirror.far.upstream = NULL
+    if mirror.far.publication == &mirror.far_publication:
+        mirror.far.publication = NULL
+
+
 cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
     """Taps to workers and mirrors to other threads."""
     cdef Mirror *mirror = <Mirror *>command.object
@@ -164,8 +176,7 @@ cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
         if mirror.linked:
             mirror.linked = 0
             _unwatch(plane, ring_fd(&mirror.down))
-            mirror.far.upstream = NULL
-            mirror.far.publication = NULL
+            _forget_mirror(plane, mirror)
         return event_freed(plane, mirror)
     return True
 

@@ -3,11 +3,14 @@
 from libc.stdint cimport uint64_t
 
 from media.plane.command cimport Command, CommandKind
-from media.plane.model cimport Address, Publication, Route, Socket, Track, Transport
+from media.plane.model cimport Address, Publication, Route, Socket, Stream, Track, Transport
 from media.plane.thread cimport PlaneThread
 
 cdef uint64_t next_id() noexcept
 cdef int fill_address(Address *address, object pair) except -1
+cdef Stream *new_stream(bint is_video) except NULL
+cdef void free_stream(Stream *stream) noexcept
+cdef int count_live(str kind, int change) except -1
 
 cdef class PlaneTransport:
     cdef Transport *state

@@ -40,12 +40,17 @@ DTLS_DATAGRAMS_A_SECOND = 100
 RESENDS_A_SECOND = 500
 
 cdef uint64_t _last_id = 0
-cdef dict _alive = {"transport": 0, "track": 0, "publication": 0, "route": 0}
+cdef dict _alive = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
 
 
 def live_objects():
     """Count the objects whose memory is allocated, by kind: all zero once every thread is closed."""
     return dict(_alive)
+
+
+cdef int count_live(str kind, int change) except -1:
+    _alive[kind] += change
+    return 0
 
 
 cdef uint64_t next_id() noexcept:
@@ -102,7 +107,7 @@ cdef class PlaneTransport:
         bucket_init(&state.stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
         bucket_init(&state.stranger_stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
         bucket_init(&state.dtls_bucket, DTLS_DATAGRAMS_A_SECOND, DTLS_DATAGRAMS_A_SECOND)
-        _alive["transport"] += 1
+        count_live("transport", 1)
         thread.adopt(self, state)
         thread.order(COMMAND_ADD_TRANSPORT, state)
 
@@ -232,7 +237,7 @@ cdef class PlaneTransport:
         self.keys = None
         if self.socket is not None:
             self.socket.close()
-        _alive["transport"] -= 1
+        count_live("transport", -1)
 
     def __dealloc__(self):
         free(self.state)
@@ -252,7 +257,7 @@ cdef class PlaneTrack:
         self.is_video = is_video
         self.state.id = self.id
         self.state.is_video = is_video
-        _alive["track"] += 1
+        count_live("track", 1)
         thread.adopt(self, self.state)
         thread.order(COMMAND_ADD_TRACK, self.state)
 
@@ -272,13 +277,14 @@ cdef class PlaneTrack:
             self.thread.order(COMMAND_REMOVE_TRACK, self.state)
 
     def _freed(self):
-        _alive["track"] -= 1
+        count_live("track", -1)
 
     def __dealloc__(self):
         free(self.state)
 
 
-cdef Stream *_new_stream(bint is_video) except NULL:
+cdef Stream *new_stream(bint is_video) except NULL:
+    """Allocate a stream with an empty cache; `free_stream` takes it back."""
     cdef Stream *stream = <Stream *>calloc(1, sizeof(Stream))
     cdef uint32_t count = VIDEO_CACHE_PACKETS if is_video else AUDIO_CACHE_PACKETS
     cdef uint32_t index
@@ -297,6 +303,12 @@ cdef Stream *_new_stream(bint is_video) except NULL:
     receive_init(&stream.receive, 90000)
     streamclock_init(&stream.clock, 90000)
     return stream
+
+
+cdef void free_stream(Stream *stream) noexcept:
+    if stream != NULL:
+        free(stream.cache)
+        free(stream)
 
 
 cdef class PlanePublication:
@@ -331,12 +343,12 @@ cdef class PlanePublication:
         memcpy(state.mid, <const char *>mid, state.mid_length)
         self._set_formats(payload_types, rids, ssrcs)
         for layer in range(state.layer_count):
-            state.streams[layer] = _new_stream(track.is_video)
+            state.streams[layer] = new_stream(track.is_video)
             state.streams[layer].publication = state
             state.streams[layer].track = track.state
             state.streams[layer].layer = layer
             state.streams[layer].sender_clock = &transport.state.sender_clock
-        _alive["publication"] += 1
+        count_live("publication", 1)
         transport.thread.adopt(self, state)
         transport.thread.order(COMMAND_ADD_PUBLICATION, state)
 
@@ -365,7 +377,7 @@ cdef class PlanePublication:
     @property
     def level_dbov(self):
         """Smoothed audio level, 0 loudest, -127 silence (RFC 6464)."""
-        return self.state.level_dbov / 256
+        return self.state.level_dbov / 256.0
 
     def stats(self):
         """One dict a layer: what arrived, what is missing, and `heard_ns`, the monotonic time of the last packet."""
@@ -384,7 +396,7 @@ cdef class PlanePublication:
                     "expected": expected,
                     "lost": max(0, expected - stream.receive.received - stream.recovered),
                     "recovered": stream.recovered,
-                    "jitter": stream.receive.jitter_q4 / 16 / max(1, stream.receive.clock_rate),
+                    "jitter": stream.receive.jitter_q4 / 16.0 / max(1, stream.receive.clock_rate),
                     "keyframes": stream.keyframes,
                     "keyframe_requests": stream.keyframe_requests,
                     "nacks": stream.nacks_sent,
@@ -400,15 +412,13 @@ cdef class PlanePublication:
             self.transport.thread.order(COMMAND_REMOVE_PUBLICATION, self.state)
 
     def _freed(self):
-        _alive["publication"] -= 1
+        count_live("publication", -1)
 
     def __dealloc__(self):
         cdef int layer
         if self.state != NULL:
             for layer in range(MAX_LAYERS):
-                if self.state.streams[layer] != NULL:
-                    free(self.state.streams[layer].cache)
-                    free(self.state.streams[layer])
+                free_stream(self.state.streams[layer])
             free(self.state)
 
 
@@ -442,7 +452,7 @@ cdef class PlaneRoute:
             state.rtx_payload_types[codec] = rtx
         rewrite_init(&state.rewrite, first_sequence, first_timestamp, clock_rate)
         bucket_init(&state.resend_bucket, RESENDS_A_SECOND, RESENDS_A_SECOND)
-        _alive["route"] += 1
+        count_live("route", 1)
         transport.thread.adopt(self, state)
         transport.thread.order(COMMAND_ADD_ROUTE, state)
 
@@ -462,7 +472,7 @@ cdef class PlaneRoute:
             "drops": state.drops,
             "rtt_ms": state.rtt_ns / 1e6,
             "remote_lost": state.remote_lost,
-            "remote_fraction_lost": state.remote_fraction_lost / 256,
+            "remote_fraction_lost": state.remote_fraction_lost / 256.0,
         }
 
     def close(self):
@@ -471,7 +481,7 @@ cdef class PlaneRoute:
             self.transport.thread.order(COMMAND_REMOVE_ROUTE, self.state)
 
     def _freed(self):
-        _alive["route"] -= 1
+        count_live("route", -1)
 
     def __dealloc__(self):
         free(self.state)

@@ -249,7 +249,6 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
         if stream.ssrc == 0 or _restore_rtx(packet, header, payload_type) < 0:
             return
         payload_type = _payload_type(stream.publication, header.payload_type)
-        stream.recovered += 1
     if payload_type == NULL or payload_type.rtx_for:
         drop(plane, transport, DROP_PAYLOAD_TYPE)
         return
@@ -270,6 +269,8 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
         else:
             drop(plane, transport, DROP_PROBATION)
         return
+    if is_rtx:
+        stream.recovered += 1
     slot = &stream.cache[ext & stream.cache_mask]
     slot.ext = ext
     slot.arrival_ns = plane.now_ns

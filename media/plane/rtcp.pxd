@@ -51,15 +51,15 @@ cdef enum RtcpKind:
     RTCP_ITEM_DLRR              # one sub-block
     RTCP_ITEM_OTHER             # a packet or XR block the plane does not know
 
-# Fields a kind does not have are zero. `data`/`length` point into the buffer that was opened: the name of a CNAME, the
-# list of SSRCs of a REMB (4 bytes each, network order), the whole packet with header and padding of a TWCC,
-# the whole packet or XR block of an OTHER; NULL for the rest.
+# Fields a kind does not have are zero. `data` and `length` point into the opened buffer: the name of a
+# CNAME, the list of SSRCs of a REMB (4 bytes each, network order), the whole packet with header and padding of a
+# TWCC, the whole packet or XR block of an OTHER; NULL for the rest.
 ctypedef struct RtcpItem:
     int kind                    # RtcpKind
     uint8_t packet_type         # 200-207, of the packet the item stands in
     uint8_t format              # FMT, or the report count where the type has one
     uint32_t sender_ssrc        # who speaks; CNAME and BYE: whom it is about
-    uint32_t media_ssrc         # whom a report block, feedback, FIR entry or DLRR sub-block is about; REMB: first listed
+    uint32_t media_ssrc         # whom a block or feedback is about; REMB: the first listed
     uint64_t ntp                # SR, RRTR
     uint32_t rtp_timestamp
     uint32_t packet_count

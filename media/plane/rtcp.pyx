@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, freethreading_compatible=False
 """RTCP reading for the plane: check a compound once, then read it item by item.
 
-Touches nothing but the bytes and structs it is given. `rtcp_check` decides whether a datagram is used at all (RFC 3550
-appendix A.2, with reduced size as RFC 5506 allows and padding on any packet, because libwebrtc pads transport feedback
-wherever it stands). `rtcp_next` is bounded by itself: on a buffer that was not checked it skips what does not fit.
+Touches nothing but the bytes and structs it is given. `rtcp_check` decides whether a datagram is used at
+all (RFC 3550 appendix A.2, with reduced size as RFC 5506 allows and padding on any packet, because
+libwebrtc pads transport feedback wherever it stands). `rtcp_next` is bounded by itself: on a buffer that
+was not checked it skips what does not fit.
 """
 
 from typing import NamedTuple
@@ -211,7 +212,9 @@ cdef int enter_packet(RtcpReader *reader, RtcpItem *item) noexcept nogil:
     return RTCP_ITEM_OTHER
 
 
-cdef int enter_feedback(RtcpReader *reader, RtcpItem *item, const uint8_t *packet, int size, int end) noexcept nogil:
+cdef int enter_feedback(
+    RtcpReader *reader, RtcpItem *item, const uint8_t *packet, int size, int end
+) noexcept nogil:
     cdef int exponent
     cdef uint64_t mantissa
     if reader.packet_type == TYPE_RTPFB:
@@ -374,12 +377,13 @@ class Item(NamedTuple):
 
 
 KINDS = (
-    "END", "SR", "REPORT", "RR", "CNAME", "BYE", "NACK", "PLI", "FIR", "TWCC", "REMB", "RRTR", "DLRR", "OTHER",
+    "END", "SR", "REPORT", "RR", "CNAME", "BYE", "NACK", "PLI", "FIR", "TWCC", "REMB", "RRTR", "DLRR",
+    "OTHER",
 )
 
 
 cdef uint8_t *copy_exactly(bytes packet) except NULL:
-    """A heap copy without the byte that ends every `bytes`, so that a sanitizer sees a read behind the packet."""
+    """A heap copy without the byte that ends every `bytes`: a sanitizer sees a read behind the packet."""
     cdef uint8_t *copy = <uint8_t *>malloc(len(packet) or 1)
     if copy == NULL:
         raise MemoryError
@@ -405,11 +409,12 @@ def read(bytes packet):
     try:
         rtcp_open(&reader, copy, len(packet))
         while rtcp_next(&reader, &item) != RTCP_END:
+            data = (<const char *>item.data)[:item.length] if item.data else b""
             items.append(Item(
                 KINDS[item.kind], item.packet_type, item.format, item.sender_ssrc, item.media_ssrc, item.ntp,
-                item.rtp_timestamp, item.packet_count, item.octet_count, item.fraction_lost, item.cumulative_lost,
-                item.highest_sequence, item.jitter, item.lsr, item.dlsr, item.nack_pid, item.nack_blp,
-                item.fir_sequence, item.bitrate, (<const char *>item.data)[:item.length] if item.data else b"",
+                item.rtp_timestamp, item.packet_count, item.octet_count, item.fraction_lost,
+                item.cumulative_lost, item.highest_sequence, item.jitter, item.lsr, item.dlsr, item.nack_pid,
+                item.nack_blp, item.fir_sequence, item.bitrate, data,
             ))
     finally:
         free(copy)

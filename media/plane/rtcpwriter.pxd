@@ -15,7 +15,9 @@ cdef int rtcp_write_sr(
     uint8_t *out, int capacity, uint32_t ssrc, uint64_t ntp, uint32_t rtp_timestamp, uint32_t packets,
     uint32_t octets, const RtcpReport *blocks, int n
 ) noexcept nogil
-cdef int rtcp_write_rr(uint8_t *out, int capacity, uint32_t ssrc, const RtcpReport *blocks, int n) noexcept nogil
+cdef int rtcp_write_rr(
+    uint8_t *out, int capacity, uint32_t ssrc, const RtcpReport *blocks, int n
+) noexcept nogil
 cdef int rtcp_write_cname(
     uint8_t *out, int capacity, uint32_t ssrc, const uint8_t *cname, int length
 ) noexcept nogil

@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, freethreading_compatible=False
 """RTCP writing for the plane, and the NTP arithmetic that reports need.
 
-Touches nothing but the bytes and structs it is given. Every writer returns the bytes written, or 0 when the capacity
-is short or an argument cannot be written; then the buffer's contents are undefined up to the capacity.
+Touches nothing but the bytes and structs it is given. Every writer returns the bytes written, or 0 when the
+capacity is short or an argument cannot be written; then the buffer's contents are undefined up to the
+capacity.
 """
 
 from libc.stdlib cimport free, malloc
@@ -77,7 +78,9 @@ cdef int rtcp_write_sr(
     return size
 
 
-cdef int rtcp_write_rr(uint8_t *out, int capacity, uint32_t ssrc, const RtcpReport *blocks, int n) noexcept nogil:
+cdef int rtcp_write_rr(
+    uint8_t *out, int capacity, uint32_t ssrc, const RtcpReport *blocks, int n
+) noexcept nogil:
     """Receiver report (RFC 3550 section 6.4.2) with `n` <= 31 report blocks; none is valid."""
     cdef int size = 8 + REPORT_BYTES * n
     if n < 0 or n > MAX_REPORTS or size > capacity:
@@ -88,7 +91,9 @@ cdef int rtcp_write_rr(uint8_t *out, int capacity, uint32_t ssrc, const RtcpRepo
     return size
 
 
-cdef int rtcp_write_cname(uint8_t *out, int capacity, uint32_t ssrc, const uint8_t *cname, int length) noexcept nogil:
+cdef int rtcp_write_cname(
+    uint8_t *out, int capacity, uint32_t ssrc, const uint8_t *cname, int length
+) noexcept nogil:
     """SDES with one chunk holding a CNAME of 1 to 255 bytes (RFC 3550 section 6.5.1)."""
     cdef int size = (10 + length + 4) & ~3      # at least one zero ends the chunk
     if length < 1 or length > 255 or size > capacity:
@@ -158,7 +163,7 @@ cdef int rtcp_write_pli(uint8_t *out, int capacity, uint32_t sender_ssrc, uint32
 cdef int rtcp_write_fir(
     uint8_t *out, int capacity, uint32_t sender_ssrc, uint32_t media_ssrc, uint8_t command_sequence
 ) noexcept nogil:
-    """Full intra request (RFC 5104 section 4.3.1): a new request has a new `command_sequence`, a repeated one the same."""
+    """Full intra request (RFC 5104 section 4.3.1); only a new request has a new `command_sequence`."""
     if capacity < FEEDBACK_HEADER + 8:
         return 0
     write32(out + 12, media_ssrc)
@@ -203,11 +208,12 @@ cdef uint64_t ntp_from_utc_us(int64_t utc_us) noexcept nogil:
 
 
 cdef int64_t utc_us_from_ntp(uint64_t ntp) noexcept nogil:
-    """Microseconds since 1970, rounded; seconds below 2**31 are taken for era 1, so that 1968 to 2104 are covered."""
+    """Microseconds since 1970, rounded; seconds below 2**31 are taken for era 1: covers 1968 to 2104."""
     cdef int64_t seconds = ntp >> 32
+    cdef uint64_t fraction_us = (<uint64_t><uint32_t>ntp * 1000000 + HALF) >> 32
     if seconds < <int64_t>1 << 31:
         seconds += <int64_t>1 << 32
-    return (seconds - NTP_UNIX_SECONDS) * 1000000 + <int64_t>((<uint64_t><uint32_t>ntp * 1000000 + HALF) >> 32)
+    return (seconds - NTP_UNIX_SECONDS) * 1000000 + <int64_t>fraction_us
 
 
 cdef int64_t rtcp_round_trip_ns(uint32_t now_middle, uint32_t lsr, uint32_t dlsr) noexcept nogil:
@@ -272,7 +278,8 @@ def write_rr(ssrc, blocks=(), capacity=1500):
 
 def write_cname(ssrc, bytes cname, capacity=1500):
     cdef Buffer out = Buffer(capacity)
-    return out.taken(rtcp_write_cname(out.at, capacity, ssrc, <const uint8_t *><const char *>cname, len(cname)))
+    cdef const char *name = cname
+    return out.taken(rtcp_write_cname(out.at, capacity, ssrc, <const uint8_t *>name, len(cname)))
 
 
 def write_bye(ssrc, capacity=1500):

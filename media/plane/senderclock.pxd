@@ -22,7 +22,7 @@ cdef enum ClockAnswer:
     CLOCK_RESTARTED = 2             # the step is confirmed
     CLOCK_NO_NTP = -1               # the sender has no clock (NTP 0)
     CLOCK_OUT_OF_RANGE = -2         # a time or round trip nobody can mean
-    CLOCK_OLD = -3                  # report older than the one known, or a worse round trip than the one known
+    CLOCK_OLD = -3                  # older than the report known, or a worse round trip than known
     CLOCK_UNKNOWN = -4              # nothing to answer from yet
 
 cdef struct ClockBucket:
@@ -33,7 +33,7 @@ cdef struct ClockBucket:
 
 cdef enum ClockBasis:
     BASIS_NONE = 0
-    BASIS_ARRIVAL = 1               # least delay of the packets: capture plus the shortest way, coding included
+    BASIS_ARRIVAL = 1               # the packets' least delay: the way and the coding are in it
     BASIS_REPORT = 2                # the sender's reports
 
 # Zeroed memory is a clock without reports. All times are differences from the first report after a start or

@@ -1,11 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, freethreading_compatible=False
 """A sender's clock and its streams' RTP clocks on our monotonic clock; integers only, no clock is read.
 
-A sender report says "my clock showed `ntp`" and arrives later: arrival minus sender time is the offset of the two clocks
-plus the way. The least of it over a minute is the offset plus the shortest way; half of the round trip, where known,
-is taken for the way. The least is kept per bucket of 5 s, and a line is laid below the buckets, because a sender's
-crystal may be 500 ppm off, 30 ms a minute. A step of the sender's clock (NTP, a person) moves the offset at once by
-more than queues explain: a second report a little later confirms it, and the estimate starts anew.
+A sender report says "my clock showed `ntp`" and arrives later: arrival minus sender time is the offset of
+the two clocks plus the way. The least of it over a minute is the offset plus the shortest way; half of the
+round trip, where known, is taken for the way. The least is kept per bucket of 5 s, and a line is laid below
+the buckets, because a sender's crystal may be 500 ppm off, 30 ms a minute. A step of the sender's clock
+(NTP, a person) moves the offset at once by more than queues explain: a second report a little later
+confirms it, and the estimate starts anew.
 """
 
 from libc.stdlib cimport free, malloc
@@ -37,7 +38,8 @@ cdef int64_t SECOND_NS = 1000000000
 cdef inline int64_t ntp_difference_ns(uint64_t ntp, uint64_t base) noexcept nogil:
     """Signed, over the era edge; within 68 years."""
     cdef int64_t difference = <int64_t>(ntp - base)
-    return (difference >> 32) * SECOND_NS + <int64_t>((<uint64_t><uint32_t>difference * <uint64_t>SECOND_NS) >> 32)
+    cdef uint64_t fraction_ns = (<uint64_t><uint32_t>difference * <uint64_t>SECOND_NS) >> 32
+    return (difference >> 32) * SECOND_NS + <int64_t>fraction_ns
 
 
 cdef inline int64_t clamp(int64_t value, int64_t limit) noexcept nogil:
@@ -214,7 +216,7 @@ cdef inline int rtt_rank(int source) noexcept nogil:
 
 
 cdef int senderclock_rtt(SenderClock *clock, int64_t rtt_ns, int source, int64_t now_ns) noexcept nogil:
-    """Tell a round trip of the sender's path. The least of a minute from the most exact kind of source is kept."""
+    """Tell a round trip of the sender's path; the least of a minute from the most exact source is kept."""
     cdef bint worse
     if rtt_ns < 0 or rtt_ns > MAX_RTT_NS or source <= RTT_NONE or source > RTT_HANDSHAKE:
         return CLOCK_OUT_OF_RANGE
@@ -242,10 +244,10 @@ cdef int64_t senderclock_capture_ns(const SenderClock *clock, uint64_t ntp) noex
 
 
 cdef int64_t senderclock_error_ns(const SenderClock *clock, int64_t now_ns) noexcept nogil:
-    """Estimate how far off `senderclock_capture_ns` may be for times about `now_ns`; -1 before the first report.
+    """Estimate how far off `senderclock_capture_ns` is for times about `now_ns`; -1 before the first report.
 
-    The way one way lies between none and the whole round trip; jitter may have touched every report by what the buckets
-    differ; the line may lean wrong over its length; and nobody heard of the clock since the last report.
+    The way lies between none and the whole round trip; jitter may have touched every report by what the
+    buckets differ; the line may lean wrong over its length; and nothing was heard since the last report.
     """
     cdef int64_t error_ns, age_ns
     if clock.reports == 0:
@@ -268,10 +270,12 @@ cdef inline uint32_t ns_to_ticks(int64_t time_ns, uint32_t rate) noexcept nogil:
     """Rounded, modulo 2**32."""
     cdef int64_t seconds = time_ns // SECOND_NS
     cdef int64_t rest_ns = time_ns - seconds * SECOND_NS
+    cdef uint64_t ticks
     if rest_ns < 0:
         rest_ns += SECOND_NS
         seconds -= 1
-    return <uint32_t>(<uint64_t>seconds * rate + (<uint64_t>rest_ns * rate + <uint64_t>SECOND_NS // 2) // SECOND_NS)
+    ticks = (<uint64_t>rest_ns * rate + <uint64_t>SECOND_NS // 2) // <uint64_t>SECOND_NS
+    return <uint32_t>(<uint64_t>seconds * rate + ticks)
 
 
 cdef int streamclock_init(StreamClock *stream, uint32_t clock_rate) noexcept nogil:
@@ -314,10 +318,10 @@ cdef inline int64_t least(const StreamClock *stream) noexcept nogil:
 
 
 cdef void streamclock_packet(StreamClock *stream, uint32_t rtp_timestamp, int64_t arrival_ns) noexcept nogil:
-    """Note a packet: the least of arrival minus RTP time over 5 to 10 s is the mapping while reports are missing."""
+    """Note a packet: the least of arrival minus RTP time over 5 to 10 s serves while reports are missing."""
     cdef int64_t step = <int32_t>(rtp_timestamp - stream.last_timestamp)
     cdef int64_t height_ns
-    if stream.clock_rate == 0:
+    if stream.clock_rate == 0 or arrival_ns < 0 or arrival_ns > MAX_TIME_NS:
         return
     if not stream.has_packet:
         begin_packets(stream, rtp_timestamp, arrival_ns)
@@ -333,7 +337,9 @@ cdef void streamclock_packet(StreamClock *stream, uint32_t rtp_timestamp, int64_
         stream.ticks += step
         stream.last_timestamp = rtp_timestamp
     if arrival_ns >= stream.window_end_ns:
-        stream.least_ns[1] = stream.least_ns[0] if arrival_ns < stream.window_end_ns + WINDOW_NS else height_ns
+        stream.least_ns[1] = stream.least_ns[0]
+        if arrival_ns >= stream.window_end_ns + WINDOW_NS:
+            stream.least_ns[1] = height_ns
         stream.least_ns[0] = height_ns
         stream.window_end_ns = arrival_ns + WINDOW_NS
     elif height_ns < stream.least_ns[0]:
@@ -352,7 +358,7 @@ cdef inline int64_t by_arrival(
 
 
 cdef int streamclock_basis(const StreamClock *stream, const SenderClock *clock) noexcept nogil:
-    """What answers rest on just now: the report pair, unless it contradicts the sender's clock or the packets."""
+    """What answers rest on: the report's pair, unless it contradicts the sender's clock or the packets."""
     cdef int64_t sender_ns, offset_ns
     cdef int arrival = BASIS_ARRIVAL if stream.has_packet else BASIS_NONE
     if not stream.has_report or clock == NULL or clock.reports == 0:
@@ -389,7 +395,7 @@ cdef int64_t streamclock_capture_ns(
 cdef int streamclock_rtp_at(
     const StreamClock *stream, const SenderClock *clock, int64_t mono_ns, uint32_t *rtp_timestamp
 ) noexcept nogil:
-    """Inverse of streamclock_capture_ns: the RTP timestamp captured at `mono_ns`, for a forwarded sender report."""
+    """Inverse of streamclock_capture_ns: the timestamp captured at `mono_ns`, for a forwarded report."""
     cdef int basis = streamclock_basis(stream, clock)
     cdef int64_t elapsed_ns
     if basis == BASIS_NONE or mono_ns < 0 or mono_ns > MAX_TIME_NS:
@@ -435,8 +441,9 @@ cdef class Sender:
     @property
     def state_now(self):
         return {
-            "drift_ppb": self.state.drift_ppb, "rtt_ns": self.state.rtt_ns, "rtt_source": self.state.rtt_source,
-            "reports": self.state.reports, "restarts": self.state.restarts, "refused": self.state.refused,
+            "drift_ppb": self.state.drift_ppb, "rtt_ns": self.state.rtt_ns,
+            "rtt_source": self.state.rtt_source, "reports": self.state.reports,
+            "restarts": self.state.restarts, "refused": self.state.refused,
         }
 
 

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, freethreading_compatible=False
 """Transport-wide feedback towards a publisher: what arrived when.
 
-Touches nothing but the structs and bytes it is given; the caller's clock is monotonic nanoseconds. Behaves as libwebrtc
-where the draft is silent: a feedback starts at the first sequence not yet reported, so that losses between two are
-seen; a packet that comes late is reported by a feedback that goes back to it; the first delta is taken from the
-reference time rounded down; padding sets the header's P bit.
+Touches nothing but the structs and bytes it is given; the caller's clock is monotonic nanoseconds. Behaves
+as libwebrtc where the draft is silent: a feedback starts at the first sequence not yet reported, so that
+losses between two are seen; a packet that comes late is reported by a feedback that goes back to it; the
+first delta is taken from the reference time rounded down; padding sets the header's P bit.
 """
 
 from libc.stdlib cimport free, malloc
@@ -94,7 +94,7 @@ cdef void twcc_record(TwccRecorder *recorder, uint16_t sequence, int64_t arrival
     """Note an arrival. Duplicates keep the first time; a jump by more than the window restarts the record."""
     cdef int64_t at = 0
     cdef int slot
-    if not make_room(recorder, sequence, &at):
+    if arrival_ns < 0 or not make_room(recorder, sequence, &at):
         return
     recorder.has_stray = 0
     slot = at & (TWCC_WINDOW - 1)
@@ -109,7 +109,7 @@ cdef void twcc_record(TwccRecorder *recorder, uint16_t sequence, int64_t arrival
 
 
 cdef uint32_t gather(const TwccRecorder *recorder, Symbols *symbols) noexcept nogil:
-    """Fill the symbols of everything to report whose times fit one packet; the reference time in 64 ms units."""
+    """Fill the symbols of all that is to report and whose times fit; the reference time in 64 ms units."""
     cdef int64_t at = recorder.next_report
     cdef uint32_t reference, last, ticks
     cdef int delta
@@ -170,7 +170,7 @@ cdef int plan_chunk(const Symbols *symbols, int at, int end, uint16_t *chunk) no
 cdef int twcc_build(
     TwccRecorder *recorder, uint8_t *out, int capacity, uint32_t sender_ssrc, uint32_t media_ssrc
 ) noexcept nogil:
-    """Write one feedback packet; its length, or 0 when nothing is to report or `capacity` < TWCC_MIN_CAPACITY.
+    """Write one feedback packet; its length, or 0 for nothing to report or less than TWCC_MIN_CAPACITY.
 
     Call until it returns 0: what does not fit one packet is left to the next.
     """

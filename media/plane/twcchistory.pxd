@@ -1,4 +1,4 @@
-"""Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01) from a viewer about what it was sent."""
+"""Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01) from a viewer."""
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -30,7 +30,7 @@ ctypedef struct TwccHistory:
 
 ctypedef struct TwccResult:         # one packet of a feedback that the history knows
     int64_t sent_ns                 # our clock
-    int64_t arrival_us              # viewer's clock, any origin, the same for all feedback of a history; 0 if lost
+    int64_t arrival_us              # viewer's clock, its origin the same for the whole history; 0 if lost
     uint16_t sequence
     uint16_t size_bytes
     uint8_t received
@@ -51,7 +51,7 @@ ctypedef struct TwccReport:
     int missed_feedback             # feedback packets lost on the way before this one, 0 to 127
     uint16_t first_sequence         # as the packet says
     uint16_t last_sequence
-    int64_t round_trip_ns           # of the last newly received packet, with the viewer's reporting delay; -1 none
+    int64_t round_trip_ns           # of the last newly received packet, reporting delay included; -1 none
 
 cdef void twcc_history_init(TwccHistory *history, uint16_t first_sequence) noexcept nogil
 cdef uint16_t twcc_sent(TwccHistory *history, int64_t now_ns, int size_bytes) noexcept nogil

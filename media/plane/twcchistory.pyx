@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False, freethreading_compatible=False
 """Transport-wide feedback from a viewer: which of our packets arrived, and when by the viewer's clock.
 
-Touches nothing but the structs and bytes it is given; the caller's clock is monotonic nanoseconds. A feedback packet is
-walked once before anything is believed, so that a refused one has no effect; it may speak only of packets that were
-sent, which bounds the work it can cause. Feedback without receive times (transport-wide-cc-02) is not asked for and
-is refused as truncated.
+Touches nothing but the structs and bytes it is given; the caller's clock is monotonic nanoseconds. A
+feedback packet is walked once before anything is believed, so that a refused one has no effect; it may
+speak only of packets that were sent, which bounds the work it can cause. Feedback without receive times
+(transport-wide-cc-02) is not asked for and is refused as truncated.
 """
 
 from typing import NamedTuple
@@ -121,7 +121,7 @@ cdef int check_chunks(const uint8_t *packet, int end, int *deltas_at) noexcept n
 
 
 cdef void follow_reference(TwccHistory *history, const uint8_t *packet, TwccReport *out) noexcept nogil:
-    """Unwrap the reference time (24 bits of 64 ms) against the last one, and count feedback that went missing."""
+    """Unwrap the reference time (24 bits of 64 ms) against the last one; count feedback that went missing."""
     cdef uint32_t reference = read32(packet + 16) >> 8
     cdef uint8_t count = packet[19]
     cdef int step
@@ -172,8 +172,10 @@ cdef void take_result(
     result.received = received
 
 
-cdef void take_chunks(TwccHistory *history, const uint8_t *packet, int deltas_at, TwccReport *out) noexcept nogil:
-    """Go through a checked packet. `back` counts down how far a sequence lies behind the next one to be sent."""
+cdef void take_chunks(
+    TwccHistory *history, const uint8_t *packet, int deltas_at, TwccReport *out
+) noexcept nogil:
+    """Go through a checked packet; `back` is how far a sequence lies behind the next one to be sent."""
     cdef int left = read16(packet + 14)
     cdef int back = <uint16_t>(history.next_sequence - read16(packet + 12))
     cdef const uint8_t *delta = packet + deltas_at
@@ -212,7 +214,7 @@ cdef void take_chunks(TwccHistory *history, const uint8_t *packet, int deltas_at
 cdef int twcc_receive(
     TwccHistory *history, const uint8_t *packet, int length, int64_t now_ns, TwccReport *out
 ) noexcept nogil:
-    """Read one feedback packet (header included) into `out`; TWCC_OK, or a reason and no effect on the history."""
+    """Read one feedback packet (with its header) into `out`; TWCC_OK, or a reason and no effect."""
     cdef TwccResult *results = out.results
     cdef int capacity = out.capacity
     cdef int end = 0
@@ -303,9 +305,9 @@ cdef class History:
                 self.results[i].arrival_us, self.results[i].size_bytes,
             ))
         return Report(
-            results, report.omitted, report.received, report.lost, report.late, report.duplicates, report.unknown,
-            report.bytes, report.lost_bytes, report.missed_feedback, report.first_sequence, report.last_sequence,
-            report.round_trip_ns,
+            results, report.omitted, report.received, report.lost, report.late, report.duplicates,
+            report.unknown, report.bytes, report.lost_bytes, report.missed_feedback, report.first_sequence,
+            report.last_sequence, report.round_trip_ns,
         )
 
 

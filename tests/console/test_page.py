@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from huishang.demo.units import UNITS
 from tests.console.double import TOKEN, Double, loopback_only
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
 BY_ID = {unit.id: unit for unit in UNITS}
 # Two pictures and one sound are enough to tell who is who, and cheap enough to encode here.

@@ -1,7 +1,8 @@
 """Mutated RTCP and transport feedback into the plane's readers, wild arrivals and reports into its recorders.
 
-Each fuzzer runs for FUZZ_SECONDS (in the normal tests about 2 s for all of them); FUZZ_SEED repeats a run. The views
-copy every packet to a heap block of its exact size, so that under AddressSanitizer one byte too many ends the process.
+Each fuzzer runs for FUZZ_SECONDS (in the normal tests about 2 s for all of them); FUZZ_SEED repeats a run.
+The views copy every packet to a heap block of its exact size: under AddressSanitizer one byte too many ends
+the process.
 """
 
 import os
@@ -29,7 +30,7 @@ def feedback_packets(chance: random.Random) -> list[bytes]:
     """Real feedback on a lossy, jumpy path, all kinds of chunks and deltas included."""
     recorder, packets, now_ns = twcc.Recorder(), [], 0
     for offset in range(SENT):
-        now_ns += chance.choice((0, 10**6, 60 * 10**6, 10**9, -10**7))
+        now_ns += chance.choice((0, 10**6, 60 * 10**6, 10**9, -(10**7)))
         if chance.random() < (0.9 if offset % 200 < 100 else 0.1):
             recorder.record((FIRST_SEQUENCE + offset) & 0xFFFF, max(now_ns, 0))
         if chance.random() < 0.05:
@@ -128,7 +129,7 @@ def fuzz_recorder(chance: random.Random) -> Callable[[], None]:
     def once() -> None:
         nonlocal position, now_ns
         position += chance.choice((1, 1, 1, 1, 2, 30, -1, -40, chance.randint(-70_000, 70_000)))
-        now_ns = max(0, now_ns + chance.choice((0, 10**5, 10**7, 10**9, -10**8)))
+        now_ns = max(0, now_ns + chance.choice((0, 10**5, 10**7, 10**9, -(10**8))))
         recorder.record(position & 0xFFFF, now_ns)
         if chance.random() < 0.1:
             capacity = chance.randint(24, 1300)
@@ -148,7 +149,9 @@ def fuzz_clocks(chance: random.Random) -> Callable[[], None]:
     def once() -> None:
         nonlocal ntp, timestamp, now_ns
         wild = chance.random() < 0.02
-        now_ns = chance.choice((0, 2**62, chance.randrange(2**63))) if wild else now_ns + chance.randrange(10**9)
+        now_ns = (
+            chance.choice((0, 2**62, chance.randrange(2**63))) if wild else now_ns + chance.randrange(10**9)
+        )
         ntp = chance.randrange(2**64) if chance.random() < 0.02 else (ntp + chance.randrange(2**33)) % 2**64
         timestamp = (timestamp + chance.choice((3000, -3000, 90_000, 2**31, chance.randrange(2**32)))) % 2**32
         sender.report(ntp, now_ns)

@@ -1,14 +1,17 @@
-"""Mutated and random datagrams into the STUN filter, for two seconds (HUISHANG_FUZZ_SECONDS for longer)."""
+"""Mutated and random datagrams into the STUN filter for FUZZ_SECONDS (default 2); FUZZ_SEED repeats a run."""
 
 import os
 import random
 import time
 
+import pytest
 from aioice import stun
 
 from media.plane.stunfilter import VERDICTS, filter_stun, kind_of_datagram
 
-SECONDS = float(os.environ.get("HUISHANG_FUZZ_SECONDS", "2"))
+pytestmark = pytest.mark.fuzz
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
 
 
 def seed_messages() -> list[bytes]:
@@ -44,7 +47,7 @@ def mutated(source: random.Random, packet: bytes) -> bytes:
 
 
 def test_no_datagram_confuses_the_filter() -> None:
-    number = random.randrange(2**32)
+    number = int(os.environ.get("FUZZ_SEED", str(random.SystemRandom().randrange(2**32))))
     source = random.Random(number)
     seeds = seed_messages()
     verdicts: set[int] = set()
@@ -54,9 +57,9 @@ def test_no_datagram_confuses_the_filter() -> None:
             packet = mutated(source, source.choice(seeds))
             verdict, ufrag = filter_stun(packet)
             verdicts.add(verdict)
-            assert verdict in VERDICTS.values(), (number, packet.hex())
+            assert verdict in VERDICTS.values(), f"FUZZ_SEED={number} {packet.hex()}"
             if ufrag is not None:
-                assert ufrag and ufrag + b":" in packet[24:], (number, packet.hex())
+                assert ufrag and ufrag + b":" in packet[24:], f"FUZZ_SEED={number} {packet.hex()}"
             if verdict > 0:
-                assert kind_of_datagram(packet) == "stun", (number, packet.hex())
+                assert kind_of_datagram(packet) == "stun", f"FUZZ_SEED={number} {packet.hex()}"
     assert verdicts == set(VERDICTS.values())

@@ -1,4 +1,4 @@
-"""RTCP reader: against packets written by hand, against an independent writer, and against anything at all."""
+"""RTCP reader: against packets written by hand, an independent writer, and anything at all."""
 
 import struct
 
@@ -77,9 +77,7 @@ packets = st.one_of(
         fci=st.builds(pack_remb_fci, st.integers(0, 2**40), st.lists(u32, max_size=8)),
     ),
 )
-AnyPacket = (
-    RtcpByePacket | RtcpPsfbPacket | RtcpRrPacket | RtcpRtpfbPacket | RtcpSdesPacket | RtcpSrPacket
-)
+AnyPacket = RtcpByePacket | RtcpPsfbPacket | RtcpRrPacket | RtcpRtpfbPacket | RtcpSdesPacket | RtcpSrPacket
 
 
 def nack_sequences(items: list[rtcp.Item]) -> list[int]:
@@ -140,7 +138,14 @@ def seen(item: rtcp.Item) -> tuple[object, ...]:
 def expected(packet: AnyPacket) -> list[tuple[object, ...]]:
     if isinstance(packet, RtcpSrPacket):
         info = packet.sender_info
-        head = ("SR", packet.ssrc, info.ntp_timestamp, info.rtp_timestamp, info.packet_count, info.octet_count)
+        head = (
+            "SR",
+            packet.ssrc,
+            info.ntp_timestamp,
+            info.rtp_timestamp,
+            info.packet_count,
+            info.octet_count,
+        )
         return [head, *expected_reports(packet.ssrc, packet.reports)]
     if isinstance(packet, RtcpRrPacket):
         return [("RR", packet.ssrc), *expected_reports(packet.ssrc, packet.reports)]
@@ -148,7 +153,10 @@ def expected(packet: AnyPacket) -> list[tuple[object, ...]]:
         return [("BYE", source) for source in packet.sources]
     if isinstance(packet, RtcpSdesPacket):
         return [
-            ("CNAME", chunk.ssrc, value) for chunk in packet.chunks for kind, value in chunk.items if kind == 1
+            ("CNAME", chunk.ssrc, value)
+            for chunk in packet.chunks
+            for kind, value in chunk.items
+            if kind == 1
         ]
     if isinstance(packet, RtcpPsfbPacket) and packet.fmt == 1:
         return [("PLI", packet.ssrc, packet.media_ssrc)]
@@ -294,7 +302,10 @@ def test_empty_rr_is_an_item_and_names_its_sender() -> None:
 
 def test_fir_entries_name_their_ssrc_and_command() -> None:
     data = feedback(206, 4, struct.pack("!LBxxxLBxxx", 5, 250, 6, 251))
-    assert [(i.kind, i.media_ssrc, i.fir_sequence) for i in rtcp.read(data)] == [("FIR", 5, 250), ("FIR", 6, 251)]
+    assert [(i.kind, i.media_ssrc, i.fir_sequence) for i in rtcp.read(data)] == [
+        ("FIR", 5, 250),
+        ("FIR", 6, 251),
+    ]
 
 
 def test_twcc_item_is_the_whole_packet_with_its_padding() -> None:

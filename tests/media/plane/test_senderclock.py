@@ -47,9 +47,7 @@ def reports(field: Field, seed: int, until_ns: int, every_ns: int = S) -> Iterat
     chance = random.Random(seed)
     times = range(0, until_ns, every_ns)
     return iter(
-        sorted(
-            ((t, field.ntp(t), field.arrival_ns(t, chance)) for t in times), key=lambda report: report[2]
-        )
+        sorted(((t, field.ntp(t), field.arrival_ns(t, chance)) for t in times), key=lambda report: report[2])
     )
 
 

@@ -73,7 +73,7 @@ def ticks(arrival_ns: int) -> int:
     return (arrival_ns + TICK_NS // 2) // TICK_NS % 2**32
 
 
-# Steps of (sequence gap, time since the one before): gaps of up to 40 lost packets, times with jumps and reversals.
+# Steps of (sequence gap, time since the one before): up to 40 lost packets, times with jumps and reversals.
 steps = st.lists(
     st.tuples(
         st.one_of(st.just(1), st.just(1), st.integers(1, 40)),
@@ -118,7 +118,7 @@ def test_feedback_says_what_arrived_and_what_did_not(
 def test_reordered_and_duplicated_packets_are_reported_once_they_are_here(
     first: int, order: list[int], twice: list[bool], interval: int
 ) -> None:
-    """Feedback is asked for between arrivals; taken together it must know every packet from the first one on."""
+    """Feedback is asked for between arrivals; together it must know every packet from the first one on."""
     recorder = twcc.Recorder()
     seen: dict[int, int] = {}
     expected: dict[int, int] = {}

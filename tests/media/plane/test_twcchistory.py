@@ -113,7 +113,7 @@ def test_round_trip_is_taken_from_the_last_new_packet() -> None:
     history = History(0)
     for i in range(3):
         history.sent(i * 10**6, 1)
-    report = received(history, feedback(0, 3, 0, 0, [run(1, 2)] + [run(0, 1)], b"\x00\x00"), 50 * 10**6)
+    report = received(history, feedback(0, 3, 0, 0, [run(1, 2), run(0, 1)], b"\x00\x00"), 50 * 10**6)
     assert report.round_trip_ns == 49 * 10**6
 
 
@@ -199,7 +199,10 @@ GOOD = feedback(10, 3, 1, 0, [run(1, 3)], b"\x01\x02\x03")
         (feedback(10, 20, 1, 0, [0x8000], b""), TRUNCATED),
         (feedback(10, 20, 1, 0, [run(0, 0), run(0, 0)], b""), TRUNCATED),
         (feedback(10, 5, 1, 0, [run(3, 5)], bytes(20)), RESERVED),
-        (feedback(10, 5, 1, 0, [0xC003, 0xFFFF], bytes(20)), UNSENT - 1),  # reserved behind the count is not read
+        (
+            feedback(10, 5, 1, 0, [0xC003, 0xFFFF], bytes(20)),
+            UNSENT - 1,
+        ),  # reserved behind the count is not read
         (feedback(10, 7, 1, 0, [0xC003], bytes(20)), RESERVED),
         (feedback(30, 1, 1, 0, [run(1, 1)], b"\x01"), UNSENT),
         (feedback(29, 2, 1, 0, [run(1, 2)], b"\x01\x01"), UNSENT),

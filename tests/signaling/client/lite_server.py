@@ -157,6 +157,10 @@ class WhipServer:
         self.sessions: list[ServedSession] = []
         self.requests: list[str] = []
         self.url = ""
+        self.host = "127.0.0.1"
+        """Where the media sockets of new sessions are bound."""
+        self.decoys: tuple[LocalCandidate, ...] = ()
+        """Candidates of higher priority at which nobody answers."""
         self.deaf = False
         """Whether new sessions ignore all datagrams."""
 
@@ -180,15 +184,16 @@ class WhipServer:
         assert first.ice_ufrag and first.ice_pwd
         fingerprints = [Fingerprint.parse(line.algorithm, line.value) for line in first.fingerprints]
         server = LiteServer(self.context, Credentials(first.ice_ufrag, first.ice_pwd), fingerprints)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        udp = socket.socket(family, socket.SOCK_DGRAM)
         udp.setblocking(False)
-        udp.bind(("127.0.0.1", 0))
+        udp.bind((self.host, 0))
         own = self.context.certificate.fingerprint
         local = LocalTransport(
             server.local.ufrag,
             server.local.password,
             (model.Fingerprint(own.algorithm, str(own)),),
-            (LocalCandidate("127.0.0.1", udp.getsockname()[1], 1),),
+            (*self.decoys, LocalCandidate(self.host, udp.getsockname()[1], 1)),
         )
         if request.match_info["kind"] == "whip":
             accepted = accept_publish(offer, local)

@@ -24,6 +24,7 @@ from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions, WhepSession, WhipSession, candidate_addresses
 from signaling.sdp.model import Candidate
 from signaling.sdp.offer import PublishTrack, offer_codecs
+from signaling.sdp.transport import LocalCandidate
 from tests.signaling.client.lite_server import ServedSession, whip_server
 from tests.signaling.dtls.pairs import context
 
@@ -121,6 +122,18 @@ async def test_ice_restart_moves_to_a_fresh_socket_and_media_go_on() -> None:
         session.send_rtp(packet(1))
         await until(served, lambda: served.rtp == [packet(1)])
         assert server.requests[1] == "PATCH * application/trickle-ice-sdpfrag"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_candidates_of_both_families_are_tried_from_one_socket(host: str) -> None:
+    async with whip_server() as server:
+        server.host = host
+        server.decoys = (LocalCandidate("::1", 9, 9), LocalCandidate("127.0.0.1", 9, 8))
+        async with WhipSession(f"{server.url}/whip/x", TRACKS, options()) as session:
+            (served,) = server.sessions
+            assert session.transport.peer.address == (host, served.udp.getsockname()[1])
+            session.send_rtp(packet(1))
+            await until(served, lambda: served.rtp == [packet(1)])
 
 
 async def test_refusal_carries_the_problem_code() -> None:

@@ -1,0 +1,125 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Handles of a track's copies: taps to worker processes and mirrors on other plane threads.
+
+As in objects.pyx: memory belongs to the thread (a mirror's: to both threads) until it has answered `close()`.
+"""
+
+from libc.stdlib cimport calloc, free
+
+from media.plane.bridge cimport BRIDGE_REQUEST_SLOTS, BRIDGE_SLOTS, BridgeRecord
+from media.plane.command cimport (
+    COMMAND_ADD_MIRROR_FAR, COMMAND_ADD_MIRROR_NEAR, COMMAND_ADD_TAP, COMMAND_REMOVE_MIRROR_FAR,
+    COMMAND_REMOVE_MIRROR_NEAR, COMMAND_REMOVE_TAP, Command,
+)
+from media.plane.model cimport MAX_LAYERS, WATCH_MIRROR_DOWN, WATCH_MIRROR_UP
+from media.plane.names import PlaneError
+from media.plane.objects cimport count_live, free_stream, new_stream, next_id
+from media.plane.ring cimport ring_free, ring_init
+from media.plane.senderclock cimport senderclock_init
+
+
+cdef class PlaneTap:
+    """A track's packets written to a worker's ring. `layer` -1 takes every layer.
+
+    The record's route is this tap's `id`; its packet is RTP in the clear with the publisher's numbers, and the CodecId
+    (media/plane/names.py) in place of the payload type.
+    """
+
+    def __cinit__(self):
+        self.state = <Tap *>calloc(1, sizeof(Tap))
+        if self.state == NULL:
+            raise MemoryError
+        self.id = next_id()
+
+    def __init__(self, PlaneTrack track, TapRingView ring, int layer=-1):
+        cdef Command *command
+        self.track = track
+        self.ring = ring
+        self.state.id = self.id
+        self.state.ring = ring.ring
+        self.state.layer = layer
+        count_live("tap", 1)
+        track.thread.adopt(self, self.state)
+        command = track.thread.begin(COMMAND_ADD_TAP, self.state)
+        command.other = track.state
+        track.thread.commit()
+
+    def close(self):
+        cdef Command *command
+        if self.closing:
+            return
+        self.closing = 1
+        command = self.track.thread.begin(COMMAND_REMOVE_TAP, self.state)
+        command.other = self.track.state
+        self.track.thread.commit()
+
+    def _freed(self):
+        count_live("tap", -1)
+
+    def __dealloc__(self):
+        free(self.state)
+
+
+cdef class PlaneMirror:
+    """A track of one thread carried to a track of another, which must have no publication of its own."""
+
+    def __cinit__(self):
+        self.state = <Mirror *>calloc(1, sizeof(Mirror))
+        if self.state == NULL:
+            raise MemoryError
+        self.id = next_id()
+
+    def __init__(self, PlaneTrack near, PlaneTrack far):
+        cdef Mirror *state = self.state
+        cdef int layer
+        if near.thread is far.thread:
+            raise PlaneError("a mirror joins tracks of two plane threads")
+        self.near = near
+        self.far = far
+        state.id = self.id
+        state.near = near.state
+        state.far = far.state
+        if ring_init(&state.down, sizeof(BridgeRecord), BRIDGE_SLOTS):
+            raise MemoryError
+        if ring_init(&state.up, sizeof(int), BRIDGE_REQUEST_SLOTS):
+            raise MemoryError
+        state.down_watch.kind = WATCH_MIRROR_DOWN
+        state.down_watch.object = state
+        state.up_watch.kind = WATCH_MIRROR_UP
+        state.up_watch.object = state
+        senderclock_init(&state.sender_clock)
+        state.far_publication.track = far.state
+        state.far_publication.layer_count = MAX_LAYERS
+        for layer in range(MAX_LAYERS):
+            state.far_publication.streams[layer] = new_stream(far.is_video)
+            state.far_publication.streams[layer].publication = &state.far_publication
+            state.far_publication.streams[layer].track = far.state
+            state.far_publication.streams[layer].layer = layer
+            state.far_publication.streams[layer].sender_clock = &state.sender_clock
+        count_live("mirror", 1)
+        self.held = 2
+        far.thread.adopt(self, state)
+        near.thread.adopt(self, state)
+        far.thread.order(COMMAND_ADD_MIRROR_FAR, state)
+        near.thread.order(COMMAND_ADD_MIRROR_NEAR, state)
+
+    def close(self):
+        if self.closing:
+            return
+        self.closing = 1
+        self.near.thread.order(COMMAND_REMOVE_MIRROR_NEAR, self.state)
+        self.far.thread.order(COMMAND_REMOVE_MIRROR_FAR, self.state)
+
+    def _freed(self):
+        self.held -= 1
+        if self.held == 0:
+            count_live("mirror", -1)
+
+    def __dealloc__(self):
+        cdef int layer
+        if self.state != NULL:
+            for layer in range(MAX_LAYERS):
+                free_stream(self.state.far_publication.streams[layer])
+            ring_free(&self.state.down)
+            ring_free(&self.state.up)
+            free(self.state)
