@@ -46,18 +46,20 @@ def run(settings: Settings, serve: Serve, beside: Sequence[Program], announce: R
 
     A second signal ends the process at once; the programs die with it. Raises StartError for a busy address.
     """
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_supervise(settings, serve, beside, announce))
-    except OSError as error:
-        if error.errno not in _BUSY:
-            raise
-        zh, en = _BUSY[error.errno]
-        http, media = settings.http, settings.media
-        places = f"http {http.host}:{http.port} TCP, media {media.bind}:{media.port} UDP"
-        raise StartError(
-            f"{places}: {zh}，请改 http.port 或 media.port / {en}, change http.port or media.port ({error})"
-        ) from None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_supervise(settings, serve, beside, announce))
+
+
+def _address_fault(error: Exception, settings: Settings) -> StartError | None:
+    """Word an error that came, directly or as its cause, from an address that cannot be had."""
+    reason = error if isinstance(error, OSError) else error.__cause__
+    if not isinstance(reason, OSError) or reason.errno not in _BUSY:
+        return None
+    zh, en = _BUSY[reason.errno]
+    http, media = settings.http, settings.media
+    places = f"http {http.host}:{http.port}/tcp, media {media.bind}:{media.port}/udp"
+    what_to_do = f"{zh}，请改 http.port 或 media.port / {en}, change http.port or media.port"
+    return StartError(f"{places}: {what_to_do} ({error})")
 
 
 async def _supervise(settings: Settings, serve: Serve, beside: Sequence[Program], announce: Ready) -> None:
@@ -78,6 +80,11 @@ async def _supervise(settings: Settings, serve: Serve, beside: Sequence[Program]
     companions = asyncio.create_task(_keep_beside(beside, listening, stop))
     try:
         await serve(settings, on_ready, stop)
+    except Exception as error:
+        fault = None if listening.is_set() else _address_fault(error, settings)
+        if fault is not None:
+            raise fault from None
+        raise
     finally:
         stop.set()
         await companions

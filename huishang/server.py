@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable
 
 from aiohttp import web
@@ -13,6 +12,7 @@ from config import Settings, load_tokens
 from console import STATIC
 from dispatch.sources import SourceRegistry
 from huishang.addresses import page_urls, reachable
+from huishang.tls import keep_fresh, server_context
 from media.relay import Relay
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
@@ -33,7 +33,7 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
     """
     async with contextlib.AsyncExitStack() as ends:
         tokens = load_tokens(settings.tokens_path)
-        tls = _tls(settings)
+        tls = server_context(settings) if settings.http.tls else None
         relay = Relay(settings.media)
         ends.callback(relay.close)
         relay.open()
@@ -55,8 +55,9 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
         )
-        sampler = asyncio.create_task(_sample(sources))
-        ends.callback(sampler.cancel)
+        ends.callback(asyncio.create_task(_sample(sources)).cancel)
+        if tls is not None:
+            ends.callback(asyncio.create_task(keep_fresh(tls, settings)).cancel)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         ends.push_async_callback(runner.cleanup)
@@ -74,15 +75,6 @@ def candidate_addresses(settings: Settings) -> list[str]:
         return own
     # A machine without a network still serves itself.
     return ["127.0.0.1"] if settings.media.bind in ("::", "0.0.0.0", "127.0.0.1") else [settings.media.bind]
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.http.tls:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.certificate_path, settings.key_path)
-    return context
 
 
 async def _sample(sources: SourcesEndpoint) -> None:

@@ -7,7 +7,6 @@ from typing import Final, cast
 
 import av
 import numpy as np
-from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
@@ -74,7 +73,7 @@ class OpusEncoder:
     """Encodes 20 ms blocks of 48 kHz mono into one Opus packet each (RFC 7587 payloads)."""
 
     def __init__(self, bitrate_bps: int = 24_000) -> None:
-        context = cast(AudioCodecContext, av.CodecContext.create("libopus", "w"))
+        context = av.CodecContext.create("libopus", "w")
         context.sample_rate = SAMPLE_RATE
         context.layout = "mono"
         context.format = "s16"

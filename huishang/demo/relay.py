@@ -26,7 +26,7 @@ class UdpRelay:
     """
 
     def __init__(self, target: Address, settings: LinkSettings) -> None:
-        self._target = target
+        self.target = target
         self.uplink = Link(settings, 0)
         self.downlink = Link(settings, 1)
         self.address: Address = ("127.0.0.1", 0)
@@ -40,7 +40,7 @@ class UdpRelay:
             lambda: _Port(self._from_unit), local_addr=("127.0.0.1", 0)
         )
         self._outer, _ = await self._loop.create_datagram_endpoint(
-            lambda: _Port(self._from_server), remote_addr=self._target
+            lambda: _Port(self._from_server), remote_addr=self.target
         )
         self.address = self._inner.get_extra_info("sockname")
         return self

@@ -24,6 +24,7 @@ from media.plane.net cimport (
     sockaddr_in6,
 )
 from media.plane.ring cimport ring_fd, ring_peek, ring_pop, ring_prepare_wait
+from media.plane.senderclock cimport senderclock_rtt
 from media.plane.table cimport address_table_put, ufrag_table_put, ufrag_table_remove
 
 cdef enum:
@@ -80,7 +81,6 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     cdef Transport *transport = <Transport *>command.object
     if command.kind == COMMAND_ADD_TRANSPORT:
         link_transport(plane, transport)
-        transport.last_heard_ns = plane.now_ns
         if transport.socket.owned:
             _watch(plane, transport.socket.fd, &transport.socket.watch)
     elif command.kind == COMMAND_REMOVE_TRANSPORT:
@@ -104,6 +104,9 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         transport.same_ssrc_resend = <int>command.numbers[2]
     elif command.kind == COMMAND_SEND:
         _send(plane, transport, command)
+    elif command.kind == COMMAND_SET_RTT:
+        transport.rtt_ns = command.numbers[0]
+        senderclock_rtt(&transport.sender_clock, command.numbers[0], <int>command.numbers[1], plane.now_ns)
     return True
 
 
@@ -190,7 +193,7 @@ cdef void command_drain(PlaneState *plane) noexcept nogil:
         if command.kind == COMMAND_STOP:
             plane.stop = 1
             done = True
-        elif command.kind <= COMMAND_SEND:
+        elif command.kind <= COMMAND_SEND or command.kind == COMMAND_SET_RTT:
             done = _apply_transport(plane, command)
         elif command.kind <= COMMAND_WANT_KEYFRAME:
             done = _apply_media(plane, command)

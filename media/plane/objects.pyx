@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from media.plane.command cimport (
     COMMAND_ADD_PUBLICATION, COMMAND_ADD_ROUTE, COMMAND_ADD_TRACK, COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG,
     COMMAND_REMOVE_PUBLICATION, COMMAND_REMOVE_ROUTE, COMMAND_REMOVE_TRACK, COMMAND_REMOVE_TRANSPORT,
-    COMMAND_REMOVE_UFRAG, COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_KEYS, COMMAND_SET_ROUTE, COMMAND_VALIDATE,
+    COMMAND_REMOVE_UFRAG, COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_KEYS, COMMAND_SET_ROUTE, COMMAND_SET_RTT, COMMAND_VALIDATE,
     COMMAND_WANT_KEYFRAME, Command,
 )
 from media.plane.datagram cimport address_to_name
@@ -26,7 +26,7 @@ from media.plane.names import CODECS, DROP_NAMES, PlaneError
 from media.plane.ratelimit cimport bucket_init
 from media.plane.receive cimport ReceiveReport, receive_init, receive_report
 from media.plane.rewrite cimport rewrite_init
-from media.plane.senderclock cimport senderclock_init, streamclock_init
+from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init, streamclock_init
 from media.plane.table cimport ssrc_table_free, ssrc_table_init
 from media.plane.twcc cimport TwccHistory, TwccRecorder, twcc_history_init, twcc_recorder_init
 
@@ -191,6 +191,13 @@ cdef class PlaneTransport:
         command.numbers[2] = not keys.is_gcm
         self.thread.commit()
 
+    def set_rtt(self, double seconds):
+        """Tell how long the way to the peer and back is, as the handshake showed; NACKs and capture time use it."""
+        cdef Command *command = self._begin(COMMAND_SET_RTT)
+        command.numbers[0] = <int64_t>(seconds * 1e9)
+        command.numbers[1] = RTT_HANDSHAKE
+        self.thread.commit()
+
     def send(self, bytes data, remote, local=""):
         """Send one datagram as it is, through the plane's socket; too large ones raise ValueError."""
         cdef Command *command
@@ -204,7 +211,7 @@ cdef class PlaneTransport:
         self.thread.commit()
 
     def stats(self):
-        """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet."""
+        """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet, 0 for none."""
         cdef Transport *state = self.state
         return {
             "received_packets": state.received_packets,

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 #: Hash functions accepted in a=fingerprint; older ones (sha-1, md5) prove nothing any more.
 _HASHES: Final = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
-_VALID_DAYS: Final = 3650
+_VALID_FROM: Final = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+_VALID_UNTIL: Final = datetime.datetime(2099, 12, 31, tzinfo=datetime.UTC)
 
 
 class DtlsError(ValueError):
@@ -106,18 +107,17 @@ class Certificate:
 
     @classmethod
     def generate(cls) -> Self:
-        """Make a fresh key and certificate, valid from yesterday (peers' clocks) for ten years."""
+        """Make a fresh key and certificate. Its dates are wide and fixed: peers judge by fingerprint alone."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, secrets.token_hex(8))])
-        now = datetime.datetime.now(datetime.UTC)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=_VALID_DAYS))
+            .not_valid_before(_VALID_FROM)
+            .not_valid_after(_VALID_UNTIL)
             .sign(key, hashes.SHA256())
         )
         return cls(key, certificate)

@@ -153,15 +153,11 @@ class Exchange:
         session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=False)
         for line in accepted.media:
             if line.direction == "send" and line.kind in media.tracks:
-                session.routes.append(
-                    media.tracks[line.kind].route(session.peer.transport, route_format(line))
-                )
+                session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
         self.registry.watch(source, session_id)
         return Answered(session, write(accepted.answer))
 
-    def restart(
-        self, session_id: str, remote: Credentials
-    ) -> tuple[Session, Credentials, tuple[LocalCandidate, ...]]:
+    def restart(self, session_id: str, remote: Credentials) -> tuple[Session, Credentials, tuple[LocalCandidate, ...]]:
         """Restart ICE with the peer's new credentials; return ours and our candidates. Raises SessionUnknown."""
         session = self.get(session_id)
         local = generate_credentials()
@@ -220,9 +216,7 @@ class Exchange:
         credentials = generate_credentials()
         own = self._context.certificate.fingerprint
         fingerprint = Fingerprint(own.algorithm, str(own))
-        transport = LocalTransport(
-            credentials.ufrag, credentials.password, (fingerprint,), self._candidates(thread)
-        )
+        transport = LocalTransport(credentials.ufrag, credentials.password, (fingerprint,), self._candidates(thread))
         return (thread, transport), credentials
 
     def _new_session(

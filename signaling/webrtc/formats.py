@@ -29,10 +29,7 @@ def receive_extensions(media: list[AcceptedMedia]) -> dict[int, int]:
 def send_extensions(media: list[AcceptedMedia]) -> dict[int, int]:
     """Return ExtensionKind -> id of what we may send."""
     return {
-        EXTENSIONS[uri]: identifier
-        for line in media
-        for uri, identifier in line.extensions.items()
-        if uri in _SENT
+        EXTENSIONS[uri]: identifier for line in media for uri, identifier in line.extensions.items() if uri in _SENT
     }
 
 

@@ -56,6 +56,7 @@ class WebRtcSession:
         self._timer: asyncio.TimerHandle | None = None
         self._path: tuple[Address, str] | None = None
         self._closed = False
+        self._flight_at: float | None = 0.0  # 0.0: not sent yet; None: measured
         transport.add_ufrag(local.ufrag.encode())
 
     def datagram(self, event: DatagramReceived) -> None:
@@ -65,6 +66,7 @@ class WebRtcSession:
         if event.kind == "stun":
             self._stun(event)
         else:
+            self._measure()
             self._dtls.receive(event.data, self._loop.time())
             self._drain(event.remote, event.local)
 
@@ -73,7 +75,8 @@ class WebRtcSession:
         now = self._loop.time()
         if now > self._ice.consent_until:
             self.end("consent-lost", "no valid connectivity check for 30 s")
-        elif self.connected and self._dtls.holds_connection and self.transport.stats()["received_packets"]:
+        elif self.connected and self._dtls.holds_connection and self.transport.stats()["heard_ns"]:
+            # An authentic packet proves that the peer has our last flight: OpenSSL's 75 KiB can go.
             self._dtls.confirm()
 
     def restart(self, local: Credentials, remote: Credentials) -> None:
@@ -119,9 +122,18 @@ class WebRtcSession:
         self._path = (remote, local)
         self.transport.select(remote, local)
 
+    def _measure(self) -> None:
+        """Take the round trip from our first DTLS flight to its answer; only once, as a repeated flight would lie."""
+        if self._flight_at is not None and self._flight_at > 0.0:
+            self.transport.set_rtt(self._loop.time() - self._flight_at)
+            self._flight_at = None
+
     def _drain(self, remote: Address, local: str) -> None:
-        for datagram in self._dtls.datagrams_to_send():
+        flight = self._dtls.datagrams_to_send()
+        for datagram in flight:
             self.transport.send(datagram, remote, local)
+        if flight and self._flight_at == 0.0:
+            self._flight_at = self._loop.time()
         event = self._dtls.next_event()
         while event is not None:
             if isinstance(event, HandshakeCompleted):

@@ -1,4 +1,4 @@
-"""A stand-in for the server until the real one can be started in tests: lists sources, answers WHEP and WHIP by aiortc."""
+"""A stand-in for the server until the real one can be started: lists sources, answers WHEP and WHIP by aiortc."""
 
 from __future__ import annotations
 

@@ -241,4 +241,5 @@ async def test_figures_in_words(blank: Page, expression: str, expected: str) -> 
 
 
 async def test_unknown_text_is_an_error_and_not_silence(blank: Page) -> None:
-    assert await run(blank, "i18n", "(() => { try { m.t('no.such'); } catch (e) { return e.message; } })()") == "i18n:no.such"
+    tried = "(() => { try { m.t('no.such'); } catch (error) { return error.message; } })()"
+    assert await run(blank, "i18n", tried) == "i18n:no.such"

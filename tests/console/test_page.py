@@ -1,6 +1,5 @@
 """The page as people meet it: in Chromium, with real WebRTC behind it."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -316,7 +315,10 @@ async def test_refused_publication_is_said_in_the_dialog(page: Page, serving: Se
 )
 async def test_camera_trouble_is_said_in_words(page: Page, error: str, words: str) -> None:
     await page.evaluate(
-        f"() => {{ navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', {json.dumps(error)}); }}; }}"
+        """(name) => {
+          navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", name); };
+        }""",
+        error,
     )
     await page.keyboard.press("b")
     await expect(page.locator("dialog[open] .trouble")).to_contain_text(words)

@@ -61,9 +61,7 @@ def test_config_sample_prints_the_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["serve"], ["run", "--no-demo"], ["config", "check"], ["demo"]])
-def test_wrong_settings_are_one_line_and_status_2_and_nothing_is_made(
-    command: list[str], tmp_path: Path
-) -> None:
+def test_wrong_settings_are_one_line_and_status_2_and_nothing_is_made(command: list[str], tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[media]\nthreads = 0\n")
     done = huishang(*command, "--config", str(path), folder=tmp_path)
@@ -140,9 +138,7 @@ def node(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         process.kill()
 
 
-def test_run_prints_an_address_that_opens_and_stops_at_ctrl_c(
-    node: "subprocess.Popen[str]", tmp_path: Path
-) -> None:
+def test_run_prints_an_address_that_opens_and_stops_at_ctrl_c(node: "subprocess.Popen[str]", tmp_path: Path) -> None:
     base, _, token = first_url(node).partition("/#token=")
     trust = ssl.create_default_context(cafile=tmp_path / "var/tls/ca.pem")
     with urllib.request.urlopen(f"{base}/", context=trust, timeout=5) as page:
@@ -152,3 +148,17 @@ def test_run_prints_an_address_that_opens_and_stops_at_ctrl_c(
         assert answer.status == 200
     node.send_signal(signal.SIGINT)
     assert node.wait(10) == 0
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_port_in_use_is_one_line_that_names_it_and_status_1(kind: socket.SocketKind, tmp_path: Path) -> None:
+    settings = on_loopback()
+    key = "HUISHANG_HTTP__PORT" if kind == socket.SOCK_STREAM else "HUISHANG_MEDIA__PORT"
+    huishang("init", folder=tmp_path)
+    with socket.socket(type=kind) as taken:
+        taken.bind(("127.0.0.1", int(settings[key])))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        done = huishang("serve", folder=tmp_path, **settings)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert settings[key] in done.stderr and "change http.port or media.port" in done.stderr

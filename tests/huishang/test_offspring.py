@@ -13,14 +13,9 @@ import pytest
 from huishang.offspring import Offspring
 
 OBEDIENT = "import time, sys; print('up', flush=True); time.sleep(60)"
-STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    "print('up', flush=True); time.sleep(60)"
-)
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);print('up', flush=True); time.sleep(60)"
 # A parent that starts a stubborn child in its own group, then obeys.
-WITH_CHILD = (
-    f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); time.sleep(60)"
-)
+WITH_CHILD = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); time.sleep(60)"
 
 
 async def started(code: str, tmp_path: Path) -> Offspring:
@@ -73,9 +68,7 @@ async def test_stopping_one_that_has_ended_gives_its_status(tmp_path: Path) -> N
 
 async def test_child_has_its_own_session_and_environment(tmp_path: Path) -> None:
     code = "import os, sys; open(sys.argv[1], 'w').write(f'{os.getsid(0)} {os.environ[\"MARK\"]}')"
-    child = await Offspring.start(
-        [sys.executable, "-c", code, str(tmp_path / "seen")], {**os.environ, "MARK": "here"}
-    )
+    child = await Offspring.start([sys.executable, "-c", code, str(tmp_path / "seen")], {**os.environ, "MARK": "here"})
     assert await child.wait() == 0
     assert (tmp_path / "seen").read_text() == f"{child.pid} here"
 

@@ -70,9 +70,7 @@ async def test_due_certificate_is_renewed_and_served_without_a_restart(tmp_path:
 
 async def test_half_copied_pair_is_not_served_and_the_whole_one_is(tmp_path: Path) -> None:
     own, other = home_in(tmp_path / "own"), home_in(tmp_path / "other", NOW - timedelta(days=1))
-    (tmp_path / "s.toml").write_text(
-        'http = {certificate = "own/tls/server.pem", key = "own/tls/server.key"}'
-    )
+    (tmp_path / "s.toml").write_text('http = {certificate = "own/tls/server.pem", key = "own/tls/server.key"}')
     settings = load(tmp_path / "s.toml", {})
     context = server_context(settings)
     server, port = await serving(context)
