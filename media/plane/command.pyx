@@ -13,7 +13,7 @@ from media.plane.event cimport event_freed
 from media.plane.forward cimport forward_forget
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
-    link_mirror_near, link_publication, link_route, link_tap, link_transport, unlink_mirror_near, unlink_publication,
+    link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, unlink_mirror_near, unlink_publication,
     unlink_route, unlink_tap, unlink_track, unlink_transport,
 )
 from media.plane.model cimport (
@@ -98,10 +98,12 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         address_table_put(&plane.addresses, command.remote.ip, command.remote.port, transport)
     elif command.kind == COMMAND_SELECT:
         _select(transport, command)
+        link_ready(plane, transport)
     elif command.kind == COMMAND_SET_KEYS:
         transport.srtp_sender = <void *>command.numbers[0]
         transport.srtp_receiver = <void *>command.numbers[1]
         transport.same_ssrc_resend = <int>command.numbers[2]
+        link_ready(plane, transport)
     elif command.kind == COMMAND_SEND:
         _send(plane, transport, command)
     elif command.kind == COMMAND_SET_RTT:

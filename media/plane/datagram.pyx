@@ -20,6 +20,7 @@ from media.plane.net cimport (
     IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, msghdr, recvmmsg,
     sockaddr_in, sockaddr_in6,
 )
+from media.plane.link cimport link_ready
 from media.plane.publish cimport publish_packet
 from media.plane.ratelimit cimport bucket_take
 from media.plane.stunfilter cimport (
@@ -131,13 +132,14 @@ cdef void _stun(PlaneState *plane, Transport *known, const Address *remote, cons
     event_datagram(plane, EVENT_STUN, transport, remote, local, packet, length)
 
 
-cdef bint _latch(Transport *transport, const Address *remote, int family) noexcept nogil:
+cdef bint _latch(PlaneState *plane, Transport *transport, const Address *remote, int family) noexcept nogil:
     """Plain RTP: send where packets come from, because a peer behind NAT does not know its own address."""
     if transport.latch and not transport.latched:
         transport.remote = remote[0]
         transport.remote_name_length = address_to_name(remote, family, &transport.remote_name)
         transport.has_remote = transport.remote_name_length > 0
         transport.latched = 1
+        link_ready(plane, transport)
         return True
     return memcmp(transport.remote.ip, remote.ip, 16) == 0 and transport.remote.port == remote.port
 
@@ -163,7 +165,7 @@ cdef void _plain(PlaneState *plane, Socket *socket, const Address *remote, uint8
         drop(plane, transport, DROP_UNKNOWN_DATAGRAM)
         return
     if transport.srtp_receiver == NULL:
-        if not _latch(transport, remote, socket.family):
+        if not _latch(plane, transport, remote, socket.family):
             drop(plane, transport, DROP_STRANGER)
             return
         _media(plane, transport, kind, packet, length)
@@ -171,7 +173,7 @@ cdef void _plain(PlaneState *plane, Socket *socket, const Address *remote, uint8
     _media(plane, transport, kind, packet, length)
     if transport.latch and transport.drops[DROP_AUTHENTICATION] == refused and transport.last_heard_ns == plane.now_ns:
         transport.latched = 0
-        _latch(transport, remote, socket.family)
+        _latch(plane, transport, remote, socket.family)
 
 
 cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index) noexcept nogil:

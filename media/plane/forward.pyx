@@ -208,8 +208,9 @@ cdef void forward_burst(PlaneState *plane, Stream *stream) noexcept nogil:
             plane_prefetch(route.next_in_track)
             plane_prefetch(&route.next_in_track.rewrite)
             plane_prefetch(route.next_in_track.transport)
-        for index in range(stream.pending_count):
-            _forward(plane, route, stream, &stream.cache[stream.pending[index]], padding[index])
+        if route.transport.ready:
+            for index in range(stream.pending_count):
+                _forward(plane, route, stream, &stream.cache[stream.pending[index]], padding[index])
         route = route.next_in_track
     while mirror != NULL:
         for index in range(stream.pending_count):
@@ -287,6 +288,8 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
     cdef PacketSlot *slot
     cdef uint32_t timestamp
     cdef int place = sequence % RECENT_RESENDS
+    if not transport.ready:
+        return
     if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < RESEND_PAUSE_NS:
         return
     if rewrite_find(&route.rewrite, sequence, &key, &ext) != 0 or stream == NULL or stream.key != key:

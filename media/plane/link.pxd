@@ -3,6 +3,7 @@
 from media.plane.model cimport Mirror, PlaneState, Publication, Route, Tap, Track, Transport
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
+cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_publication(PlaneState *plane, Publication *publication) noexcept nogil
 cdef void unlink_publication(PlaneState *plane, Publication *publication) noexcept nogil

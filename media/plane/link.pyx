@@ -9,7 +9,7 @@ from libc.stddef cimport size_t
 
 from media.plane.forward cimport forward_forget
 from media.plane.keyframe cimport keyframe_want
-from media.plane.model cimport Stream
+from media.plane.model cimport TRANSPORT_PLAIN, Stream
 from media.plane.table cimport (
     address_table_remove_value, ssrc_table_put, ssrc_table_remove_value, ufrag_table_remove_value,
 )
@@ -42,6 +42,21 @@ cdef void _unlink_publisher(PlaneState *plane, Transport *transport) noexcept no
         transport.next_publisher.previous_publisher = transport.previous_publisher
     transport.next_publisher = NULL
     transport.previous_publisher = NULL
+
+
+cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil:
+    """Judge whether packets may leave; when they now may, ask for what the routes need to start.
+
+    A keyframe asked for earlier would be sent to nobody, and the next one could only be asked for after the pause
+    between requests.
+    """
+    cdef Route *route = transport.routes
+    cdef bint ready = transport.has_remote and (transport.kind == TRANSPORT_PLAIN or transport.srtp_sender != NULL)
+    if ready and not transport.ready:
+        while route != NULL:
+            keyframe_want(plane, route.track, route.layer)
+            route = route.next_in_transport
+    transport.ready = ready
 
 
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil:
@@ -117,7 +132,8 @@ cdef void link_route(PlaneState *plane, Route *route) noexcept nogil:
     if route.rtx_ssrc:
         ssrc_table_put(&transport.route_ssrcs, route.rtx_ssrc, route)
     route.linked = 1
-    keyframe_want(plane, track, route.layer)
+    if transport.ready:
+        keyframe_want(plane, track, route.layer)
 
 
 cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:

@@ -249,6 +249,7 @@ cdef struct Transport:
     Transport *next_publisher
     Transport *previous_publisher
     int has_remote
+    int ready                       # an address, and keys where they are due: packets may leave
     Address remote
     sockaddr_in6 remote_name        # as the socket's family wants it
     unsigned int remote_name_length

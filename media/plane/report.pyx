@@ -36,7 +36,7 @@ cdef enum:
 
 
 cdef void _send(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
-    if not transport.has_remote or length == 0:
+    if not transport.ready or length == 0:
         return
     if transport.srtp_sender != NULL and srtp_protect_rtcp(transport.srtp_sender, packet, &length) != SRTP_OK:
         drop(plane, transport, DROP_PROTECT)
@@ -193,7 +193,7 @@ cdef void _viewer(PlaneState *plane, Transport *transport) noexcept nogil:
     cdef Route *route = transport.routes
     cdef uint8_t *out
     cdef int length = 0
-    if route == NULL or not transport.has_remote or plane.now_ns < transport.next_sender_report_ns:
+    if route == NULL or not transport.ready or plane.now_ns < transport.next_sender_report_ns:
         return
     transport.next_sender_report_ns = plane.now_ns + REPORT_NS
     out = batch_room(plane, transport, COMPOUND_ROOM)
@@ -212,7 +212,7 @@ cdef void report_tick(PlaneState *plane) noexcept nogil:
     cdef Transport *transport = plane.publishers
     cdef int quota = (plane.transport_count + ROUNDS_A_SECOND - 1) // ROUNDS_A_SECOND
     while transport != NULL:
-        if transport.has_remote:
+        if transport.ready:
             _publisher(plane, transport)
         transport = transport.next_publisher
     while quota > 0:

@@ -53,10 +53,10 @@ def cross_origin(allowed: Iterable[str]) -> Callable[..., Awaitable[web.StreamRe
     ) -> web.StreamResponse:
         origin = request.headers.get("Origin")
         known = origin is not None and ("*" in origins or origin in origins)
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            response: web.StreamResponse = web.Response(status=204)
-        else:
-            response = await handler(request)
+        response = await handler(request)
+        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        if preflight and response.status >= 400:
+            response = web.Response(status=204)
         if known and origin is not None:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Methods"] = _METHODS

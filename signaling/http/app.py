@@ -34,9 +34,7 @@ def make_app(
     exchange: Exchange, access: Access, page: Path, *, max_sdp_bytes: int, origins: Iterable[str]
 ) -> tuple[web.Application, SourcesEndpoint]:
     """Return the application, and the endpoint whose `sample` wants to be called every second."""
-    app = web.Application(
-        middlewares=[cross_origin(origins), problems, _headers], client_max_size=MAX_BODY_BYTES
-    )
+    app = web.Application(middlewares=[cross_origin(origins), _headers, problems], client_max_size=MAX_BODY_BYTES)
     sources = SourcesEndpoint(exchange, access)
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())
@@ -60,8 +58,13 @@ def _static(root: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     base = root.resolve()
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        path = (base / request.match_info["path"]).resolve()
-        if not path.is_relative_to(base) or path.suffix not in _PAGE_PARTS or not path.is_file():
+        try:
+            path = (base / request.match_info["path"]).resolve()
+            found = path.is_relative_to(base) and path.suffix in _PAGE_PARTS and path.is_file()
+        except (OSError, ValueError):
+            # A name that no file can have: too long, or with a null character.
+            found = False
+        if not found:
             raise web.HTTPNotFound
         return web.FileResponse(path)
 

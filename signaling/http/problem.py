@@ -92,7 +92,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, web.HTTPNotFound):
         return Problem("not-found", "no page and no interface has this address")
     if isinstance(error, web.HTTPMethodNotAllowed):
-        return Problem("method-not-allowed", f"allowed: {', '.join(sorted(error.allowed_methods))}")
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem("method-not-allowed", f"allowed: {allowed}", {"Allow": allowed})
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return Problem("body-too-large", "the body is larger than the server takes")
     _log.error("request_failed", exc_info=error)

@@ -33,6 +33,9 @@ class WhipEndpoint:
                 for kind in ("whip", "whep")
                 for route in (
                     web.options(f"/{kind}/{{source}}", self._options),
+                    web.get(f"/{kind}/{{source}}", self._reserved),
+                    web.options(f"/{kind}/{{source}}/{{session}}", self._session_options),
+                    web.get(f"/{kind}/{{source}}/{{session}}", self._reserved),
                     web.patch(f"/{kind}/{{source}}/{{session}}", self._patch),
                     web.delete(f"/{kind}/{{source}}/{{session}}", self._delete),
                 )
@@ -54,6 +57,15 @@ class WhipEndpoint:
 
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
+
+    async def _session_options(self, request: web.Request) -> web.Response:
+        headers = {"Accept-Patch": _FRAGMENT, "Allow": "PATCH, DELETE, OPTIONS"}
+        return web.Response(status=204, headers=headers)
+
+    async def _reserved(self, request: web.Request) -> web.Response:
+        # RFC 9725 section 4.2 keeps GET and HEAD for later; without this the page's files would answer 404.
+        allowed = ["PATCH", "DELETE", "OPTIONS"] if "session" in request.match_info else ["POST", "OPTIONS"]
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
 
     async def _delete(self, request: web.Request) -> web.Response:
         session = self._session(request)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from dispatch.sources import SourceRegistry
+from dispatch.sources import SourceError, SourceRegistry
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTransport
 from media.plane.thread import DatagramReceived, PlaneEvent, PlaneThread
 from media.relay import Relay, RelayTrack
@@ -126,19 +126,25 @@ class Exchange:
         """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, or a peer's bad value."""
         self._room()
         local, credentials = self._local(self._relay.choose_thread())
-        accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1])
-        session_id = _token()
-        previous = self.registry.publish(source, name, session_id, _now_us())
-        media = self.media.get(source) or self._new_media(source)
-        session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=True)
+        accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1], allow_dtls_client=True)
+        # The registry comes last: an offer that is refused must not take the source from its present publisher.
+        session = self._new_session(_token(), source, local[0], accepted, credentials, publishes=True)
+        try:
+            previous = self.registry.publish(source, name, session.id, _now_us())
+        except SourceError:
+            session.peer.end("refused", "the source cannot be published")
+            raise
+        self._feed(self.media.get(source) or self._new_media(source), session, accepted)
+        if previous is not None and previous in self.sessions:
+            self.sessions[previous].peer.end("replaced", "the source is published by a newer session")
+        return Answered(session, write(accepted.answer))
+
+    def _feed(self, media: SourceMedia, session: Session, accepted: Accepted) -> None:
         for line in _first_of_each_kind(accepted.media, "recv"):
             publication = media.tracks[line.kind].publish(session.peer.transport, publication_format(line))
             session.publications.append(publication)
             media.publications[line.kind] = publication
             media.codecs[line.kind] = line.codecs[0].codec
-        if previous is not None and previous in self.sessions:
-            self.sessions[previous].peer.end("replaced", "the source is published by a newer session")
-        return Answered(session, write(accepted.answer))
 
     def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
         """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""
@@ -148,7 +154,7 @@ class Exchange:
         home = next((track.home for track in media.tracks.values() if track.home is not None), None)
         local, credentials = self._local(self._relay.choose_thread(home))
         tracks = [self._send_track(source, kind, media.codecs.get(kind)) for kind in KINDS]
-        accepted = accept_view(parse(offer, max_bytes=max_bytes), tracks, local[1])
+        accepted = accept_view(parse(offer, max_bytes=max_bytes), tracks, local[1], allow_dtls_client=True)
         session_id = _token()
         session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=False)
         for line in accepted.media:
@@ -238,7 +244,14 @@ class Exchange:
             reduced_size=any(line.rtcp_rsize for line in accepted.media),
         )
         try:
-            peer = WebRtcSession(transport, self._context, credentials, accepted.remote, self._on_close)
+            peer = WebRtcSession(
+                transport,
+                self._context,
+                credentials,
+                accepted.remote,
+                self._on_close,
+                is_client=accepted.dtls_role == "client",
+            )
         except ValueError:
             transport.close()
             raise

@@ -43,15 +43,20 @@ class WebRtcSession:
         local: Credentials,
         remote: RemoteTransport,
         on_close: Callable[[WebRtcSession, SessionEnded], None],
+        *,
+        is_client: bool = False,
     ) -> None:
-        """Start to listen. Raises FingerprintError or CredentialsError for unusable values of the peer."""
+        """Start to listen; as DTLS client we begin the handshake once the peer's first check has come.
+
+        Raises FingerprintError or CredentialsError for unusable values of the peer.
+        """
         self.transport = transport
         self.connected = False
         self.profile = ""
         self._loop = asyncio.get_running_loop()
         self._ice = IceLite(local, Credentials(remote.ice_ufrag, remote.ice_pwd), self._loop.time())
         fingerprints = usable_fingerprints([(item.algorithm, item.value) for item in remote.fingerprints])
-        self._dtls = DtlsEndpoint(context, fingerprints, is_client=False)
+        self._dtls = DtlsEndpoint(context, fingerprints, is_client=is_client)
         self._on_close = on_close
         self._timer: asyncio.TimerHandle | None = None
         self._path: tuple[Address, str] | None = None
@@ -107,6 +112,8 @@ class WebRtcSession:
     def _stun(self, event: DatagramReceived) -> None:
         now = self._loop.time()
         for output in self._ice.receive(event.data, event.remote, now):
+            if self._closed:
+                return
             if isinstance(output, Reply):
                 self.transport.send(output.datagram, output.destination, event.local)
             elif isinstance(output, AddressValidated):
@@ -114,7 +121,7 @@ class WebRtcSession:
                 if self._path is None:
                     self._use(output.address, event.local)
                     self._dtls.start(now)
-                    self._arm()
+                    self._drain(output.address, event.local)
             elif isinstance(output, PairNominated):
                 self._use(output.address, event.local)
 
