@@ -53,10 +53,7 @@ def main() -> None:
         made.bind(("127.0.0.1", 0))
         floor = Floor(
             made,
-            [
-                (address, port, keys(viewer, of_viewer=False))
-                for viewer, (address, port) in enumerate(asked["targets"])
-            ],
+            [(address, port, keys(viewer, of_viewer=False)) for viewer, (address, port) in enumerate(asked["targets"])],
             SHAPES[asked["shape"]](),
             payload_type=PAYLOAD_TYPE,
             transport_cc_id=TRANSPORT_CC_ID,

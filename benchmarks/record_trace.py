@@ -120,9 +120,13 @@ async def capture(page: Page, settle: float, seconds: float) -> tuple[Capture, d
     for receiver in peer.getReceivers():
         captured.tap(receiver)
     await peer.setLocalDescription(await peer.createAnswer())
-    await page.evaluate("answer => window.peer.setRemoteDescription(answer)", {
-        "type": "answer", "sdp": peer.localDescription.sdp,
-    })
+    await page.evaluate(
+        "answer => window.peer.setRemoteDescription(answer)",
+        {
+            "type": "answer",
+            "sdp": peer.localDescription.sdp,
+        },
+    )
     await asyncio.sleep(settle)
     for receiver in peer.getReceivers():
         asking: Any = receiver

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import machine, shapes
@@ -14,9 +15,12 @@ from benchmarks.peers import janus
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.janus import Janus
 from benchmarks.report import Figure, Report, against, middle
-from benchmarks.stage import ROUNDS, FloorStage, Sample, ServedStage, Stage, StageError, in_turns
+from benchmarks.stage import FloorStage, Sample, ServedStage, Stage, in_turns
 
 VIEWERS = 100
+ROUNDS = 3
+ROUND_S = 6.0
+NAN = float("nan")
 SWEEP = (10, 30, 100, 300, 1000)
 SWEEP_ROUND_S = 4.0
 
@@ -43,10 +47,8 @@ def cost_by_traffic(report: Report, traffic: Traffic, *, peer: str | None, round
     """Ours, the floor and the peer at a hundred viewers."""
     shape = traffic.make()
 
-    def served_by_janus(event_loops: int) -> Callable[[], ServedStage]:
-        return lambda: ServedStage(
-            lambda: Janus({"source": shape.kind}, event_loops), shape, "source", VIEWERS
-        )
+    def served_by_janus(event_loops: int) -> Stage:
+        return ServedStage(lambda: Janus({"source": shape.kind}, event_loops), shape, "source", VIEWERS)
 
     wanted: dict[str, Callable[[], Stage]] = {
         "huishang": lambda: ServedStage(Huishang, shape, "source", VIEWERS),
@@ -56,12 +58,12 @@ def cost_by_traffic(report: Report, traffic: Traffic, *, peer: str | None, round
     if traffic.shape_name != "trace":
         del wanted["floor, padded"]
     if peer == "janus":
-        wanted["janus"] = served_by_janus(0)
-        wanted["janus, one event loop"] = served_by_janus(1)
+        wanted["janus"] = partial(served_by_janus, 0)
+        wanted["janus, one event loop"] = partial(served_by_janus, 1)
     taken = measure(wanted, report, rounds=rounds)
-    name = f"relay ({traffic.letter}) {shape.name}, {VIEWERS} viewers"
+    name = f"relay ({traffic.letter}), {VIEWERS} viewers"
     cost = {who: middle([one.us_per_packet for one in samples]) for who, samples in taken.items()}
-    ours = cost.get("huishang", float("nan"))
+    ours = cost.get("huishang", NAN)
     for who, limit in (
         ("floor", traffic.floor_limit),
         ("floor, padded", None),
@@ -70,7 +72,8 @@ def cost_by_traffic(report: Report, traffic: Traffic, *, peer: str | None, round
     ):
         if who in cost:
             report.add(against(name, ours, "us/packet", peer=who, peer_value=cost[who], limit=limit))
-    report.note(f"({traffic.letter}) us/packet: " + ", ".join(f"{who} {us:.2f}" for who, us in cost.items()))
+    told = ", ".join(f"{who} {us:.2f}" for who, us in cost.items())
+    report.note(f"({traffic.letter}) {shape.name}, us/packet: {told}")
 
 
 def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> None:
@@ -78,8 +81,8 @@ def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> No
     ratios: dict[int, float] = {}
     for count in counts:
         wanted: dict[str, Callable[[], Stage]] = {
-            "huishang": lambda count=count: ServedStage(Huishang, shapes.frames(), "source", count),  # type: ignore[misc]
-            "floor": lambda count=count: FloorStage("frames", count),  # type: ignore[misc]
+            "huishang": partial(ServedStage, Huishang, shapes.frames(), "source", count),
+            "floor": partial(FloorStage, "frames", count),
         }
         taken = measure(wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
         cost = {who: middle([one.us_per_packet for one in samples]) for who, samples in taken.items()}
@@ -94,7 +97,7 @@ def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> No
             limit=1.6,
         )
         report.add(figure)
-        ratios[count] = figure.ratio or float("nan")
+        ratios[count] = figure.ratio or NAN
         cores = middle([one.cores for one in taken["huishang"]])
         report.note(f"{count} viewers: floor {cost['floor']:.2f} us/packet; ours used {cores:.2f} of a core")
     if 100 in ratios and max(ratios) > 100:
@@ -128,7 +131,7 @@ def cost_of_two_threads(report: Report, *, rounds: int) -> None:
 
 
 def measure(
-    wanted: dict[str, Callable[[], Stage]], report: Report, *, rounds: int, seconds: float = 6.0
+    wanted: dict[str, Callable[[], Stage]], report: Report, *, rounds: int, seconds: float = ROUND_S
 ) -> dict[str, list[Sample]]:
     """Set all stages up, measure them in turns, take them down. A stage that fails is noted and left out."""
     with contextlib.ExitStack() as stack:
@@ -136,15 +139,16 @@ def measure(
         for name, make in wanted.items():
             try:
                 stages[name] = stage = make()
-            except Exception as error:  # noqa: BLE001  whatever keeps one server from being measured, others go on
+            except Exception as error:  # whatever keeps one server from being measured, the others are
                 report.note(f"{name}: not measured: {type(error).__name__}: {error}")
                 continue
             stack.callback(stage.close)
-        try:
-            taken = in_turns(stages, rounds=rounds, seconds=seconds)
-        except StageError as error:
-            report.note(f"not measured: {error}")
-            return {}
+        taken = in_turns(
+            stages,
+            lambda name, error: report.note(f"{name}: not measured: {error}"),
+            rounds=rounds,
+            seconds=seconds,
+        )
     for name, samples in taken.items():
         broken = sum(not sample.is_whole for sample in samples)
         if broken:

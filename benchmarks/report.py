@@ -6,6 +6,7 @@ is ours divided by the peer's. `limit` bounds `ratio` where there is a peer and 
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
+
+TABLE_COLUMNS = 132
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,7 @@ class Figure:
         }
 
 
-def against(
-    name: str, value: float, unit: str, *, peer: str, peer_value: float, limit: float | None = None
-) -> Figure:
+def against(name: str, value: float, unit: str, *, peer: str, peer_value: float, limit: float | None = None) -> Figure:
     """A figure held against a peer measured in the same run."""
     return Figure(name, value, unit, limit=limit, peer=peer, ratio=value / peer_value)
 
@@ -87,7 +88,8 @@ class Report:
                 _number(figure.limit),
                 {None: "", True: "yes", False: "NO"}[figure.holds],
             )
-        console = console or Console()
+        # Without a terminal the width would be 80 columns, too few for the table.
+        console = console or Console(width=None if sys.stdout.isatty() else TABLE_COLUMNS)
         console.print(table)
         for note in self.notes:
             console.print(f"  {note}", highlight=False)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path as FilePath
+from typing import Literal
 
 RTP_OVERHEAD_BYTES = 20
 MILLISECOND_NS = 1_000_000
@@ -16,6 +17,8 @@ SECOND_NS = 1_000_000_000
 
 VIDEO_CLOCK_HZ = 90_000
 AUDIO_CLOCK_HZ = 48_000
+
+Kind = Literal["video", "audio"]
 
 TRACE_FILE = FilePath(__file__).parent / "data" / "chromium-720p-h264.json.gz"
 
@@ -41,8 +44,8 @@ class Shape:
     """One period of a stream's traffic."""
 
     name: str
-    kind: str
-    """`video` (H.264) or `audio` (Opus)."""
+    kind: Kind
+    """Video is H.264, audio Opus."""
     clock_rate_hz: int
     period_ns: int
     bursts: tuple[Burst, ...]

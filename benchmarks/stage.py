@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Protocol
 
 from benchmarks import floor, machine, shapes
@@ -22,8 +23,6 @@ from benchmarks.load.send import Sender
 from benchmarks.peers.model import Server, end, start
 
 SETTLE_S = 1.0
-ROUND_S = 6.0
-ROUNDS = 3
 # Rounds that may be repeated when the load itself was held up.
 SPARE_ROUNDS = 3
 # A round counts when so much of the traffic came that its shape promises.
@@ -131,9 +130,7 @@ class FloorStage:
         self._shape = floor.SHAPES[shape]()
         self._viewers = viewers
         with ExitStack() as stack:
-            sockets = [
-                stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(viewers)
-            ]
+            sockets = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(viewers)]
             for made in sockets:
                 made.bind(("127.0.0.1", 0))
             self._process = start(
@@ -219,27 +216,34 @@ def one_round(stage: Stage, seconds: float) -> Sample:
     taken = sample(stage, seconds)
     stage.send(False)
     if stage.receiver.totals()[4]:
-        raise StageError(f"{stage.name}: {stage.receiver.totals()[4]} packets are not authentic")
+        raise StageError(f"{stage.receiver.totals()[4]} packets are not authentic")
     if not taken.packets:
-        raise StageError(f"{stage.name}: nothing arrived: {stage.receiver.viewer(0)}")
+        alive = "runs" if FilePath(f"/proc/{stage.pid}/exe").exists() else "has ended"
+        raise StageError(f"nothing arrived; the server {alive}; first viewer: {stage.receiver.viewer(0)}")
     return taken
 
 
 def in_turns(
-    stages: dict[str, Stage], *, rounds: int = ROUNDS, seconds: float = ROUND_S
+    stages: dict[str, Stage], failed: Callable[[str, Exception], None], *, rounds: int, seconds: float
 ) -> dict[str, list[Sample]]:
     """Measure stages one after another, round by round, so that what disturbs one disturbs all.
 
     A round in which traffic did not flow whole is repeated a few times; when there is no whole one at all, what was
-    measured is returned.
+    measured is returned. A stage that cannot be measured is told to `failed` and left out.
     """
     taken: dict[str, list[Sample]] = {name: [] for name in stages}
-    for name, stage in stages.items():
-        taken[name].append(one_round(stage, seconds / 3))
-        taken[name].clear()
     for number in range(rounds + SPARE_ROUNDS):
         for name, stage in stages.items():
+            if name not in taken:
+                continue
             whole = [past for past in taken[name] if past.is_whole]
-            if number < rounds or len(whole) < rounds:
+            if number >= rounds and len(whole) >= rounds:
+                continue
+            try:
+                if number == 0:
+                    one_round(stage, seconds / 3)
                 taken[name].append(one_round(stage, seconds))
+            except (StageError, OSError) as error:
+                failed(name, error)
+                del taken[name]
     return {name: [s for s in samples if s.is_whole] or samples for name, samples in taken.items()}

@@ -155,7 +155,10 @@ cdef class Sender:
 
     def add_flow(self, int path, shape, *, uint32_t ssrc, int payload_type, int64_t phase_ns=0,
                  int audio_level_id=0, int first_sequence=65000, uint32_t first_timestamp=0xFFFF0000) -> int:
-        """Add a stream of the given shape to a path; returns the flow's index, which records carry as `path`."""
+        """Add a stream of the given shape to a path; returns the flow's index, which records carry as `path`.
+
+        `phase_ns` is where in its period the shape begins when media is turned on.
+        """
         cdef Flow *flow
         cdef _Schedule schedule
         if self.flow_count == self.capacity:
@@ -176,7 +179,7 @@ cdef class Sender:
         flow.header.transport_cc_id = flow.transport.transport_cc_id
         flow.header.audio_level_id = audio_level_id
         flow.first_timestamp = first_timestamp
-        flow.phase_ns = phase_ns
+        flow.phase_ns = phase_ns % flow.schedule.period_ns
         self.flows[self.flow_count] = flow
         self.flow_count += 1
         return self.flow_count - 1
@@ -194,7 +197,7 @@ cdef class Sender:
             self._thread = None
 
     def send(self, bint on) -> None:
-        """Send media from now on, each flow from the beginning of its period, or fall silent."""
+        """Send media from now on, each flow from its place in its period, or fall silent."""
         self.wanted = on
 
     def record(self, bint on) -> None:
@@ -263,10 +266,19 @@ cdef class Sender:
         cdef Flow *flow
         for i in range(self.flow_count):
             flow = self.flows[i]
-            flow.started_ns = now_ns + flow.phase_ns
+            flow.started_ns = now_ns - flow.phase_ns
             flow.slot = 0
-            flow.due_ns = flow.started_ns + flow.schedule.slots[0].at_ns
-            flow.next_report_ns = flow.started_ns + i % 50 * SERVICE_NS
+            while flow.slot < flow.schedule.slot_count and flow.schedule.slots[flow.slot].at_ns < flow.phase_ns:
+                flow.slot += 1
+            self._wrap(flow)
+            flow.next_report_ns = now_ns + i % 50 * SERVICE_NS
+
+    cdef void _wrap(self, Flow *flow) noexcept nogil:
+        """Go on with the next period after the last slot; set when the next slot is due."""
+        if flow.slot >= flow.schedule.slot_count:
+            flow.slot = 0
+            flow.started_ns += flow.schedule.period_ns
+        flow.due_ns = flow.started_ns + flow.schedule.slots[flow.slot].at_ns
 
     cdef uint32_t _timestamp(self, Flow *flow, int64_t at_ns) noexcept nogil:
         """The media time of an instant; seconds and the rest apart, so that no bit is lost."""
@@ -298,16 +310,13 @@ cdef class Sender:
                 srtp_protect(transport.protect, packet, &length)
             self.vectors[place].iov_len = length
         wall_ns = realtime_ns()
-        self._stamp(slot.count, wall_ns)
+        self._stamp(wall_ns)
         sent = sendmmsg(transport.fd, self.messages, slot.count, MSG_DONTWAIT)
         if sent < slot.count:
             transport.send_errors += slot.count - max(sent, 0)
         flow.packets += slot.count
         flow.slot += 1
-        if flow.slot == flow.schedule.slot_count:
-            flow.slot = 0
-            flow.started_ns += flow.schedule.period_ns
-        flow.due_ns = flow.started_ns + flow.schedule.slots[flow.slot].at_ns
+        self._wrap(flow)
 
     cdef void _record(self, int index, Header *header, int length) noexcept nogil:
         cdef Record *record
@@ -322,7 +331,7 @@ cdef class Sender:
         record.length_bytes = length
         self.record_count += 1
 
-    cdef void _stamp(self, int count, int64_t wall_ns) noexcept nogil:
+    cdef void _stamp(self, int64_t wall_ns) noexcept nogil:
         """Give the records of this burst, the last that were made, the time of the call that sends it."""
         cdef size_t at = self.record_count
         while at > 0 and self.records[at - 1].at_ns == 0:

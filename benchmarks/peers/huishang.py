@@ -16,11 +16,12 @@ from typing import Any
 from benchmarks.load.dial import Identity, Negotiated, dial
 from benchmarks.load.path import Path
 from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, free_port, start, wait_until
+from benchmarks.shapes import Kind
 from signaling.client.session import remote_parameters
 from signaling.sdp.accepted import Accepted, AcceptedMedia
 from signaling.sdp.extensions import AUDIO_LEVEL, MID, TRANSPORT_CC
 from signaling.sdp.model import SessionDescription
-from signaling.sdp.offer import Kind, PublishTrack, offer_codecs, publish_offer, read_answer, view_offer
+from signaling.sdp.offer import PublishTrack, offer_codecs, publish_offer, read_answer, view_offer
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
 
@@ -28,6 +29,7 @@ HTTP_TIMEOUT_S = 20.0
 FIRST_SSRC = 0x50000000
 # What the load writes into the packets it sends; a viewer offers all that a browser does.
 SENT_EXTENSIONS = {"audio": (MID, AUDIO_LEVEL, TRANSPORT_CC), "video": (MID, TRANSPORT_CC)}
+VIEWED_VIDEO = ("H264", "VP8", "VP9", "AV1")
 
 SETTINGS = """
 [server]
@@ -63,7 +65,8 @@ class Huishang:
             PeerError: it does not start.
         """
         self._identity = Identity.generate()
-        self._secret = secrets.token_urlsafe(24)
+        self.token = secrets.token_urlsafe(24)
+        """May publish and watch everything."""
         self._port = free_port(socket.SOCK_STREAM)
         self._tls = tls
         self._kinds: dict[str, list[Kind]] = {}
@@ -71,7 +74,7 @@ class Huishang:
         self._stack = ExitStack()
         folder = FilePath(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
         self._log = self._stack.enter_context((folder / "log").open("w+b"))
-        (folder / "tokens.toml").write_text(TOKENS.format(secret=self._secret))
+        (folder / "tokens.toml").write_text(TOKENS.format(secret=self.token))
         settings = folder / "huishang.toml"
         settings.write_text(
             SETTINGS.format(
@@ -100,6 +103,11 @@ class Huishang:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def url(self) -> str:
+        """Origin of the server's pages."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+
     def publish(self, source: str, kinds: Sequence[Kind]) -> Publication:
         """Publish by WHIP: all tracks over one transport."""
         tracks = []
@@ -124,7 +132,7 @@ class Huishang:
     def watch_once(self, source: str) -> Path:
         """One more viewer; may be called from several threads."""
         credentials, transport = self._identity.transport()
-        offer = view_offer(self._kinds[source], transport)
+        offer = view_offer(self._kinds[source], transport, video=VIEWED_VIDEO, audio=("opus",))
         accepted = self._exchange(f"/whep/{source}", offer)
         return dial(remote_parameters(accepted.remote), credentials, self._identity, negotiated(accepted))
 
@@ -153,13 +161,11 @@ class Huishang:
         if self._tls:
             # The authority is the node's own, made a moment ago for the machine's names.
             context = ssl._create_unverified_context()
-            connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=HTTP_TIMEOUT_S, context=context
-            )
+            connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=HTTP_TIMEOUT_S, context=context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HTTP_TIMEOUT_S)
         try:
-            headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/sdp"}
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/sdp"}
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
@@ -182,6 +188,4 @@ def negotiated(accepted: Accepted) -> Negotiated:
 def _track(asked: PublishTrack, line: AcceptedMedia) -> Track:
     if line.rejected or asked.ssrc is None:
         raise PeerError(f"{asked.kind} was refused")
-    return Track(
-        asked.kind, asked.ssrc, line.codecs[0].codec.payload_type, line.extensions.get(AUDIO_LEVEL, 0)
-    )
+    return Track(asked.kind, asked.ssrc, line.codecs[0].codec.payload_type, line.extensions.get(AUDIO_LEVEL, 0))

@@ -12,8 +12,8 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Sequence
-from http.client import HTTPException
 from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path as FilePath
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -22,6 +22,7 @@ from urllib.error import URLError
 from benchmarks.load.dial import Identity, Negotiated, bound, dial
 from benchmarks.load.path import Path, connected
 from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, free_port, start, wait_until
+from benchmarks.shapes import Kind
 from signaling.client.session import remote_parameters
 from signaling.sdp.extensions import TRANSPORT_CC
 from signaling.sdp.model import SessionDescription
@@ -71,24 +72,21 @@ class Janus:
 
     name = "janus"
 
-    def __init__(self, sources: dict[str, str], event_loops: int = 1) -> None:
+    def __init__(self, sources: dict[str, Kind], event_loops: int = 1) -> None:
         """Start it; `sources` gives each source's kind.
 
         Raises:
             PeerError: it does not start.
         """
         self._sources = {
-            name: (number, kind, free_port(socket.SOCK_DGRAM))
-            for number, (name, kind) in enumerate(sources.items(), 1)
+            name: (number, kind, free_port(socket.SOCK_DGRAM)) for number, (name, kind) in enumerate(sources.items(), 1)
         }
         self._identity = Identity.generate()
         self._port = free_port(socket.SOCK_STREAM)
         self._stack = ExitStack()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="janus-"))
         self._write(FilePath(folder), event_loops)
-        self._process = start(
-            ["janus", "-F", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
-        )
+        self._process = start(["janus", "-F", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
         self._stack.callback(end, self._process)
         self._answers: dict[int, SimpleQueue[dict[str, Any]]] = {}
         self._closing = False
@@ -105,7 +103,7 @@ class Janus:
     def pid(self) -> int:
         return self._process.pid
 
-    def publish(self, source: str, kinds: Sequence[str]) -> Publication:
+    def publish(self, source: str, kinds: Sequence[Kind]) -> Publication:
         """Mountpoints need no announcement; plain RTP goes to their port."""
         _, kind, port = self._sources[source]
         if list(kinds) != [kind]:
@@ -182,9 +180,7 @@ class Janus:
         credentials, transport = self._identity.transport()
         made = bound(remote)
         jsep = {"type": "answer", "sdp": write(answer(offered, transport))}
-        self._ask(
-            f"{session}/{handle}", {"janus": "message", "body": {"request": "start"}, "jsep": jsep}
-        )
+        self._ask(f"{session}/{handle}", {"janus": "message", "body": {"request": "start"}, "jsep": jsep})
         self._event(events)
         return dial(remote, credentials, self._identity, negotiated(offered), made)
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from benchmarks import machine
 from benchmarks.load.path import Path
+from benchmarks.shapes import Kind
 
 T = TypeVar("T")
 
@@ -26,8 +27,7 @@ class PeerError(Exception):
 class Track:
     """One stream that a publisher announced."""
 
-    kind: str
-    """`video` or `audio`."""
+    kind: Kind
     ssrc: int
     payload_type: int
     audio_level_id: int = 0
@@ -53,7 +53,7 @@ class Server(Protocol):
     def pid(self) -> int:
         """The process whose time, with its children's, is the server's."""
 
-    def publish(self, source: str, kinds: Sequence[str]) -> Publication:
+    def publish(self, source: str, kinds: Sequence[Kind]) -> Publication:
         """Announce a source with tracks of the given kinds."""
 
     def watch(self, source: str, count: int) -> list[Path]:

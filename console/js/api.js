@@ -79,6 +79,15 @@ export async function offerSession(path, sdp, signal) {
   return { answer: await response.text(), location: location && new URL(location, response.url).pathname };
 }
 
+/** Take a source off the node; nobody waits for it. */
+export async function removeSource(id) {
+  try {
+    await request(`/api/v1/sources/${encodeURIComponent(id)}`, { method: "DELETE" });
+  } catch {
+    // It is offline at least, and the list says so.
+  }
+}
+
 /** End a session; nobody waits for it, and a page that is being closed still gets it out. */
 export async function endSession(location) {
   try {

@@ -3,6 +3,7 @@
 import { dateOf, timeOfDay } from "./clock.js";
 import { h, icon, polyline, setLabel, setText } from "./dom.js";
 import { t } from "./i18n.js";
+import { isAudioOnly } from "./names.js";
 import * as words from "./words.js";
 
 const WIDTH = 120;
@@ -46,8 +47,9 @@ export class Detail {
     this.#row("since", this.#since(source, now));
     this.#row("viewers", String(source.viewers ?? "–"));
     this.#row("codec", [found?.videoCodec, found?.audioCodec].filter(Boolean).join(" + ") || "–");
-    this.#row("size", found ? words.size(found) : "–");
-    this.#row("rate", found ? words.frameRate(found.framesPerSecond) : "–");
+    const seen = !isAudioOnly(source);
+    this.#row("size", found ? words.size(found) : "–", seen);
+    this.#row("rate", found ? words.frameRate(found.framesPerSecond) : "–", seen);
     this.#row("capture", tile.captureText() ?? "–");
     this.#row("trip", words.milliseconds(found?.tripMs));
     this.#row("jitter", words.milliseconds(found?.jitterMs));
@@ -74,13 +76,14 @@ export class Detail {
     return t("detail.uplinkFigures", { rate: words.bitrate(bits), loss: words.percent(loss) });
   }
 
-  #row(name, value) {
+  #row(name, value, shown = true) {
     let row = this.#rows.get(name);
     if (!row) {
       row = { term: h("dt"), value: h("dd") };
       this.#rows.set(name, row);
       this.list.append(row.term, row.value);
     }
+    row.term.hidden = row.value.hidden = !shown;
     setText(row.term, t(`detail.${name}`));
     setText(row.value, value);
   }

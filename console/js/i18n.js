@@ -7,7 +7,9 @@ const TABLES = { zh, en };
 const LANGUAGES = { zh: "zh-CN", en: "en" };
 const KEEP = "huishang.language";
 const listeners = new Set();
-let current = localStorage.getItem(KEEP) in TABLES ? localStorage.getItem(KEEP) : "zh";
+// Until somebody chooses, the language is that of the markup: the server may serve it as another one.
+const served = document.documentElement.lang?.slice(0, 2) ?? "";
+let current = [localStorage.getItem(KEEP), served].find((name) => name in TABLES) ?? "zh";
 
 /** Text for `key` in the current language; `{name}` is replaced from `values`. */
 export function t(key, values = {}) {

@@ -63,7 +63,7 @@ function onPublish(state, error) {
 }
 
 function stopPublishing() {
-  publisher.stop();
+  publisher.end();
   publishedAt = 0;
   render();
 }
@@ -137,5 +137,8 @@ onLanguage(() => {
 apply();
 setInterval(render, TICK_MS);
 
-if (takeToken()) poll.ask();
-else tokens.ask(false);
+// Videos hold back the load event until they have data, and the browser would show a page that never finishes.
+addEventListener("load", () => {
+  if (takeToken()) poll.ask();
+  else tokens.ask(false);
+});

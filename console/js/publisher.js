@@ -1,5 +1,6 @@
 // Publishes one stream to the server by WHIP and keeps it published. No elements here.
 
+import { removeSource } from "./api.js";
 import { Session } from "./session.js";
 
 const KEEP = "huishang.publish.id";
@@ -54,6 +55,13 @@ export class Publisher {
     this.#session.open();
   }
 
+  /** Stop for good: the source leaves everybody's wall. */
+  end() {
+    this.stop();
+    removeSource(sourceId());
+  }
+
+  /** Stop sending; the source stays listed as offline, as when the page was closed. */
   stop() {
     const session = this.#session;
     this.#session = null;

@@ -5,14 +5,15 @@ export const FROZEN_AFTER_MS = 2500;
 
 /**
  * Decide the state of a tile: {state, since} with `since` in ms of UTC or null.
- * States: live, connecting, frozen, paused, silent, offline, cameraOff, retrying.
+ * States: live, connecting, frozen, paused, silent, offline, cameraOff, retrying, forbidden.
  *
- * facts: `source` as the server lists it; `link` of the viewer connection ("connecting", "connected", "retrying");
- * `pausedAt`; `frameAt` when the last new frame was seen, null before the first; `linkLostAt`; `audioOnly`;
- * `cameraOffAt`.
+ * facts: `source` as the server lists it; `refused` when it will not let us watch; `link` of the viewer connection
+ * ("connecting", "connected", "retrying"); `frameAt` when the last new frame was seen, null before the first;
+ * `audioOnly`; `pausedAt`, `linkLostAt`, `cameraOffAt` when these began.
  */
 export function decide(facts, now) {
   const { source } = facts;
+  if (facts.refused) return { state: "forbidden", since: null };
   if (facts.pausedAt) return { state: "paused", since: facts.pausedAt };
   if (source.state === "silent" || source.state === "offline") {
     return { state: source.state, since: Date.parse(source.since) || null };

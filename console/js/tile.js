@@ -12,7 +12,7 @@ import * as words from "./words.js";
 
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause",
-  silent: "gone", offline: "gone", cameraOff: "camera-off",
+  silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert",
 };
 /** Samples come once a second; a frame seen by the last one still counts as moving until the next is overdue. */
 const NEXT_SAMPLE_MS = 1500;
@@ -156,17 +156,18 @@ export class Tile {
     return isAudioOnly(this.source);
   }
 
-  /** True when the server gets what this tile lives on: the picture, or the sound of a source without one. */
+  /** What this tile lives on, "video" or "audio", if the server gets it; else null. */
   #flowing() {
     const kind = this.#audioOnly() ? "audio" : "video";
     const flows = (track) => track.kind === kind && track.bitrate_bps > 0;
-    return this.source.state === "live" && (this.source.tracks ?? []).some(flows);
+    return this.source.state === "live" && (this.source.tracks ?? []).some(flows) ? kind : null;
   }
 
   #facts() {
     return {
       source: this.source,
       link: this.viewer.link,
+      refused: this.viewer.refused,
       pausedAt: this.#pausedAt,
       frameAt: this.#frameAt,
       linkLostAt: this.#linkLostAt,

@@ -4,8 +4,8 @@ import { Session } from "./session.js";
 import { figures, sample } from "./stats.js";
 
 const HISTORY = 120;
-/** The server says media flows but none comes: begin again after this many seconds. */
-const NOTHING_COMES_S = 8;
+/** Media flows at the server but none can be shown here (lost way, changed codec): begin again after this long. */
+const NOTHING_COMES_S = 10;
 
 export class Viewer {
   #session;
@@ -17,11 +17,15 @@ export class Viewer {
     this.figures = null;
     /** The last two minutes, newest last: {bitsPerSecond, loss, delayMs}. */
     this.history = [];
-    this.frameSeen = false;
+    /** The server lets this token see the source in the list, but not watch it. */
+    this.refused = false;
     this.#session = new Session({
       path: () => `/whep/${encodeURIComponent(sourceId)}`,
       prepare: (pc) => this.#prepare(pc),
+      // Asking again does not give a right that the token has not.
+      fatal: (error) => error.code === "unauthorized",
       changed: (state, error) => {
+        this.refused = state === "closed" && error !== null;
         if (state !== "connected") this.#before = null;
         changed(state, error);
       },
@@ -39,14 +43,16 @@ export class Viewer {
   close() {
     this.#session.close();
     this.figures = null;
-    this.frameSeen = false;
   }
 
   hurry() {
     this.#session.hurry();
   }
 
-  /** Take figures; `flowing`: the server sends media; `delay(captureUtc)`: its age in ms. True if new frames came. */
+  /**
+   * Take figures. `flowing`: what the server gets and we should see or hear, "video", "audio" or null;
+   * `delay(captureUtc)`: age of a capture in ms. True if new frames came.
+   */
   async sample(flowing, delay) {
     const pc = this.#session.connection;
     if (!pc || this.link !== "connected") {
@@ -56,15 +62,13 @@ export class Viewer {
     const now = sample(await pc.getStats());
     if (pc !== this.#session.connection) return false;
     const found = figures(now, this.#before);
-    const fresh = this.#before !== null || found.newFrames > 0;
     this.#before = now;
     found.delayMs = found.capture ? Math.max(0, delay(found.capture.utc)) : null;
     this.figures = found;
     this.history.push({ bitsPerSecond: found.bitsPerSecond, loss: found.loss, delayMs: found.delayMs });
     if (this.history.length > HISTORY) this.history.shift();
-    this.#watchDry(flowing && found.newPackets === 0);
-    if (found.newFrames > 0) this.frameSeen = true;
-    return fresh && found.newFrames > 0;
+    this.#watchDry(flowing !== null && (flowing === "video" ? found.newFrames : found.newPackets) === 0);
+    return found.newFrames > 0;
   }
 
   /** Loudness of the sound being received, 0-1. */

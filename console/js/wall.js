@@ -71,6 +71,8 @@ export class Wall {
     this.stage.classList.add("full");
     this.detail.show(tile, this.now());
     tile.picture.focus({ preventScroll: true });
+    // On a phone the large picture is the top of the page.
+    scrollTo(0, 0);
   }
 
   /** Back to the wall; true if there was a full view to leave. */

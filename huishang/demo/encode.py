@@ -79,8 +79,9 @@ class OpusEncoder:
         context.format = "s16"
         context.bit_rate = bitrate_bps
         context.time_base = Fraction(1, SAMPLE_RATE)
-        context.options = {"application": "voip", "frame_duration": "20", "compression_level": "2"}
+        context.options = {"application": "voip", "frame_duration": "20", "compression_level": "0"}
         self._context = context
+        self._time_base = Fraction(1, SAMPLE_RATE)
 
     def encode(self, block: NDArray[np.int16], ticks: int) -> list[bytes]:
         """Encode `block` (shape (960,), int16) that starts at `ticks` (48 kHz)."""
@@ -89,5 +90,5 @@ class OpusEncoder:
         frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE
         frame.pts = ticks
-        frame.time_base = Fraction(1, SAMPLE_RATE)
+        frame.time_base = self._time_base
         return [bytes(packet) for packet in self._context.encode(frame)]

@@ -18,27 +18,36 @@ _PHRASE_S: Final = 6.0
 _PAUSE_S: Final = 2.0
 
 
+_PHRASE_BLOCKS: Final = round(_PHRASE_S * SAMPLE_RATE) // BLOCK_SAMPLES
+
+
 class Tone:
-    """A sine of `frequency_hz` that swells like syllables and pauses like sentences."""
+    """A sine of `frequency_hz` that swells like syllables and pauses like sentences.
+
+    Whole hertz and whole seconds make it repeat exactly with every phrase, so one phrase is computed and kept.
+    """
 
     def __init__(self, frequency_hz: int) -> None:
         if not 50 <= frequency_hz <= 8_000:
             raise ValueError(f"tone of {frequency_hz} Hz is outside 50-8000 Hz")
         self.frequency_hz = frequency_hz
-        self._cycle = np.arange(BLOCK_SAMPLES, dtype=np.float64) / SAMPLE_RATE
+        self._blocks = self._phrase().reshape(_PHRASE_BLOCKS, BLOCK_SAMPLES)
 
     def block(self, index: int) -> NDArray[np.int16]:
-        """Return block `index` (20 ms each): shape (960,), int16, mono, 48 kHz.
+        """Return block `index` (20 ms each): shape (960,), int16, mono, 48 kHz; not to be written to.
 
         Blocks join without a step in phase or loudness, in whatever order they are asked for.
         """
-        seconds = self._cycle + index * (BLOCK_SAMPLES / SAMPLE_RATE)
+        block: NDArray[np.int16] = self._blocks[index % _PHRASE_BLOCKS]
+        return block
+
+    def _phrase(self) -> NDArray[np.int16]:
+        seconds = np.arange(_PHRASE_BLOCKS * BLOCK_SAMPLES, dtype=np.float64) / SAMPLE_RATE
         loudness = 0.55 - 0.45 * np.cos(2 * np.pi * _SYLLABLE_HZ * seconds)
-        in_phrase = seconds % _PHRASE_S
         # 50 ms ramps: a pause that starts or ends as a step would click.
-        gate = np.clip((in_phrase - _PAUSE_S) / 0.05, 0.02, 1.0)
-        gate = np.minimum(gate, np.clip((_PHRASE_S - in_phrase) / 0.05, 0.02, 1.0))
-        # The whole-cycle part is taken off first: sin of a large argument loses precision after days.
-        phase = (index * BLOCK_SAMPLES * self.frequency_hz % SAMPLE_RATE) / SAMPLE_RATE
-        wave = np.sin(2 * np.pi * (phase + self.frequency_hz * self._cycle))
-        return np.asarray(wave * loudness * gate * (_AMPLITUDE * 32_767), dtype=np.int16)
+        gate = np.clip((seconds - _PAUSE_S) / 0.05, 0.02, 1.0)
+        gate = np.minimum(gate, np.clip((_PHRASE_S - seconds) / 0.05, 0.02, 1.0))
+        wave = np.sin(2 * np.pi * self.frequency_hz * seconds)
+        samples = np.asarray(wave * loudness * gate * (_AMPLITUDE * 32_767), dtype=np.int16)
+        samples.flags.writeable = False
+        return samples

@@ -43,7 +43,8 @@ _SILENCE_DBOV: Final = 127
 
 def audio_level(block: NDArray[np.int16]) -> int:
     """Return the level of `block` in -dBov, 0 (loudest) to 127 (RFC 6464)."""
-    mean_square = float(np.mean(np.square(block, dtype=np.float64)))
+    wide = block.astype(np.float32)
+    mean_square = float(np.dot(wide, wide)) / block.size
     if mean_square <= 0:
         return _SILENCE_DBOV
     return min(_SILENCE_DBOV, max(0, round(-10 * math.log10(mean_square / 32_768**2))))
@@ -134,9 +135,7 @@ async def run(unit: Unit, orders: Orders) -> None:
         def on_failure(code: str, reason: str) -> None:
             print(f"demo: {unit.id}: {code}: {reason}", file=sys.stderr, flush=True)
 
-        await stay_connected(
-            make, sender.send, backoff=Backoff(most_seconds=_LONGEST_WAIT_S), on_failure=on_failure
-        )
+        await stay_connected(make, sender.send, backoff=Backoff(most_seconds=_LONGEST_WAIT_S), on_failure=on_failure)
 
 
 async def _run_until_told(unit: Unit, orders: Orders) -> int:

@@ -6,8 +6,9 @@ else about it has been done by then and doing it again is harmless.
 """
 
 from libc.stdint cimport uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
+from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.event cimport event_freed
 from media.plane.forward cimport forward_forget
@@ -77,6 +78,17 @@ cdef void _send(PlaneState *plane, Transport *transport, Command *command) noexc
         drop(plane, transport, DROP_SEND)
 
 
+cdef void _set_consent(Transport *transport, const Command *command) noexcept nogil:
+    cdef int username = <int>command.numbers[0]
+    transport.consent_username_length = 0
+    if username > CONSENT_USERNAME_BYTES or command.length - username > CONSENT_KEY_BYTES:
+        return                  # unusually long credentials are control's
+    memcpy(transport.consent_username, command.data, username)
+    memcpy(transport.consent_key, command.data + username, command.length - username)
+    transport.consent_key_length = command.length - username
+    transport.consent_username_length = username
+
+
 cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     cdef Transport *transport = <Transport *>command.object
     if command.kind == COMMAND_ADD_TRANSPORT:
@@ -109,6 +121,8 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     elif command.kind == COMMAND_SET_RTT:
         transport.rtt_ns = command.numbers[0]
         senderclock_rtt(&transport.sender_clock, command.numbers[0], <int>command.numbers[1], plane.now_ns)
+    elif command.kind == COMMAND_SET_CONSENT:
+        _set_consent(transport, command)
     return True
 
 
@@ -195,7 +209,7 @@ cdef void command_drain(PlaneState *plane) noexcept nogil:
         if command.kind == COMMAND_STOP:
             plane.stop = 1
             done = True
-        elif command.kind <= COMMAND_SEND or command.kind == COMMAND_SET_RTT:
+        elif command.kind <= COMMAND_SEND or command.kind >= COMMAND_SET_RTT:
             done = _apply_transport(plane, command)
         elif command.kind <= COMMAND_WANT_KEYFRAME:
             done = _apply_media(plane, command)

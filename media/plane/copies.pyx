@@ -38,8 +38,8 @@ cdef class PlaneTap:
         self.state.id = self.id
         self.state.ring = ring.ring
         self.state.layer = layer
-        count_live("tap", 1)
         track.thread.adopt(self, self.state)
+        count_live("tap", 1)
         command = track.thread.begin(COMMAND_ADD_TAP, self.state)
         command.other = track.state
         track.thread.commit()
@@ -54,6 +54,7 @@ cdef class PlaneTap:
         self.track.thread.commit()
 
     def _freed(self):
+        self.closing = 1
         count_live("tap", -1)
 
     def __dealloc__(self):
@@ -74,6 +75,8 @@ cdef class PlaneMirror:
         cdef int layer
         if near.thread is far.thread:
             raise PlaneError("a mirror joins tracks of two plane threads")
+        if near.thread.worker is None or far.thread.worker is None:
+            raise PlaneError("the plane thread has been closed")
         self.near = near
         self.far = far
         state.id = self.id
@@ -107,8 +110,10 @@ cdef class PlaneMirror:
         if self.closing:
             return
         self.closing = 1
-        self.near.thread.order(COMMAND_REMOVE_MIRROR_NEAR, self.state)
-        self.far.thread.order(COMMAND_REMOVE_MIRROR_FAR, self.state)
+        if self.near.thread.worker is not None:
+            self.near.thread.order(COMMAND_REMOVE_MIRROR_NEAR, self.state)
+        if self.far.thread.worker is not None:
+            self.far.thread.order(COMMAND_REMOVE_MIRROR_FAR, self.state)
 
     def _freed(self):
         self.held -= 1

@@ -9,10 +9,12 @@ and no faster than control can afford; DTLS and media only from addresses that a
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+from media.plane.batch cimport batch_commit, batch_room
+from media.plane.consent cimport consent_answer
 from media.plane.event cimport EVENT_DTLS, EVENT_STUN, event_datagram
 from media.plane.feedback cimport feedback_packet
 from media.plane.model cimport (
-    DATAGRAM_CAPACITY, DROP_AUTHENTICATION, DROP_DTLS_RATE, DROP_STRANGER, DROP_STUN_MALFORMED, DROP_STUN_RATE,
+    DATAGRAM_CAPACITY, DROP_DTLS_RATE, DROP_STRANGER, DROP_STUN_MALFORMED, DROP_STUN_RATE,
     DROP_STUN_UNKNOWN_UFRAG, DROP_UNKNOWN_DATAGRAM, RECEIVE_MESSAGES, Receiver, drop,
 )
 from media.plane.net cimport (
@@ -29,6 +31,7 @@ from media.plane.stunfilter cimport (
 from media.plane.table cimport address_table_get, ufrag_table_get
 
 cdef enum:
+    CONSENT_ROOM = 96
     RECEIVE_ROUNDS = 4          # recvmmsg calls for one socket in one wake-up: other work must get its turn
 
 cdef uint8_t V4_MAPPED[12]
@@ -107,6 +110,16 @@ cdef int address_to_control(const Address *local, int family, uint8_t *control) 
     return CMSG_SPACE(sizeof(in6_pktinfo))
 
 
+cdef bint _consent(PlaneState *plane, Transport *transport, const Address *remote, const uint8_t *packet,
+                   int length) noexcept nogil:
+    cdef uint8_t *answer = batch_room(plane, transport, CONSENT_ROOM)
+    cdef int answer_length
+    if not consent_answer(plane, transport, remote, packet, length, answer, &answer_length):
+        return False
+    batch_commit(plane, transport, answer, answer_length)
+    return True
+
+
 cdef void _stun(PlaneState *plane, Transport *known, const Address *remote, const Address *local,
                 const uint8_t *packet, int length) noexcept nogil:
     cdef const uint8_t *ufrag
@@ -123,6 +136,8 @@ cdef void _stun(PlaneState *plane, Transport *known, const Address *remote, cons
     if transport == known:
         if not bucket_take(&transport.stun_bucket, plane.now_ns):
             drop(plane, transport, DROP_STUN_RATE)
+            return
+        if transport.ready and _consent(plane, transport, remote, packet, length):
             return
     elif not bucket_take(&transport.stranger_stun_bucket, plane.now_ns) or not bucket_take(
         &plane.stranger_stun_bucket, plane.now_ns
@@ -160,7 +175,7 @@ cdef void _plain(PlaneState *plane, Socket *socket, const Address *remote, uint8
     """
     cdef Transport *transport = socket.transport
     cdef int kind = datagram_kind(packet, length)
-    cdef uint64_t refused = transport.drops[DROP_AUTHENTICATION]
+    cdef uint64_t authentic = transport.authentic
     if kind != DATAGRAM_RTP and kind != DATAGRAM_RTCP:
         drop(plane, transport, DROP_UNKNOWN_DATAGRAM)
         return
@@ -171,7 +186,7 @@ cdef void _plain(PlaneState *plane, Socket *socket, const Address *remote, uint8
         _media(plane, transport, kind, packet, length)
         return
     _media(plane, transport, kind, packet, length)
-    if transport.latch and transport.drops[DROP_AUTHENTICATION] == refused and transport.last_heard_ns == plane.now_ns:
+    if transport.latch and transport.authentic != authentic:
         transport.latched = 0
         _latch(plane, transport, remote, socket.family)
 

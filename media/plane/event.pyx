@@ -4,11 +4,13 @@
 Datagrams for control (STUN, DTLS) may be lost: their protocols repeat them. So they never take the last
 `ESSENTIAL_SLOTS` of the ring, which belong to events that are sent once. Should even those run out (control has not
 read for long), FREED is retried by its command, and a lost STREAM_BOUND is repaired by control's reading of counters.
+So is one that came too fast: a peer that changes SSRCs or says goodbye with every packet fills nobody's ring.
 """
 
 from libc.string cimport memcpy, memset
 
-from media.plane.model cimport DROP_CONTROL_BUSY, drop
+from media.plane.model cimport DROP_CONTROL_BUSY, DROP_EVENT_RATE, drop
+from media.plane.ratelimit cimport bucket_take
 from media.plane.ring cimport ring_commit, ring_reserve, ring_reserve_spare
 
 cdef enum:
@@ -37,9 +39,14 @@ cdef void event_datagram(
 
 
 cdef void event_stream(PlaneState *plane, EventKind kind, Stream *stream) noexcept nogil:
-    cdef Event *event = <Event *>ring_reserve(&plane.events)
+    cdef Transport *transport = stream.publication.transport
+    cdef Event *event
+    if not bucket_take(&transport.event_bucket, plane.now_ns):
+        drop(plane, transport, DROP_EVENT_RATE)
+        return
+    event = <Event *>ring_reserve(&plane.events)
     if event == NULL:
-        drop(plane, stream.publication.transport, DROP_CONTROL_BUSY)
+        drop(plane, transport, DROP_CONTROL_BUSY)
         return
     event.kind = kind
     event.id = stream.publication.id

@@ -37,6 +37,7 @@ cdef bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *packet, i
         return True
     status = srtp_unprotect_rtcp(transport.srtp_receiver, packet, length)
     if status == SRTP_OK:
+        transport.authentic += 1
         return True
     if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
         drop(plane, transport, DROP_REPLAY)

@@ -41,6 +41,7 @@ cdef enum:
     PAD_LIMIT_BYTES = 24        # a run broken costs about 2 us; 24 bytes of padding cost 20 ns
     HEADER_BYTES = 40           # header, extension and tag, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
+    SRTP_WINDOW = 2048          # REPLAY_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
     RESEND_PAUSE_NS = 20000000  # the same packet is not resent more often, whatever is asked
 
 
@@ -229,6 +230,16 @@ cdef inline bint _wait(PlaneState *plane, Stream *stream) noexcept nogil:
     return True
 
 
+cdef void forward_make_room(PlaneState *plane, Stream *stream, const PacketSlot *slot) noexcept nogil:
+    """The slot is about to be overwritten (the numbers leapt by the cache's size): send a burst that waits in it."""
+    cdef uint16_t place = <uint16_t>(slot - stream.cache)
+    cdef int index
+    for index in range(stream.pending_count):
+        if stream.pending[index] == place:
+            forward_burst(plane, stream)
+            return
+
+
 cdef void forward_enqueue(PlaneState *plane, Stream *stream, PacketSlot *slot) noexcept nogil:
     """Add a packet that lies in the stream's cache to its burst; send the burst when it is complete."""
     cdef bint complete
@@ -306,10 +317,13 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         return
     if route.rtx_ssrc and route.rtx_payload_types[slot.codec]:
         _resend(plane, route, slot, sequence, timestamp, True)
-    elif transport.same_ssrc_resend:
-        _resend(plane, route, slot, sequence, timestamp, False)
-    else:
+    elif not transport.same_ssrc_resend:
         return
+    elif <uint16_t>(<uint16_t>route.rewrite.last_out_ext - sequence) >= SRTP_WINDOW:
+        drop(plane, transport, DROP_RESEND_GONE)
+        return
+    else:
+        _resend(plane, route, slot, sequence, timestamp, False)
     route.resent[place] = sequence
     route.resent_ns[place] = plane.now_ns
     route.resends += 1

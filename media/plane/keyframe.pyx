@@ -15,12 +15,12 @@ from media.plane.model cimport MAX_LAYERS
 cdef void keyframe_want(PlaneState *plane, Track *track, int layer) noexcept nogil:
     """Note that somebody cannot go on without a keyframe of this layer."""
     cdef Stream *stream
-    if not track.is_video:
+    if not track.is_video or layer < 0 or layer >= MAX_LAYERS:
         return
     if track.upstream != NULL:
         bridge_want_keyframe(plane, track.upstream, layer)
         return
-    if track.publication == NULL or layer < 0 or layer >= MAX_LAYERS:
+    if track.publication == NULL:
         return
     stream = track.publication.streams[layer]
     if stream != NULL and stream.ssrc != 0 and stream.keyframe_wanted_ns == 0:

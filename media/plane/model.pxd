@@ -61,6 +61,7 @@ cdef enum:                      # DropReason
     DROP_RESEND_GONE                # asked for again, no longer in the cache
     DROP_RESEND_RATE
     DROP_BRIDGE_FULL
+    DROP_EVENT_RATE                 # a stream's changes and goodbyes, faster than anyone means them
     DROP_REASONS
 
 cdef enum TransportKind:
@@ -275,11 +276,18 @@ cdef struct Transport:
     int cname_length
     SenderClock sender_clock
     int64_t rtt_ns                  # to the peer, 0 unknown
+    uint8_t consent_username[96]    # "ours:theirs" of the present ICE generation
+    int consent_username_length     # 0: control answers every check
+    uint8_t consent_key[64]         # our ICE password
+    int consent_key_length
+    int64_t consent_ns              # the last check answered by the plane
     Bucket stun_bucket
     Bucket stranger_stun_bucket
     Bucket dtls_bucket
+    Bucket event_bucket             # of stream events
     int rtcp_reduced_size
     int64_t last_heard_ns
+    uint64_t authentic              # packets that SRTP accepted
     int64_t next_report_ns          # receiver report
     int64_t next_sender_report_ns
     int64_t next_twcc_ns

@@ -38,6 +38,7 @@ DROP_NAMES = (
     "resend_gone",
     "resend_rate",
     "bridge_full",
+    "event_rate",
 )
 
 CODECS = ("", "H264", "H265", "VP8", "VP9", "AV1", "opus", "G722", "PCMU", "PCMA", "other")

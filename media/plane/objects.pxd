@@ -18,6 +18,7 @@ cdef class PlaneTransport:
     cdef readonly PlaneThread thread
     cdef readonly uint64_t id
     cdef readonly object keys
+    cdef list former_keys
     cdef readonly object socket
     cdef int closing
     cdef Command *_begin(self, CommandKind kind) except NULL

@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from media.plane.command cimport (
     COMMAND_ADD_PUBLICATION, COMMAND_ADD_ROUTE, COMMAND_ADD_TRACK, COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG,
     COMMAND_REMOVE_PUBLICATION, COMMAND_REMOVE_ROUTE, COMMAND_REMOVE_TRACK, COMMAND_REMOVE_TRANSPORT,
-    COMMAND_REMOVE_UFRAG, COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_KEYS, COMMAND_SET_ROUTE, COMMAND_SET_RTT, COMMAND_VALIDATE,
+    COMMAND_REMOVE_UFRAG, COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_ROUTE, COMMAND_SET_RTT, COMMAND_VALIDATE,
     COMMAND_WANT_KEYFRAME, Command,
 )
 from media.plane.datagram cimport address_to_name
@@ -38,6 +38,8 @@ cdef enum:
 CHECKS_A_SECOND = 20
 DTLS_DATAGRAMS_A_SECOND = 100
 RESENDS_A_SECOND = 500
+# What a transport may tell control of its streams: a simulcast publisher binds four or five at its start.
+STREAM_EVENTS_A_SECOND = 20
 
 cdef uint64_t _last_id = 0
 cdef dict _alive = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
@@ -88,6 +90,9 @@ cdef class PlaneTransport:
                  port_socket=None, latch=False, reduced_size=False, max_routes=64):
         cdef Transport *state = self.state
         self.thread = thread
+        self.former_keys = []
+        thread.adopt(self, state)
+        count_live("transport", 1)
         state.id = self.id
         state.gso = 1
         state.local_ssrc = local_ssrc
@@ -107,8 +112,7 @@ cdef class PlaneTransport:
         bucket_init(&state.stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
         bucket_init(&state.stranger_stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
         bucket_init(&state.dtls_bucket, DTLS_DATAGRAMS_A_SECOND, DTLS_DATAGRAMS_A_SECOND)
-        count_live("transport", 1)
-        thread.adopt(self, state)
+        bucket_init(&state.event_bucket, STREAM_EVENTS_A_SECOND, 3 * STREAM_EVENTS_A_SECOND)
         thread.order(COMMAND_ADD_TRANSPORT, state)
 
     def _set_socket(self, port_socket, latch):
@@ -185,11 +189,30 @@ cdef class PlaneTransport:
         cdef Command *command
         sender, receiver = keys.pointers
         command = self._begin(COMMAND_SET_KEYS)
+        if self.keys is not None:
+            self.former_keys.append(self.keys)      # the thread may be in the middle of using them
         self.keys = keys
         command.numbers[0] = sender
         command.numbers[1] = receiver
         command.numbers[2] = not keys.is_gcm
         self.thread.commit()
+
+    def set_consent(self, bytes username, bytes key):
+        """Let the plane answer ordinary checks with this USERNAME ("ours:theirs") and our ICE password."""
+        cdef Command *command
+        if len(username) + len(key) > DATAGRAM_CAPACITY:
+            return
+        command = self._begin(COMMAND_SET_CONSENT)
+        command.numbers[0] = len(username)
+        command.length = len(username) + len(key)
+        memcpy(command.data, <const char *>username, len(username))
+        memcpy(command.data + len(username), <const char *>key, len(key))
+        self.thread.commit()
+
+    @property
+    def consent_seconds(self):
+        """Monotonic seconds of the last check that the plane answered, 0.0 for none."""
+        return self.state.consent_ns / 1e9
 
     def set_rtt(self, double seconds):
         """Tell how long the way to the peer and back is, as the handshake showed; NACKs and capture time use it."""
@@ -242,6 +265,7 @@ cdef class PlaneTransport:
         self.state.arrivals = NULL
         self.state.sends = NULL
         self.keys = None
+        self.former_keys.clear()
         if self.socket is not None:
             self.socket.close()
         count_live("transport", -1)
@@ -264,12 +288,16 @@ cdef class PlaneTrack:
         self.is_video = is_video
         self.state.id = self.id
         self.state.is_video = is_video
-        count_live("track", 1)
         thread.adopt(self, self.state)
+        count_live("track", 1)
         thread.order(COMMAND_ADD_TRACK, self.state)
 
     def want_keyframe(self, int layer=0):
-        cdef Command *command = self.thread.begin(COMMAND_WANT_KEYFRAME, self.state)
+        """Ask whoever publishes for a keyframe, as soon as the pause between requests allows."""
+        cdef Command *command
+        if self.closing:
+            raise PlaneError("the track has been closed")
+        command = self.thread.begin(COMMAND_WANT_KEYFRAME, self.state)
         command.numbers[0] = layer
         self.thread.commit()
 
@@ -284,6 +312,7 @@ cdef class PlaneTrack:
             self.thread.order(COMMAND_REMOVE_TRACK, self.state)
 
     def _freed(self):
+        self.closing = 1
         count_live("track", -1)
 
     def __dealloc__(self):
@@ -343,6 +372,7 @@ cdef class PlanePublication:
         state.transport = transport.state
         state.track = track.state
         state.is_video = track.is_video
+        state.level_dbov = -127 * 256
         state.nack = nack
         state.pli = pli
         state.fir = fir
@@ -355,8 +385,8 @@ cdef class PlanePublication:
             state.streams[layer].track = track.state
             state.streams[layer].layer = layer
             state.streams[layer].sender_clock = &transport.state.sender_clock
-        count_live("publication", 1)
         transport.thread.adopt(self, state)
+        count_live("publication", 1)
         transport.thread.order(COMMAND_ADD_PUBLICATION, state)
 
     def _set_formats(self, payload_types, rids, ssrcs):
@@ -419,6 +449,7 @@ cdef class PlanePublication:
             self.transport.thread.order(COMMAND_REMOVE_PUBLICATION, self.state)
 
     def _freed(self):
+        self.closing = 1
         count_live("publication", -1)
 
     def __dealloc__(self):
@@ -459,12 +490,16 @@ cdef class PlaneRoute:
             state.rtx_payload_types[codec] = rtx
         rewrite_init(&state.rewrite, first_sequence, first_timestamp, clock_rate)
         bucket_init(&state.resend_bucket, RESENDS_A_SECOND, RESENDS_A_SECOND)
-        count_live("route", 1)
         transport.thread.adopt(self, state)
+        count_live("route", 1)
         transport.thread.order(COMMAND_ADD_ROUTE, state)
 
     def set(self, *, bint paused=False, int layer=0):
-        cdef Command *command = self.transport.thread.begin(COMMAND_SET_ROUTE, self.state)
+        """Pause or resume, and choose the layer; both take effect at the next keyframe."""
+        cdef Command *command
+        if self.closing:
+            raise PlaneError("the route has been closed")
+        command = self.transport.thread.begin(COMMAND_SET_ROUTE, self.state)
         command.numbers[0] = paused
         command.numbers[1] = layer
         self.transport.thread.commit()
@@ -488,6 +523,7 @@ cdef class PlaneRoute:
             self.transport.thread.order(COMMAND_REMOVE_ROUTE, self.state)
 
     def _freed(self):
+        self.closing = 1
         count_live("route", -1)
 
     def __dealloc__(self):

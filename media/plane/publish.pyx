@@ -12,7 +12,7 @@ from libc.string cimport memcmp, memcpy
 
 from media.plane.codec cimport codec_starts_keyframe
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
-from media.plane.forward cimport forward_burst, forward_enqueue, forward_forget
+from media.plane.forward cimport forward_burst, forward_enqueue, forward_forget, forward_make_room
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
     DROP_AUTHENTICATION, DROP_DUPLICATE, DROP_NO_KEYS, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION,
@@ -161,6 +161,7 @@ cdef inline bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *pa
         return True
     status = srtp_unprotect(transport.srtp_receiver, packet, length)
     if status == SRTP_OK:
+        transport.authentic += 1
         return True
     if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
         drop(plane, transport, DROP_REPLAY)
@@ -272,6 +273,7 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     if is_rtx:
         stream.recovered += 1
     slot = &stream.cache[ext & stream.cache_mask]
+    forward_make_room(plane, stream, slot)
     slot.ext = ext
     slot.arrival_ns = plane.now_ns
     slot.timestamp = header.timestamp

@@ -169,7 +169,8 @@ cdef int _sender_report(PlaneState *plane, Route *route, uint8_t *out, int capac
     cdef uint32_t timestamp
     cdef uint64_t ntp
     cdef int length
-    if stream == NULL or route.packets == 0 or route.paused:
+    # Between the inputs of a route its timestamps belong to neither.
+    if stream == NULL or stream.key != route.key or route.packets == 0 or route.paused:
         return 0
     if streamclock_rtp_at(&stream.clock, stream.sender_clock, plane.now_ns, &timestamp) != 0:
         return 0

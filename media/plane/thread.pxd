@@ -12,8 +12,11 @@ cdef class PlaneThread:
     cdef object worker
     cdef dict live              # address -> the object whose memory the thread may still use
     cdef dict named             # the same objects by id
+    cdef list collected         # events that wait for `events()`
     cdef Command *begin(self, CommandKind kind, void *object) except NULL
+    cdef Command *_wait_for_room(self) except NULL
     cdef int commit(self) except -1
     cdef int order(self, CommandKind kind, void *object) except -1
     cdef int adopt(self, object owner, void *object) except -1
+    cdef int _collect(self) except -1
     cdef object _event(self, Event *event)

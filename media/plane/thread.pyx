@@ -115,6 +115,7 @@ cdef class PlaneThread:
         self.index = index
         self.live = {}
         self.named = {}
+        self.collected = []
         self.socket = _open_socket(host, port, receive_bytes, send_bytes)
         self.port = self.socket.getsockname()[1]
         self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
@@ -169,18 +170,31 @@ cdef class PlaneThread:
 
     cdef Command *begin(self, CommandKind kind, void *object) except NULL:
         """Return a cleared command to fill and `commit`. Raises PlaneError when the thread has stopped reading."""
-        cdef Command *command = <Command *>ring_reserve(&self.state.commands)
+        cdef Command *command
         if self.worker is None:
             raise PlaneError("the plane thread has been closed")
+        command = <Command *>ring_reserve(&self.state.commands)
+        if command == NULL:
+            command = self._wait_for_room()
+        memset(command, 0, sizeof(Command) - sizeof(command.data))
+        command.kind = kind
+        command.object = object
+        return command
+
+    cdef Command *_wait_for_room(self) except NULL:
+        """Wait for a place in the command ring, reading events meanwhile.
+
+        The thread holds a command back whose answer finds the event ring full, and with it all that follow: who
+        closes more objects in one go than both rings hold would otherwise wait for itself.
+        """
+        cdef Command *command = NULL
         deadline = time.monotonic() + COMMAND_WAIT_S
         while command == NULL:
             if time.monotonic() > deadline:
                 raise PlaneError(f"plane thread {self.index} does not take commands")
+            self._collect()
             time.sleep(0.0005)
             command = <Command *>ring_reserve(&self.state.commands)
-        memset(command, 0, sizeof(Command) - sizeof(command.data))
-        command.kind = kind
-        command.object = object
         return command
 
     cdef int commit(self) except -1:
@@ -193,6 +207,8 @@ cdef class PlaneThread:
 
     cdef int adopt(self, object owner, void *object) except -1:
         """Keep `owner` until the thread has given `object` back."""
+        if self.worker is None:
+            raise PlaneError("the plane thread has been closed")
         self.live[<uintptr_t>object] = owner
         self.named[owner.id] = owner
         return 0
@@ -203,15 +219,17 @@ cdef class PlaneThread:
 
     def events(self):
         """Return the waiting events. Call once at the start, and whenever `fileno()` is readable."""
-        cdef Event *event
-        found = []
         ring_finish_wait(&self.state.events)
-        while True:
-            event = <Event *>ring_peek(&self.state.events)
-            if event == NULL:
-                if ring_prepare_wait(&self.state.events):
-                    return found
-                continue
+        self._collect()
+        while not ring_prepare_wait(&self.state.events):
+            self._collect()
+        found, self.collected = self.collected, []
+        return found
+
+    cdef int _collect(self) except -1:
+        """Empty the event ring: objects that come back are freed, the rest waits for `events()`."""
+        cdef Event *event = <Event *>ring_peek(&self.state.events)
+        while event != NULL:
             if event.kind == EVENT_FREED:
                 owner = self.live.pop(<uintptr_t>event.object, None)
                 if owner is not None:
@@ -220,8 +238,10 @@ cdef class PlaneThread:
             else:
                 seen = self._event(event)
                 if seen is not None:
-                    found.append(seen)
+                    self.collected.append(seen)
             ring_pop(&self.state.events)
+            event = <Event *>ring_peek(&self.state.events)
+        return 0
 
     cdef object _event(self, Event *event):
         if event.kind == EVENT_STUN or event.kind == EVENT_DTLS:

@@ -297,7 +297,7 @@ class Exchange:
             self.registry.withdraw(session.source, session.id, _now_us())
         else:
             self.registry.leave(session.source, session.id)
-        _log.info("session_ended", session=session.id, source=session.source, code=ended.code)
+        _log.info("session_ended", session=session.id, source=session.source, code=ended.code, reason=ended.reason)
 
     async def _look_after(self) -> None:
         while True:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from media.plane.names import EXTENSIONS, codec_number
 from media.relay import PublicationFormat, RouteFormat
 from signaling.sdp.accepted import AcceptedCodec, AcceptedMedia
+from signaling.sdp.extensions import TRANSPORT_CC
 
 #: Extensions that we write towards viewers. The rest is for the publisher's own leg, or (MID) not needed: the SSRCs
 #: are announced in the answer.
 _SENT = (
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    TRANSPORT_CC,
     "urn:3gpp:video-orientation",
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
 )
@@ -27,9 +28,17 @@ def receive_extensions(media: list[AcceptedMedia]) -> dict[int, int]:
 
 
 def send_extensions(media: list[AcceptedMedia]) -> dict[int, int]:
-    """Return ExtensionKind -> id of what we may send."""
+    """Return ExtensionKind -> id of what we may send.
+
+    Transport-wide numbers are left out where no picture goes to the peer: sound is never reduced, so an estimate would
+    change nothing, and ten feedback packets a second cost more than relaying the sound itself.
+    """
+    pictures = any(line.direction == "send" and line.kind == "video" for line in media)
     return {
-        EXTENSIONS[uri]: identifier for line in media for uri, identifier in line.extensions.items() if uri in _SENT
+        EXTENSIONS[uri]: identifier
+        for line in media
+        for uri, identifier in line.extensions.items()
+        if uri in _SENT and (pictures or uri != TRANSPORT_CC)
     }
 
 

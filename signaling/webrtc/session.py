@@ -18,7 +18,7 @@ from media.plane.thread import DatagramReceived
 from signaling.dtls.certificate import usable_fingerprints
 from signaling.dtls.context import DtlsContext
 from signaling.dtls.endpoint import DtlsEndpoint, HandshakeCompleted, HandshakeFailed
-from signaling.ice.lite import AddressValidated, IceLite, PairNominated, Reply
+from signaling.ice.lite import CONSENT_SECONDS, AddressValidated, IceLite, PairNominated, Reply
 from signaling.ice.types import Address, Credentials
 from signaling.sdp.transport import RemoteTransport
 
@@ -54,7 +54,8 @@ class WebRtcSession:
         self.connected = False
         self.profile = ""
         self._loop = asyncio.get_running_loop()
-        self._ice = IceLite(local, Credentials(remote.ice_ufrag, remote.ice_pwd), self._loop.time())
+        far = Credentials(remote.ice_ufrag, remote.ice_pwd)
+        self._ice = IceLite(local, far, self._loop.time())
         fingerprints = usable_fingerprints([(item.algorithm, item.value) for item in remote.fingerprints])
         self._dtls = DtlsEndpoint(context, fingerprints, is_client=is_client)
         self._on_close = on_close
@@ -62,7 +63,7 @@ class WebRtcSession:
         self._path: tuple[Address, str] | None = None
         self._closed = False
         self._flight_at: float | None = 0.0  # 0.0: not sent yet; None: measured
-        transport.add_ufrag(local.ufrag.encode())
+        self._listen(local, far)
 
     def datagram(self, event: DatagramReceived) -> None:
         """Take a STUN or DTLS datagram of this transport."""
@@ -78,7 +79,7 @@ class WebRtcSession:
     def check(self) -> None:
         """End the session when the peer's consent has run out (RFC 7675)."""
         now = self._loop.time()
-        if now > self._ice.consent_until:
+        if now > max(self._ice.consent_until, self.transport.consent_seconds + CONSENT_SECONDS):
             self.end("consent-lost", "no valid connectivity check for 30 s")
         elif self.connected and self._dtls.holds_connection and self.transport.stats()["heard_ns"]:
             # An authentic packet proves that the peer has our last flight: OpenSSL's 75 KiB can go.
@@ -88,7 +89,7 @@ class WebRtcSession:
         """Take new ICE credentials (RFC 8445 section 9); media goes on over the present path meanwhile."""
         old = self._ice.local.ufrag.encode()
         self._ice.restart(local, remote, self._loop.time())
-        self.transport.add_ufrag(local.ufrag.encode())
+        self._listen(local, remote)
         self._loop.call_later(15.0, self._forget_ufrag, old)
 
     def end(self, code: str, reason: str) -> None:
@@ -104,6 +105,11 @@ class WebRtcSession:
             self._timer.cancel()
         self.transport.close()
         self._on_close(self, SessionEnded(code, reason))
+
+    def _listen(self, local: Credentials, remote: Credentials) -> None:
+        """Have checks for these credentials brought here, and the ordinary ones answered by the plane."""
+        self.transport.add_ufrag(local.ufrag.encode())
+        self.transport.set_consent(f"{local.ufrag}:{remote.ufrag}".encode(), local.password.encode())
 
     def _forget_ufrag(self, ufrag: bytes) -> None:
         if not self._closed:

@@ -47,9 +47,11 @@ def test_delays_are_recovered_whatever_the_route_adds(
     left = departures(sizes, first)
     skip = min(skip, len(left) - 10)
     # A burst keeps its order: delays grow within a frame.
-    delays = np.sort(random.integers(50_000, 5_000_000, len(left))) if seed % 2 else random.integers(
-        50_000, 90_000, len(left)
-    ).cumsum() % 3_000_000 + 50_000
+    delays = (
+        np.sort(random.integers(50_000, 5_000_000, len(left)))
+        if seed % 2
+        else random.integers(50_000, 90_000, len(left)).cumsum() % 3_000_000 + 50_000
+    )
     lost = {int(index) for index in random.integers(skip + 1, len(left), 2)}
     came = arrivals(left, [int(delay) for delay in delays], sequence, timestamp, skip, lost)
     found = match(left, came)

@@ -36,5 +36,3 @@ async def blank(browser: Browser, files: str) -> AsyncIterator[Page]:
     await page.goto(f"{files}/icons.svg")
     yield page
     await page.close()
-
-

@@ -73,6 +73,7 @@ LIVE = {"state": "live", "since": "2026-11-21T03:12:44Z", "tracks": []}
 FACTS = {
     "source": LIVE,
     "link": "connected",
+    "refused": False,
     "pausedAt": 0,
     "frameAt": 99_000,
     "linkLostAt": None,
@@ -92,6 +93,7 @@ FACTS = {
         ({"pausedAt": 80_000, "link": "closed"}, "paused", 80_000),
         ({"cameraOffAt": 70_000, "frameAt": 60_000}, "cameraOff", 70_000),
         ({"audioOnly": True, "frameAt": None}, "live", None),
+        ({"refused": True, "link": "closed"}, "forbidden", None),
         ({"source": {**LIVE, "state": "silent"}}, "silent", 1_795_230_764_000),
         ({"source": {**LIVE, "state": "offline"}, "link": "retrying"}, "offline", 1_795_230_764_000),
         ({"source": {**LIVE, "state": "offline", "since": "nonsense"}}, "offline", None),

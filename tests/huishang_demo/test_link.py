@@ -35,9 +35,7 @@ def test_loss_and_delay_are_about_what_was_asked() -> None:
     assert 0.078 < sum(delays) / len(delays) < 0.095
 
 
-@given(
-    st.floats(0, 1), st.floats(0, 2), st.floats(0, 1), st.integers(0, 1_000_000), st.integers(1, 200)
-)
+@given(st.floats(0, 1), st.floats(0, 2), st.floats(0, 1), st.integers(0, 1_000_000), st.integers(1, 200))
 def test_nothing_is_invented_reordered_or_early(
     loss: float, delay: float, jitter: float, seed: int, count: int
 ) -> None:

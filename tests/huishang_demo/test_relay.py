@@ -22,9 +22,7 @@ class Peer(asyncio.DatagramProtocol):
 
 
 async def open_peer(echo: bool) -> Peer:
-    _, peer = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: Peer(echo), local_addr=("127.0.0.1", 0)
-    )
+    _, peer = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Peer(echo), local_addr=("127.0.0.1", 0))
     return peer
 
 

@@ -68,6 +68,8 @@ export default {
   "state.offline.why": "It comes back by itself",
   "state.cameraOff": "Camera is off",
   "state.cameraOff.why": "Sound still comes",
+  "state.forbidden": "No right to watch",
+  "state.forbidden.why": "The token does not cover this source; ask your administrator",
   "state.since": "since {time}",
 
   "source.live": "Live",
@@ -154,5 +156,9 @@ export default {
   "error.network": "The server cannot be reached. Check the network, then press “Try again”.",
   "error.media-blocked": "The server answers, but media does not get through; most often a firewall blocks the UDP port. Have it opened, then press “Try again”.",
   "error.unauthorized": "This token may not publish. Ask your administrator for one that may.",
+  "error.source-invalid": "The name cannot be used. Take out special characters and start again.",
+  "error.source-limit": "The server has as many sources as it may. Wait for one to end or have the limit raised.",
+  "error.session-limit": "The server has as many connections as it may. Try later or have the limit raised.",
+  "error.sdp-no-common-codec": "This browser and the server have no codec in common. Use Chrome, Edge or Firefox.",
   "error.other": "The server did not take this picture. Try again later; if it stays, tell your administrator the code below.",
 };

@@ -68,6 +68,8 @@ export default {
   "state.offline.why": "重新上线后自动显示",
   "state.cameraOff": "摄像头已关闭",
   "state.cameraOff.why": "声音仍在传送",
+  "state.forbidden": "没有观看权限",
+  "state.forbidden.why": "令牌不许看这路信源，请找管理员",
   "state.since": "{time} 起",
 
   "source.live": "在线",
@@ -154,5 +156,9 @@ export default {
   "error.network": "连不上服务器。检查网络后点“重试”。",
   "error.media-blocked": "服务器有应答，但媒体数据不通，多半是防火墙挡住了 UDP 端口。请找网络管理员放行后点“重试”。",
   "error.unauthorized": "令牌不允许发布。请向管理员要有发布权限的令牌。",
+  "error.source-invalid": "显示名称不能用。去掉特殊符号后再点“开始发布”。",
+  "error.source-limit": "服务器的信源已满。等别的信源结束，或请管理员提高上限。",
+  "error.session-limit": "服务器的连接已满。稍后再试，或请管理员提高上限。",
+  "error.sdp-no-common-codec": "本浏览器与服务器没有共同的编码。请换用 Chrome、Edge 或 Firefox。",
   "error.other": "服务器没有接受这路画面。稍后点“重试”；仍不行请把下面的代码告诉管理员。",
 };

@@ -1,0 +1,56 @@
+"""Every server that is compared really forwards the load's traffic: complete, authentic, to each viewer."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import shapes
+from benchmarks.peers.huishang import Huishang
+from benchmarks.peers.janus import Janus
+from benchmarks.stage import FloorStage, ServedStage, Stage
+
+VIEWERS = 3
+DEADLINE_S = 10.0
+
+
+def janus(shape: shapes.Shape) -> Stage:
+    return ServedStage(lambda: Janus({"source": shape.kind}), shape, "source", VIEWERS)
+
+
+def huishang(shape: shapes.Shape) -> Stage:
+    return ServedStage(Huishang, shape, "source", VIEWERS)
+
+
+def floor(shape: shapes.Shape) -> Stage:
+    return FloorStage("opus" if shape.kind == "audio" else "frames", VIEWERS)
+
+
+@pytest.mark.parametrize("shape", [shapes.frames(), shapes.opus()], ids=lambda shape: str(shape.kind))
+@pytest.mark.parametrize("make", [huishang, janus, floor])
+@pytest.mark.timeout(60)
+def test_every_viewer_gets_all_packets_and_they_are_authentic(
+    make: Callable[[shapes.Shape], Stage], shape: shapes.Shape
+) -> None:
+    affinity = os.sched_getaffinity(0)
+    stage = make(shape)
+    try:
+        stage.send(True)
+        deadline = time.monotonic() + DEADLINE_S
+        while stage.receiver.totals()[0] < 50 * VIEWERS:
+            assert time.monotonic() < deadline, stage.receiver.viewer(0)
+            time.sleep(0.02)
+        stage.send(False)
+        pid = stage.pid
+        assert Path(f"/proc/{pid}").exists()
+    finally:
+        stage.close()
+    packets, _, lost, duplicates, refused = stage.receiver.totals()
+    assert packets >= 50 * VIEWERS
+    assert (lost, duplicates, refused) == (0, 0, 0)
+    first = stage.receiver.viewer(0)
+    assert first["authenticated"] == sum(stream["packets"] for stream in first["streams"])
+    assert not Path(f"/proc/{pid}").exists(), "the server is gone with its stage"
+    assert os.sched_getaffinity(0) == affinity

@@ -1,0 +1,545 @@
+"""Peers of a live plane thread on loopback sockets: SRTP by pylibsrtp, RTP and RTCP made and read here.
+
+Nothing of the plane is used to read what the plane sends, so that a mistake cannot hide on both sides. `Stage` owns
+one plane thread and everything on it; leaving it closes all, in any order, and proves that nothing stays allocated.
+"""
+
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from pylibsrtp import Error as SrtpError
+from pylibsrtp import Policy, Session
+
+from media.plane.copies import PlaneMirror, PlaneTap
+from media.plane.names import CODECS
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport, live_objects
+from media.plane.srtp import PROFILES, SrtpKeys
+from media.plane.thread import PlaneEvent, PlaneThread
+
+GCM = "SRTP_AEAD_AES_128_GCM"
+CM = "SRTP_AES128_CM_SHA1_80"
+KEY_BYTES = {GCM: 28, CM: 30, "SRTP_AEAD_AES_256_GCM": 44, "SRTP_AES128_CM_SHA1_32": 30}
+
+WAIT_S = 5.0
+NTP_EPOCH_S = 2_208_988_800
+
+H264, VP8, OPUS = CODECS.index("H264"), CODECS.index("VP8"), CODECS.index("opus")
+MID, RID, REPAIRED_RID, LEVEL, TWCC, ROTATION, CAPTURE_TIME = range(1, 8)
+"Extension kinds as `PlaneTransport` wants them"
+
+VIDEO_TYPES = ((96, VP8, 90_000, 0), (97, VP8, 90_000, 96), (102, H264, 90_000, 0), (103, H264, 90_000, 102))
+AUDIO_TYPES = ((111, OPUS, 48_000, 0),)
+VIDEO_ROUTE = {VP8: (100, 101), H264: (104, 105)}
+AUDIO_ROUTE = {OPUS: (109, 0)}
+
+SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Owned = TypeVar("Owned", bound=Closable)
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_S) -> None:
+    """Wait for something that another thread does; fail with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.0005)
+
+
+# --- packets --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An RTP packet that was received; `raw` as on the wire, `payload` in the clear and without padding."""
+
+    raw: bytes
+    clear: bytes
+    marker: bool
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    extensions: dict[int, bytes]
+    payload: bytes
+    padding: int
+    source: tuple[Any, ...]
+
+    @property
+    def original(self) -> int:
+        """The sequence number that an RTX packet repairs."""
+        return int.from_bytes(self.payload[:2], "big")
+
+
+def extension_block(elements: Mapping[int, bytes]) -> bytes:
+    """RFC 8285 one-byte-header elements, id -> value."""
+    body = b"".join(bytes([identifier << 4 | len(value) - 1]) + value for identifier, value in elements.items())
+    body += bytes(-len(body) % 4)
+    return struct.pack("!HH", 0xBEDE, len(body) // 4) + body
+
+
+def rtp(
+    sequence: int,
+    payload: bytes,
+    *,
+    timestamp: int = 0,
+    ssrc: int = 77,
+    payload_type: int = 96,
+    marker: bool = True,
+    extensions: Mapping[int, bytes] | None = None,
+    padding: int = 0,
+) -> bytes:
+    first = 0x80 | (0x10 if extensions else 0) | (0x20 if padding else 0)
+    head = struct.pack(
+        "!BBHII", first, marker << 7 | payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF
+    )
+    tail = bytes(padding - 1) + bytes([padding]) if padding else b""
+    return head + (extension_block(extensions) if extensions else b"") + payload + tail
+
+
+def rtx(sequence: int, original: bytes, *, ssrc: int, payload_type: int = 97, **options: Any) -> bytes:
+    """RFC 4588: `original` (an RTP packet without extension) as a retransmission."""
+    _, second, number, timestamp = struct.unpack("!BBHI", original[:8])
+    return rtp(
+        sequence,
+        struct.pack("!H", number) + original[12:],
+        timestamp=timestamp,
+        ssrc=ssrc,
+        payload_type=payload_type,
+        marker=second >> 7 == 1,
+        **options,
+    )
+
+
+def vp8(picture: int = 0, *, key: bool = False, first: bool = True, body: bytes = b"\0" * 20, tl0: int = 0) -> bytes:
+    """A VP8 payload with a 15-bit PictureID and TL0PICIDX (RFC 7741 section 4.2)."""
+    head = bytes([0x90 if first else 0x80, 0xC0, 0x80 | picture >> 8 & 0x7F, picture & 0xFF, tl0 & 0xFF])
+    if not first:
+        return head + body
+    start = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xb4\x00" if key else b"\x11\x02\x00"
+    return head + start + body
+
+
+def h264(*, key: bool = False, body: bytes = b"\x80" + b"\1" * 20) -> bytes:
+    """A single NAL unit: an IDR or a non-IDR slice, the first of its picture."""
+    return (b"\x65" if key else b"\x41") + body
+
+
+def read_rtp(clear: bytes, raw: bytes = b"", source: tuple[Any, ...] = ()) -> Packet:
+    first, second, sequence, timestamp, ssrc = struct.unpack("!BBHII", clear[:12])
+    at, end = 12 + 4 * (first & 15), len(clear)
+    extensions: dict[int, bytes] = {}
+    if first & 0x10:
+        profile, words = struct.unpack("!HH", clear[at : at + 4])
+        assert profile == 0xBEDE
+        elements = clear[at + 4 : at + 4 + 4 * words]
+        at += 4 + 4 * words
+        place = 0
+        while place < len(elements):
+            if elements[place] == 0:
+                place += 1
+                continue
+            length = (elements[place] & 15) + 1
+            extensions[elements[place] >> 4] = elements[place + 1 : place + 1 + length]
+            place += 1 + length
+    padding = clear[-1] if first & 0x20 else 0
+    assert not first & 0x20 or 0 < padding <= end - at
+    return Packet(
+        raw,
+        clear,
+        second >> 7 == 1,
+        second & 0x7F,
+        sequence,
+        timestamp,
+        ssrc,
+        extensions,
+        clear[at : end - padding],
+        padding,
+        source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One packet of a received RTCP compound; `body` is what follows the header."""
+
+    kind: int
+    count: int
+    body: bytes
+    at: float
+
+    @property
+    def ssrc(self) -> int:
+        return int.from_bytes(self.body[:4], "big")
+
+    @property
+    def media_ssrc(self) -> int:
+        return int.from_bytes(self.body[4:8], "big")
+
+    def nacked(self) -> list[int]:
+        assert (self.kind, self.count) == (RTPFB, 1)
+        found = []
+        for pid, mask in struct.iter_unpack("!HH", self.body[8:]):
+            found += [pid] + [(pid + 1 + bit) & 0xFFFF for bit in range(16) if mask >> bit & 1]
+        return found
+
+
+def read_rtcp(compound: bytes, at: float = 0.0) -> list[Control]:
+    found = []
+    while compound:
+        first, kind, words = struct.unpack("!BBH", compound[:4])
+        assert first >> 6 == 2
+        assert len(compound) >= 4 + 4 * words
+        found.append(Control(kind, first & 31, compound[4 : 4 + 4 * words], at))
+        compound = compound[4 + 4 * words :]
+    return found
+
+
+def rtcp(kind: int, count: int, body: bytes) -> bytes:
+    assert len(body) % 4 == 0
+    return struct.pack("!BBH", 0x80 | count, kind, len(body) // 4) + body
+
+
+def report_block(
+    ssrc: int, *, fraction: int = 0, lost: int = 0, highest: int = 0, jitter: int = 0, lsr: int = 0, dlsr: int = 0
+) -> bytes:
+    return struct.pack("!IIIIII", ssrc, fraction << 24 | lost & 0xFFFFFF, highest, jitter, lsr, dlsr)
+
+
+def rr(ssrc: int = 1, *blocks: bytes) -> bytes:
+    return rtcp(RR, len(blocks), struct.pack("!I", ssrc) + b"".join(blocks))
+
+
+def sr(ssrc: int, ntp: int, timestamp: int, packets: int = 0, octets: int = 0) -> bytes:
+    return rtcp(SR, 0, struct.pack("!IQIII", ssrc, ntp, timestamp & 0xFFFFFFFF, packets, octets))
+
+
+def nack(ssrc: int, sequences: Sequence[int], sender: int = 1) -> bytes:
+    entries = b"".join(struct.pack("!HH", sequence & 0xFFFF, 0) for sequence in sequences)
+    return rtcp(RTPFB, 1, struct.pack("!II", sender, ssrc) + entries)
+
+
+def pli(ssrc: int, sender: int = 1) -> bytes:
+    return rtcp(PSFB, 1, struct.pack("!II", sender, ssrc))
+
+
+def fir(ssrc: int, number: int = 0, sender: int = 1) -> bytes:
+    return rtcp(PSFB, 4, struct.pack("!IIIBBH", sender, 0, ssrc, number, 0, 0))
+
+
+def bye(*ssrcs: int) -> bytes:
+    return rtcp(BYE, len(ssrcs), struct.pack(f"!{len(ssrcs)}I", *ssrcs))
+
+
+def ntp_from_utc(seconds: float) -> int:
+    return int((seconds + NTP_EPOCH_S) * 2**32)
+
+
+def utc_from_ntp(ntp: int) -> float:
+    return ntp / 2**32 - NTP_EPOCH_S
+
+
+def is_rtcp(datagram: bytes) -> bool:
+    return 192 <= datagram[1] <= 223
+
+
+def srtp_session(key: bytes, profile: str, *, outbound: bool, repeat: bool = False) -> Session:
+    kind = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
+    policy = Policy(key=key, ssrc_type=kind, srtp_profile=PROFILES[profile])
+    policy.window_size = 8192
+    policy.allow_repeat_tx = repeat
+    return Session(policy=policy)
+
+
+# --- peers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Received:
+    """What a peer has received so far, in order."""
+
+    packets: list[Packet] = field(default_factory=list)
+    control: list[Control] = field(default_factory=list)
+    other: list[bytes] = field(default_factory=list)
+    "datagrams that are neither: answers and DTLS that control sent"
+    refused: list[bytes] = field(default_factory=list)
+    "datagrams that SRTP refused: never right, but for repeated numbers under AES-CM"
+    wire: list[bytes] = field(default_factory=list)
+    "RTP datagrams as they came"
+
+
+class Peer:
+    """A socket with SRTP of its own, and the plane's transport towards it.
+
+    `profile` empty: no encryption. `plain`: a transport with a port of its own. `connect=False` leaves address and
+    keys to the test.
+    """
+
+    def __init__(
+        self,
+        stage: "Stage",
+        *,
+        profile: str = GCM,
+        host: str = "127.0.0.1",
+        target: str = "",
+        connect: bool = True,
+        plain: bool = False,
+        plane: PlaneThread | None = None,
+        **options: Any,
+    ) -> None:
+        self.stage = stage
+        self.plane = plane or stage.plane
+        self.profile = profile
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind((host, 0))
+        self.address: tuple[str, int] = self.socket.getsockname()[:2]
+        port = self.plane.port
+        if plain:
+            own = socket.socket(self.socket.family, socket.SOCK_DGRAM)
+            own.setblocking(False)
+            own.bind((target or host, 0))
+            port = own.getsockname()[1]
+            options["port_socket"] = own
+        self.target: tuple[str, int] = (target or host, port)
+        self.transport = PlaneTransport(self.plane, **options)
+        stage.own(self.transport)
+        self.keys: SrtpKeys | None = None
+        if profile:
+            self.new_keys()
+        if connect:
+            self.connect()
+        self.received = Received()
+        self.sent = 0
+
+    def new_keys(self) -> None:
+        """Make a pair of keys, one end here and the other for `set_keys`."""
+        down, up = os.urandom(KEY_BYTES[self.profile]), os.urandom(KEY_BYTES[self.profile])
+        self.keys = SrtpKeys(self.profile, down, up)
+        self.sender = srtp_session(up, self.profile, outbound=True, repeat=True)
+        self.receiver = srtp_session(down, self.profile, outbound=False)
+
+    def connect(self) -> None:
+        self.stage.unapplied = True
+        self.transport.validate(self.address)
+        self.transport.select(self.address)
+        if self.keys is not None:
+            self.transport.set_keys(self.keys)
+
+    # sending
+
+    def protect(self, packet: bytes) -> bytes:
+        if not self.profile:
+            return packet
+        return self.sender.protect_rtcp(packet) if is_rtcp(packet) else self.sender.protect(packet)
+
+    def send(self, *packets: bytes) -> None:
+        """Send RTP or RTCP packets, protected."""
+        for packet in packets:
+            self.send_raw(self.protect(packet))
+
+    def send_raw(self, *datagrams: bytes) -> None:
+        """Send datagrams as they are, once the plane knows of all objects made before."""
+        if self.stage.unapplied:
+            self.stage.commanded()
+        for datagram in datagrams:
+            self.sent += 1
+            self.stage.sent[self.plane] = self.stage.sent.get(self.plane, 0) + 1
+            self.socket.sendto(datagram, self.target)
+
+    def publish(
+        self, track: PlaneTrack, *, payload_types: Sequence[tuple[int, int, int, int]] = (), **options: Any
+    ) -> PlanePublication:
+        options.setdefault("mid", b"0")
+        types = payload_types or (VIDEO_TYPES if track.is_video else AUDIO_TYPES)
+        return self.stage.own(PlanePublication(self.transport, track, payload_types=types, **options))
+
+    def watch(self, track: PlaneTrack, ssrc: int = 1000, **options: Any) -> PlaneRoute:
+        if track.is_video:
+            options.setdefault("rtx_ssrc", ssrc + 1)
+        options.setdefault("payload_types", VIDEO_ROUTE if track.is_video else AUDIO_ROUTE)
+        options.setdefault("clock_rate", 90_000 if track.is_video else 48_000)
+        options.setdefault("first_timestamp", 5000)
+        options.setdefault("first_sequence", 100)
+        return self.stage.own(PlaneRoute(track, self.transport, ssrc=ssrc, **options))
+
+    # receiving
+
+    def _take(self, datagram: bytes, source: tuple[Any, ...]) -> None:
+        if len(datagram) < 8 or datagram[0] >> 6 != 2:
+            self.received.other.append(datagram)
+            return
+        try:
+            if is_rtcp(datagram):
+                clear = self.receiver.unprotect_rtcp(datagram) if self.profile else datagram
+                self.received.control += read_rtcp(clear, time.monotonic())
+            else:
+                self.received.wire.append(datagram)
+                clear = self.receiver.unprotect(datagram) if self.profile else datagram
+                self.received.packets.append(read_rtp(clear, datagram, source))
+        except SrtpError:
+            self.received.refused.append(datagram)
+
+    def read(self) -> Received:
+        """Take what waits in the socket."""
+        while True:
+            try:
+                datagram, source = self.socket.recvfrom(65536, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return self.received
+            if source[1] == self.target[1]:  # another process may still send to whoever had this port before
+                self._take(datagram, source)
+
+    def wait(self, condition: Callable[[Received], bool], what: str, seconds: float = WAIT_S) -> Received:
+        """Read until the condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition(self.read()):
+            left = deadline - time.monotonic()
+            assert left > 0, f"in vain: {what}; {self.plane.counters()}"
+            select.select([self.socket], [], [], min(left, 0.05))
+        return self.received
+
+    def wait_packets(self, count: int) -> list[Packet]:
+        """Wait for that many RTP packets altogether; more are a failure too."""
+        self.wait(lambda got: len(got.packets) >= count, f"{count} packets, got {len(self.received.packets)}")
+        assert len(self.received.packets) == count
+        return self.received.packets
+
+    def wait_control(self, kind: int, count: int | None = None, seconds: float = WAIT_S) -> Control:
+        """Wait for an RTCP packet of this kind (and format); return the newest."""
+
+        def found(got: Received) -> list[Control]:
+            return [item for item in got.control if item.kind == kind and count in (None, item.count)]
+
+        return found(self.wait(lambda got: bool(found(got)), f"RTCP {kind}/{count}", seconds))[-1]
+
+    def settle(self) -> Received:
+        """Wait until the plane has handled all datagrams and commands so far, and read what came of it."""
+        self.stage.settle()
+        token = b"\0settled" + os.urandom(8)
+        self.transport.send(token, self.address)
+        return self.wait(lambda got: token in got.other, "the plane's own datagram")
+
+
+class Stage:
+    """One plane thread (more with `another`), and all objects the test made on them."""
+
+    def __init__(self, host: str = "127.0.0.1", **options: Any) -> None:
+        self.alive_before = live_objects()
+        self.unapplied = False
+        self.sent: dict[PlaneThread, int] = {}
+        self.peers: list[Peer] = []
+        self.owned: list[Closable] = []
+        self.threads: list[PlaneThread] = []
+        self.plane = self.another(host, **options)
+        self._barriers: dict[PlaneThread, tuple[PlaneTransport, socket.socket]] = {}
+
+    def another(self, host: str = "127.0.0.1", **options: Any) -> PlaneThread:
+        options.setdefault("flush_us", 200)
+        plane = PlaneThread(len(self.threads), host, 0, **options)
+        self.threads.append(plane)
+        plane.events()
+        return plane
+
+    def own(self, thing: Owned) -> Owned:
+        self.owned.append(thing)
+        self.unapplied = True
+        return thing
+
+    def peer(self, **options: Any) -> Peer:
+        peer = Peer(self, **options)
+        self.peers.append(peer)
+        return peer
+
+    def track(self, *, video: bool = True, plane: PlaneThread | None = None) -> PlaneTrack:
+        return self.own(PlaneTrack(plane or self.plane, video))
+
+    def mirror(self, near: PlaneTrack, far: PlaneTrack) -> PlaneMirror:
+        return self.own(PlaneMirror(near, far))
+
+    def tap(self, track: PlaneTrack, ring: Any, layer: int = -1) -> PlaneTap:
+        return self.own(PlaneTap(track, ring, layer))
+
+    @property
+    def drops(self) -> dict[str, int]:
+        return self.plane.counters()["drops"]
+
+    def commanded(self) -> None:
+        """Wait until all commands so far have been applied: one more, a datagram to ourselves, tells."""
+        self.unapplied = False
+        for plane in self.threads:
+            if plane not in self._barriers:
+                family = plane.socket.family
+                ours = socket.socket(family, socket.SOCK_DGRAM)
+                ours.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+                self._barriers[plane] = (PlaneTransport(plane), ours)
+            transport, ours = self._barriers[plane]
+            token = os.urandom(8)
+            transport.send(token, ours.getsockname()[:2])
+            ours.settimeout(WAIT_S)
+            while ours.recv(2000) != token:
+                pass
+
+    def settle(self) -> None:
+        """Wait until every datagram sent by our peers and every command has been handled, on every thread."""
+
+        def read() -> bool:
+            return all(plane.counters()["received_packets"] >= count for plane, count in self.sent.items())
+
+        until(read, "the planes have read all datagrams")
+        self.commanded()
+
+    def events(self) -> list[PlaneEvent]:
+        return [event for plane in self.threads for event in plane.events()]
+
+    def wait_event(self, wanted: Callable[[PlaneEvent], bool], what: str = "an event") -> PlaneEvent:
+        found: list[PlaneEvent] = []
+
+        def seen() -> bool:
+            found.extend(event for event in self.events() if wanted(event))
+            return bool(found)
+
+        until(seen, what)
+        return found[0]
+
+    def close(self) -> None:
+        """Close what the test has not closed, prove that the threads give everything back, end them."""
+        for thing in reversed(self.owned):
+            thing.close()
+        for transport, _ in self._barriers.values():
+            transport.close()
+        until(lambda: not self.events() and not any(plane.live_objects for plane in self.threads), "everything freed")
+        self.stop()
+        assert live_objects() == self.alive_before
+
+    def stop(self) -> None:
+        """End threads and sockets as they are."""
+        for plane in self.threads:
+            plane.close()
+        for _, ours in self._barriers.values():
+            ours.close()
+        for peer in self.peers:
+            peer.socket.close()
+
+
+@contextmanager
+def staged(host: str = "127.0.0.1", **options: Any) -> Iterator[Stage]:
+    """A stage for one test; a test that fails ends it without further complaints."""
+    stage = Stage(host, **options)
+    try:
+        yield stage
+    except BaseException:
+        stage.stop()
+        raise
+    stage.close()

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.console.browser import CHROMIUM
+from tests.peers.browser import ALL_FLAGS
+from tests.peers.server import Server
+
+LOG_LINES = 60
+_running: list[Server] = []
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("node"))
+    server.start()
+    _running.append(server)
+    yield server
+    _running.remove(server)
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_fault_of_the_server(server: Server) -> Iterator[None]:
+    """Whatever a peer does, the server's log holds no fault of its own."""
+    before = len(server.faults())
+    yield
+    assert server.faults()[before:] == []
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALL_FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    for server in _running:
+        if report.failed:
+            report.sections.append(("server log", "\n".join(server.log().splitlines()[-LOG_LINES:])))
+    return report
