@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from config import Settings, load_tokens
 from console import STATIC
@@ -58,7 +60,7 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
         ends.callback(asyncio.create_task(_sample(sources)).cancel)
         if tls is not None:
             ends.callback(asyncio.create_task(keep_fresh(tls, settings)).cancel)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(app, access_log=None, logger=_http_log(), shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         ends.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls).start()
@@ -75,6 +77,19 @@ def candidate_addresses(settings: Settings) -> list[str]:
         return own
     # A machine without a network still serves itself.
     return ["127.0.0.1"] if settings.media.bind in ("::", "0.0.0.0", "127.0.0.1") else [settings.media.bind]
+
+
+def _http_log() -> logging.Logger:
+    """Return the log of the HTTP server, without requests and bodies that are no HTTP: strangers send thousands."""
+    theirs = (HttpProcessingError, web.RequestPayloadError)
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], theirs))
+
+    log = logging.getLogger("huishang.http")
+    if not log.filters:
+        log.addFilter(is_ours)
+    return log
 
 
 async def _sample(sources: SourcesEndpoint) -> None:

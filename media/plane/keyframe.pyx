@@ -9,7 +9,7 @@ Touches streams of the plane thread; the sending itself is report.pyx's.
 """
 
 from media.plane.bridge cimport bridge_want_keyframe
-from media.plane.model cimport MAX_LAYERS
+from media.plane.model cimport MAX_LAYERS, tick_by
 
 
 cdef void keyframe_want(PlaneState *plane, Track *track, int layer) noexcept nogil:
@@ -25,6 +25,7 @@ cdef void keyframe_want(PlaneState *plane, Track *track, int layer) noexcept nog
     stream = track.publication.streams[layer]
     if stream != NULL and stream.ssrc != 0 and stream.keyframe_wanted_ns == 0:
         stream.keyframe_wanted_ns = plane.now_ns
+        tick_by(plane, plane.now_ns)
 
 
 cdef bint keyframe_due(PlaneState *plane, Stream *stream) noexcept nogil:

@@ -39,8 +39,9 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
 
 cdef void _tick(PlaneState *plane) noexcept nogil:
     plane.wall_offset_ns = realtime_ns() - plane.now_ns
-    report_tick(plane)
+    plane.last_tick_ns = plane.now_ns
     plane.next_tick_ns = plane.now_ns + (TICK_NS if plane.transport_count else IDLE_NS)
+    report_tick(plane)
 
 
 cdef void _mirror_down(PlaneState *plane, Mirror *mirror) noexcept nogil:

@@ -340,6 +340,7 @@ cdef struct PlaneState:
     int waiting_count
     int64_t now_ns
     int64_t wall_offset_ns          # UTC minus monotonic, sampled every second
+    int64_t last_tick_ns
     int64_t next_tick_ns
     int64_t flush_after_ns
     int64_t keyframe_interval_ns
@@ -358,3 +359,11 @@ cdef inline void drop(PlaneState *plane, Transport *transport, int reason) noexc
     plane.drops[reason] += 1
     if transport != NULL:
         transport.drops[reason] += 1
+
+
+cdef inline void tick_by(PlaneState *plane, int64_t due_ns) noexcept nogil:
+    """Let the next tick come at `due_ns` at the latest, but never two within a millisecond."""
+    if due_ns < plane.last_tick_ns + 1000000:
+        due_ns = plane.last_tick_ns + 1000000
+    if due_ns < plane.next_tick_ns:
+        plane.next_tick_ns = due_ns

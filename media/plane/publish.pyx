@@ -17,7 +17,7 @@ from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
     DROP_AUTHENTICATION, DROP_DUPLICATE, DROP_NO_KEYS, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION,
     DROP_REPLACED, DROP_REPLAY, DROP_RTP_MALFORMED, DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY,
-    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, TRANSPORT_WEBRTC, PayloadType, Publication, Tap, drop,
+    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, TRANSPORT_WEBRTC, PayloadType, Publication, Tap, drop, tick_by,
 )
 from media.plane.receive cimport (
     RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
@@ -307,6 +307,8 @@ cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, in
     if slot.starts_keyframe:
         keyframe_seen(stream)
     stream.nack_due_ns = receive_nack_timer(&stream.receive)
+    if stream.nack_due_ns >= 0:
+        tick_by(plane, stream.nack_due_ns)
     while tap != NULL:
         tap_packet(plane, tap, stream, slot)
         tap = tap.next

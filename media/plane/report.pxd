@@ -3,6 +3,6 @@
 from media.plane.model cimport PlaneState
 
 cdef enum:
-    TICK_NS = 5000000           # how often publishers are looked after
+    TICK_NS = 20000000          # how often publishers are looked after when nothing is urgent
 
 cdef void report_tick(PlaneState *plane) noexcept nogil

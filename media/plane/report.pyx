@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Outbound RTCP: repair and feedback towards publishers, sender reports towards viewers.
 
-Publishers are looked after at every tick (NACK, keyframe wishes; transport feedback every 100 ms; receiver reports
-every second); viewers in turn, so that each gets a sender report a second and no tick serves them all at once.
+Publishers are looked after at every tick (transport feedback every 100 ms, receiver reports every second), which comes
+earlier when something is urgent (NACK, keyframe wishes: `tick_by`); viewers in turn, so that each gets a sender report a second and no tick serves them all at once.
 
 A forwarded sender report says what the viewer's RTP clock reads for a picture captured now, in the server's UTC: the
 publisher's own NTP time never leaves the server, because its clock is not trusted as UTC. So every page can show and
@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.plane.batch cimport batch_commit, batch_room
 from media.plane.keyframe cimport keyframe_due, keyframe_want
-from media.plane.model cimport DROP_PROTECT, Publication, Route, Stream, Transport, drop
+from media.plane.model cimport DROP_PROTECT, Publication, Route, Stream, Transport, drop, tick_by
 from media.plane.receive cimport ReceiveReport, receive_nack_timer, receive_nacks, receive_report
 from media.plane.rewrite cimport rewrite_timestamp
 from media.plane.rtcp cimport (
@@ -31,7 +31,7 @@ cdef enum:
     MAX_NACKS = 128
     REPORT_NS = 1000000000
     TWCC_NS = 100000000
-    ROUNDS_A_SECOND = 200       # ticks in which every viewer is looked at once
+    ROUNDS_A_SECOND = 50        # ticks in which every viewer is looked at once
     ASSUMED_RTT_NS = 60000000   # before a round trip is known: retry NACKs as on a fair 4G link
 
 
@@ -154,7 +154,10 @@ cdef void _publisher(PlaneState *plane, Transport *transport) noexcept nogil:
                 keyframe_want(plane, stream.track, layer)
             if stream.nack_due_ns >= 0 and plane.now_ns >= stream.nack_due_ns and stream.packets:
                 _nack(plane, stream)
-            _ask_keyframe(plane, stream)
+            if stream.nack_due_ns >= 0:
+                tick_by(plane, stream.nack_due_ns)
+            if stream.keyframe_wanted_ns:
+                _ask_keyframe(plane, stream)
         publication = publication.next
     if transport.arrivals != NULL and plane.now_ns >= transport.next_twcc_ns:
         transport.next_twcc_ns = plane.now_ns + TWCC_NS

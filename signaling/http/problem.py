@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from dispatch.sources import SourceError
 from media.plane.names import PlaneError
@@ -29,6 +30,8 @@ CODES: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
     "body-too-large": (413, "The body is too large"),
+    "body-incomplete": (400, "The body did not arrive whole"),
+    "body-timeout": (408, "The body did not arrive in time"),
     "etag-missing": (428, "If-Match is needed"),
     "etag-mismatch": (412, "The session has a newer ICE generation"),
     "source-unknown": (404, "No such source"),
@@ -87,6 +90,9 @@ def problem_of(error: Exception) -> Problem:
         return Problem("sdp-no-fingerprint", str(error))
     if isinstance(error, IceError):
         return Problem("sdp-no-ice", str(error))
+    if isinstance(error, ConnectionError | HttpProcessingError | web.RequestPayloadError):
+        # The peer left in the middle, or its framing or compression is broken: nothing that we should log.
+        return Problem("body-incomplete", "the connection or the coding of the body broke off")
     if isinstance(error, PlaneError):
         return Problem("plane-busy", str(error))
     if isinstance(error, web.HTTPNotFound):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from signaling.http.access import Access
@@ -11,6 +13,8 @@ from signaling.sdp.model import Candidate
 from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment, write_fragment
 from signaling.webrtc.exchange import Answered, Exchange, Session
 
+#: For a body to arrive whole; a satellite link with losses needs a few.
+BODY_SECONDS = 15.0
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
 
@@ -130,13 +134,24 @@ class WhipEndpoint:
             raise Problem("unsupported-media-type", f"send Content-Type: {content_type}")
         if request.content_length is not None and request.content_length > self._max_bytes:
             raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
-        body = await request.content.read(self._max_bytes + 1)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await self._read(request)
+        except TimeoutError:
+            raise Problem("body-timeout", f"the body has to arrive within {BODY_SECONDS:g} s") from None
+        if len(body) > self._max_bytes:
+            raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
+        return body
+
+    async def _read(self, request: web.Request) -> bytes:
+        """Read the body to its end or one byte past the limit."""
+        body = b""
         while len(body) <= self._max_bytes:
             more = await request.content.read(self._max_bytes + 1 - len(body))
             if not more:
-                return body
+                break
             body += more
-        raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
+        return body
 
     def _created(self, kind: str, answered: Answered) -> web.Response:
         session = answered.session

@@ -18,6 +18,7 @@ import aiohttp
 
 from huishang.demo.unit import Sender, publish_tracks
 from huishang.demo.units import Unit
+from huishang.offspring import Offspring
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.reconnect import Backoff, stay_connected
@@ -56,7 +57,7 @@ class Node:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = _free_port(socket.SOCK_STREAM)
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Offspring | None = None
         (folder / "tokens.toml").write_text(_TOKENS)
         (folder / "tokens.toml").chmod(0o600)
         (folder / "node.toml").write_text(
@@ -71,28 +72,28 @@ class Node:
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        """Start and wait until it answers."""
+        """Start and wait until it answers. It dies with this process, whatever ends it."""
         argv = (sys.executable, "-m", "huishang", "serve", "--config", str(self._folder / "node.toml"))
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HUISHANG_")}
-        environ["PYTHONPATH"] = os.getcwd()
-        self._process = await asyncio.create_subprocess_exec(
-            *argv, env=environ, cwd=self._folder, stdout=asyncio.subprocess.DEVNULL
-        )
-        async with asyncio.timeout(15):
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    await self.sources()
-                    return
-                assert self._process.returncode is None, "the node did not start"
-                await asyncio.sleep(0.05)
+        self._process = await Offspring.start(argv, environ)
+        try:
+            async with asyncio.timeout(15):
+                while True:
+                    with contextlib.suppress(aiohttp.ClientError):
+                        await self.sources()
+                        return
+                    await asyncio.sleep(0.05)
+        except BaseException:
+            await self.stop(signal.SIGKILL)
+            raise
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it; of no effect when it does not run."""
         if self._process is None:
             return
         process, self._process = self._process, None
-        process.send_signal(number)
-        await process.wait()
+        os.kill(process.pid, number)
+        await process.stop()
 
     async def sources(self) -> dict[str, dict[str, Any]]:
         """Ask for the sources, by identifier."""

@@ -1,6 +1,7 @@
 """Forged connectivity checks at a steady rate: `python -m tests.peers.stun_flood PORT USERNAME A_SECOND SECONDS`.
 
-The user name is a real one (server's ufrag, colon, peer's ufrag), sender and MESSAGE-INTEGRITY are not. Prints how many were sent.
+The user name is a real one (server's ufrag, colon, peer's ufrag), sender and MESSAGE-INTEGRITY are not.
+Prints how many were sent.
 """
 
 from __future__ import annotations

@@ -178,6 +178,7 @@ class Control:
     count: int
     body: bytes
     at: float
+    packet: bytes
 
     @property
     def ssrc(self) -> int:
@@ -201,7 +202,7 @@ def read_rtcp(compound: bytes, at: float = 0.0) -> list[Control]:
         first, kind, words = struct.unpack("!BBH", compound[:4])
         assert first >> 6 == 2
         assert len(compound) >= 4 + 4 * words
-        found.append(Control(kind, first & 31, compound[4 : 4 + 4 * words], at))
+        found.append(Control(kind, first & 31, compound[4 : 4 + 4 * words], at, compound[: 4 + 4 * words]))
         compound = compound[4 + 4 * words :]
     return found
 
@@ -271,6 +272,8 @@ class Received:
 
     packets: list[Packet] = field(default_factory=list)
     control: list[Control] = field(default_factory=list)
+    compounds: list[list[int]] = field(default_factory=list)
+    "RTCP packet types, datagram by datagram"
     other: list[bytes] = field(default_factory=list)
     "datagrams that are neither: answers and DTLS that control sent"
     refused: list[bytes] = field(default_factory=list)
@@ -383,7 +386,9 @@ class Peer:
         try:
             if is_rtcp(datagram):
                 clear = self.receiver.unprotect_rtcp(datagram) if self.profile else datagram
-                self.received.control += read_rtcp(clear, time.monotonic())
+                items = read_rtcp(clear, time.monotonic())
+                self.received.control += items
+                self.received.compounds.append([item.kind for item in items])
             else:
                 self.received.wire.append(datagram)
                 clear = self.receiver.unprotect(datagram) if self.profile else datagram

@@ -1,0 +1,277 @@
+"""Outbound RTCP at the socket: sender reports in the server's UTC, receiver reports, transport-wide feedback."""
+
+import itertools
+import struct
+import time
+
+import pytest
+
+from tests.media.plane.peers import (
+    CAPTURE_TIME,
+    MID,
+    RID,
+    RR,
+    RTPFB,
+    SDES,
+    SR,
+    TWCC,
+    Control,
+    Packet,
+    Peer,
+    Stage,
+    ntp_from_utc,
+    rtp,
+    sr,
+    until,
+    utc_from_ntp,
+    vp8,
+)
+from tests.media.plane.test_twcc import decode
+
+HOUR_S = 3600.0
+ALLOWED_S = 0.002
+
+
+class WrongClock:
+    """A publisher whose clock is far from the server's: pictures and reports by its own time."""
+
+    def __init__(self, peer: Peer, off_s: float, base: int, ssrc: int = 77) -> None:
+        self.peer, self.off_s, self.base, self.ssrc = peer, off_s, base, ssrc
+        self.started = time.time()
+        self.sequence = base & 0xFFFF
+        self.captured: dict[bytes, float] = {}
+
+    def timestamp(self, at: float) -> int:
+        return (self.base + round((at - self.started) * 90_000)) & 0xFFFFFFFF
+
+    def picture(self, *, key: bool = False, extensions: dict[int, bytes] | None = None) -> None:
+        """Send a picture that is captured now; its payload's end is its name."""
+        name = struct.pack("!II", self.ssrc, self.sequence)
+        self.captured[name] = now = time.time()
+        packet = rtp(
+            self.sequence,
+            vp8(self.sequence, key=key, body=name),
+            timestamp=self.timestamp(now),
+            ssrc=self.ssrc,
+            extensions=extensions,
+        )
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.peer.send(packet)
+
+    def report(self) -> None:
+        now = time.time()
+        self.peer.send(sr(self.ssrc, ntp_from_utc(now + self.off_s), self.timestamp(now)))
+
+    def reports(self, count: int = 10) -> None:
+        """Several, because the least delay counts and the first may have been held up here."""
+        for _ in range(count):
+            self.report()
+            self.peer.stage.settle()
+
+    def capture_of(self, packet: Packet) -> float:
+        return self.captured[packet.payload[-8:]]
+
+
+def told_capture(report: Control, timestamp: int) -> float:
+    """What a page computes: the UTC of a timestamp by the sender report."""
+    ntp, rtp_time = struct.unpack("!QI", report.body[4:16])
+    ticks = ((timestamp - rtp_time + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return utc_from_ntp(ntp) + ticks / 90_000
+
+
+def next_report(viewer: Peer, ssrc: int = 1000) -> Control:
+    """Wait for a sender report that is not there yet."""
+    known = len(viewer.read().control)
+    viewer.wait(
+        lambda got: any(item.kind == SR and item.ssrc == ssrc for item in got.control[known:]), "a sender report"
+    )
+    return [item for item in viewer.received.control if item.kind == SR and item.ssrc == ssrc][-1]
+
+
+@pytest.mark.parametrize("off_s", [0.0, 5 * HOUR_S, -3000 * HOUR_S])
+def test_a_forwarded_report_tells_capture_in_the_servers_utc(stage: Stage, off_s: float) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    camera = WrongClock(publisher, off_s, base=0xFFFFFF00)
+    camera.picture(key=True)
+    camera.reports()
+    route = viewer.watch(track, first_timestamp=0xFFFFFF00)
+    camera.picture(key=True)
+    camera.picture()
+    viewer.wait_packets(2)
+    report = viewer.wait_control(SR)
+    assert report.ssrc == 1000
+    written = utc_from_ntp(int.from_bytes(report.body[4:12], "big"))
+    assert abs(written - time.time() + (time.monotonic() - report.at)) < 0.1
+    for packet in viewer.received.packets:
+        assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
+    packets, octets = struct.unpack("!II", report.body[16:24])
+    stats = route.stats()
+    assert (packets, octets) == (stats["packets"], stats["octets"])
+    assert octets == sum(len(packet.payload) for packet in viewer.received.packets)
+    name = viewer.wait_control(SDES)
+    assert name.body[:14] == struct.pack("!IBB", 1000, 1, 8) + b"huishang"
+
+
+def test_reports_stay_right_over_switches_of_layer_publisher_and_pauses(stage: Stage) -> None:
+    viewer, track = stage.peer(), stage.track()
+    route = viewer.watch(track)
+    publisher = stage.peer(receive_ids={MID: 1, RID: 2})
+    publication = publisher.publish(track, rids=[b"a", b"b"])
+    layers = [WrongClock(publisher, 7 * HOUR_S, base=0x10000000, ssrc=501)]
+    layers.append(WrongClock(publisher, 7 * HOUR_S, base=0xF0000000, ssrc=502))
+    layers[1].started = layers[0].started
+    for number, camera in enumerate(layers):
+        camera.picture(key=True, extensions={1: b"0", 2: b"ab"[number : number + 1]})
+        camera.reports()
+
+    def check(camera: WrongClock) -> None:
+        report = next_report(viewer)
+        camera.picture()
+        viewer.wait(lambda got: len(got.packets) > 0 and got.packets[-1].payload[-8:] in camera.captured, "a picture")
+        packet = viewer.received.packets[-1]
+        assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
+
+    check(layers[0])
+    route.set(layer=1)
+    stage.settle()
+    layers[1].picture(key=True)
+    check(layers[1])
+    publication.close()
+    publisher.transport.close()
+    other = stage.peer()
+    other.publish(track)
+    camera = WrongClock(other, -HOUR_S, base=0)
+    route.set(layer=0)
+    stage.settle()
+    camera.picture(key=True)
+    camera.reports()
+    check(camera)
+
+
+def test_without_reports_of_the_publisher_arrival_serves(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    camera = WrongClock(publisher, 0, base=1000)
+    viewer.watch(track)
+    camera.picture(key=True)
+    for _ in range(20):
+        camera.picture()
+        publisher.settle()
+    report = next_report(viewer)
+    packet = viewer.received.packets[-1]
+    # Arrival cannot tell a long way from a late capture: only half a second is claimed.
+    assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < 0.6
+
+
+def test_a_viewer_without_packets_or_paused_gets_no_report(stage: Stage) -> None:
+    publisher, paused, empty, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    camera = WrongClock(publisher, 0, base=1000)
+    route = paused.watch(track)
+    empty.watch(track, layer=1)
+    camera.picture(key=True)
+    paused.wait_packets(1)
+    next_report(paused)
+    route.set(paused=True)
+    stage.settle()
+    known = len(paused.settle().control)
+    deadline = time.monotonic() + 1.1  # one is due every second
+    while time.monotonic() < deadline:
+        camera.picture()
+        publisher.settle()
+    assert len(paused.settle().control) == known
+    assert empty.settle().control == []
+
+
+def test_a_publisher_is_told_what_arrived(stage: Stage) -> None:
+    publisher, track = stage.peer(local_ssrc=0xABCDEF01), stage.track(video=False)
+    publication = publisher.publish(track)
+
+    def sound(sequence: int) -> bytes:
+        return rtp(sequence, b"sound", timestamp=sequence * 960, payload_type=111)
+
+    publisher.send(sound(65_530))
+    first = publisher.wait_control(RR)
+    publisher.send(*(sound(65_530 + number) for number in range(1, 20) if number not in (4, 5, 9)))
+    ntp = ntp_from_utc(time.time() + 9 * HOUR_S)
+    publisher.send(sr(77, ntp, 0))
+    publisher.settle()
+    sent_at = time.monotonic()
+    publisher.wait(lambda got: sum(item.kind == RR and item.count == 1 for item in got.control) >= 1, "a report")
+    report = publisher.wait_control(RR, 1)
+    assert report.ssrc == first.ssrc == 0xABCDEF01
+    ssrc, loss, highest, _, lsr, dlsr = struct.unpack("!IIIIII", report.body[4:28])
+    if highest == 65_530:
+        publisher.received.control.clear()
+        report = publisher.wait_control(RR, 1)
+        ssrc, loss, highest, _, lsr, dlsr = struct.unpack("!IIIIII", report.body[4:28])
+    assert ssrc == 77
+    assert loss & 0xFFFFFF == 3
+    assert loss >> 24 in (3 * 256 // 20, 3 * 256 // 19)
+    assert highest == 65_530 + 19
+    assert lsr == ntp >> 16 & 0xFFFFFFFF
+    assert dlsr / 65_536 == pytest.approx(report.at - sent_at, abs=0.1)
+    stats = publication.stats()[0]
+    assert (stats["lost"], stats["expected"], stats["packets"]) == (3, 20, 17)
+
+
+def test_jitter_is_told_in_timestamp_units(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track(video=False)
+    publication = publisher.publish(track)
+    for number in range(100):
+        # The timestamps say 200 ms a packet, but all come at once: RFC 3550's estimate nears 9,600 ticks.
+        publisher.send(rtp(number, b"sound", timestamp=number * 9600, payload_type=111))
+    publisher.settle()
+    assert publication.stats()[0]["jitter"] == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_feedback_is_a_full_compound_unless_reduced_size_was_agreed(stage: Stage, reduced: bool) -> None:
+    publisher, track = stage.peer(reduced_size=reduced), stage.track()
+    publisher.publish(track)
+    publisher.send(rtp(0, vp8(0, key=True)), rtp(5, vp8(5)), rtp(6, vp8(6)))
+    publisher.wait_control(RTPFB, 1)
+    compound = next(kinds for kinds in publisher.received.compounds if RTPFB in kinds)
+    assert compound == ([RTPFB] if reduced else [RR, RTPFB])
+
+
+def test_arrivals_are_fed_back_by_transport_wide_number(stage: Stage) -> None:
+    publisher, track = stage.peer(receive_ids={TWCC: 5}, reduced_size=True), stage.track(video=False)
+    publisher.publish(track)
+    lost = {3, 4, 11}
+    numbers = [65_530 + number for number in range(20) if number not in lost]
+    for number in numbers:
+        extensions = {5: struct.pack("!H", number & 0xFFFF)}
+        publisher.send(rtp(number, b"sound", payload_type=111, extensions=extensions))
+    arrived: dict[int, int] = {}
+    missing: set[int] = set()
+    counts = []
+
+    def complete() -> bool:
+        arrived.clear()
+        counts.clear()
+        for item in publisher.read().control:
+            if (item.kind, item.count) == (RTPFB, 15):
+                found = decode(item.packet)
+                arrived.update(found.arrivals)
+                missing.update(found.lost)
+                counts.append(item.packet[19])
+                assert item.media_ssrc == 77
+        return len(arrived) == len(numbers)
+
+    until(complete, "feedback for all")
+    assert list(arrived) == [number & 0xFFFF for number in numbers]
+    assert missing == {(65_530 + number) & 0xFFFF for number in lost}
+    assert counts == list(range(len(counts)))
+    assert all(0 <= b - a < 4000 for a, b in itertools.pairwise(arrived.values()))
+
+
+def test_the_senders_capture_time_is_passed_on_as_it_is(stage: Stage) -> None:
+    publisher, viewer = stage.peer(receive_ids={CAPTURE_TIME: 3}), stage.peer(send_ids={CAPTURE_TIME: 8})
+    track = stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    stamp = struct.pack("!Q", ntp_from_utc(1_700_000_000.25))
+    publisher.send(rtp(0, vp8(0, key=True), extensions={3: stamp}))
+    assert viewer.wait_packets(1)[0].extensions == {8: stamp}
