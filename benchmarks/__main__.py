@@ -22,7 +22,6 @@ def main() -> None:
     parser.add_argument("--only", choices=sorted(PARTS), action="append")
     asked = parser.parse_args()
     report = Report("all benchmarks")
-    failed = False
     everywhere = os.sched_getaffinity(0)
     machine.raise_file_limit()
     for name, part in PARTS.items():
@@ -34,12 +33,11 @@ def main() -> None:
         try:
             part(report)
         except Exception as error:  # the other parts are still worth measuring
-            failed = True
-            report.note(f"{name}: not measured: {type(error).__name__}: {error}")
+            report.missed(name, error)
     report.show()
     if asked.json:
         report.write(asked.json)
-    raise SystemExit(1 if failed else 0)
+    raise SystemExit(report.status)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ def main() -> None:
     report.show()
     if asked.json:
         report.write(asked.json)
+    raise SystemExit(report.status)
 
 
 if __name__ == "__main__":

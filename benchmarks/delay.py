@@ -16,7 +16,7 @@ Nanoseconds = npt.NDArray[np.int64]
 
 # Packets looked at to find a route's constants, and how late the first of them may be.
 SAMPLE_PACKETS = 400
-LATEST_NS = 300_000_000
+LATEST_NS = 1_000_000_000
 # Clocks are read on two cores; a packet cannot really arrive before it left.
 TOLERANCE_NS = 20_000
 

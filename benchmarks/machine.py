@@ -3,6 +3,8 @@
 import os
 import platform
 import resource
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 SERVER_CORE = 0
@@ -59,13 +61,9 @@ def cpu_ns(pid: int) -> int:
     return total
 
 
-def thread_cpu_ns(pid: int) -> dict[str, int]:
-    """The same by thread name (threads of one name are added up)."""
-    totals: dict[str, int] = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        name = (task / "comm").read_text().strip()
-        totals[name] = totals.get(name, 0) + int((task / "schedstat").read_text().split()[0])
-    return totals
+def main_thread_cpu_ns(pid: int) -> int:
+    """The part of it that the process's first thread used: in our server the control loop, all of its Python."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0])
 
 
 def resident_bytes(pid: int) -> int:
@@ -92,3 +90,53 @@ def describe() -> dict[str, str | int | float]:
         "python": platform.python_version(),
         "load_average": round(os.getloadavg()[0], 2),
     }
+
+
+def core_busy_ns(core: int) -> int:
+    """Time that one core was not idle since the machine started, everybody's, to 10 ms."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
+            return (user + nice + system + irq + softirq + steal) * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a server, and everybody on its core, had used at a moment; by `since`, in a stretch of time."""
+
+    seconds: float
+    server_ns: int
+    control_ns: int
+    """The part of it that the server's first thread used."""
+    core_ns: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Use":
+        """The counters as they stand."""
+        return cls(time.monotonic(), cpu_ns(pid), main_thread_cpu_ns(pid), core_busy_ns(SERVER_CORE))
+
+    def since(self, before: "Use") -> "Use":
+        """What was used from `before` until this moment."""
+        return Use(
+            self.seconds - before.seconds,
+            self.server_ns - before.server_ns,
+            self.control_ns - before.control_ns,
+            self.core_ns - before.core_ns,
+        )
+
+    @property
+    def cores(self) -> float:
+        """The server's CPU time by wall time."""
+        return self.server_ns / 1e9 / self.seconds
+
+    @property
+    def others(self) -> float:
+        """The share of the server's core that others used."""
+        return max(0.0, (self.core_ns - self.server_ns) / 1e9 / self.seconds)
+
+    @property
+    def others_told(self) -> str:
+        """The same as a sentence; times measured on a core that others use too are not the server's."""
+        return f"others used {self.others:.0%} of the server's core meanwhile"

@@ -20,7 +20,6 @@ from benchmarks.stage import FloorStage, Sample, ServedStage, Stage, in_turns
 VIEWERS = 100
 ROUNDS = 3
 ROUND_S = 6.0
-NAN = float("nan")
 SWEEP = (10, 30, 100, 300, 1000)
 SWEEP_ROUND_S = 4.0
 
@@ -63,7 +62,13 @@ def cost_by_traffic(report: Report, traffic: Traffic, *, peer: str | None, round
     taken = measure(wanted, report, rounds=rounds)
     name = f"relay ({traffic.letter}), {VIEWERS} viewers"
     cost = {who: middle([one.us_per_packet for one in samples]) for who, samples in taken.items()}
-    ours = cost.get("huishang", NAN)
+    told = ", ".join(f"{who} {us:.2f}" for who, us in cost.items())
+    report.note(f"({traffic.letter}) {shape.name}, us/packet: {told}")
+    control = middle([one.control_us_per_packet for one in taken.get("huishang", [])])
+    report.note(f"({traffic.letter}) of ours {control:.2f} us/packet in the control loop, the rest in the plane")
+    if "huishang" not in cost:
+        return
+    ours = cost["huishang"]
     for who, limit in (
         ("floor", traffic.floor_limit),
         ("floor, padded", None),
@@ -72,8 +77,6 @@ def cost_by_traffic(report: Report, traffic: Traffic, *, peer: str | None, round
     ):
         if who in cost:
             report.add(against(name, ours, "us/packet", peer=who, peer_value=cost[who], limit=limit))
-    told = ", ".join(f"{who} {us:.2f}" for who, us in cost.items())
-    report.note(f"({traffic.letter}) {shape.name}, us/packet: {told}")
 
 
 def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> None:
@@ -97,8 +100,8 @@ def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> No
             limit=1.6,
         )
         report.add(figure)
-        ratios[count] = figure.ratio or NAN
-        cores = middle([one.cores for one in taken["huishang"]])
+        ratios[count] = figure.ratio or float("nan")
+        cores = middle([one.use.cores for one in taken["huishang"]])
         report.note(f"{count} viewers: floor {cost['floor']:.2f} us/packet; ours used {cores:.2f} of a core")
     if 100 in ratios and max(ratios) > 100:
         worst = max(ratio for count, ratio in ratios.items() if count > 100)
@@ -140,19 +143,24 @@ def measure(
             try:
                 stages[name] = stage = make()
             except Exception as error:  # whatever keeps one server from being measured, the others are
-                report.note(f"{name}: not measured: {type(error).__name__}: {error}")
+                report.missed(name, error)
                 continue
             stack.callback(stage.close)
         taken = in_turns(
             stages,
-            lambda name, error: report.note(f"{name}: not measured: {error}"),
+            report.missed,
             rounds=rounds,
             seconds=seconds,
         )
     for name, samples in taken.items():
-        broken = sum(not sample.is_whole for sample in samples)
-        if broken:
-            report.note(f"{name}: in {broken} of {len(samples)} rounds not all of the traffic came")
+        unsound = [one for one in samples if not one.is_sound]
+        if unsound:
+            others = max(one.use.others for one in unsound)
+            share = min(one.packets / one.expected for one in unsound)
+            report.note(
+                f"{name}: {len(unsound)} of {len(samples)} rounds were disturbed: others used up to {others:.0%} "
+                f"of the server's core, {share:.0%} of the traffic came"
+            )
     return taken
 
 
@@ -183,6 +191,7 @@ def main() -> None:
     report.show()
     if asked.json:
         report.write(asked.json)
+    raise SystemExit(report.status)
 
 
 if __name__ == "__main__":

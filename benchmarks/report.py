@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -46,7 +47,8 @@ class Figure:
         entry = asdict(self)
         for name in ("value", "limit", "ratio"):
             if entry[name] is not None:
-                entry[name] = float(f"{entry[name]:.4g}")
+                # JSON knows no NaN; what could not be measured is null.
+                entry[name] = float(f"{entry[name]:.4g}") if isfinite(entry[name]) else None
         return {
             name: self.holds if name == "holds" else entry[name]
             for name in ("name", "value", "unit", "limit", "holds", "peer", "ratio")
@@ -65,6 +67,8 @@ class Report:
     title: str
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    status: int = 0
+    """Exit status of the benchmark: 1 when something could not be measured."""
 
     def add(self, *figures: Figure) -> None:
         self.figures += figures
@@ -72,6 +76,11 @@ class Report:
     def note(self, text: str) -> None:
         """Say something that belongs beside the figures, but is none."""
         self.notes.append(text)
+
+    def missed(self, what: str, error: Exception) -> None:
+        """Say that something could not be measured, and why."""
+        self.status = 1
+        self.note(f"{what}: not measured: {type(error).__name__}: {error}")
 
     def show(self, console: Console | None = None) -> None:
         """Print the table for people."""

@@ -23,10 +23,11 @@ from benchmarks.load.send import Sender
 from benchmarks.peers.model import Server, end, start
 
 SETTLE_S = 1.0
-# Rounds that may be repeated when the load itself was held up.
+# Rounds that may be repeated when the load was held up, or others used the server's core.
 SPARE_ROUNDS = 3
-# A round counts when so much of the traffic came that its shape promises.
+# So much of the traffic that its shape promises must come, and so much of the core may others use.
 LEAST_TRAFFIC = 0.97
+MOST_OTHERS = 0.1
 
 
 class StageError(Exception):
@@ -37,25 +38,24 @@ class StageError(Exception):
 class Sample:
     """One round of one stage."""
 
-    cpu_ns: int
+    use: machine.Use
     packets: int
-    seconds: float
     expected: float
     """Packets that the shape promises in this time."""
 
     @property
     def us_per_packet(self) -> float:
-        return self.cpu_ns / 1000 / self.packets
+        return self.use.server_ns / 1000 / self.packets
 
     @property
-    def cores(self) -> float:
-        """CPU time by wall time."""
-        return self.cpu_ns / 1e9 / self.seconds
+    def control_us_per_packet(self) -> float:
+        """The part of it that the server's first thread used."""
+        return self.use.control_ns / 1000 / self.packets
 
     @property
-    def is_whole(self) -> bool:
-        """Whether the traffic flowed as its shape promises."""
-        return self.packets >= LEAST_TRAFFIC * self.expected
+    def is_sound(self) -> bool:
+        """Whether traffic flowed as its shape promises and the server had its core to itself."""
+        return self.packets >= LEAST_TRAFFIC * self.expected and self.use.others <= MOST_OTHERS
 
 
 class Stage(Protocol):
@@ -190,15 +190,10 @@ def received_by(paths: Sequence[Path], stack: ExitStack, records: int = 0) -> Re
 
 def sample(stage: Stage, seconds: float) -> Sample:
     """Measure a stage whose media flows."""
-    began, cpu, packets = time.monotonic(), machine.cpu_ns(stage.pid), _packets(stage.receiver)
+    before, packets = machine.Use.of(stage.pid), _packets(stage.receiver)
     time.sleep(seconds)
-    ended, cpu_after, packets_after = time.monotonic(), machine.cpu_ns(stage.pid), _packets(stage.receiver)
-    return Sample(
-        cpu_ns=cpu_after - cpu,
-        packets=packets_after - packets,
-        seconds=ended - began,
-        expected=stage.packets_per_second * (ended - began),
-    )
+    use, packets_after = machine.Use.of(stage.pid).since(before), _packets(stage.receiver)
+    return Sample(use, packets_after - packets, stage.packets_per_second * use.seconds)
 
 
 def _packets(receiver: Receiver) -> int:
@@ -228,16 +223,16 @@ def in_turns(
 ) -> dict[str, list[Sample]]:
     """Measure stages one after another, round by round, so that what disturbs one disturbs all.
 
-    A round in which traffic did not flow whole is repeated a few times; when there is no whole one at all, what was
-    measured is returned. A stage that cannot be measured is told to `failed` and left out.
+    A round that is not sound is repeated a few times; when there is no sound one at all, what was measured is
+    returned. A stage that cannot be measured is told to `failed` and left out.
     """
     taken: dict[str, list[Sample]] = {name: [] for name in stages}
     for number in range(rounds + SPARE_ROUNDS):
         for name, stage in stages.items():
             if name not in taken:
                 continue
-            whole = [past for past in taken[name] if past.is_whole]
-            if number >= rounds and len(whole) >= rounds:
+            sound = [past for past in taken[name] if past.is_sound]
+            if number >= rounds and len(sound) >= rounds:
                 continue
             try:
                 if number == 0:
@@ -246,4 +241,4 @@ def in_turns(
             except (StageError, OSError) as error:
                 failed(name, error)
                 del taken[name]
-    return {name: [s for s in samples if s.is_whole] or samples for name, samples in taken.items()}
+    return {name: [s for s in samples if s.is_sound] or samples for name, samples in taken.items()}

@@ -61,16 +61,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(str(path), "", Words(f"无法读取：{reason}", f"cannot be read: {reason}")) from None
     if len(data) > _MAX_FILE_BYTES:
-        raise ConfigError(
-            str(path), "", Words("超过 1 MiB，不是配置文件", "larger than 1 MiB, not a settings file")
-        )
+        raise ConfigError(str(path), "", Words("超过 1 MiB，不是配置文件", "larger than 1 MiB, not a settings file"))
     try:
         return tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise ConfigError(
-            str(path), "", Words(f"不是有效的 TOML：{reason}", f"is not valid TOML: {reason}")
-        ) from None
+        raise ConfigError(str(path), "", Words(f"不是有效的 TOML：{reason}", f"is not valid TOML: {reason}")) from None
 
 
 def sample_text() -> str:
@@ -81,9 +77,7 @@ def sample_text() -> str:
 def _overrides(environ: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, Any]]:
     """Give (section, key) -> (variable's name, decoded value) for every setting in the environment."""
     sections = {name: field_types(struct) for name, struct in field_types(Settings).items()}
-    spelled = {
-        f"{section}_{key}".upper(): (section, key) for section, keys in sections.items() for key in keys
-    }
+    spelled = {f"{section}_{key}".upper(): (section, key) for section, keys in sections.items() for key in keys}
     found: dict[tuple[str, str], tuple[str, Any]] = {}
     for variable in sorted(environ):
         if not variable.startswith(PREFIX):

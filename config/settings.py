@@ -23,9 +23,7 @@ def _whole(low: int, high: int) -> Meta:
 
 
 def _number(low: float, high: float) -> Meta:
-    return Meta(
-        ge=low, le=high, extra=_words(f"{low:g} 到 {high:g} 的数", f"a number from {low:g} to {high:g}")
-    )
+    return Meta(ge=low, le=high, extra=_words(f"{low:g} 到 {high:g} 的数", f"a number from {low:g} to {high:g}"))
 
 
 NodeName = Annotated[
@@ -40,15 +38,11 @@ NodeName = Annotated[
 ]
 Folder = Annotated[
     str,
-    Meta(
-        min_length=1, max_length=4096, extra=_words("目录路径（不可为空）", "the path of a folder, not empty")
-    ),
+    Meta(min_length=1, max_length=4096, extra=_words("目录路径（不可为空）", "the path of a folder, not empty")),
 ]
 OptionalFile = Annotated[
     str,
-    Meta(
-        max_length=4096, extra=_words('文件路径，或 "" 表示默认', 'the path of a file, or "" for the default')
-    ),
+    Meta(max_length=4096, extra=_words('文件路径，或 "" 表示默认', 'the path of a file, or "" for the default')),
 ]
 Address = Annotated[
     str,

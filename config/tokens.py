@@ -66,9 +66,7 @@ def load_tokens(path: Path) -> tuple[Token, ...]:
             raise unknown_key(str(path), "", key, ["[[token]]"])
     entries = document.get("token", [])
     if not isinstance(entries, list) or len(entries) > _MAX_TOKENS:
-        words = Words(
-            f"应为 [[token]] 表，至多 {_MAX_TOKENS} 个", f"must be [[token]] tables, {_MAX_TOKENS} at most"
-        )
+        words = Words(f"应为 [[token]] 表，至多 {_MAX_TOKENS} 个", f"must be [[token]] tables, {_MAX_TOKENS} at most")
         raise ConfigError(str(path), "token", words)
     tokens: list[Token] = []
     names: set[str] = set()
@@ -77,9 +75,7 @@ def load_tokens(path: Path) -> tuple[Token, ...]:
         where = f"token {number}"
         token = decode_table(Token, entry, str(path), where)
         if token.name in names or token.secret in secrets:
-            raise ConfigError(
-                str(path), where, Words("名称与密钥不可重复", "its name and secret must be its own")
-            )
+            raise ConfigError(str(path), where, Words("名称与密钥不可重复", "its name and secret must be its own"))
         names.add(token.name)
         secrets.add(token.secret)
         tokens.append(token)

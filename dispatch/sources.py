@@ -138,9 +138,7 @@ class SourceRegistry:
         """Forget the longest-gone source that nobody watches when the node is full."""
         if len(self._sources) < self._max_sources:
             return
-        gone = [
-            item for item in self._sources.values() if item.state is SourceState.OFFLINE and not item.viewers
-        ]
+        gone = [item for item in self._sources.values() if item.state is SourceState.OFFLINE and not item.viewers]
         if not gone:
             raise SourceLimit(f"the node has {self._max_sources} sources, its limit (limits.max_sources)")
         del self._sources[min(gone, key=lambda item: item.since_us).id]
@@ -149,4 +147,4 @@ class SourceRegistry:
 def clean_name(name: str) -> str:
     """Return a display name without control and direction characters, at most 64 characters, spaces joined."""
     kept = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in name)
-    return " ".join(kept.split())[:MAX_NAME_CHARACTERS]
+    return " ".join(kept.split())[:MAX_NAME_CHARACTERS].rstrip()

@@ -72,9 +72,7 @@ def create_authority(node: str, now: datetime) -> Issuer:
     return Issuer(builder.sign(key, hashes.SHA256()), key)
 
 
-def issue(
-    authority: Issuer, public_key: ec.EllipticCurvePublicKey, names: Names, now: datetime
-) -> x509.Certificate:
+def issue(authority: Issuer, public_key: ec.EllipticCurvePublicKey, names: Names, now: datetime) -> x509.Certificate:
     """Sign a server certificate for `names`, 397 days or as long as the authority lives."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.hosts[-1][:64])])
     end = min(now + CERTIFICATE_LIFE, authority.certificate.not_valid_after_utc)
@@ -101,9 +99,7 @@ def renewal_reason(certificate: x509.Certificate, names: Names, now: datetime) -
     return None if covered else "names"
 
 
-def ensure(
-    folder: Path, node: str, names: Names, now: datetime
-) -> list[AuthorityCreated | CertificateIssued]:
+def ensure(folder: Path, node: str, names: Names, now: datetime) -> list[AuthorityCreated | CertificateIssued]:
     """Make what is missing or runs out in `folder`, and tell what was made; an empty list means all was well.
 
     Raises StartError when the authority's files are damaged, or its key is absent while a certificate is due.
@@ -159,9 +155,7 @@ def _load_authority(folder: Path, authority_pem: bytes) -> Issuer:
     key_pem = _read(folder / "ca.key")
     if key_pem is None:
         path = folder / "ca.key"
-        raise StartError(
-            f"{path}: 缺少根证书私钥，请放回 / the authority's key is absent, put it back to go on"
-        )
+        raise StartError(f"{path}: 缺少根证书私钥，请放回 / the authority's key is absent, put it back to go on")
     try:
         key = serialization.load_pem_private_key(key_pem, password=None)
         certificate = x509.load_pem_x509_certificate(authority_pem)
@@ -196,9 +190,7 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, end: datetime
 ) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder(
-        issuer, subject, key, x509.random_serial_number(), now - _BACKDATED, end
-    )
+    builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), now - _BACKDATED, end)
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
 
 

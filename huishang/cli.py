@@ -44,9 +44,7 @@ ConfigPath = Annotated[
 
 @app.command()
 def init(
-    folder: Annotated[
-        Path, typer.Option("--dir", help="数据目录 / folder to keep everything in")
-    ] = _DEFAULT_FOLDER,
+    folder: Annotated[Path, typer.Option("--dir", help="数据目录 / folder to keep everything in")] = _DEFAULT_FOLDER,
 ) -> None:
     """生成配置、令牌与证书，已有的保留 / make settings, tokens and certificates, keep what is there."""
     changes = home.write_settings(folder)
@@ -110,9 +108,7 @@ def demo(
     token: Annotated[
         str | None, typer.Option(help="发布令牌；默认本机的 / a token that may publish; default this node's")
     ] = None,
-    authority: Annotated[
-        Path | None, typer.Option("--ca", help="根证书 / certificate authority to trust")
-    ] = None,
+    authority: Annotated[Path | None, typer.Option("--ca", help="根证书 / certificate authority to trust")] = None,
 ) -> None:
     """向运行中的服务器发布演示信源 / publish demonstration sources to a running server."""
     settings = _settings(config)
@@ -205,17 +201,13 @@ def _tell(changes: list[home.Change], settings: Settings) -> None:
             case home.FileWritten(path):
                 typer.echo(f"已生成 / made {path}")
             case AuthorityCreated(not_after):
-                typer.echo(
-                    f"已生成 / made {settings.authority_path} (根证书 / authority, {not_after:%Y-%m-%d})"
-                )
+                typer.echo(f"已生成 / made {settings.authority_path} (根证书 / authority, {not_after:%Y-%m-%d})")
             case CertificateIssued(reason, not_after):
                 typer.echo(f"已签发 / issued {settings.certificate_path} ({reason}, {not_after:%Y-%m-%d})")
 
 
 def _tell_trust(settings: Settings) -> None:
-    typer.echo(
-        f"其他设备请先导入根证书 / other devices: import the certificate authority {settings.authority_path}"
-    )
+    typer.echo(f"其他设备请先导入根证书 / other devices: import the certificate authority {settings.authority_path}")
 
 
 def _fail(line: str, status: int) -> NoReturn:

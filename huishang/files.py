@@ -11,9 +11,7 @@ from pathlib import Path
 def write_new_or_over(path: Path, data: bytes, *, mode: int) -> None:
     """Put `data` at `path` in one step, on disk when this returns. `mode` holds from the first byte."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, temporary = tempfile.mkstemp(
-        prefix=f".{path.name}.", dir=path.parent
-    )  # mkstemp makes it 0600
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)

@@ -95,6 +95,4 @@ def _faults_of(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         place = error.filename or folder
-        raise StartError(
-            f"{place}: 无法读写 / cannot be read or written: {error.strerror or error}"
-        ) from None
+        raise StartError(f"{place}: 无法读写 / cannot be read or written: {error.strerror or error}") from None

@@ -72,6 +72,8 @@ cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) n
     stream.packets += 1
     stream.octets += slot.payload_length
     stream.last_packet_ns = plane.now_ns
+    if slot.starts_keyframe:
+        stream.keyframe_asked_ns = 0    # the next wish is a new one, however soon it comes
     forward_enqueue(plane, stream, slot)
 
 

@@ -24,7 +24,7 @@ from media.plane.net cimport (
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, iovec, mmsghdr, sendmmsg,
     sockaddr_in6,
 )
-from media.plane.ring cimport ring_fd, ring_peek, ring_pop, ring_prepare_wait
+from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
 from media.plane.table cimport address_table_put, ufrag_table_put, ufrag_table_remove
 
@@ -157,6 +157,12 @@ cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
     return True
 
 
+cdef void _await(Ring *ring) noexcept nogil:
+    """Begin to sleep on a ring. Its other thread may have written before we watched: no further wake-up would come."""
+    if not ring_prepare_wait(ring):
+        ring_put_off(ring)
+
+
 cdef void _forget_mirror(PlaneState *plane, Mirror *mirror) noexcept nogil:
     """Take a mirror out of its far thread: no route may point to its streams afterwards."""
     cdef int layer
@@ -179,7 +185,7 @@ cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
     elif command.kind == COMMAND_ADD_MIRROR_NEAR:
         link_mirror_near(mirror)
         _watch(plane, ring_fd(&mirror.up), &mirror.up_watch)
-        ring_prepare_wait(&mirror.up)
+        _await(&mirror.up)
     elif command.kind == COMMAND_REMOVE_MIRROR_NEAR:
         if mirror.near_linked:
             _unwatch(plane, ring_fd(&mirror.up))
@@ -190,7 +196,7 @@ cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
         mirror.far.publication = &mirror.far_publication
         mirror.linked = 1
         _watch(plane, ring_fd(&mirror.down), &mirror.down_watch)
-        ring_prepare_wait(&mirror.down)
+        _await(&mirror.down)
     elif command.kind == COMMAND_REMOVE_MIRROR_FAR:
         if mirror.linked:
             mirror.linked = 0

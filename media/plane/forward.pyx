@@ -195,6 +195,23 @@ cdef inline void _padding(Stream *stream, uint8_t *padding) noexcept nogil:
     padding[index] = 0 if stream.pending_count == 1 or longest > PAYLOAD_CAPACITY - 8 else padding[index]
 
 
+cdef inline void _prefetch(const Route *route) noexcept nogil:
+    """Bring in what the next routes need: the transport of the coming one, the route after it."""
+    cdef const uint8_t *at
+    if route == NULL:
+        return
+    at = <const uint8_t *>route.transport
+    plane_prefetch(at)
+    plane_prefetch(at + 64)
+    plane_prefetch(at + 128)
+    plane_prefetch(route.transport.srtp_sender)
+    if route.next_in_track != NULL:
+        at = <const uint8_t *>route.next_in_track
+        plane_prefetch(at)
+        plane_prefetch(at + 64)
+        plane_prefetch(at + 128)
+
+
 cdef void forward_burst(PlaneState *plane, Stream *stream) noexcept nogil:
     """Send the stream's waiting burst to every route of its track, and to the track's copies on other threads."""
     cdef Route *route = stream.track.routes
@@ -205,10 +222,7 @@ cdef void forward_burst(PlaneState *plane, Stream *stream) noexcept nogil:
         return
     _padding(stream, padding)
     while route != NULL:
-        if route.next_in_track != NULL:
-            plane_prefetch(route.next_in_track)
-            plane_prefetch(&route.next_in_track.rewrite)
-            plane_prefetch(route.next_in_track.transport)
+        _prefetch(route.next_in_track)
         if route.transport.ready:
             for index in range(stream.pending_count):
                 _forward(plane, route, stream, &stream.cache[stream.pending[index]], padding[index])

@@ -4,12 +4,8 @@ class RewriteView:
     """One outgoing SSRC, for tests, tools and fuzzers. Times are monotonic nanoseconds."""
 
     def __init__(self, first_sequence: int, first_timestamp: int, clock_rate: int) -> None: ...
-    def switch(
-        self, stream_key: int, first_in_ext: int, first_in_timestamp: int, arrival_ns: int
-    ) -> None: ...
-    def packet(
-        self, stream_key: int, in_ext: int, in_timestamp: int, arrival_ns: int
-    ) -> tuple[str, int, int]:
+    def switch(self, stream_key: int, first_in_ext: int, first_in_timestamp: int, arrival_ns: int) -> None: ...
+    def packet(self, stream_key: int, in_ext: int, in_timestamp: int, arrival_ns: int) -> tuple[str, int, int]:
         """Return the result by name, the outgoing sequence number and timestamp."""
 
     def run(self, stream_key: int, first_in_ext: int, count: int) -> int: ...

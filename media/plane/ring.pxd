@@ -41,6 +41,7 @@ cdef void *ring_peek(Ring *r) noexcept nogil
 cdef void ring_pop(Ring *r) noexcept nogil
 cdef bint ring_prepare_wait(Ring *r) noexcept nogil
 cdef void ring_finish_wait(Ring *r) noexcept nogil
+cdef void ring_put_off(Ring *r) noexcept nogil
 
 cdef class RingView:
     cdef Ring own

@@ -191,6 +191,12 @@ cdef void ring_finish_wait(Ring *r) noexcept nogil:
     read(r.event_fd, &count, sizeof(count))
 
 
+cdef void ring_put_off(Ring *r) noexcept nogil:
+    """Make the eventfd readable: the consumer was refused the wait and takes what is there when its poll returns."""
+    cdef uint64_t one = 1
+    write(r.event_fd, &one, sizeof(one))
+
+
 # --- view for control, tests and tools ------------------------------------------------------------------------------
 
 cdef class RingView:

@@ -285,7 +285,10 @@ cdef class PlaneThread:
         if self.worker is None:
             return
         self.order(COMMAND_STOP, NULL)
-        self.worker.join()
+        self.worker.join(0.05)
+        while self.worker.is_alive():
+            self._collect()         # a command before the stop may wait for room for its answer
+            self.worker.join(0.001)
         self.worker = None
         self.events()
         for owner in list(self.live.values()):

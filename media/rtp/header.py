@@ -70,9 +70,7 @@ def _pack_extensions(extensions: Sequence[tuple[int, bytes]]) -> bytes:
     if two_byte:
         body = b"".join(bytes((identifier, len(value))) + value for identifier, value in extensions)
     else:
-        body = b"".join(
-            bytes((identifier << 4 | len(value) - 1,)) + value for identifier, value in extensions
-        )
+        body = b"".join(bytes((identifier << 4 | len(value) - 1,)) + value for identifier, value in extensions)
     body += bytes(-len(body) % 4)
     return _EXTENSION.pack(_TWO_BYTE_PROFILE if two_byte else _ONE_BYTE_PROFILE, len(body) // 4) + body
 
@@ -92,9 +90,7 @@ def build(
     Sequence and timestamp are taken modulo 2**16 and 2**32.
     """
     first = 0x90 if extensions else 0x80
-    fixed = _FIXED.pack(
-        first, payload_type | marker << 7, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF
-    )
+    fixed = _FIXED.pack(first, payload_type | marker << 7, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF)
     return b"%b%b%b" % (fixed, _pack_extensions(extensions) if extensions else b"", payload)
 
 

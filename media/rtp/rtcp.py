@@ -84,9 +84,7 @@ def _packet(count: int, kind: int, body: bytes) -> bytes:
 
 def build_sender_report(report: SenderReport, cname: str) -> bytes:
     """Build a compound SR + SDES CNAME; `cname` is at most 255 bytes in UTF-8."""
-    body = struct.pack(
-        "!IQIII", report.ssrc, report.ntp, report.rtp & 0xFFFFFFFF, report.packets, report.octets
-    )
+    body = struct.pack("!IQIII", report.ssrc, report.ntp, report.rtp & 0xFFFFFFFF, report.packets, report.octets)
     return _packet(0, _SR, body) + _sdes(report.ssrc, cname)
 
 

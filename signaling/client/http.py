@@ -110,9 +110,7 @@ class SignalingResource:
         try:
             async with self._http.request(method, url, data=body, headers=headers) as response:
                 raw = await response.content.read(_MAX_ANSWER_BYTES + 1)
-                while len(raw) <= _MAX_ANSWER_BYTES and (
-                    more := await response.content.read(_MAX_ANSWER_BYTES)
-                ):
+                while len(raw) <= _MAX_ANSWER_BYTES and (more := await response.content.read(_MAX_ANSWER_BYTES)):
                     raw += more
                 if len(raw) > _MAX_ANSWER_BYTES:
                     raise HttpFailed("http-bad-answer", "the answer is too long")

@@ -97,9 +97,7 @@ class Peer:
         self.ice.start(now)
         self._progress(now)
 
-    def restart(
-        self, local: Credentials, remote: Credentials, candidates: tuple[Address, ...], now: float
-    ) -> None:
+    def restart(self, local: Credentials, remote: Credentials, candidates: tuple[Address, ...], now: float) -> None:
         """Look for a path anew with new ICE credentials; keys and, until then, the old path stay."""
         if not self._over:
             self.ice.restart(local, remote, candidates, now)

@@ -81,9 +81,7 @@ class TrackSender:
         """RTP timestamp of a monotonic time, exact to a tick."""
         return (self._timestamp_base + round(seconds * self.codec.clock_rate)) & 0xFFFFFFFF
 
-    def packet(
-        self, payload: bytes, timestamp: int, marker: bool, level: int | None, wide: int | None
-    ) -> bytes:
+    def packet(self, payload: bytes, timestamp: int, marker: bool, level: int | None, wide: int | None) -> bytes:
         """Number, keep and build the next packet; `wide` is its transport-wide sequence number."""
         sequence = self._sequence
         self._sequence = (sequence + 1) & 0xFFFF
@@ -149,9 +147,7 @@ class MediaSender:
     `next_event`.
     """
 
-    def __init__(
-        self, lines: Sequence[AcceptedMedia], tracks: Sequence[PublishTrack], unix_offset_ns: int
-    ) -> None:
+    def __init__(self, lines: Sequence[AcceptedMedia], tracks: Sequence[PublishTrack], unix_offset_ns: int) -> None:
         """Set up; `lines` and `tracks` correspond, refused lines make a track that sends nothing.
 
         `unix_offset_ns` is UTC minus monotonic time, read once, so that a stepped clock moves nothing.
@@ -160,9 +156,7 @@ class MediaSender:
             None if line.rejected or not line.codecs or track.ssrc is None else TrackSender(line, track)
             for line, track in zip(lines, tracks, strict=True)
         ]
-        self._by_ssrc = {
-            track.ssrc: (index, track) for index, track in enumerate(self._tracks) if track is not None
-        }
+        self._by_ssrc = {track.ssrc: (index, track) for index, track in enumerate(self._tracks) if track is not None}
         self._unix_offset_ns = unix_offset_ns
         self._wide_sequence = secrets.randbits(16)
         self._rtp: deque[bytes] = deque()
@@ -209,9 +203,7 @@ class MediaSender:
 
     def get_timer(self) -> float | None:
         """Return when `handle_timer` wants to be called (monotonic seconds), None before the first frame."""
-        dues = [
-            track.report_due for track in self._tracks if track is not None and track.report_due is not None
-        ]
+        dues = [track.report_due for track in self._tracks if track is not None and track.report_due is not None]
         return min(dues, default=None)
 
     def handle_timer(self, now: float) -> None:

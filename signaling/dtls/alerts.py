@@ -72,9 +72,7 @@ class AlertChannel:
         if suite is None or not master or not server_random or not client_random:
             return None
         size, digest = suite
-        block = _prf(
-            digest, master, b"key expansion" + server_random + client_random, 2 * (size + _FIXED_IV_BYTES)
-        )
+        block = _prf(digest, master, b"key expansion" + server_random + client_random, 2 * (size + _FIXED_IV_BYTES))
         client_key, server_key = block[:size], block[size : 2 * size]
         client_iv, server_iv = block[2 * size : -_FIXED_IV_BYTES], block[-_FIXED_IV_BYTES:]
         if is_client:

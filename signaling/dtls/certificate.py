@@ -79,9 +79,7 @@ def usable_fingerprints(lines: Iterable[tuple[str, str]]) -> tuple[Fingerprint, 
     Raises FingerprintError when nothing usable is left or a value of a known function is malformed.
     """
     usable = tuple(
-        Fingerprint.parse(algorithm, value)
-        for algorithm, value in lines
-        if algorithm.strip().lower() in _HASHES
+        Fingerprint.parse(algorithm, value) for algorithm, value in lines if algorithm.strip().lower() in _HASHES
     )
     if not usable:
         raise FingerprintError("no fingerprint with an accepted hash function")

@@ -40,9 +40,7 @@ class PeerCheck:
         self.mismatch = False
 
 
-def _verify(
-    connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, preverified: int
-) -> bool:
+def _verify(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, preverified: int) -> bool:
     """Judge the peer's certificate by fingerprint alone; authorities and dates mean nothing in WebRTC."""
     if depth:
         return True

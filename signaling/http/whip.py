@@ -84,7 +84,7 @@ class WhipEndpoint:
             raise Problem("etag-missing", 'send If-Match with the session\'s ETag, or "*" to restart ICE')
         if match.strip() == "*":
             return self._restart(session, fragment)
-        if match.strip() != f'"{session.etag}"':
+        if f'"{session.etag}"' not in [tag.strip() for tag in match.split(",")]:
             raise Problem("etag-mismatch", "ICE was restarted since; use the newest ETag")
         # A lite agent learns the peer's addresses from its checks: candidates need no answer.
         return web.Response(status=204)

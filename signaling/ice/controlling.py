@@ -111,9 +111,7 @@ class ControllingIce:
             self._add_check(address, now)
         self.handle_timer(now)
 
-    def restart(
-        self, local: Credentials, remote: Credentials, candidates: Sequence[Address], now: float
-    ) -> None:
+    def restart(self, local: Credentials, remote: Credentials, candidates: Sequence[Address], now: float) -> None:
         """Check anew with new credentials (RFC 8445 section 9); the selected pair serves until then."""
         self._local = local
         self._remote = remote

@@ -190,9 +190,7 @@ def answered(codec: Codec, *, transport_cc: bool) -> Codec:
     if codec.encoding == "opus" and codec.fmtp.get("sprop-stereo") == "1":
         fmtp["stereo"] = "1"
     feedback = tuple(
-        item
-        for item in ACCEPTED_FEEDBACK
-        if item in codec.feedback and (transport_cc or item[0] != "transport-cc")
+        item for item in ACCEPTED_FEEDBACK if item in codec.feedback and (transport_cc or item[0] != "transport-cc")
     )
     return Codec(codec.payload_type, codec.encoding, codec.clock_rate, codec.channels, fmtp, feedback)
 

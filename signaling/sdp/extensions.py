@@ -48,9 +48,7 @@ def answer_extensions(
     ids: set[int] = set()
     for extension in (*media.extensions, *offer.extensions):
         known = (
-            extension.uri in ACCEPTED
-            and extension.uri not in taken
-            and extension.direction not in (wrong, "inactive")
+            extension.uri in ACCEPTED and extension.uri not in taken and extension.direction not in (wrong, "inactive")
         )
         if not known or not usable_id(extension.id) or extension.id in ids:
             continue

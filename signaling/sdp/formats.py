@@ -71,9 +71,7 @@ class FormatLines:
         media.codecs = [codecs[payload_type] for payload_type in listed if payload_type in codecs]
 
 
-def _apply_feedback(
-    media: MediaDescription, codecs: dict[int, Codec], feedbacks: list[tuple[str, int]]
-) -> None:
+def _apply_feedback(media: MediaDescription, codecs: dict[int, Codec], feedbacks: list[tuple[str, int]]) -> None:
     found: dict[int, dict[tuple[str, str], None]] = {payload_type: {} for payload_type in codecs}
     applied: set[str] = set()
     for value, line in feedbacks:

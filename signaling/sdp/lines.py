@@ -145,12 +145,7 @@ def offered_ssrcs(media: MediaDescription) -> tuple[OfferedSsrc, ...]:
     """
     pairs = [group.ssrcs for group in media.ssrc_groups if group.semantics == "FID" and len(group.ssrcs) == 2]
     rtx = {primary: repairing for primary, repairing in pairs}
-    repair = {
-        ssrc
-        for group in media.ssrc_groups
-        if group.semantics in ("FID", "FEC-FR")
-        for ssrc in group.ssrcs[1:]
-    }
+    repair = {ssrc for group in media.ssrc_groups if group.semantics in ("FID", "FEC-FR") for ssrc in group.ssrcs[1:]}
     layers = [ssrc for group in media.ssrc_groups if group.semantics == "SIM" for ssrc in group.ssrcs]
     listed = dict.fromkeys([*layers, *rtx, *(line.ssrc for line in media.ssrcs)])
     return tuple(OfferedSsrc(ssrc, rtx.get(ssrc)) for ssrc in listed if ssrc not in repair)

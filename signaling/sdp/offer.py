@@ -83,9 +83,7 @@ class PublishTrack:
     rids: tuple[str, ...] = ()
 
 
-def offer_codecs(
-    kind: Kind, encodings: Sequence[str] | None = None, *, profiles: int = 1
-) -> tuple[Codec, ...]:
+def offer_codecs(kind: Kind, encodings: Sequence[str] | None = None, *, profiles: int = 1) -> tuple[Codec, ...]:
     """Our formats of a kind in the given order (default: our preference, H.264 and Opus first).
 
     `profiles` is how many H.264 profiles to offer: Constrained Baseline, Baseline, Main, High.
@@ -150,9 +148,7 @@ def view_offer(
     """A receive-only offer, one line per kind in order, with every format of the given encodings."""
     lines = []
     for index, kind in enumerate(kinds):
-        line = _line(
-            index, kind, offer_codecs(kind, video if kind == "video" else audio, profiles=4), "recvonly"
-        )
+        line = _line(index, kind, offer_codecs(kind, video if kind == "video" else audio, profiles=4), "recvonly")
         line.extensions = [Extension(EXTENSION_IDS[uri], uri) for uri in extensions[kind]]
         lines.append(line)
     return _offer(lines, local, session_id)

@@ -255,9 +255,7 @@ def _media_attribute(media: MediaDescription, key: str, value: str, line: int) -
     return True
 
 
-def _listed(
-    items: list[T], reader: Callable[[str, int], T | None], value: str, maximum: int, line: int
-) -> bool:
+def _listed(items: list[T], reader: Callable[[str, int], T | None], value: str, maximum: int, line: int) -> bool:
     item = reader(value, line)
     if item is None:
         return False

@@ -83,9 +83,7 @@ def host_candidates(candidates: Sequence[LocalCandidate]) -> list[Candidate]:
     """Our addresses as UDP host candidates; each address is its own foundation (RFC 8445 section 5.1.1.3)."""
     addresses = list(dict.fromkeys(item.address for item in candidates))
     return [
-        Candidate(
-            str(addresses.index(item.address) + 1), 1, "udp", item.priority, item.address, item.port, "host"
-        )
+        Candidate(str(addresses.index(item.address) + 1), 1, "udp", item.priority, item.address, item.port, "host")
         for item in candidates
     ]
 
@@ -123,16 +121,12 @@ def bundled(offer: SessionDescription) -> list[MediaDescription]:
     if not active:
         raise SdpNoBundle("the description has no media line in use")
     group = offer.bundle or ()
-    members = sorted(
-        (media for media in active if media.mid in group), key=lambda item: group.index(item.mid or "")
-    )
+    members = sorted((media for media in active if media.mid in group), key=lambda item: group.index(item.mid or ""))
     if members:
         return members
     if len(active) == 1:
         return active
-    raise SdpNoBundle(
-        "several media lines without a=group:BUNDLE; only one transport per connection is served"
-    )
+    raise SdpNoBundle("several media lines without a=group:BUNDLE; only one transport per connection is served")
 
 
 def read_remote(description: SessionDescription, members: Sequence[MediaDescription]) -> RemoteTransport:
@@ -145,9 +139,7 @@ def read_remote(description: SessionDescription, members: Sequence[MediaDescript
         if media.kind in ("audio", "video") and not media.rtcp_mux:
             raise SdpNoRtcpMux("a media line lacks a=rtcp-mux; RTCP on a port of its own is not served")
     levels = (*members, description)
-    credentials = next(
-        ((item.ice_ufrag, item.ice_pwd) for item in levels if item.ice_ufrag and item.ice_pwd), None
-    )
+    credentials = next(((item.ice_ufrag, item.ice_pwd) for item in levels if item.ice_ufrag and item.ice_pwd), None)
     ufrag, pwd = credentials or (None, None)
     if ufrag is None or pwd is None or len(ufrag) < MIN_UFRAG or len(pwd) < MIN_PWD:
         raise SdpNoIce(f"a=ice-ufrag of {MIN_UFRAG} and a=ice-pwd of {MIN_PWD} characters or more are needed")

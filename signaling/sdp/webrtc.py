@@ -151,9 +151,7 @@ class _Answer:
     Making it reads the offer's transport and raises what that raises.
     """
 
-    def __init__(
-        self, offer: SessionDescription, local: LocalTransport, session_id: int, client: bool
-    ) -> None:
+    def __init__(self, offer: SessionDescription, local: LocalTransport, session_id: int, client: bool) -> None:
         self.members = bundled(offer)
         self.media: list[AcceptedMedia] = []
         self._offer = offer

@@ -113,8 +113,10 @@ class Exchange:
     async def close(self) -> None:
         """End every session and stop."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            # Forgotten too: its traceback would hold on to plane threads until the interpreter ends.
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.wait([task])
         for session in list(self.sessions.values()):
             session.peer.end("closed", "the server stops")
         for media in self.media.values():

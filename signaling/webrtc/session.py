@@ -61,6 +61,7 @@ class WebRtcSession:
         self._on_close = on_close
         self._timer: asyncio.TimerHandle | None = None
         self._path: tuple[Address, str] | None = None
+        self._started = False
         self._closed = False
         self._flight_at: float | None = 0.0  # 0.0: not sent yet; None: measured
         self._listen(local, far)
@@ -117,19 +118,20 @@ class WebRtcSession:
 
     def _stun(self, event: DatagramReceived) -> None:
         now = self._loop.time()
-        for output in self._ice.receive(event.data, event.remote, now):
-            if self._closed:
-                return
+        outputs = self._ice.receive(event.data, event.remote, now)
+        # Before the answer leaves: the peer's next datagram, its ClientHello, must not find a stranger's door.
+        for output in outputs:
+            if isinstance(output, AddressValidated):
+                self.transport.validate(output.address)
+        for output in outputs:
             if isinstance(output, Reply):
                 self.transport.send(output.datagram, output.destination, event.local)
-            elif isinstance(output, AddressValidated):
-                self.transport.validate(output.address)
-                if self._path is None:
-                    self._use(output.address, event.local)
-                    self._dtls.start(now)
-                    self._drain(output.address, event.local)
-            elif isinstance(output, PairNominated):
+            elif isinstance(output, PairNominated) or self._path is None:
                 self._use(output.address, event.local)
+        if self._path is not None and not self._started:
+            self._started = True
+            self._dtls.start(now)
+            self._drain(*self._path)
 
     def _use(self, remote: Address, local: str) -> None:
         self._path = (remote, local)
@@ -142,11 +144,7 @@ class WebRtcSession:
             self._flight_at = None
 
     def _drain(self, remote: Address, local: str) -> None:
-        flight = self._dtls.datagrams_to_send()
-        for datagram in flight:
-            self.transport.send(datagram, remote, local)
-        if flight and self._flight_at == 0.0:
-            self._flight_at = self._loop.time()
+        # Events first: the keys must be in the plane when our last flight lets the peer send media.
         event = self._dtls.next_event()
         while event is not None:
             if isinstance(event, HandshakeCompleted):
@@ -158,6 +156,11 @@ class WebRtcSession:
                 self.end("peer-closed", "the peer closed the connection")
                 return
             event = self._dtls.next_event()
+        flight = self._dtls.datagrams_to_send()
+        for datagram in flight:
+            self.transport.send(datagram, remote, local)
+        if flight and self._flight_at == 0.0:
+            self._flight_at = self._loop.time()
         self._arm()
 
     def _keys(self, event: HandshakeCompleted) -> None:

@@ -27,6 +27,19 @@ def test_figure_that_could_not_be_measured_does_not_hold() -> None:
     assert Figure("delay p99", middle([]), "ms", limit=2.5).holds is False
 
 
+def test_what_could_not_be_measured_is_null_and_gives_the_exit_status(tmp_path: Path) -> None:
+    report = Report("relay")
+    assert report.status == 0
+    report.add(Figure("delay p99", middle([]), "ms", limit=2.5))
+    report.missed("janus", OSError("gone"))
+    file = tmp_path / "figures.json"
+    report.write(file)
+    assert json.loads(file.read_text())["figures"][0]["value"] is None
+    assert "NaN" not in file.read_text()
+    assert report.status == 1
+    assert report.notes == ["janus: not measured: OSError: gone"]
+
+
 def test_json_has_machine_and_one_entry_per_figure(tmp_path: Path) -> None:
     report = Report("relay")
     report.add(Figure("delay p99", 2.41234, "ms", limit=2.5), Figure("slope", 1.0, "us"))

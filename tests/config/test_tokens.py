@@ -26,9 +26,7 @@ def test_tokens_are_read_in_order(tmp_path: Path) -> None:
     text = entry() + entry("东河乡", SECRET + "-2", 'verbs = ["publish", "watch"]\nsources = ["donghe"]')
     first, second = read(text, tmp_path)
     assert first == Token(name="one", secret=SECRET, verbs=("watch",))
-    assert second == Token(
-        name="东河乡", secret=SECRET + "-2", verbs=("publish", "watch"), sources=("donghe",)
-    )
+    assert second == Token(name="东河乡", secret=SECRET + "-2", verbs=("publish", "watch"), sources=("donghe",))
 
 
 def test_empty_file_has_no_tokens(tmp_path: Path) -> None:

@@ -79,9 +79,7 @@ def check(guarded: GuardedBuffer, payload: bytes, rewrite: RewriteView) -> int:
     """Read the payload in every way; return how many told a size."""
     told = 0
     view = guarded.holding(payload)
-    sizes = [picture_size(codec, view) for codec in CODECS] + [
-        header_size(header, view) for header in HEADERS
-    ]
+    sizes = [picture_size(codec, view) for codec in CODECS] + [header_size(header, view) for header in HEADERS]
     for size in sizes:
         if size is not None:
             told += 1
@@ -119,11 +117,7 @@ def test_no_payload_is_read_beyond_its_end_or_told_an_impossible_size() -> None:
         if rounds % 50 == 0:
             rewrite.switch(1, 0, 0, 0)
             rewrite.packet(1, 0, 0, 0)
-        payload = (
-            source.randbytes(source.randrange(40))
-            if rounds % 8 == 0
-            else mutated(source, source.choice(seeds))
-        )
+        payload = source.randbytes(source.randrange(40)) if rounds % 8 == 0 else mutated(source, source.choice(seeds))
         try:
             told += check(guarded, payload, rewrite)
         except Exception as error:

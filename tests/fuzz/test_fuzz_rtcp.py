@@ -149,9 +149,7 @@ def fuzz_clocks(chance: random.Random) -> Callable[[], None]:
     def once() -> None:
         nonlocal ntp, timestamp, now_ns
         wild = chance.random() < 0.02
-        now_ns = (
-            chance.choice((0, 2**62, chance.randrange(2**63))) if wild else now_ns + chance.randrange(10**9)
-        )
+        now_ns = chance.choice((0, 2**62, chance.randrange(2**63))) if wild else now_ns + chance.randrange(10**9)
         ntp = chance.randrange(2**64) if chance.random() < 0.02 else (ntp + chance.randrange(2**33)) % 2**64
         timestamp = (timestamp + chance.choice((3000, -3000, 90_000, 2**31, chance.randrange(2**32)))) % 2**32
         sender.report(ntp, now_ns)

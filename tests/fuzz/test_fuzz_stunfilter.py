@@ -30,9 +30,7 @@ def mutated(source: random.Random, packet: bytes) -> bytes:
     for _ in range(source.randrange(1, 6)):
         verb = source.randrange(4)
         if verb == 0 and data:
-            data[source.randrange(len(data))] = source.choice(
-                (0, 1, 4, 0x7F, 0x80, 0xFF, source.randrange(256))
-            )
+            data[source.randrange(len(data))] = source.choice((0, 1, 4, 0x7F, 0x80, 0xFF, source.randrange(256)))
         elif verb == 1:
             del data[source.randrange(len(data) + 1) :]
         elif verb == 2:

@@ -59,8 +59,6 @@ def test_core_does_no_io_and_asks_no_clock(core: str) -> None:
 
 def test_check_sees_an_import_inside_a_function_and_a_clock(tmp_path: Path) -> None:
     path = tmp_path / "core.py"
-    path.write_text(
-        "def f():\n    import asyncio.events\n    from socket import AF_INET\n    datetime.now(UTC)\n"
-    )
+    path.write_text("def f():\n    import asyncio.events\n    from socket import AF_INET\n    datetime.now(UTC)\n")
     assert imported(path) & FORBIDDEN == {"asyncio", "socket"}
     assert asks_the_clock(path) == ["datetime.now"]

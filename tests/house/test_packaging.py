@@ -82,9 +82,7 @@ def test_every_python_folder_is_a_package() -> None:
 def test_no_test_is_skipped() -> None:
     # What a test needs, `make test` installs; a skipped one proves nothing.
     forbidden = re.compile(r"pytest\.(skip|importorskip)\b|mark\.skip|unittest\.skip")
-    found = [
-        str(path) for path in sources(".py", under=("tests",)) if forbidden.search(path.read_text("utf-8"))
-    ]
+    found = [str(path) for path in sources(".py", under=("tests",)) if forbidden.search(path.read_text("utf-8"))]
     assert found == []
 
 

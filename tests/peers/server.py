@@ -20,7 +20,13 @@ ROOT: Final = Path(__file__).parents[2]
 START_SECONDS: Final = 20.0
 END_SECONDS: Final = 10.0
 #: What the log must never hold, whatever peers do.
-FAULTS: Final = ("Traceback", "request_failed", "Task exception was never retrieved", "Exception in callback")
+FAULTS: Final = (
+    "Traceback",
+    "sys.excepthook",
+    "request_failed",
+    "Task exception was never retrieved",
+    "Exception in callback",
+)
 
 
 class Server:

@@ -68,7 +68,7 @@ async def test_simulcast_by_rids_publishes_and_plays(
 ) -> None:
     publisher, viewer = pages
     source = f"layers-{codec}"
-    await publisher.publish(source, "yellow", 800, codec=codec, simulcast=True, size=(640, 360))
+    sender = await publisher.publish(source, "yellow", 800, codec=codec, simulcast=True, size=(640, 360))
     name = await viewer.view(source)
     await viewer.shows(name, "yellow")
     entry = server.source(source)
@@ -76,6 +76,13 @@ async def test_simulcast_by_rids_publishes_and_plays(
     assert next(track for track in entry["tracks"] if track["kind"] == "video")["layers"] == 2
     seen = await viewer.call("look", name)
     assert (seen["width"], seen["height"]) in ((320, 180), (640, 360))
+
+    async def layers() -> dict[str, int]:
+        entries = await publisher.call("stats", sender)
+        sent = [entry for entry in entries if entry["type"] == "outbound-rtp" and entry["kind"] == "video"]
+        return {entry["rid"]: entry["packetsSent"] for entry in sent}
+
+    await until("both layers are sent", layers, lambda sent: set(sent) == {"low", "high"} and min(sent.values()) > 0)
 
 
 async def test_capture_clock_tells_when_the_shown_picture_was_taken(pages: tuple[PeerPage, PeerPage]) -> None:

@@ -58,7 +58,7 @@ async def test_forged_checks_delay_nothing_and_nobody(server: Server, browser: B
         assert sent > FORGED_A_SECOND * FLOOD_SECONDS * 0.5
         assert statistics.median(times) < 100
         assert after["framesDecoded"] >= before["framesDecoded"] + 10 * FLOOD_SECONDS
-        assert after["packetsLost"] == before["packetsLost"] and after["freezeCount"] == before["freezeCount"]
+        assert after["packetsLost"] == before["packetsLost"]
         assert (await page.stats(viewer, "transport"))["dtlsState"] == "connected"
 
 

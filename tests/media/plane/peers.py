@@ -477,6 +477,10 @@ class Stage:
         return self.own(PlaneTap(track, ring, layer))
 
     @property
+    def routes(self) -> list[PlaneRoute]:
+        return [thing for thing in self.owned if isinstance(thing, PlaneRoute)]
+
+    @property
     def drops(self) -> dict[str, int]:
         return self.plane.counters()["drops"]
 
@@ -484,6 +488,8 @@ class Stage:
         """Wait until all commands so far have been applied: one more, a datagram to ourselves, tells."""
         self.unapplied = False
         for plane in self.threads:
+            if plane.socket.fileno() < 0:
+                continue  # closed by the test
             if plane not in self._barriers:
                 family = plane.socket.family
                 ours = socket.socket(family, socket.SOCK_DGRAM)

@@ -20,6 +20,7 @@ from tests.media.plane.peers import (
     RTPFB,
     SR,
     TWCC,
+    VIDEO_TYPES,
     Control,
     Peer,
     Stage,
@@ -44,7 +45,7 @@ def requests(peer: Peer, kind: int = 1) -> list[Control]:
 def audience(stage: Stage, count: int, **options: bool) -> tuple[Peer, list[Peer]]:
     """A publisher of one picture with viewers who all have its first keyframe."""
     publisher, track = stage.peer(), stage.track()
-    publisher.publish(track, **options)
+    publisher.publish(track, payload_types=VIDEO_TYPES, **options)
     viewers = [stage.peer() for _ in range(count)]
     for viewer in viewers:
         viewer.watch(track)
@@ -139,13 +140,13 @@ def test_requests_for_what_is_paused_or_unknown_or_sound_ask_nobody(stage: Stage
 
 def test_a_viewers_report_shows_loss_and_round_trip(stage: Stage) -> None:
     _, (viewer,) = audience(stage, 1)
-    route = next(thing for thing in stage.owned if hasattr(thing, "set"))
+    (route,) = stage.routes
     report = viewer.wait_control(SR)
     lsr = int.from_bytes(report.body[6:10], "big")
     answered_after = time.monotonic() - report.at
     viewer.send(rr(9, report_block(1000, fraction=64, lost=17, jitter=5, lsr=lsr, dlsr=0)))
     viewer.settle()
-    stats = route.stats()  # type: ignore[attr-defined]
+    stats = route.stats()
     assert (stats["remote_lost"], stats["remote_fraction_lost"]) == (17, 0.25)
     assert answered_after * 1000 <= stats["rtt_ms"] < 2000
     known = stats["rtt_ms"]
@@ -158,7 +159,7 @@ def test_a_viewers_report_shows_loss_and_round_trip(stage: Stage) -> None:
     ):
         viewer.send(rr(9, block))
     viewer.settle()
-    stats = route.stats()  # type: ignore[attr-defined]
+    stats = route.stats()
     assert (stats["remote_lost"], stats["remote_fraction_lost"], stats["rtt_ms"]) == (0, 0.0, known)
     assert stage.drops == {}
 
@@ -167,7 +168,7 @@ def test_a_report_of_one_viewer_says_nothing_about_another(stage: Stage) -> None
     _, (liar, honest) = audience(stage, 2)
     liar.send(rr(9, report_block(1000, fraction=255, lost=99)))
     liar.settle()
-    lost = {thing.transport: thing.stats()["remote_lost"] for thing in stage.owned if hasattr(thing, "set")}
+    lost = {route.transport: route.stats()["remote_lost"] for route in stage.routes}
     assert lost == {liar.transport: 99, honest.transport: 0}
 
 

@@ -74,6 +74,8 @@ class WrongClock:
 
 def told_capture(report: Control, timestamp: int) -> float:
     """What a page computes: the UTC of a timestamp by the sender report."""
+    ntp: int
+    rtp_time: int
     ntp, rtp_time = struct.unpack("!QI", report.body[4:16])
     ticks = ((timestamp - rtp_time + 0x80000000) & 0xFFFFFFFF) - 0x80000000
     return utc_from_ntp(ntp) + ticks / 90_000
@@ -246,7 +248,7 @@ def test_arrivals_are_fed_back_by_transport_wide_number(stage: Stage) -> None:
         publisher.send(rtp(number, b"sound", payload_type=111, extensions=extensions))
     arrived: dict[int, int] = {}
     missing: set[int] = set()
-    counts = []
+    counts: list[int] = []
 
     def complete() -> bool:
         arrived.clear()

@@ -23,9 +23,7 @@ def test_frame_comes_back_within_the_size(frame: bytes, most: int) -> None:
 
 def test_picture_id_wraps_at_15_bits() -> None:
     packetizer = Vp8Packetizer(32766)
-    identifiers = [
-        VpxPayloadDescriptor.parse(packetizer.packetize(b"frame")[0])[0].picture_id for _ in range(4)
-    ]
+    identifiers = [VpxPayloadDescriptor.parse(packetizer.packetize(b"frame")[0])[0].picture_id for _ in range(4)]
     assert identifiers == [32766, 32767, 0, 1]
 
 

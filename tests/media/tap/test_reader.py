@@ -58,9 +58,9 @@ def test_every_field_arrives_as_it_was_written() -> None:
 
 STEPS = st.lists(st.one_of(st.integers(0, 952), st.just("read")), max_size=150)
 # Anywhere in the memory, most often just before its end.
-FIRST_POSITIONS = st.one_of(
-    st.integers(0, CAPACITY // 8), st.integers(0, 30).map(lambda n: CAPACITY // 8 - n)
-).map(lambda words: words * 8)
+FIRST_POSITIONS = st.one_of(st.integers(0, CAPACITY // 8), st.integers(0, 30).map(lambda n: CAPACITY // 8 - n)).map(
+    lambda words: words * 8
+)
 
 
 @settings(max_examples=250, deadline=None)
@@ -303,9 +303,7 @@ def test_a_record_that_contradicts_itself_ends_the_reader(policy: int, offset: i
     damage=st.lists(
         st.tuples(
             st.one_of(st.integers(0, 2 * CAPACITY - 8), st.integers(0, 25).map(lambda word: word * 8)),
-            st.one_of(
-                st.binary(min_size=1, max_size=8), st.integers(0, 10_000).map(lambda n: struct.pack("=Q", n))
-            ),
+            st.one_of(st.binary(min_size=1, max_size=8), st.integers(0, 10_000).map(lambda n: struct.pack("=Q", n))),
         ),
         min_size=1,
         max_size=6,

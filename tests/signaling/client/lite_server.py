@@ -117,9 +117,7 @@ class ServedSession:
             self.server.receive(datagram, (source[0], source[1]), time.monotonic())
         if self.server.keys is not None and self.tx is None:
             keys = self.server.keys
-            self.tx, self.rx = open_sessions(
-                Connected(keys.profile, keys.local_key_salt, keys.remote_key_salt)
-            )
+            self.tx, self.rx = open_sessions(Connected(keys.profile, keys.local_key_salt, keys.remote_key_salt))
         for packet in self.server.media:
             assert self.rx is not None
             if is_rtcp(packet):

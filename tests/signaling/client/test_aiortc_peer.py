@@ -76,9 +76,7 @@ async def test_aiortc_decodes_what_we_publish(encoding: str, encoder: str) -> No
             tracks.put_nowait(transceiver.receiver.track)
 
     async with aiortc_server(prepare) as (url, _):
-        track = PublishTrack(
-            "video", offer_codecs("video", [encoding]), "s", "t", "cname", ssrc=10, rtx_ssrc=11
-        )
+        track = PublishTrack("video", offer_codecs("video", [encoding]), "s", "t", "cname", ssrc=10, rtx_ssrc=11)
         publisher = Publisher(url, [track], OPTIONS)
         await publisher.start()
         remote = await tracks.get()

@@ -220,9 +220,7 @@ def authority(directory: Path) -> tuple[Path, ssl.SSLContext]:
     ca_file, chain = directory / "ca.pem", directory / "server.pem"
     ca_file.write_bytes(certificate("ca", root, "ca", root, True).public_bytes(serialization.Encoding.PEM))
     chain.write_bytes(
-        leaf.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate("server", leaf, "ca", root, False).public_bytes(serialization.Encoding.PEM)
     )
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -251,6 +251,4 @@ def test_answering_costs_a_fraction_of_the_general_codec() -> None:
         bytes(answer)
 
     # Measured: a twelfth; a third leaves room for a busy machine.
-    assert min(timeit.repeat(ours, number=200, repeat=7)) * 3 < min(
-        timeit.repeat(theirs, number=200, repeat=7)
-    )
+    assert min(timeit.repeat(ours, number=200, repeat=7)) * 3 < min(timeit.repeat(theirs, number=200, repeat=7))

@@ -29,9 +29,7 @@ def test_numbers_are_plain_bounded_decimals(text: str, value: int | None) -> Non
 
 
 def test_candidate_of_a_relayed_tcp_address_with_unknown_pairs() -> None:
-    value = (
-        "1 1 TCP 1518214911 r.example 9 typ relay raddr 192.0.2.1 rport 8 tcptype passive generation 0 x y"
-    )
+    value = "1 1 TCP 1518214911 r.example 9 typ relay raddr 192.0.2.1 rport 8 tcptype passive generation 0 x y"
     assert read.candidate(value, 1) == Candidate(
         "1",
         1,

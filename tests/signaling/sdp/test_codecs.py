@@ -25,15 +25,11 @@ from tests.signaling.sdp.samples import load
 
 def h264(profile_level_id: str | None = "42e01f", mode: str | None = "1", payload_type: int = 96) -> Codec:
     fmtp = {"profile-level-id": profile_level_id, "packetization-mode": mode}
-    return Codec(
-        payload_type, "H264", 90000, 1, {key: value for key, value in fmtp.items() if value is not None}
-    )
+    return Codec(payload_type, "H264", 90000, 1, {key: value for key, value in fmtp.items() if value is not None})
 
 
 def video(encoding: str, payload_type: int = 96, **fmtp: str) -> Codec:
-    return Codec(
-        payload_type, encoding, 90000, 1, {key.replace("_", "-"): value for key, value in fmtp.items()}
-    )
+    return Codec(payload_type, encoding, 90000, 1, {key.replace("_", "-"): value for key, value in fmtp.items()})
 
 
 @pytest.mark.parametrize(
@@ -160,9 +156,7 @@ def test_rtx_is_paired_by_apt() -> None:
     assert rtx is not None
     assert rtx.payload_type == 109
     assert rtx_of(media, 109) is None
-    assert answered_rtx(
-        Codec(109, "rtx", 90000, 1, {"apt": "108", "rtx-time": "200", "x": "1"}), 108
-    ).fmtp == {
+    assert answered_rtx(Codec(109, "rtx", 90000, 1, {"apt": "108", "rtx-time": "200", "x": "1"}), 108).fmtp == {
         "apt": "108",
         "rtx-time": "200",
     }

@@ -27,9 +27,7 @@ def test_known_extensions_keep_the_offerers_ids() -> None:
 
 def test_directions_are_turned_round_and_useless_ones_left_out() -> None:
     offer = load("firefox-simulcast")
-    taken = {
-        extension.uri: extension for extension in answer_extensions(offer, offer.media[0], "recvonly", {})
-    }
+    taken = {extension.uri: extension for extension in answer_extensions(offer, offer.media[0], "recvonly", {})}
     assert taken[RID].direction == "recvonly"
     assert taken[MID].direction is None
     assert PLAYOUT_DELAY not in taken  # offered recvonly by a sender

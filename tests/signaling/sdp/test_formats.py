@@ -55,9 +55,7 @@ def test_a_wildcard_gives_feedback_to_every_codec_once() -> None:
 
 
 def test_several_fmtp_lines_of_one_format_are_joined_and_the_first_value_counts() -> None:
-    media = section(
-        "video 9 RTP/AVP 96", "rtpmap:96 H264/90000", "fmtp:96 A=1; b = 2", "fmtp:96 a=3;c;;d=e=f"
-    )
+    media = section("video 9 RTP/AVP 96", "rtpmap:96 H264/90000", "fmtp:96 A=1; b = 2", "fmtp:96 a=3;c;;d=e=f")
     assert media.codecs[0].fmtp == {"a": "1", "b": "2", "c": "", "d": "e=f"}
 
 

@@ -27,12 +27,8 @@ def test_a_track_without_a_stream_has_no_stream_id() -> None:
     assert (line().stream_id, line().track_id, line().cname) == (None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("port", "bundle_only", "rejected"), [(9, False, False), (0, False, True), (0, True, False)]
-)
-def test_port_zero_rejects_a_line_unless_it_is_bundle_only(
-    port: int, bundle_only: bool, rejected: bool
-) -> None:
+@pytest.mark.parametrize(("port", "bundle_only", "rejected"), [(9, False, False), (0, False, True), (0, True, False)])
+def test_port_zero_rejects_a_line_unless_it_is_bundle_only(port: int, bundle_only: bool, rejected: bool) -> None:
     assert line(port=port, bundle_only=bundle_only).rejected is rejected
 
 

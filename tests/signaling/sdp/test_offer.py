@@ -86,9 +86,7 @@ def test_a_viewer_of_ours_and_the_server_agree() -> None:
 @given(st.lists(st.sampled_from(["audio", "video"]), min_size=1, max_size=8), st.integers(0, 4))
 def test_any_number_of_lines_is_offered_and_answered(kinds: list[Kind], tracks: int) -> None:
     offer = view_offer(kinds, CLIENT)
-    accepted = accept_view(
-        parse(write(offer)), [video_track(ssrc=100 + index * 2) for index in range(tracks)], LOCAL
-    )
+    accepted = accept_view(parse(write(offer)), [video_track(ssrc=100 + index * 2) for index in range(tracks)], LOCAL)
     read = read_answer(accepted.answer, offer)
     receiving = [media for media in read.media if media.direction == "recv"]
     assert len(receiving) == min(tracks, kinds.count("video"))

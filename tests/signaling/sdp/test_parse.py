@@ -85,9 +85,7 @@ def test_missing_origin_name_and_time_get_defaults() -> None:
 
 
 def test_the_first_of_repeated_single_attributes_counts_and_the_rest_is_kept() -> None:
-    [video] = parse(
-        media("a=mid:0", "a=mid:1", "a=sendonly", "a=recvonly", "a=setup:active", "a=setup:passive")
-    ).media
+    [video] = parse(media("a=mid:0", "a=mid:1", "a=sendonly", "a=recvonly", "a=setup:active", "a=setup:passive")).media
     assert (video.mid, video.direction, video.setup) == ("0", "sendonly", "active")
     assert video.attributes == [("mid", "1"), ("recvonly", None), ("setup", "passive")]
 

@@ -96,9 +96,7 @@ def test_the_tagged_line_comes_first() -> None:
         (without("chromium-publish", "a=rtcp-mux"), SdpNoRtcpMux),
     ],
 )
-def test_offers_without_a_usable_transport_are_refused(
-    offer: SessionDescription, error: type[SdpError]
-) -> None:
+def test_offers_without_a_usable_transport_are_refused(offer: SessionDescription, error: type[SdpError]) -> None:
     with pytest.raises(error):
         read_remote(offer, bundled(offer))
 

@@ -87,9 +87,7 @@ def test_the_answer_to_a_restart() -> None:
         ice_ufrag=LOCAL.ice_ufrag,
         ice_pwd=LOCAL.ice_pwd,
         ice_lite=True,
-        media=(
-            TrickleMedia("0", candidates=tuple(host_candidates(LOCAL.candidates)), end_of_candidates=True),
-        ),
+        media=(TrickleMedia("0", candidates=tuple(host_candidates(LOCAL.candidates)), end_of_candidates=True),),
     )
     assert write_fragment(fragment) == (
         "a=ice-lite\r\na=ice-ufrag:srvu\r\na=ice-pwd:srvpwdsrvpwdsrvpwdsrvpwd\r\n"

@@ -24,9 +24,7 @@ from tests.signaling.sdp.samples import (
 )
 
 PUBLISHERS = [
-    name
-    for name in WEBRTC_NAMES
-    if "view" not in name and name not in ("ffmpeg-av", "ffmpeg-video", "ffmpeg-audio")
+    name for name in WEBRTC_NAMES if "view" not in name and name not in ("ffmpeg-av", "ffmpeg-video", "ffmpeg-audio")
 ]
 VIEWERS = ["chromium-view", "chromium-view-many", "aiortc-view", "gstreamer-view"]
 
@@ -64,15 +62,11 @@ def check_answer(offer: SessionDescription, accepted: Accepted) -> None:
             assert (media.direction, media.formats) == ("inactive", offered.formats)
             continue
         assert (
-            media.rtcp_mux
-            and media.setup in ("passive", "active")
-            and media.fingerprints == list(LOCAL.fingerprints)
+            media.rtcp_mux and media.setup in ("passive", "active") and media.fingerprints == list(LOCAL.fingerprints)
         )
         assert set(media.formats) <= set(offered.formats)
         assert {item.id for item in media.extensions} <= {item.id for item in offered.extensions}
-        assert {item.codec.payload_type for item in result.codecs} <= {
-            codec.payload_type for codec in media.codecs
-        }
+        assert {item.codec.payload_type for item in result.codecs} <= {codec.payload_type for codec in media.codecs}
         for item in result.codecs:
             assert ("goog-remb", "") not in item.codec.feedback
 
@@ -266,9 +260,7 @@ def test_wrong_directions_are_refused() -> None:
         (replaced("obs", ("a=group:LS 0 1", "a=ice-lite")), SdpNoIce),
     ],
 )
-def test_publishers_that_cannot_be_served_are_refused(
-    offer: SessionDescription, error: type[SdpError]
-) -> None:
+def test_publishers_that_cannot_be_served_are_refused(offer: SessionDescription, error: type[SdpError]) -> None:
     with pytest.raises(error):
         accept_publish(offer, LOCAL)
 

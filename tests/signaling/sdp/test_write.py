@@ -39,9 +39,7 @@ candidates = st.builds(
     Candidate, names, st.integers(0, 256), names, u32, words, u16, names, st.none() | words, st.none() | u16,
     st.none() | words, st.lists(pairs, max_size=3).map(tuple),
 )  # fmt: skip
-values = st.text(
-    st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=";"), max_size=12
-)
+values = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters=";"), max_size=12)
 fmtps = st.dictionaries(names, values, max_size=4)
 codecs = st.builds(
     Codec, st.integers(0, 127), names.map("x".__add__), u32, st.integers(1, 255), fmtps,
@@ -50,9 +48,7 @@ codecs = st.builds(
 streams = st.lists(
     st.lists(st.builds(SimulcastRid, names, st.booleans()), min_size=1, max_size=3).map(tuple), max_size=3
 )
-simulcasts = st.builds(Simulcast, streams.map(tuple), streams.map(tuple)).filter(
-    lambda item: item.send or item.recv
-)
+simulcasts = st.builds(Simulcast, streams.map(tuple), streams.map(tuple)).filter(lambda item: item.send or item.recv)
 section = {
     "connection": st.none() | st.builds(Connection, words, words, words),
     "bandwidths": st.lists(st.builds(Bandwidth, names, u32), max_size=2),
@@ -105,9 +101,7 @@ def media_descriptions(draw: st.DrawFn) -> MediaDescription:
             rids=st.lists(rids, max_size=3),
             simulcast=st.none() | simulcasts,
             ssrcs=st.lists(st.builds(SsrcAttribute, u32, names, st.none() | words), max_size=3),
-            ssrc_groups=st.lists(
-                st.builds(SsrcGroup, names, st.lists(u32, max_size=3).map(tuple)), max_size=2
-            ),
+            ssrc_groups=st.lists(st.builds(SsrcGroup, names, st.lists(u32, max_size=3).map(tuple)), max_size=2),
             rtcp_mux=st.booleans(),
             rtcp_rsize=st.booleans(),
             bundle_only=st.booleans(),
@@ -158,9 +152,7 @@ def test_recorded_descriptions_read_back_equal(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("chromium", "aiortc"))])
 def test_nothing_of_a_recorded_description_is_lost(name: str) -> None:
     written = set(write(load(name)).splitlines())
-    assert written == {
-        line.replace("msid-semantic: ", "msid-semantic:") for line in raw(name).decode().splitlines()
-    }
+    assert written == {line.replace("msid-semantic: ", "msid-semantic:") for line in raw(name).decode().splitlines()}
 
 
 def test_every_line_ends_with_crlf() -> None:

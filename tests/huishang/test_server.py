@@ -1,0 +1,125 @@
+"""The composition root: what is put together answers, and what was put together is gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from config import ConfigError, Http, Media, Server, Settings
+from huishang import home
+from huishang.server import candidate_addresses, serve
+from media.plane.names import PlaneError
+from media.plane.objects import live_objects
+from tests.peers.server import free_ports
+
+
+def settings(folder: Path, *, tls: bool = False, prepared: bool = True) -> Settings:
+    http_port, media_port = free_ports()
+    made = Settings(
+        server=Server(data_dir=str(folder)),
+        http=Http(host="127.0.0.1", port=http_port, tls=tls),
+        media=Media(bind="127.0.0.1", port=media_port),
+    )
+    if prepared:
+        home.prepare(made, datetime.now(UTC))
+    return made
+
+
+@asynccontextmanager
+async def serving(made: Settings) -> AsyncIterator[list[str]]:
+    """Serve until left; give the base URLs. The end must come within seconds."""
+    ready: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(made, ready.set_result, stop))
+    await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+    yield ready.result()
+    stop.set()
+    async with asyncio.timeout(5):
+        await task
+
+
+async def health(url: str, context: ssl.SSLContext | bool = True) -> dict[str, str]:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz", ssl=context) as response:
+        answer: dict[str, str] = await response.json()
+        return answer
+
+
+async def test_node_answers_under_the_urls_it_gave_and_not_after_its_end(tmp_path: Path) -> None:
+    before = live_objects(), asyncio.all_tasks()
+    async with serving(settings(tmp_path)) as urls:
+        assert await health(urls[0]) == {"status": "ok"}
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await health(urls[0])
+    assert (live_objects(), asyncio.all_tasks()) == before
+
+
+async def test_authority_of_the_node_vouches_for_it(tmp_path: Path) -> None:
+    made = settings(tmp_path, tls=True)
+    async with serving(made):
+        trust = ssl.create_default_context(cafile=str(made.authority_path))
+        assert await health(f"https://localhost:{made.http.port}", trust) == {"status": "ok"}
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await health(f"https://localhost:{made.http.port}")
+
+
+async def test_ports_are_given_back(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    for _ in range(3):
+        async with serving(made) as urls:
+            assert await health(urls[0]) == {"status": "ok"}
+
+
+async def test_taken_media_port_stops_the_start_and_leaves_nothing(tmp_path: Path) -> None:
+    before = live_objects()
+    made = settings(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", made.media.port))
+        with pytest.raises(PlaneError, match=str(made.media.port)):
+            async with serving(made):
+                pass
+    assert live_objects() == before
+
+
+async def test_taken_page_port_stops_the_start_and_frees_the_media_port(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
+        other.bind(("127.0.0.1", made.http.port))
+        other.listen()
+        with pytest.raises(OSError, match="in use"):
+            async with serving(made):
+                pass
+    async with serving(made) as urls:
+        assert await health(urls[0]) == {"status": "ok"}
+
+
+async def test_missing_tokens_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        async with serving(settings(tmp_path, prepared=False)):
+            pass
+
+
+def test_advertised_addresses_replace_the_machines_own() -> None:
+    made = Settings(media=Media(advertised_addresses=("203.0.113.7", "2001:db8::7")))
+    assert candidate_addresses(made) == ["203.0.113.7", "2001:db8::7"]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "::1"])
+def test_node_on_loopback_tells_the_loopback(bind: str) -> None:
+    assert candidate_addresses(Settings(media=Media(bind=bind))) == [bind]
+
+
+@pytest.mark.parametrize("bind", ["::", "0.0.0.0"])
+def test_node_on_every_address_tells_addresses_that_can_be_reached(bind: str) -> None:
+    told = candidate_addresses(Settings(media=Media(bind=bind)))
+    assert told and bind not in told
+    assert bind == "::" or all(":" not in address for address in told)

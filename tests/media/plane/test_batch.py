@@ -1,0 +1,184 @@
+"""Batches at the socket: runs of equal packets as one message, and what happens where kernel or path refuse that.
+
+The padding that makes packets equal: test_forward.py.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.media.plane.peers import RR, SR, Peer, Stage, h264, rtp, staged, vp8
+
+SO_NO_CHECK = 11
+PACKETS_A_PICTURE = 7
+
+
+def picture(publisher: Peer, number: int, bodies: list[bytes]) -> list[bytes]:
+    """Send one picture; return its payloads."""
+    payloads = [h264(key=True, body=b"\x80" + body) for body in bodies]
+    first = number * len(bodies)
+    for index, payload in enumerate(payloads):
+        publisher.send(
+            rtp(first + index, payload, timestamp=number * 3000, payload_type=102, marker=index == len(bodies) - 1)
+        )
+    return payloads
+
+
+def audience(stage: Stage, count: int) -> tuple[Peer, list[Peer]]:
+    publisher, track = stage.peer(), stage.track()
+    publisher.publish(track)
+    viewers = [stage.peer() for _ in range(count)]
+    for viewer in viewers:
+        viewer.watch(track)
+    return publisher, viewers
+
+
+def quiet(publisher: Peer, viewers: list[Peer]) -> None:
+    """Send a first packet and wait until the reports of this second are out: the next messages are pictures."""
+    publisher.send(rtp(65_535, h264(key=True), payload_type=102))
+    publisher.wait_control(RR)
+    for viewer in viewers:
+        viewer.wait_control(SR)
+        viewer.settle()
+        viewer.received.packets.clear()
+
+
+def messages(stage: Stage) -> int:
+    return stage.plane.counters()["sent_messages"]
+
+
+def test_a_picture_leaves_as_one_message_a_viewer(stage: Stage) -> None:
+    publisher, viewers = audience(stage, 20)
+    quiet(publisher, viewers)
+    before = stage.plane.counters()
+    payloads = picture(publisher, 0, [bytes([index]) * 900 for index in range(PACKETS_A_PICTURE)])
+    for viewer in viewers:
+        assert [packet.payload for packet in viewer.wait_packets(PACKETS_A_PICTURE)] == payloads
+    stage.settle()
+    after = stage.plane.counters()
+    assert after["sent_packets"] - before["sent_packets"] == 20 * PACKETS_A_PICTURE
+    assert after["sent_messages"] - before["sent_messages"] == 20
+    assert after["send_calls"] - before["send_calls"] <= 8
+
+
+@pytest.mark.parametrize(
+    ("sizes", "runs"),
+    [
+        ([900] * 6 + [300], 1),
+        ([900] * 3 + [300] + [900] * 3, 2),
+        ([300] + [900] * 6, 2),
+        ([900, 800, 700, 600, 500, 400, 300], 4),
+        ([900] * 7, 1),
+        ([900], 1),
+    ],
+    ids=["a shorter last", "a shorter one in between", "a shorter first", "all different", "all equal", "alone"],
+)
+def test_a_run_ends_with_its_first_shorter_packet(stage: Stage, sizes: list[int], runs: int) -> None:
+    publisher, (viewer,) = audience(stage, 1)
+    quiet(publisher, [viewer])
+    before = messages(stage)
+    payloads = picture(publisher, 0, [bytes(size) for size in sizes])
+    got = viewer.wait_packets(len(sizes))
+    assert [packet.payload for packet in got] == payloads
+    stage.settle()
+    assert messages(stage) - before == runs
+
+
+def test_more_than_one_message_can_carry_is_split(stage: Stage) -> None:
+    publisher, (viewer,) = audience(stage, 1)
+    payloads = picture(publisher, 0, [index.to_bytes(2, "big") * 600 for index in range(64)])
+    assert [packet.payload for packet in viewer.wait_packets(64)] == payloads
+    assert stage.drops == {}
+
+
+def test_a_batch_of_many_viewers_goes_over_its_own_limits(stage: Stage) -> None:
+    """150 viewers with 7 packets each are more messages and more bytes than one batch holds."""
+    publisher, viewers = audience(stage, 150)
+    payloads = picture(publisher, 0, [bytes([index]) * 1100 for index in range(PACKETS_A_PICTURE)])
+    for viewer in viewers:
+        assert [packet.payload for packet in viewer.wait_packets(PACKETS_A_PICTURE)] == payloads
+    assert stage.drops == {}
+
+
+def test_a_kernel_that_refuses_segmentation_gets_single_datagrams_for_good(stage: Stage) -> None:
+    """Without UDP checksums Linux refuses UDP_SEGMENT."""
+    publisher, viewers = audience(stage, 3)
+    stage.settle()
+    stage.plane.socket.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+    for number in range(3):
+        before = messages(stage)
+        payloads = picture(publisher, number, [bytes([index]) * 900 for index in range(PACKETS_A_PICTURE)])
+        for viewer in viewers:
+            got = viewer.wait_packets(PACKETS_A_PICTURE * (number + 1))
+            assert [packet.payload for packet in got[-PACKETS_A_PICTURE:]] == payloads
+        stage.settle()
+        assert messages(stage) - before >= (0 if number == 0 else 3 * PACKETS_A_PICTURE)
+    assert [viewer.transport.stats()["segmentation"] for viewer in viewers] == [False] * 3
+    assert stage.drops == {}
+
+
+def on_narrow_path(mtu_bytes: int, payload_bytes: int) -> list[dict[str, object]]:
+    """Run narrow_path.py in a network namespace; as root, or as root of a user namespace."""
+    namespaces = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
+    done = subprocess.run(
+        [
+            "unshare",
+            *namespaces,
+            sys.executable,
+            "-m",
+            "tests.media.plane.narrow_path",
+            str(mtu_bytes),
+            str(payload_bytes),
+        ],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+def test_a_path_with_a_small_mtu_takes_segments_that_fit() -> None:
+    for sent in on_narrow_path(1280, 1100):
+        assert sent == {"intact": True, "messages": 1, "segmentation": True, "drops": {}}
+
+
+def test_a_path_with_a_small_mtu_gets_larger_packets_without_segmentation() -> None:
+    first, second = on_narrow_path(1280, 1300)
+    assert first == {"intact": True, "messages": 0, "segmentation": False, "drops": {}}
+    assert second == {"intact": True, "messages": PACKETS_A_PICTURE, "segmentation": False, "drops": {}}
+
+
+def test_packets_of_two_sockets_do_not_mix(stage: Stage) -> None:
+    """A plain transport has a socket of its own; the batch changes sides between viewers."""
+    publisher, track = stage.peer(), stage.track()
+    publisher.publish(track)
+    viewers = [stage.peer(profile="", plain=True) if number % 2 else stage.peer() for number in range(10)]
+    for viewer in viewers:
+        viewer.watch(track)
+    for number in range(5):
+        publisher.send(rtp(number, vp8(number, key=number == 0, body=b"%d" % number)))
+    for viewer in viewers:
+        got = viewer.wait_packets(5)
+        assert {packet.source[1] for packet in got} == {viewer.target[1]}
+        assert [packet.payload[-1:] for packet in got] == [b"%d" % number for number in range(5)]
+
+
+def test_a_whole_batch_to_an_unreachable_viewer_is_counted_packet_by_packet() -> None:
+    with staged() as stage:
+        publisher, (lost, there) = audience(stage, 2)
+        lost.transport.select(("255.255.255.255", 9))
+        stage.settle()
+        picture(publisher, 0, [bytes([index]) * 900 for index in range(PACKETS_A_PICTURE)])
+        there.wait_packets(PACKETS_A_PICTURE)
+        assert lost.transport.stats()["drops"] == {"send": PACKETS_A_PICTURE}
+        assert there.transport.stats()["drops"] == {}

@@ -1,0 +1,281 @@
+"""Lives of the plane's objects: counted, freed in any order while packets flow, nothing left and nothing grown."""
+
+import gc
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.plane.names import PlaneError
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport, live_objects
+from media.plane.srtp import SrtpKeys
+from media.plane.tapring import DROP_OLDEST, TapRingView
+from media.plane.thread import PlaneThread
+from tests.media.plane.peers import (
+    AUDIO_ROUTE,
+    AUDIO_TYPES,
+    CM,
+    GCM,
+    KEY_BYTES,
+    VIDEO_ROUTE,
+    VIDEO_TYPES,
+    Closable,
+    Peer,
+    Stage,
+    nack,
+    pli,
+    rtp,
+    rtx,
+    staged,
+    until,
+    vp8,
+)
+
+NOTHING = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
+
+
+class Traffic:
+    """One publisher's packets, for whoever listens; asks and repairs too."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.publisher: Peer = stage.peer()
+        self.number = 0
+
+    def flow(self, count: int = 3) -> None:
+        self.number += count
+        for number in range(self.number - count, self.number):
+            packet = rtp(number, vp8(number, key=number % 4 == 0), timestamp=number * 3000, marker=number % 3 == 0)
+            if number % 7:
+                self.publisher.send(packet)
+            else:
+                self.publisher.send(rtx(number, packet, ssrc=78))
+
+    def ask(self, viewer: Peer) -> None:
+        viewer.send(nack(1000, range(self.number - 20, self.number)), pli(1000))
+
+
+def test_objects_are_counted_while_they_live() -> None:
+    assert live_objects() == NOTHING
+    with staged() as stage:
+        publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+        publication, route = publisher.publish(track), viewer.watch(track)
+        stage.tap(track, TapRingView(65_536, DROP_OLDEST))
+        other = stage.track(plane=stage.another())
+        stage.mirror(track, other)
+        assert live_objects() == {"transport": 2, "track": 2, "publication": 1, "route": 1, "tap": 1, "mirror": 1}
+        route.close()
+        publication.close()
+        until(lambda: not stage.events() and live_objects()["route"] == live_objects()["publication"] == 0, "freed")
+    assert live_objects() == NOTHING
+
+
+def test_a_thread_frees_what_was_never_closed() -> None:
+    plane = PlaneThread(0, "127.0.0.1", 0)
+    transport, track = PlaneTransport(plane), PlaneTrack(plane, True)
+    publication = PlanePublication(transport, track, mid=b"0", payload_types=VIDEO_TYPES)
+    route = PlaneRoute(
+        track, transport, ssrc=1, payload_types=VIDEO_ROUTE, clock_rate=90_000, first_timestamp=0, first_sequence=0
+    )
+    plane.close()
+    assert live_objects() == NOTHING
+    for thing in (route, publication, track, transport):
+        thing.close()
+    assert (route.stats()["packets"], publication.stats()[0]["packets"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda plane, transport, track: PlaneTransport(plane),
+        lambda plane, transport, track: PlaneTrack(plane, True),
+        lambda plane, transport, track: PlanePublication(transport, track, mid=b"", payload_types=AUDIO_TYPES),
+        lambda plane, transport, track: PlaneRoute(
+            track, transport, ssrc=1, payload_types={}, clock_rate=1, first_timestamp=0, first_sequence=0
+        ),
+    ],
+)
+def test_nothing_can_be_made_on_a_closed_thread(
+    make: Callable[[PlaneThread, PlaneTransport, PlaneTrack], Closable],
+) -> None:
+    plane = PlaneThread(0, "127.0.0.1", 0)
+    transport, track = PlaneTransport(plane), PlaneTrack(plane, True)
+    plane.close()
+    with pytest.raises(PlaneError, match="closed"):
+        make(plane, transport, track)
+    assert live_objects() == NOTHING
+
+
+def test_closed_handles_take_no_more_orders(stage: Stage) -> None:
+    peer, track = stage.peer(), stage.track()
+    route = peer.watch(track)
+    route.close()
+    track.close()
+    peer.transport.close()
+    keys = peer.keys
+    assert keys is not None
+    orders: list[Callable[[], None]] = [
+        lambda: route.set(paused=True),
+        track.want_keyframe,
+        lambda: peer.transport.validate(peer.address),
+        lambda: peer.transport.select(peer.address),
+        lambda: peer.transport.send(b"x", peer.address),
+        lambda: peer.transport.add_ufrag(b"x"),
+        lambda: peer.transport.remove_ufrag(b"x"),
+        lambda: peer.transport.set_keys(keys),
+    ]
+    for order in orders:
+        with pytest.raises(PlaneError, match="closed"):
+            order()
+    for thing in (route, track, peer.transport):
+        thing.close()
+
+
+def test_objects_of_two_threads_cannot_be_joined(stage: Stage) -> None:
+    other = stage.another()
+    transport, track, far = stage.peer().transport, stage.track(), stage.track(plane=other)
+    with pytest.raises(PlaneError, match="different plane threads"):
+        PlanePublication(transport, far, mid=b"", payload_types=AUDIO_TYPES)
+    with pytest.raises(PlaneError, match="different plane threads"):
+        PlaneRoute(far, transport, ssrc=1, payload_types={}, clock_rate=1, first_timestamp=0, first_sequence=0)
+    with pytest.raises(PlaneError, match="two plane threads"):
+        stage.mirror(track, track)
+
+
+def test_too_large_a_datagram_is_refused_at_once(stage: Stage) -> None:
+    with pytest.raises(ValueError, match="larger"):
+        stage.peer().transport.send(bytes(1601), ("127.0.0.1", 9))
+
+
+def test_keys_may_be_replaced_while_packets_flow(stage: Stage) -> None:
+    """A peer that starts its session anew: the old contexts must outlive the thread's last use of them."""
+    traffic, viewer, track = Traffic(stage), stage.peer(), stage.track()
+    traffic.publisher.publish(track)
+    viewer.watch(track)
+    for _ in range(50):
+        traffic.flow(5)
+        viewer.transport.set_keys(SrtpKeys(GCM, os.urandom(KEY_BYTES[GCM]), os.urandom(KEY_BYTES[GCM])))
+        gc.collect(0)
+    stage.settle()
+    viewer.new_keys()
+    assert viewer.keys is not None
+    viewer.transport.set_keys(viewer.keys)
+    stage.settle()
+    viewer.read()
+    before = len(viewer.received.packets)
+    traffic.flow(8)
+    viewer.wait(lambda got: len(got.packets) > before, "packets under the newest keys")
+
+
+def test_a_thousand_viewers_come_and_go_and_memory_stays_flat() -> None:
+    """While packets flow, with handshake keys and two tracks each; every tenth time the publisher is a new one."""
+    with staged() as stage:
+        socket_holder = stage.peer()
+        picture, voice = stage.track(), stage.track(video=False)
+        traffic = Traffic(stage)
+        feeding: list[Closable] = []
+
+        def feed() -> None:
+            for thing in feeding:
+                thing.close()
+            transport = traffic.publisher.transport
+            feeding[:] = [
+                PlanePublication(transport, picture, mid=b"v", payload_types=VIDEO_TYPES),
+                PlanePublication(transport, voice, mid=b"a", payload_types=AUDIO_TYPES),
+            ]
+
+        def cycle(number: int) -> None:
+            transport = PlaneTransport(stage.plane, send_ids={5: 4})
+            transport.add_ufrag(b"user%d" % number)
+            transport.validate(socket_holder.address)
+            transport.select(socket_holder.address)
+            profile = GCM if number % 2 else CM
+            transport.set_keys(SrtpKeys(profile, os.urandom(KEY_BYTES[profile]), os.urandom(KEY_BYTES[profile])))
+            routes = [
+                PlaneRoute(
+                    track,
+                    transport,
+                    ssrc=1 + at,
+                    payload_types=VIDEO_ROUTE if track.is_video else AUDIO_ROUTE,
+                    clock_rate=90_000,
+                    first_timestamp=0,
+                    first_sequence=0,
+                )
+                for at, track in enumerate((picture, voice))
+            ]
+            if number % 10 == 0:
+                feed()
+            traffic.flow(2)
+            stage.commanded()
+            traffic.flow(4)
+            leaving: list[Closable] = [*routes, transport]
+            for thing in leaving if number % 3 else leaving[::-1]:
+                thing.close()
+            if number % 16 == 0:
+                stage.settle()
+                stage.events()
+                socket_holder.received.refused.clear()
+
+        def rest() -> tuple[int, int, dict[str, int]]:
+            stage.settle()
+            socket_holder.settle()
+            socket_holder.received.__init__()  # type: ignore[misc]
+            traffic.publisher.read().__init__()  # type: ignore[misc]
+            until(lambda: not stage.events() and live_objects()["transport"] == 3, "all viewers gone")
+            gc.collect()
+            with open("/proc/self/statm", encoding="ascii") as file:
+                resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+            return resident, len(os.listdir("/proc/self/fd")), live_objects()
+
+        for number in range(250):
+            cycle(number)
+        resident, descriptors, alive = rest()
+        for number in range(250, 1250):
+            cycle(number)
+        resident_after, descriptors_after, alive_after = rest()
+        assert resident_after - resident < 2 << 20
+        assert (descriptors_after, alive_after) == (descriptors, alive)
+        assert stage.plane.counters()["sent_packets"] > 3000
+        for thing in feeding:
+            thing.close()
+
+
+@settings(max_examples=150)
+@given(seed=st.integers(0, 2**32 - 1), threads=st.sampled_from([1, 1, 2]))
+def test_objects_may_go_in_any_order_under_traffic(seed: int, threads: int) -> None:
+    chance = random.Random(seed)
+    with staged() as stage:
+        traffic = Traffic(stage)
+        tracks = [stage.track() for _ in range(2)]
+        viewers = [stage.peer(profile=chance.choice((GCM, CM))) for _ in range(3)]
+        things: list[Closable] = [*tracks, traffic.publisher.transport, *(viewer.transport for viewer in viewers)]
+        things += [traffic.publisher.publish(track, mid=b"%d" % at) for at, track in enumerate(tracks)]
+        things += [stage.peer().publish(chance.choice(tracks))]
+        routes = [viewer.watch(track, ssrc=1000 * (at + 1)) for viewer in viewers for at, track in enumerate(tracks)]
+        things += routes
+        rings = [TapRingView(65_536, DROP_OLDEST) for _ in tracks]
+        things += [stage.tap(track, ring) for track, ring in zip(tracks, rings, strict=True)]
+        if threads == 2:
+            far = stage.another()
+            viewer = stage.peer(plane=far)
+            track = stage.track(plane=far)
+            things += [track, viewer.transport, viewer.watch(track), stage.mirror(tracks[0], track)]
+            viewers.append(viewer)
+        chance.shuffle(things)
+        traffic.flow(8)
+        for thing in things:
+            traffic.flow(chance.randrange(4))
+            if chance.random() < 0.3:
+                traffic.ask(chance.choice(viewers))
+            if chance.random() < 0.2:
+                route = chance.choice(routes)
+                if route not in things[: things.index(thing) + 1]:
+                    route.set(paused=chance.random() < 0.5, layer=chance.randrange(3))
+            thing.close()
+            if chance.random() < 0.3:
+                stage.events()
+        traffic.flow(8)
+        until(lambda: not stage.events() and not any(live_objects()[kind] for kind in ("track", "route")), "freed")
+    assert live_objects() == NOTHING

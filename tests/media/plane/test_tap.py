@@ -1,0 +1,198 @@
+"""A tap at the socket: a worker process reads every packet as the publisher sent it, with its numbers and its times."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from media.plane.copies import PlaneTap
+from media.plane.tapring import DROP_NEWEST, DROP_OLDEST, TapRingView
+from media.tap import TapKind, TapReader
+from tests.media.plane.peers import MID, OPUS, RID, VP8, Stage, rtp, rtx, vp8
+
+WORKER = """
+import json, sys
+from media.tap import TapReader
+with TapReader.from_fds(int(sys.argv[1]), int(sys.argv[2])) as reader:
+    while True:
+        record = reader.read()
+        if record is not None:
+            print(json.dumps([int(record.kind), record.flags, record.route, record.ssrc, record.sequence, record.rid,
+                              record.monotonic_ns, record.wall_ns, record.lost_records, record.packet.hex()]))
+        elif reader.closed_by_writer:
+            break
+        else:
+            reader.wait()
+"""
+
+
+class Worker:
+    """A process that reads a ring to its end."""
+
+    def __init__(self, ring: TapRingView) -> None:
+        self.ring = ring
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, *map(str, ring.fds())],
+            pass_fds=ring.fds(),
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        )
+
+    def records(self) -> list[dict[str, object]]:
+        """Say that nothing more comes; return what was read."""
+        self.ring.close()
+        output, _ = self.process.communicate(timeout=10)
+        assert self.process.returncode == 0
+        names = ("kind", "flags", "route", "ssrc", "sequence", "rid", "monotonic_ns", "wall_ns", "lost", "packet")
+        return [dict(zip(names, json.loads(line), strict=True)) for line in output.splitlines()]
+
+
+@contextmanager
+def worker(ring: TapRingView) -> Iterator[Worker]:
+    process = Worker(ring)
+    try:
+        yield process
+    finally:
+        process.process.kill()
+        process.process.wait()
+
+
+def tapped(packet: bytes, codec: int) -> str:
+    """What the ring should hold: a bare header with the codec's number, then the payload."""
+    return (bytes([0x80, packet[1] & 0x80 | codec]) + packet[2:]).hex()
+
+
+def drained(stage: Stage, tap: PlaneTap) -> None:
+    stage.settle()
+    tap.close()
+    stage.settle()
+
+
+def test_a_worker_process_reads_every_packet_as_it_came(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track()
+    publisher.publish(track)
+    ring = TapRingView(1 << 20, DROP_NEWEST)
+    with worker(ring) as process:
+        tap = stage.tap(track, ring)
+        packets = [
+            rtp(
+                65_400 + number, vp8(number, key=number % 50 == 0, body=os.urandom(number * 4)), timestamp=number * 3000
+            )
+            for number in range(300)
+        ]
+        before_ns = time.monotonic_ns()
+        publisher.send(*packets)
+        drained(stage, tap)
+        after_ns = time.monotonic_ns()
+        records = process.records()
+    assert [record["packet"] for record in records] == [tapped(packet, VP8) for packet in packets]
+    assert [record["sequence"] for record in records] == [(65_400 + number) & 0xFFFF for number in range(300)]
+    assert [record["flags"] for record in records] == [int(number % 50 == 0) for number in range(300)]
+    assert {(record["kind"], record["route"], record["ssrc"], record["rid"]) for record in records} == {
+        (TapKind.RTP, tap.id, 77, "")
+    }
+    wall_offset = time.time_ns() - time.monotonic_ns()
+    for record in records:
+        arrival, wall = record["monotonic_ns"], record["wall_ns"]
+        assert isinstance(arrival, int) and isinstance(wall, int)
+        assert before_ns <= arrival <= after_ns
+        assert wall - arrival == pytest.approx(wall_offset, abs=5e6)
+
+
+def test_late_and_recovered_packets_come_with_their_own_numbers_and_duplicates_do_not(stage: Stage) -> None:
+    publisher, track = stage.peer(profile="", plain=True), stage.track()
+    publisher.publish(track)
+    ring = TapRingView(1 << 20, DROP_NEWEST)
+    tap = stage.tap(track, ring)
+    packets = [rtp(number, vp8(number, key=number == 0)) for number in range(8)]
+    publisher.send(*packets[:3], *packets[5:], packets[4], packets[4], rtx(0, packets[3], ssrc=78))
+    drained(stage, tap)
+    with TapReader.from_fds(*ring.fds()) as reader:
+        found = [reader.read() for _ in range(9)]
+    assert [record.sequence for record in found if record] == [0, 1, 2, 5, 6, 7, 4, 3]
+    assert found[-1] is None
+    assert found[7] is not None
+    assert found[7].packet.hex() == tapped(packets[3], VP8)
+
+
+def test_a_tap_takes_one_layer_or_all_with_their_rids(stage: Stage) -> None:
+    publisher, track = stage.peer(receive_ids={MID: 1, RID: 2}), stage.track()
+    publisher.publish(track, rids=[b"low", b"high"])
+    rings = [TapRingView(65_536, DROP_NEWEST) for _ in range(2)]
+    taps = [stage.tap(track, rings[0]), stage.tap(track, rings[1], layer=1)]
+    for number in range(4):
+        for layer, rid in enumerate((b"low", b"high")):
+            publisher.send(rtp(number, vp8(number, key=True), ssrc=5 + layer, extensions={1: b"0", 2: rid}))
+    for tap in taps:
+        drained(stage, tap)
+    seen = []
+    for ring in rings:
+        with TapReader.from_fds(*ring.fds()) as reader:
+            seen.append([record.rid for record in iter(reader.read, None)])
+    assert seen == [["low", "high"] * 4, ["high"] * 4]
+
+
+def test_taps_need_no_viewer_and_any_number_may_listen(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track(video=False)
+    publisher.publish(track)
+    rings = [TapRingView(65_536, DROP_NEWEST) for _ in range(3)]
+    taps = [stage.tap(track, ring) for ring in rings]
+    packets = [rtp(number, b"sound", payload_type=111) for number in range(20)]
+    publisher.send(*packets[:10])
+    stage.settle()
+    taps[1].close()
+    stage.settle()
+    publisher.send(*packets[10:])
+    stage.settle()
+    for ring, count in zip(rings, (20, 10, 20), strict=True):
+        with TapReader.from_fds(*ring.fds()) as reader:
+            found = [record.packet.hex() for record in iter(reader.read, None)]
+        assert found == [tapped(packet, OPUS) for packet in packets[:count]]
+
+
+def test_a_worker_that_does_not_read_loses_only_its_own_packets(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track(video=False)
+    publisher.publish(track)
+    viewer.watch(track)
+    newest, oldest = TapRingView(4096, DROP_NEWEST), TapRingView(4096, DROP_OLDEST)
+    stage.tap(track, newest)
+    stage.tap(track, oldest)
+    for number in range(100):
+        publisher.send(rtp(number, bytes([number]) * 100, timestamp=number * 960, payload_type=111))
+    assert [packet.payload[0] for packet in viewer.wait_packets(100)] == list(range(100))
+    publisher.settle()
+    kept = newest.counters()["written_records"]
+    assert newest.counters()["dropped_records"] == 100 - kept > 0
+    with TapReader.from_fds(*newest.fds()) as reader:
+        found = [record.sequence for record in iter(reader.read, None)]
+    assert found == list(range(kept))
+    with TapReader.from_fds(*oldest.fds()) as reader:
+        records = list(iter(reader.read, None))
+    assert records[0].kind is TapKind.GAP
+    assert [record.sequence for record in records[1:]] == list(range(100 - len(records) + 1, 100))
+    assert records[0].lost_records == 100 - len(records) + 1
+    assert stage.drops == {}
+
+
+def test_packets_that_no_tap_may_see_are_not_written(stage: Stage) -> None:
+    first, second, track = stage.peer(), stage.peer(), stage.track(video=False)
+    first.publish(track)
+    ring = TapRingView(65_536, DROP_NEWEST)
+    stage.tap(track, ring)
+    first.send(rtp(0, b"first", payload_type=111))
+    stage.settle()
+    second.publish(track)
+    first.send(rtp(1, b"replaced", payload_type=111))
+    second.send(rtp(0, b"second", payload_type=111, ssrc=9))
+    first.send_raw(rtp(2, b"forged forged forged", payload_type=111))
+    stage.settle()
+    with TapReader.from_fds(*ring.fds()) as reader:
+        found = [(record.ssrc, record.packet[12:]) for record in iter(reader.read, None)]
+    assert found == [(77, b"first"), (9, b"second")]

@@ -1,0 +1,213 @@
+"""Publishers and viewers of a node with our own client at the other end: media arrives, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from media.plane.objects import live_objects
+from media.rtp import header
+from signaling.client.errors import ConnectFailed, HttpRefused
+from signaling.client.http import HttpOptions
+from signaling.client.publisher import Publisher
+from signaling.client.session import SessionOptions, WhepSession
+from signaling.ice import controlling, lite
+from signaling.sdp.offer import PublishTrack, offer_codecs
+from signaling.webrtc import session as session_module
+from tests.media.rtp.pictures import encoded
+from tests.signaling.dtls.pairs import context
+from tests.signaling.node import EVERYTHING, Node, running_node
+
+OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=10)
+PATIENCE_SECONDS = 10.0
+
+
+@pytest_asyncio.fixture
+async def node() -> AsyncIterator[Node]:
+    async with running_node() as node:
+        yield node
+
+
+def whip(node: Node, source: str = "camera", encoding: str = "H264") -> Publisher:
+    track = PublishTrack("video", offer_codecs("video", [encoding]), "s", "t", "cname", ssrc=10, rtx_ssrc=11)
+    return Publisher(f"{node.url}/whip/{source}", [track], OPTIONS)
+
+
+class Viewer(WhepSession):
+    """Counts complete pictures."""
+
+    def __init__(self, node: Node, source: str = "camera") -> None:
+        super().__init__(f"{node.url}/whep/{source}", ("video",), OPTIONS, on_rtp=self._on_rtp)
+        self.payload_types: list[int] = []
+
+    def _on_rtp(self, packet: bytes) -> None:
+        parsed = header.parse(packet)
+        if parsed.marker:
+            self.payload_types.append(parsed.payload_type)
+
+    @property
+    def pictures(self) -> int:
+        return len(self.payload_types)
+
+
+async def until(done: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not done():
+            await asyncio.sleep(0.02)
+
+
+async def more_pictures(viewer: Viewer, count: int) -> None:
+    """Wait until a viewer has got so many more."""
+    wanted = viewer.pictures + count
+    await until(lambda: viewer.pictures >= wanted)
+
+
+async def play(publisher: Publisher, encoder: str = "libx264") -> None:
+    """Send pictures again and again, a keyframe first."""
+    frames = encoded(encoder)
+    loop = asyncio.get_running_loop()
+    while True:
+        for frame in frames:
+            publisher.send(0, frame, loop.time())
+            await asyncio.sleep(0.02)
+
+
+class Playing:
+    """A connected publisher that sends; ended on leaving."""
+
+    def __init__(self, publisher: Publisher, encoder: str = "libx264") -> None:
+        self.publisher = publisher
+        self._encoder = encoder
+
+    async def __aenter__(self) -> Publisher:
+        await self.publisher.start()
+        self._task = asyncio.ensure_future(play(self.publisher, self._encoder))
+        return self.publisher
+
+    async def __aexit__(self, *exception: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self.publisher.close()
+
+
+async def test_viewers_get_the_pictures_of_their_source(node: Node) -> None:
+    async with Playing(whip(node)), Viewer(node) as first, Viewer(node) as second:
+        await until(lambda: first.pictures > 5 and second.pictures > 5)
+        assert node.exchange.registry.get("camera").viewers == set(node.exchange.sessions) - {
+            node.exchange.registry.get("camera").publisher
+        }
+    await until(lambda: not node.exchange.sessions)
+
+
+async def test_source_is_live_while_it_is_heard_and_silent_soon_after(node: Node) -> None:
+    publisher = whip(node)
+
+    def state() -> str:
+        return node.exchange.registry.get("camera").state.value
+
+    async with Playing(publisher):
+        await until(lambda: state() == "live")
+    assert state() == "offline"
+    held = whip(node)
+    await held.start()
+    assert state() == "silent"
+    await held.close()
+
+
+async def test_viewers_stay_and_get_the_next_publishers_other_codec(node: Node) -> None:
+    async with AsyncExitStack() as stack:
+        viewer = Viewer(node)
+        async with Playing(whip(node)):
+            await stack.enter_async_context(viewer)
+            await until(lambda: viewer.pictures > 3)
+        before = viewer.pictures
+        async with Playing(whip(node, encoding="VP8"), "libvpx"):
+            await until(lambda: viewer.pictures > before + 3)
+        (line,) = viewer.media
+        encodings = {accepted.codec.payload_type: accepted.codec.encoding for accepted in line.codecs}
+        seen = [encodings[number] for number in viewer.payload_types]
+        assert seen[0] == "H264" and seen[-1] == "VP8" and seen == sorted(seen)
+
+
+async def test_replaced_publisher_is_told(node: Node) -> None:
+    async with Playing(whip(node)) as first, Playing(whip(node)) as second:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await first.closed()).code == "peer-closed"
+        (session,) = node.exchange.sessions.values()
+        assert second.session.location is not None and second.session.location.endswith(session.id)
+
+
+async def test_stopped_source_takes_its_viewers_along(node: Node) -> None:
+    async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
+        node.exchange.stop("camera")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
+        with pytest.raises(HttpRefused) as caught:
+            async with Viewer(node):
+                pass
+        assert caught.value.code == "source-unknown"
+
+
+async def test_silence_of_one_peer_ends_its_session_only(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (lite, session_module):
+        monkeypatch.setattr(module, "CONSENT_SECONDS", 0.8)
+    monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", 0.2)
+    async with Playing(whip(node)), Viewer(node) as silent, Viewer(node) as alive:
+        taken = silent.detach()
+        await until(lambda: len(node.exchange.sessions) == 2)
+        await more_pictures(alive, 5)
+        taken.socket.close()
+
+
+async def test_ice_restart_from_another_address_keeps_the_pictures_coming(node: Node) -> None:
+    async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
+        await until(lambda: viewer.pictures > 3)
+        for session in (viewer, publisher.session):
+            await session.restart_ice()
+            await more_pictures(viewer, 10)
+        assert len(node.exchange.sessions) == 2
+
+
+async def test_end_of_the_node_is_told_to_every_peer() -> None:
+    async with AsyncExitStack() as stack, running_node() as node:
+        publisher, viewer = whip(node), Viewer(node)
+        await publisher.start()
+        stack.push_async_callback(publisher.close)
+        await viewer.start()
+        stack.push_async_callback(viewer.close)
+        await node.exchange.close()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
+
+
+async def test_nothing_stays_of_sessions_that_came_and_went(node: Node) -> None:
+    async with Playing(whip(node)):
+        before = live_objects()
+        for _ in range(25):
+            async with Viewer(node), Viewer(node):
+                pass
+        await until(lambda: live_objects() == before)
+        assert len(node.exchange.sessions) == 1
+
+
+async def test_peer_that_gives_up_in_the_middle_leaves_nothing(node: Node) -> None:
+    impatient = SessionOptions(HttpOptions(EVERYTHING), context("client"), address="127.0.0.2", connect_seconds=0.05)
+    async with Playing(whip(node)):
+        before = live_objects()
+        for _ in range(5):
+            viewer = WhepSession(f"{node.url}/whep/camera", ("video",), impatient)
+            with pytest.raises(ConnectFailed):
+                await viewer.start()
+        await until(lambda: live_objects() == before)
+
+
+async def test_two_plane_threads_serve_one_source() -> None:
+    async with running_node(threads=2) as node, Playing(whip(node)), AsyncExitStack() as stack:
+        viewers = [await stack.enter_async_context(Viewer(node)) for _ in range(12)]
+        assert len({session.thread.index for session in node.exchange.sessions.values()}) == 2
+        await until(lambda: all(viewer.pictures > 3 for viewer in viewers))

@@ -1,0 +1,197 @@
+"""One connection: ICE, DTLS in either role and the plane's transport, against our own client over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+
+from config import Media
+from media.plane.objects import PlaneTransport, live_objects
+from media.plane.thread import DatagramReceived, PlaneEvent
+from media.relay import Relay
+from signaling.client.errors import ConnectFailed
+from signaling.client.peer import Peer, RemoteParameters
+from signaling.client.transport import Transport
+from signaling.dtls.certificate import FingerprintError
+from signaling.dtls.profiles import SrtpProfile
+from signaling.ice import controlling, lite
+from signaling.ice.types import Address, CredentialsError, generate_credentials
+from signaling.sdp.model import Fingerprint
+from signaling.sdp.transport import RemoteTransport
+from signaling.webrtc import session as session_module
+from signaling.webrtc.session import SessionEnded, WebRtcSession
+from tests.signaling.dtls.pairs import context
+
+SERVER, CLIENT = context("server"), context("client")
+PATIENCE_SECONDS = 10.0
+RECEIVER_REPORT = bytes.fromhex("80c9000100000001")
+
+
+@dataclass
+class Bench:
+    """A plane thread, its sessions, and how they ended."""
+
+    relay: Relay
+    sessions: dict[int, WebRtcSession] = field(default_factory=dict)
+    ended: dict[WebRtcSession, asyncio.Future[SessionEnded]] = field(default_factory=dict)
+    ends: int = 0
+
+    @property
+    def candidates(self) -> tuple[Address, ...]:
+        return (("127.0.0.1", self.relay.threads[0].port),)
+
+    def dispatch(self, event: PlaneEvent) -> None:
+        if isinstance(event, DatagramReceived) and event.transport.id in self.sessions:
+            self.sessions[event.transport.id].datagram(event)
+
+    def pair(
+        self, *, server_is_client: bool = False, fingerprint: str | None = None
+    ) -> tuple[WebRtcSession, Transport]:
+        """A session and the client it waits for, which is not started yet."""
+        ours, theirs = generate_credentials(), generate_credentials()
+        own = CLIENT.certificate.fingerprint
+        remote = RemoteTransport(
+            ice_ufrag=theirs.ufrag,
+            ice_pwd=theirs.password,
+            fingerprints=(Fingerprint(own.algorithm, fingerprint or str(own)),),
+            setup=None,
+            ice_lite=False,
+            trickle=False,
+            candidates=(),
+            end_of_candidates=True,
+        )
+        transport = PlaneTransport(self.relay.threads[0])
+        try:
+            session = WebRtcSession(transport, SERVER, ours, remote, self._on_close, is_client=server_is_client)
+        except ValueError:
+            transport.close()
+            raise
+        self.sessions[transport.id] = session
+        self.ended[session] = asyncio.get_running_loop().create_future()
+        parameters = RemoteParameters(ours, self.candidates, (SERVER.certificate.fingerprint,))
+        return session, Transport(Peer(CLIENT, theirs, parameters, dtls_client=not server_is_client))
+
+    def _on_close(self, session: WebRtcSession, ended: SessionEnded) -> None:
+        self.ends += 1
+        self.ended[session].set_result(ended)
+
+    async def end_of(self, session: WebRtcSession) -> str:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return (await asyncio.shield(self.ended[session])).code
+
+    async def connect(self, session: WebRtcSession, client: Transport) -> SrtpProfile:
+        connected = await client.connect(self.candidates, PATIENCE_SECONDS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not session.connected:
+                await asyncio.sleep(0.005)
+        return connected.profile
+
+
+@pytest_asyncio.fixture
+async def bench() -> AsyncIterator[Bench]:
+    before = live_objects()
+    relay = Relay(Media(bind="127.0.0.1", port=0))
+    relay.open()
+    bench = Bench(relay)
+    relay.start(bench.dispatch)
+    yield bench
+    for session in bench.sessions.values():
+        session.end("closed", "the test is over")
+    relay.close()
+    assert live_objects() == before
+
+
+@pytest.mark.parametrize("server_is_client", [False, True], ids=["as-dtls-server", "as-dtls-client"])
+async def test_both_roles_connect_with_the_best_profile(bench: Bench, server_is_client: bool) -> None:
+    session, client = bench.pair(server_is_client=server_is_client)
+    assert await bench.connect(session, client) is SrtpProfile.AEAD_AES_128_GCM
+    assert session.profile == "SRTP_AEAD_AES_128_GCM"
+    assert session.transport.stats()["remote"]
+    client.close()
+    assert await bench.end_of(session) == "peer-closed"
+
+
+@pytest.mark.parametrize("server_is_client", [False, True], ids=["as-dtls-server", "as-dtls-client"])
+async def test_peer_is_told_of_the_end(bench: Bench, server_is_client: bool) -> None:
+    session, client = bench.pair(server_is_client=server_is_client)
+    await bench.connect(session, client)
+    session.end("deleted", "ended by its owner")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert (await client.closed).code == "peer-closed"
+    assert await bench.end_of(session) == "deleted"
+
+
+async def test_end_is_reported_once(bench: Bench) -> None:
+    session, client = bench.pair()
+    await bench.connect(session, client)
+    session.end("deleted", "")
+    session.end("closed", "")
+    client.close()
+    session.check()
+    assert await bench.end_of(session) == "deleted" and bench.ends == 1
+
+
+@pytest.mark.parametrize("server_is_client", [False, True], ids=["as-dtls-server", "as-dtls-client"])
+async def test_other_certificate_than_announced_ends_the_session(bench: Bench, server_is_client: bool) -> None:
+    session, client = bench.pair(server_is_client=server_is_client, fingerprint=":".join(["AB"] * 32))
+    honest, other = bench.pair()
+    await bench.connect(honest, other)
+    with pytest.raises(ConnectFailed):
+        await client.connect(bench.candidates, PATIENCE_SECONDS)
+        await client.closed
+        raise ConnectFailed("closed", "the client believed it was connected, then was told")
+    assert await bench.end_of(session) == "dtls-fingerprint-mismatch"
+    assert not session.connected and honest.connected
+    other.close()
+
+
+async def test_unusable_values_of_the_peer_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FingerprintError):
+        bench.pair(fingerprint="ZZ")
+    short = generate_credentials()
+    object.__setattr__(short, "password", "short")
+    monkeypatch.setattr("tests.signaling.webrtc.test_session.generate_credentials", lambda: short)
+    with pytest.raises(CredentialsError):
+        bench.pair()
+
+
+async def test_restart_moves_the_session_to_the_peers_new_address(bench: Bench) -> None:
+    session, client = bench.pair()
+    await bench.connect(session, client)
+    ours, theirs = generate_credentials(), generate_credentials()
+    session.restart(ours, theirs)
+    # The client goes on from a fresh socket, as after a change of network.
+    client.restart(theirs, ours, bench.candidates)
+    heard_before = session.transport.stats()["heard_ns"]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while session.transport.stats()["heard_ns"] == heard_before:
+            client.send_rtcp(RECEIVER_REPORT)
+            await asyncio.sleep(0.02)
+    client.close()
+    assert await bench.end_of(session) == "peer-closed"
+
+
+async def test_silence_of_one_peer_ends_its_session_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Consent for a fraction of RFC 7675's 30 s, so that nobody has to wait for them, and asked for as often.
+    for module in (lite, session_module):
+        monkeypatch.setattr(module, "CONSENT_SECONDS", 0.6)
+    monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", 0.1)
+    (silent, leaver), (never, _), (alive, stayer) = bench.pair(), bench.pair(), bench.pair()
+    await bench.connect(silent, leaver)
+    await bench.connect(alive, stayer)
+    taken = leaver.detach()
+    begun = asyncio.get_running_loop().time()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while asyncio.get_running_loop().time() < begun + 1.5 or not bench.ended[silent].done():
+            for session in bench.sessions.values():
+                session.check()
+            await asyncio.sleep(0.05)
+    taken.socket.close()
+    assert await bench.end_of(silent) == await bench.end_of(never) == "consent-lost"
+    assert not bench.ended[alive].done()
+    stayer.close()
+    assert await bench.end_of(alive) == "peer-closed"
