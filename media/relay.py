@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from config import Media
 from media.plane.copies import PlaneMirror
-from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
 from media.plane.thread import PlaneEvent, PlaneThread
+from media.plane.transport import PlaneTransport
 
 Listener = Callable[[PlaneEvent], None]
 

@@ -30,7 +30,7 @@ from media.plane.srtp cimport srtp_protect_rtcp, srtp_unprotect, srtp_unprotect_
 
 cdef int64_t CYCLE_NS = 4000000
 cdef int64_t CONSENT_NS = 2500000000       # RFC 7675 section 5.1: 5 s at most; Chromium checks twice as often
-cdef int64_t FEEDBACK_NS = 100000000       # Chromium's default; it goes from 50 ms to 250 ms by rate
+cdef int64_t FEEDBACK_NS = 60000000        # Chromium 156 watching a 640x360 source by WHEP: 62 ms on average
 cdef int64_t VIDEO_REPORT_NS = 1000000000
 cdef int64_t AUDIO_REPORT_NS = 5000000000
 
@@ -237,7 +237,7 @@ cdef class Receiver:
             viewer.audio_types[payload_type >> 6] |= <uint64_t>1 << (payload_type & 63)
         now_ns = monotonic_ns()
         viewer.next_consent_ns = now_ns + (self.count * 7919 % 2500) * 1000000
-        viewer.next_feedback_ns = now_ns + (self.count * 7919 % 100) * 1000000
+        viewer.next_feedback_ns = now_ns + (self.count * 7919 % 60) * 1000000
         self._paths.append(path)
         self.viewers[self.count] = viewer
         self.count += 1

@@ -78,7 +78,8 @@ def free_port(kind: socket.SocketKind) -> int:
 
 def start(command: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
     """Start a server's process on the server's core."""
-    pinned = ["taskset", "--cpu-list", str(machine.SERVER_CORE), *command]
+    # setpriv: the server ends with us, however we end.
+    pinned = ["setpriv", "--pdeathsig", "TERM", "taskset", "--cpu-list", str(machine.SERVER_CORE), *command]
     return subprocess.Popen(pinned, **options)  # type: ignore[call-overload,no-any-return]
 
 

@@ -13,7 +13,7 @@ from media.plane.command cimport (
 )
 from media.plane.model cimport MAX_LAYERS, WATCH_MIRROR_DOWN, WATCH_MIRROR_UP
 from media.plane.names import PlaneError
-from media.plane.objects cimport count_live, free_stream, new_stream, next_id
+from media.plane.memory cimport count_live, free_stream, new_stream, next_id
 from media.plane.ring cimport ring_free, ring_init
 from media.plane.senderclock cimport senderclock_init
 

@@ -84,6 +84,13 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         count = epoll_pwait2(plane.epoll, events, MAX_EVENTS, &wait, NULL)
         ring_finish_wait(&plane.commands)
         plane.now_ns = monotonic_ns()
+        if ring_used(&plane.commands):
+            # What control ordered before a datagram arrived must hold for it (a ufrag, an address). A command may
+            # also end what one of these events points to: ask again.
+            command_drain(plane)
+            wait.tv_sec = 0
+            wait.tv_nsec = 0
+            count = epoll_pwait2(plane.epoll, events, MAX_EVENTS, &wait, NULL)
         plane.wakeups += 1
         for index in range(count):
             _dispatch(plane, <Watch *>events[index].data.ptr)
@@ -91,5 +98,3 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         if plane.now_ns >= plane.next_tick_ns:
             _tick(plane)
         batch_flush(plane)
-        # Last, because a command may end what an event of this turn or the batch points to.
-        command_drain(plane)

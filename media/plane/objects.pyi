@@ -1,58 +1,10 @@
-import socket as sockets
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from media.plane.srtp import SrtpKeys
 from media.plane.thread import PlaneThread
+from media.plane.transport import PlaneTransport
 
-CHECKS_A_SECOND: int
-DTLS_DATAGRAMS_A_SECOND: int
 RESENDS_A_SECOND: int
-
-def live_objects() -> dict[str, int]: ...
-
-class TransportStats(TypedDict):
-    received_packets: int
-    received_octets: int
-    sent_packets: int
-    sent_octets: int
-    heard_ns: int
-    feedback_received: int
-    feedback_lost: int
-    segmentation: bool
-    remote: bool
-    drops: dict[str, int]
-
-class PlaneTransport:
-    thread: PlaneThread
-    id: int
-    keys: SrtpKeys | None
-    socket: sockets.socket | None
-    def __init__(
-        self,
-        thread: PlaneThread,
-        *,
-        receive_ids: Mapping[int, int] | None = None,
-        send_ids: Mapping[int, int] | None = None,
-        cname: str = "huishang",
-        local_ssrc: int = 1,
-        port_socket: sockets.socket | None = None,
-        latch: bool = False,
-        reduced_size: bool = False,
-        max_routes: int = 64,
-    ) -> None: ...
-    def add_ufrag(self, ufrag: bytes) -> None: ...
-    def remove_ufrag(self, ufrag: bytes) -> None: ...
-    def validate(self, remote: tuple[str, int]) -> None: ...
-    def select(self, remote: tuple[str, int], local: str = "") -> None: ...
-    def set_keys(self, keys: SrtpKeys) -> None: ...
-    def set_consent(self, username: bytes, key: bytes) -> None: ...
-    @property
-    def consent_seconds(self) -> float: ...
-    def set_rtt(self, seconds: float) -> None: ...
-    def send(self, data: bytes, remote: tuple[str, int], local: str = "") -> None: ...
-    def stats(self) -> TransportStats: ...
-    def close(self) -> None: ...
 
 class PlaneTrack:
     thread: PlaneThread

@@ -2,7 +2,8 @@ import socket
 from dataclasses import dataclass
 from typing import TypedDict
 
-from media.plane.objects import PlanePublication, PlaneTransport
+from media.plane.objects import PlanePublication
+from media.plane.transport import PlaneTransport
 
 STRANGER_CHECKS_A_SECOND: int
 

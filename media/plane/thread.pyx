@@ -5,7 +5,6 @@ Control is one thread (the event loop's): the command ring has one producer. Eve
 control, handed over by a command, and freed only after the thread has answered its removal, or has ended.
 """
 
-import os
 import random
 import socket as sockets
 import threading
@@ -31,6 +30,9 @@ from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
 )
 from media.plane.table cimport address_table_free, address_table_init, ufrag_table_free, ufrag_table_init
+
+cdef extern from "<unistd.h>" nogil:
+    int close_descriptor "close" (int descriptor)
 
 cdef enum:
     RING_SLOTS = 1024
@@ -165,7 +167,7 @@ cdef class PlaneThread:
             address_table_free(&self.state.addresses)
             ufrag_table_free(&self.state.ufrags)
             if self.state.epoll >= 0:
-                os.close(self.state.epoll)
+                close_descriptor(self.state.epoll)
             free(self.state)
 
     cdef Command *begin(self, CommandKind kind, void *object) except NULL:

@@ -99,16 +99,17 @@ def match(stream: Codec, receiver: Codec) -> Match:
 
 
 def _match_h264(stream: dict[str, str], receiver: dict[str, str]) -> Match:
-    # A mode 0 stream (single NAL units) is a valid mode 1 stream, not the other way (RFC 6184 section 5.4).
-    packetization, receivable = stream.get("packetization-mode", "0"), receiver.get("packetization-mode", "0")
-    if packetization != receivable and (packetization, receivable) != ("0", "1"):
+    # A mode 0 stream (single NAL units) is a valid mode 1 stream, not the other way (RFC 6184 section 5.4). Receivers
+    # that say nothing (GStreamer's plain caps) mean 0 by the letter and take mode 1 in fact.
+    packetization, receivable = stream.get("packetization-mode", "0"), receiver.get("packetization-mode")
+    if receivable is not None and packetization != receivable and (packetization, receivable) != ("0", "1"):
         return Match.NONE
     sent, played = (
         h264_profile(stream.get("profile-level-id", "")),
         h264_profile(receiver.get("profile-level-id", "")),
     )
     if sent == played:
-        return Match.SAME if packetization == receivable else Match.PLAYABLE
+        return Match.SAME if packetization == (receivable or "0") else Match.PLAYABLE
     return Match.PLAYABLE if played in _H264_PLAYS.get(sent, ()) else Match.NONE
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from dispatch.sources import SourceError, SourceRegistry
-from media.plane.objects import PlanePublication, PlaneRoute, PlaneTransport
+from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import DatagramReceived, PlaneEvent, PlaneThread
+from media.plane.transport import PlaneTransport
 from media.relay import Relay, RelayTrack
 from signaling.dtls.context import DtlsContext
 from signaling.ice.types import Credentials, generate_credentials

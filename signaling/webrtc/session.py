@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from media.plane.objects import PlaneTransport
 from media.plane.srtp import SrtpKeys
 from media.plane.thread import DatagramReceived
+from media.plane.transport import PlaneTransport
 from signaling.dtls.certificate import usable_fingerprints
 from signaling.dtls.context import DtlsContext
 from signaling.dtls.endpoint import DtlsEndpoint, HandshakeCompleted, HandshakeFailed

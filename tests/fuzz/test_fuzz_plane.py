@@ -11,12 +11,11 @@ import time
 
 import pytest
 
-from media.plane.objects import live_objects
+from media.plane.memory import live_objects
 from media.plane.thread import DatagramReceived
-from tests.fuzz.test_fuzz_rtp import IDS, calm, mutate, packet
+from tests.fuzz.test_fuzz_rtp import IDS, calm, mutate, packet, well_protected
 from tests.media.plane.peers import (
     CM,
-    Peer,
     Stage,
     bye,
     fir,
@@ -60,14 +59,6 @@ def anything(chance: random.Random, numbers: dict[int, int]) -> bytes:
         return chance.randbytes(chance.choice((0, 1, 2, 11, 12, 13, 20, 100, 1400, 1600, 1601, 3000)))
     data = (packet(chance, numbers), control(chance), request(chance.choice(("ours", "none"))), DTLS_RECORD)[kind % 4]
     return mutate(data, chance) if chance.random() < 0.7 else data
-
-
-def well_protected(peer: Peer, data: bytes) -> bytes:
-    """Protect what libsrtp on our side takes."""
-    try:
-        return peer.protect(data)
-    except Exception:
-        return data
 
 
 class Crowd:

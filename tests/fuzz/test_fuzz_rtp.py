@@ -10,6 +10,7 @@ import struct
 import time
 
 import pytest
+from pylibsrtp import Error as SrtpError
 
 from media.plane import rtp as reader
 from tests.media.plane.peers import (
@@ -122,6 +123,14 @@ def test_the_reader_gives_an_answer_for_any_bytes() -> None:
     assert accepted > 100 < refused
 
 
+def well_protected(peer: Peer, data: bytes) -> bytes:
+    """Protect what libsrtp on our side takes; the rest goes as it is."""
+    try:
+        return peer.protect(data)
+    except SrtpError:
+        return data
+
+
 def calm(publisher: Peer, viewer: Peer, number: int) -> None:
     """The stream beside the fuzzed one: its next packet arrives."""
     publisher.send(rtp(number, b"%d" % number, payload_type=111))
@@ -153,7 +162,7 @@ def test_authentic_packets_of_any_content_leave_a_live_plane_well() -> None:
             for _ in range(100):
                 data = packet(chance, numbers)
                 plain.send_raw(mutate(data, chance) if chance.random() < 0.3 else data)
-                fuzzed.send_raw(fuzzed.protect(data) if reader.parse(data, True) != -3 else data)
+                fuzzed.send_raw(well_protected(fuzzed, data))
             calm(quiet, listener, turn)
             viewer.settle()
             assert not viewer.received.refused

@@ -16,8 +16,8 @@ import pytest
 from config import ConfigError, Http, Media, Server, Settings
 from huishang import home
 from huishang.server import candidate_addresses, serve
+from media.plane.memory import live_objects
 from media.plane.names import PlaneError
-from media.plane.objects import live_objects
 from tests.peers.server import free_ports
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from config import Media
 from media.plane.names import PlaneError
-from media.plane.objects import PlaneTransport
 from media.plane.thread import DatagramReceived, PlaneEvent
+from media.plane.transport import PlaneTransport
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
 from signaling.ice.stun import build_request
 from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage, rtp, vp8

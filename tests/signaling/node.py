@@ -13,7 +13,7 @@ from aiohttp import web
 import console
 from config import Media, Token
 from dispatch.sources import SourceRegistry
-from media.plane.objects import live_objects
+from media.plane.memory import live_objects
 from media.relay import Relay
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext

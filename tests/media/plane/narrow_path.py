@@ -22,7 +22,7 @@ def loopback(mtu_bytes: int) -> None:
 
 def main(mtu_bytes: int, payload_bytes: int) -> None:
     loopback(mtu_bytes)
-    with staged() as stage:
+    with staged(flush_us=100_000) as stage:
         publisher, viewer, track = stage.peer(profile="", plain=True), stage.peer(), stage.track()
         publisher.publish(track)
         viewer.watch(track)

@@ -18,10 +18,12 @@ from pylibsrtp import Error as SrtpError
 from pylibsrtp import Policy, Session
 
 from media.plane.copies import PlaneMirror, PlaneTap
+from media.plane.memory import live_objects
 from media.plane.names import CODECS
-from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport, live_objects
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
 from media.plane.srtp import PROFILES, SrtpKeys
 from media.plane.thread import PlaneEvent, PlaneThread
+from media.plane.transport import PlaneTransport
 
 GCM = "SRTP_AEAD_AES_128_GCM"
 CM = "SRTP_AES128_CM_SHA1_80"

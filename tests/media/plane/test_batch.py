@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ from tests.media.plane.peers import RR, SR, Peer, Stage, h264, rtp, staged, vp8
 
 SO_NO_CHECK = 11
 PACKETS_A_PICTURE = 7
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """A plane that waits for the marker, however slowly this process sends."""
+    with staged(flush_us=100_000) as live:
+        yield live
 
 
 def picture(publisher: Peer, number: int, bodies: list[bytes]) -> list[bytes]:

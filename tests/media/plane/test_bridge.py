@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from config import Media
-from media.plane.objects import PlanePublication, PlaneRoute, live_objects
+from media.plane.memory import live_objects
+from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import PlaneEvent
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
 from tests.media.plane.peers import (

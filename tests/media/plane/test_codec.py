@@ -138,9 +138,9 @@ def test_the_picture_size_is_the_encoders(
     if "interlaced=1" in str(options):
         size = (size[0], size[1] // 4 * 4)
     picture = keyframe(codec, *size, pixels, options, (0,), 1)
-    assert [picture_size(codec, payload) for payload in picture.payloads if starts_keyframe(codec, payload)][
-        :1
-    ] == [size]
+    assert [picture_size(codec, payload) for payload in picture.payloads if starts_keyframe(codec, payload)][:1] == [
+        size
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,9 +210,7 @@ def test_vp8_descriptor_reads_what_aiortc_writes(
     partition: int,
 ) -> None:
     written = bytes(
-        VpxPayloadDescriptor(
-            start, partition, picture_id=picture_id, tl0picidx=tl0, tid=temporal, keyidx=key_index
-        )
+        VpxPayloadDescriptor(start, partition, picture_id=picture_id, tl0picidx=tl0, tid=temporal, keyidx=key_index)
     )
     fields = vp8_descriptor(written + b"\x00")
     assert fields is not None

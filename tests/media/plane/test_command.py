@@ -4,8 +4,9 @@ import socket
 
 import pytest
 
+from media.plane.memory import live_objects
 from media.plane.names import PlaneError
-from media.plane.objects import PlaneTrack, live_objects
+from media.plane.objects import PlaneTrack
 from media.plane.thread import DatagramReceived, PlaneThread
 from tests.media.plane.peers import Stage, rtp, staged, until
 from tests.media.plane.test_datagram import request

@@ -7,8 +7,8 @@ import time
 import pytest
 from aioice import stun
 
-from media.plane.objects import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND
 from media.plane.thread import STRANGER_CHECKS_A_SECOND, DatagramReceived, PlaneEvent
+from media.plane.transport import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND
 from tests.media.plane.peers import (
     CM,
     GCM,

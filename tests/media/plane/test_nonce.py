@@ -245,11 +245,12 @@ def test_no_nonce_protects_two_texts(
 def test_the_scene_does_what_it_is_meant_to() -> None:
     """Else the property would hold for want of traffic."""
     calm = ["pictures", "late", "pictures", "storm", "switch", "keyframe", "pause", "pictures", "pause", "keyframe"]
-    gcm = run(GCM, True, 65_500, 65_500, 1, calm * 3)
+    steps = [step for part in calm * 3 for step in (part, "look")]
+    gcm = run(GCM, True, 65_500, 65_500, 1, steps)
     assert gcm.entered > 200
     assert {ssrc for ssrc, _ in gcm.ledger.seen} == {1000, 1001}
     assert gcm.ledger.repeated == 0
-    cm = run(CM, False, 65_500, 65_500, 1, calm * 3)
+    cm = run(CM, False, 65_500, 65_500, 1, steps)
     assert cm.entered > 200
     assert cm.ledger.repeated > 20
 

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.plane.memory import live_objects
 from media.plane.names import PlaneError
-from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack, PlaneTransport, live_objects
+from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
 from media.plane.srtp import SrtpKeys
 from media.plane.tapring import DROP_OLDEST, TapRingView
 from media.plane.thread import PlaneThread
+from media.plane.transport import PlaneTransport
 from tests.media.plane.peers import (
     AUDIO_ROUTE,
     AUDIO_TYPES,
@@ -235,7 +237,9 @@ def test_a_thousand_viewers_come_and_go_and_memory_stays_flat() -> None:
         for number in range(250, 1250):
             cycle(number)
         resident_after, descriptors_after, alive_after = rest()
-        assert resident_after - resident < 2 << 20
+        # AddressSanitizer keeps freed memory back on purpose, up to 256 MB.
+        allowed = 256 << 20 if "asan" in os.environ.get("LD_PRELOAD", "") else 2 << 20
+        assert resident_after - resident < allowed
         assert (descriptors_after, alive_after) == (descriptors, alive)
         assert stage.plane.counters()["sent_packets"] > 3000
         for thing in feeding:

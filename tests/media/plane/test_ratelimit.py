@@ -23,9 +23,7 @@ class ExactBucket:
     def take_many(self, now_ns: int, tokens: int) -> bool:
         passed_ns = 0 if self.last_ns is None else max(0, now_ns - self.last_ns)
         self.last_ns = now_ns
-        self.tokens = min(
-            Fraction(self.burst), self.tokens + Fraction(passed_ns * self.rate_per_s, SECOND_NS)
-        )
+        self.tokens = min(Fraction(self.burst), self.tokens + Fraction(passed_ns * self.rate_per_s, SECOND_NS))
         if tokens > self.tokens:
             return False
         self.tokens -= tokens

@@ -128,8 +128,7 @@ class Continuity(RuleBasedStateMachine):
             if max(self.sent) - out <= 16384:
                 assert self.view.find(out & 0xFFFF) == self.sent[out]
                 assert (
-                    self.view.find_timestamp(out & 0xFFFF, self.timestamp_of(*self.sent[out]))
-                    == self.timestamps[out]
+                    self.view.find_timestamp(out & 0xFFFF, self.timestamp_of(*self.sent[out])) == self.timestamps[out]
                 )
         for out in list(self.sent)[:: max(1, len(self.sent) // 20)]:
             if max(self.sent) - out <= 16384:
@@ -179,9 +178,7 @@ def test_a_switch_continues_contiguously_and_holes_stay(first: int) -> None:
     ("elapsed_ns", "ticks"), [(0, 1), (-SECOND, 1), (1, 1), (MS, 90), (3600 * SECOND, 324_000_000)]
 )
 @pytest.mark.parametrize("timestamp", TIMESTAMP_EDGES)
-def test_the_timestamp_moves_by_the_time_between_arrivals(
-    timestamp: int, elapsed_ns: int, ticks: int
-) -> None:
+def test_the_timestamp_moves_by_the_time_between_arrivals(timestamp: int, elapsed_ns: int, ticks: int) -> None:
     view = RewriteView(0, timestamp, 90000)
     view.switch(1, 10, 0, SECOND)
     view.packet(1, 10, 0, SECOND)
@@ -386,9 +383,7 @@ def retransmissions_are_identical(
 
 @given(
     st.sampled_from(EDGES),
-    st.lists(
-        st.tuples(st.integers(0, 2), st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=6
-    ),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.booleans(), st.booleans()), min_size=1, max_size=6),
     st.lists(st.sampled_from([0, 126, 127, 254, 32766, 32767]), min_size=3, max_size=3),
 )
 def test_vp8_retransmission_of_older_segments_is_byte_identical(
@@ -402,9 +397,7 @@ def test_vp8_retransmission_of_older_segments_is_byte_identical(
         switches.add(len(inputs))
         for _ in range(length):
             picture = pictures[key] & (0x7FFF if wide else 0x7F)
-            payload = vp8_payload(
-                picture, pictures[key] & 0xFF if has_tl0 else None, bytes([len(inputs)]), wide
-            )
+            payload = vp8_payload(picture, pictures[key] & 0xFF if has_tl0 else None, bytes([len(inputs)]), wide)
             inputs.append((key, exts[key], payload))
             exts[key] += 1
             pictures[key] += 1
@@ -422,9 +415,7 @@ def test_real_vp8_stream_switched_every_picture_stays_continuous() -> None:
         inputs += [(key, 90_000 + number, payload) for number, payload in enumerate(picture.payloads)]
     ids = []
     source_bodies = [VpxPayloadDescriptor.parse(payload)[1] for _, _, payload in inputs]
-    for (_, rewritten), body in zip(
-        retransmissions_are_identical(view, inputs, switches), source_bodies, strict=True
-    ):
+    for (_, rewritten), body in zip(retransmissions_are_identical(view, inputs, switches), source_bodies, strict=True):
         picture_id, _, rest = read_vp8(rewritten)
         assert rest == body
         ids.append(picture_id)

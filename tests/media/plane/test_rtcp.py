@@ -42,9 +42,7 @@ receiver_infos = st.builds(
     dlsr=u32,
 )
 reports = st.lists(receiver_infos, max_size=31)
-sender_infos = st.builds(
-    RtcpSenderInfo, ntp_timestamp=u64, rtp_timestamp=u32, packet_count=u32, octet_count=u32
-)
+sender_infos = st.builds(RtcpSenderInfo, ntp_timestamp=u64, rtp_timestamp=u32, packet_count=u32, octet_count=u32)
 packets = st.one_of(
     st.builds(RtcpSrPacket, ssrc=u32, sender_info=sender_infos, reports=reports),
     st.builds(RtcpRrPacket, ssrc=u32, reports=reports),
@@ -152,12 +150,7 @@ def expected(packet: AnyPacket) -> list[tuple[object, ...]]:
     if isinstance(packet, RtcpByePacket):
         return [("BYE", source) for source in packet.sources]
     if isinstance(packet, RtcpSdesPacket):
-        return [
-            ("CNAME", chunk.ssrc, value)
-            for chunk in packet.chunks
-            for kind, value in chunk.items
-            if kind == 1
-        ]
+        return [("CNAME", chunk.ssrc, value) for chunk in packet.chunks for kind, value in chunk.items if kind == 1]
     if isinstance(packet, RtcpPsfbPacket) and packet.fmt == 1:
         return [("PLI", packet.ssrc, packet.media_ssrc)]
     assert isinstance(packet, RtcpPsfbPacket)

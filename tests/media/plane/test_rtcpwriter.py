@@ -26,8 +26,7 @@ def test_sender_report_reads_back(
     assert (head.kind, head.sender_ssrc, head.ntp, head.rtp_timestamp) == ("SR", ssrc, ntp, rtp)
     assert (head.packet_count, head.octet_count, head.format) == (packets, octets, len(blocks))
     assert [
-        (i.media_ssrc, i.fraction_lost, i.cumulative_lost, i.highest_sequence, i.jitter, i.lsr, i.dlsr)
-        for i in rest
+        (i.media_ssrc, i.fraction_lost, i.cumulative_lost, i.highest_sequence, i.jitter, i.lsr, i.dlsr) for i in rest
     ] == blocks
     (parsed,) = RtcpPacket.parse(data)
     assert isinstance(parsed, RtcpSrPacket) and bytes(parsed) == data
@@ -65,9 +64,7 @@ def test_cname_of_impossible_length_is_not_written(cname: bytes) -> None:
 
 
 @given(u32, u32, st.integers(65500, 65535), st.lists(st.integers(1, 40), max_size=80))
-def test_nack_over_the_wrap_reads_back_in_order(
-    sender: int, media: int, first: int, steps: list[int]
-) -> None:
+def test_nack_over_the_wrap_reads_back_in_order(sender: int, media: int, first: int, steps: list[int]) -> None:
     wanted = [first]
     for step in steps:
         wanted.append((wanted[-1] + step) & 0xFFFF)

@@ -46,9 +46,7 @@ def reports(field: Field, seed: int, until_ns: int, every_ns: int = S) -> Iterat
     """(true time of sending, NTP, arrival), in the order of arrival."""
     chance = random.Random(seed)
     times = range(0, until_ns, every_ns)
-    return iter(
-        sorted(((t, field.ntp(t), field.arrival_ns(t, chance)) for t in times), key=lambda report: report[2])
-    )
+    return iter(sorted(((t, field.ntp(t), field.arrival_ns(t, chance)) for t in times), key=lambda report: report[2]))
 
 
 @given(
@@ -230,9 +228,7 @@ def rtp(rate: int, first: int, capture_ns: int) -> int:
     ppm=st.integers(-500, 500),
     seed=st.integers(0, 2**32),
 )
-def test_streams_of_one_sender_agree_over_their_timestamp_wraps(
-    rate: int, first: int, ppm: int, seed: int
-) -> None:
+def test_streams_of_one_sender_agree_over_their_timestamp_wraps(rate: int, first: int, ppm: int, seed: int) -> None:
     """Audio at `rate` and video at 90 kHz, reported 5 s apart: the same instant comes out the same."""
     field = Field(ppm, 20 * MS, 8 * MS)
     clock, audio, video = Sender(), Stream(rate), Stream(90_000)

@@ -94,10 +94,7 @@ def test_a_datagram_that_is_not_whole_words_is_refused_even_if_the_header_agrees
 @pytest.mark.parametrize("claimed", [1, 4, 0x7FFF, 0xFFFD, 0xFFFE, 0xFFFF])
 def test_an_attribute_that_reaches_over_the_end_is_refused(claimed: int) -> None:
     assert filter_stun(raw(struct.pack("!HH", 6, claimed)))[0] == VERDICTS["BAD_ATTRIBUTE"]
-    assert (
-        filter_stun(raw(attribute(6, b"a:b") + struct.pack("!HH", 0x8022, claimed)))[0]
-        == VERDICTS["BAD_ATTRIBUTE"]
-    )
+    assert filter_stun(raw(attribute(6, b"a:b") + struct.pack("!HH", 0x8022, claimed)))[0] == VERDICTS["BAD_ATTRIBUTE"]
 
 
 @pytest.mark.parametrize("offset", range(4, 8))
@@ -122,12 +119,8 @@ def test_top_bits_set_is_not_stun() -> None:
         st.tuples(st.sampled_from([0x0024, 0x8029, 0x802A, 0xC057, 7]), st.binary(max_size=40)), max_size=5
     ),
 )
-def test_ufrag_is_found_behind_any_other_attributes(
-    local: str, remote: str, before: list[tuple[int, bytes]]
-) -> None:
-    body = b"".join(attribute(kind, value) for kind, value in before) + attribute(
-        6, f"{local}:{remote}".encode()
-    )
+def test_ufrag_is_found_behind_any_other_attributes(local: str, remote: str, before: list[tuple[int, bytes]]) -> None:
+    body = b"".join(attribute(kind, value) for kind, value in before) + attribute(6, f"{local}:{remote}".encode())
     assert filter_stun(raw(body)) == (REQUEST, local.encode())
 
 
@@ -136,9 +129,7 @@ def test_ufrag_is_found_behind_any_other_attributes(
     body=st.binary(max_size=120),
     message_type=st.sampled_from([0x0001, 0x0011, 0x0101, 0x0111, 0x0003, 0x03EF]),
 )
-def test_arbitrary_bodies_get_a_verdict_that_a_second_reading_confirms(
-    body: bytes, message_type: int
-) -> None:
+def test_arbitrary_bodies_get_a_verdict_that_a_second_reading_confirms(body: bytes, message_type: int) -> None:
     packet = raw(body, message_type)
     verdict, ufrag = filter_stun(packet)
     assert verdict in VERDICTS.values()

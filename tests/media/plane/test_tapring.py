@@ -141,9 +141,7 @@ def test_a_page_that_is_too_small_and_a_released_one_are_refused() -> None:
         max_size=80,
     ),
 )
-def test_the_writer_survives_any_scribbling_of_its_worker(
-    policy: int, steps: list[int | tuple[int, int]]
-) -> None:
+def test_the_writer_survives_any_scribbling_of_its_worker(policy: int, steps: list[int | tuple[int, int]]) -> None:
     ring = TapRingView(CAPACITY, policy)
     memory = mapped(ring)
     written = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
-from multidict import CIMultiDictProxy
 
 from tests.signaling.sdp.samples import raw
 
@@ -21,7 +21,7 @@ class Answer:
     """A response, read to its end."""
 
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: Mapping[str, str]
     body: bytes
 
     @property

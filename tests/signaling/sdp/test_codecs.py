@@ -79,7 +79,7 @@ def test_any_text_as_profile_level_id_has_a_profile_or_none(text: str) -> None:
         (h264("4d001f"), h264("42e01f"), Match.NONE),
         (h264("f4001f"), h264("64001f"), Match.NONE),
         (h264(mode="1"), h264(mode="0"), Match.NONE),
-        (h264(mode="1"), h264(mode=None), Match.NONE),
+        (h264(mode="1"), h264(mode=None), Match.PLAYABLE),  # GStreamer says nothing and plays it
         (h264(mode=None), h264(mode="1"), Match.PLAYABLE),
         (h264(mode=None), h264(mode="0"), Match.SAME),
         (h264(mode="2"), h264(mode="1"), Match.NONE),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from media.plane.objects import live_objects
+from media.plane.memory import live_objects
 from media.rtp import header
 from signaling.client.errors import ConnectFailed, HttpRefused
 from signaling.client.http import HttpOptions

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from config import Media
-from media.plane.objects import PlaneTransport, live_objects
+from media.plane.memory import live_objects
 from media.plane.thread import DatagramReceived, PlaneEvent
+from media.plane.transport import PlaneTransport
 from media.relay import Relay
 from signaling.client.errors import ConnectFailed
 from signaling.client.peer import Peer, RemoteParameters
@@ -113,6 +114,21 @@ async def test_both_roles_connect_with_the_best_profile(bench: Bench, server_is_
     assert session.transport.stats()["remote"]
     client.close()
     assert await bench.end_of(session) == "peer-closed"
+
+
+async def test_peer_that_hurries_loses_nothing_to_a_door_not_yet_open(bench: Bench) -> None:
+    pairs = [bench.pair() for _ in range(30)]
+    for session, client in pairs:
+        # Its ClientHello follows our first answer at once, its first packet our last flight.
+        await client.connect(bench.candidates, PATIENCE_SECONDS)
+        client.send_rtcp(RECEIVER_REPORT)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not session.transport.stats()["heard_ns"]:
+                await asyncio.sleep(0.002)
+    drops = bench.relay.threads[0].counters()["drops"]
+    assert (drops.get("stranger", 0), drops.get("no_keys", 0)) == (0, 0)
+    for _, client in pairs:
+        client.close()
 
 
 @pytest.mark.parametrize("server_is_client", [False, True], ids=["as-dtls-server", "as-dtls-client"])

@@ -1,0 +1,232 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The handle of one peer's packet path: made, told where and how to send, read, given back.
+
+A handle's memory belongs to its plane thread from construction until the thread has answered `close()`; the thread
+keeps the handle alive that long. Counters are read while the thread writes them: each is one aligned word.
+"""
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from media.plane.command cimport (
+    COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG, COMMAND_SELECT,
+    COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_RTT, COMMAND_VALIDATE, Command,
+)
+from media.plane.memory cimport allocate_lines, count_live, fill_address, next_id
+from media.plane.model cimport (
+    DATAGRAM_CAPACITY, DROP_REASONS, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
+)
+from media.plane.names import DROP_NAMES, PlaneError
+from media.plane.ratelimit cimport bucket_init
+from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init
+from media.plane.table cimport ssrc_table_free, ssrc_table_init
+from media.plane.twcc cimport TwccHistory, TwccRecorder, twcc_history_init, twcc_recorder_init
+
+# STUN checks an address may make: a browser checks every 2.5 s, and at the start a few times a second per candidate.
+CHECKS_A_SECOND = 20
+DTLS_DATAGRAMS_A_SECOND = 100
+# What a transport may tell control of its streams: a simulcast publisher binds four or five at its start.
+STREAM_EVENTS_A_SECOND = 20
+
+
+cdef class PlaneTransport:
+    """One peer's packet path.
+
+    WebRTC: nothing is taken from an address before `validate`, nothing is sent before `select`, no media passes before
+    `set_keys`. Plain RTP (`port_socket` given): a port of its own, the far end declared with `select` or latched to
+    the first sender; keys optional.
+    """
+
+    def __cinit__(self):
+        self.state = <Transport *>allocate_lines(sizeof(Transport))
+        if self.state == NULL:
+            raise MemoryError
+        self.id = next_id()
+
+    def __init__(self, PlaneThread thread, *, receive_ids=None, send_ids=None, cname="huishang", local_ssrc=1,
+                 port_socket=None, latch=False, reduced_size=False, max_routes=64):
+        cdef Transport *state = self.state
+        self.thread = thread
+        self.former_keys = []
+        thread.adopt(self, state)
+        count_live("transport", 1)
+        state.id = self.id
+        state.gso = 1
+        state.local_ssrc = local_ssrc
+        state.rtcp_reduced_size = 1 if reduced_size else 0
+        name = cname.encode()[:31]
+        memcpy(state.cname, <const char *>name, len(name))
+        state.cname_length = len(name)
+        self._set_socket(port_socket, latch)
+        self._set_extensions(receive_ids or {}, send_ids or {})
+        seed = self.id * 0x9E3779B97F4A7C15 & 0x7FFFFFFFFFFFFFFF
+        failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
+        failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
+        failed |= ssrc_table_init(&state.route_ssrcs, 2 * max_routes, seed)
+        if failed:
+            raise MemoryError
+        senderclock_init(&state.sender_clock)
+        bucket_init(&state.stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
+        bucket_init(&state.stranger_stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
+        bucket_init(&state.dtls_bucket, DTLS_DATAGRAMS_A_SECOND, DTLS_DATAGRAMS_A_SECOND)
+        bucket_init(&state.event_bucket, STREAM_EVENTS_A_SECOND, 3 * STREAM_EVENTS_A_SECOND)
+        thread.order(COMMAND_ADD_TRANSPORT, state)
+
+    def _set_socket(self, port_socket, latch):
+        cdef Transport *state = self.state
+        self.socket = port_socket
+        if port_socket is None:
+            state.kind = TRANSPORT_WEBRTC
+            state.socket = &self.thread.state.socket
+            return
+        state.kind = TRANSPORT_PLAIN
+        state.same_ssrc_resend = 1
+        state.latch = 1 if latch else 0
+        self.own_socket.fd = port_socket.fileno()
+        self.own_socket.family = port_socket.family
+        self.own_socket.wildcard = 0
+        self.own_socket.owned = 1
+        self.own_socket.transport = state
+        self.own_socket.watch.kind = WATCH_SOCKET
+        self.own_socket.watch.object = &self.own_socket
+        state.socket = &self.own_socket
+
+    def _set_extensions(self, receive_ids, send_ids):
+        cdef Transport *state = self.state
+        for kind, identifier in receive_ids.items():
+            if 0 < identifier < 15:
+                state.extension_kinds[identifier] = kind
+        for kind, identifier in send_ids.items():
+            if 0 < identifier < 15:
+                state.extension_ids[kind] = identifier
+        if 5 in receive_ids:
+            state.arrivals = <TwccRecorder *>malloc(sizeof(TwccRecorder))
+            if state.arrivals == NULL:
+                raise MemoryError
+            twcc_recorder_init(state.arrivals)
+        if 5 in send_ids:
+            state.sends = <TwccHistory *>malloc(sizeof(TwccHistory))
+            if state.sends == NULL:
+                raise MemoryError
+            twcc_history_init(state.sends, 1)
+
+    cdef Command *_begin(self, CommandKind kind) except NULL:
+        if self.closing:
+            raise PlaneError("the transport has been closed")
+        return self.thread.begin(kind, self.state)
+
+    def add_ufrag(self, bytes ufrag):
+        """STUN requests that name this local ufrag are for this transport."""
+        cdef Command *command = self._begin(COMMAND_ADD_UFRAG)
+        command.length = len(ufrag)
+        memcpy(command.data, <const char *>ufrag, len(ufrag))
+        self.thread.commit()
+
+    def remove_ufrag(self, bytes ufrag):
+        cdef Command *command = self._begin(COMMAND_REMOVE_UFRAG)
+        command.length = len(ufrag)
+        memcpy(command.data, <const char *>ufrag, len(ufrag))
+        self.thread.commit()
+
+    def validate(self, remote):
+        """Take DTLS and media from this address: it has passed a STUN check."""
+        cdef Command *command = self._begin(COMMAND_VALIDATE)
+        fill_address(&command.remote, remote)
+        self.thread.commit()
+
+    def select(self, remote, local=""):
+        """Send to `remote` from the address `local` (empty: the kernel's choice)."""
+        cdef Command *command = self._begin(COMMAND_SELECT)
+        fill_address(&command.remote, remote)
+        fill_address(&command.local, (local, 0))
+        self.thread.commit()
+
+    def set_keys(self, keys):
+        """Start protecting and unprotecting with an `SrtpKeys`; the transport keeps it."""
+        cdef Command *command
+        sender, receiver = keys.pointers
+        command = self._begin(COMMAND_SET_KEYS)
+        if self.keys is not None:
+            self.former_keys.append(self.keys)      # the thread may be in the middle of using them
+        self.keys = keys
+        command.numbers[0] = sender
+        command.numbers[1] = receiver
+        command.numbers[2] = not keys.is_gcm
+        self.thread.commit()
+
+    def set_consent(self, bytes username, bytes key):
+        """Let the plane answer ordinary checks with this USERNAME ("ours:theirs") and our ICE password."""
+        cdef Command *command
+        if len(username) + len(key) > DATAGRAM_CAPACITY:
+            return
+        command = self._begin(COMMAND_SET_CONSENT)
+        command.numbers[0] = len(username)
+        command.length = len(username) + len(key)
+        memcpy(command.data, <const char *>username, len(username))
+        memcpy(command.data + len(username), <const char *>key, len(key))
+        self.thread.commit()
+
+    @property
+    def consent_seconds(self):
+        """Monotonic seconds of the last check that the plane answered, 0.0 for none."""
+        return self.state.consent_ns / 1e9
+
+    def set_rtt(self, double seconds):
+        """Tell how long the way to the peer and back is, as the handshake showed; NACKs and capture time use it."""
+        cdef Command *command = self._begin(COMMAND_SET_RTT)
+        command.numbers[0] = <int64_t>(seconds * 1e9)
+        command.numbers[1] = RTT_HANDSHAKE
+        self.thread.commit()
+
+    def send(self, bytes data, remote, local=""):
+        """Send one datagram as it is, through the plane's socket; too large ones raise ValueError."""
+        cdef Command *command
+        if len(data) > DATAGRAM_CAPACITY:
+            raise ValueError("the datagram is larger than a command carries")
+        command = self._begin(COMMAND_SEND)
+        fill_address(&command.remote, remote)
+        fill_address(&command.local, (local, 0))
+        command.length = len(data)
+        memcpy(command.data, <const char *>data, len(data))
+        self.thread.commit()
+
+    def stats(self):
+        """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet, 0 for none."""
+        cdef Transport *state = self.state
+        return {
+            "received_packets": state.received_packets,
+            "received_octets": state.received_octets,
+            "sent_packets": state.sent_packets,
+            "sent_octets": state.sent_octets,
+            "heard_ns": state.last_heard_ns,
+            "feedback_received": state.twcc_reported,
+            "feedback_lost": state.twcc_lost,
+            "segmentation": bool(state.gso),
+            "remote": state.has_remote,
+            "drops": {DROP_NAMES[at]: state.drops[at] for at in range(DROP_REASONS) if state.drops[at]},
+        }
+
+    def close(self):
+        """Give the transport back; its publications and routes stop at once but are closed on their own."""
+        if not self.closing:
+            self.thread.order(COMMAND_REMOVE_TRANSPORT, self.state)
+            self.closing = 1
+
+    def _freed(self):
+        self.closing = 2
+        ssrc_table_free(&self.state.ssrcs)
+        ssrc_table_free(&self.state.rtx_ssrcs)
+        ssrc_table_free(&self.state.route_ssrcs)
+        free(self.state.arrivals)
+        free(self.state.sends)
+        self.state.arrivals = NULL
+        self.state.sends = NULL
+        self.keys = None
+        self.former_keys.clear()
+        if self.socket is not None:
+            self.socket.close()
+        count_live("transport", -1)
+
+    def __dealloc__(self):
+        free(self.state)
