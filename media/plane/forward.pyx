@@ -41,7 +41,7 @@ cdef enum:
     PAD_LIMIT_BYTES = 24        # a run broken costs about 2 us; 24 bytes of padding cost 20 ns
     HEADER_BYTES = 40           # header, extension and tag, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
-    SRTP_WINDOW = 2048          # REPLAY_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
+    SRTP_WINDOW = 512           # SEND_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
     RESEND_PAUSE_NS = 20000000  # the same packet is not resent more often, whatever is asked
 
 

@@ -1,6 +1,7 @@
 from pylibsrtp import Session
 
-REPLAY_WINDOW_PACKETS: int
+RECEIVE_WINDOW_PACKETS: int
+SEND_WINDOW_PACKETS: int
 PROFILES: dict[str, int]
 
 class SrtpKeys:

@@ -20,7 +20,10 @@ srtp_protect_rtcp = _function("srtp_protect_rtcp")
 srtp_unprotect_rtcp = _function("srtp_unprotect_rtcp")
 
 # A recovered packet may come more than a thousand late at video rates; libsrtp's default of 128 would refuse it.
-REPLAY_WINDOW_PACKETS = 2048
+RECEIVE_WINDOW_PACKETS = 2048
+# Sending, the window only bounds how late a recovered packet may still be forwarded: no later than the cache of a
+# stream reaches back (VIDEO_CACHE_PACKETS). libsrtp shifts the whole window for every packet it protects.
+SEND_WINDOW_PACKETS = 512
 
 PROFILES = {
     "SRTP_AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
@@ -41,13 +44,13 @@ class SrtpKeys:
     def __init__(self, profile: str, send_key: bytes, receive_key: bytes) -> None:
         self.profile = profile
         self.is_gcm = "GCM" in profile
-        self.sender = self._session(send_key, Policy.SSRC_ANY_OUTBOUND, not self.is_gcm)
-        self.receiver = self._session(receive_key, Policy.SSRC_ANY_INBOUND, False)
+        self.sender = self._session(send_key, Policy.SSRC_ANY_OUTBOUND, SEND_WINDOW_PACKETS, not self.is_gcm)
+        self.receiver = self._session(receive_key, Policy.SSRC_ANY_INBOUND, RECEIVE_WINDOW_PACKETS, False)
 
-    def _session(self, key: bytes, ssrc_type: int, repeat: bool) -> Session:
+    def _session(self, key: bytes, ssrc_type: int, window: int, repeat: bool) -> Session:
         policy = Policy(key=key, ssrc_type=ssrc_type, srtp_profile=PROFILES[self.profile])
         policy.allow_repeat_tx = repeat
-        policy.window_size = REPLAY_WINDOW_PACKETS
+        policy.window_size = window
         return Session(policy=policy)
 
     @property

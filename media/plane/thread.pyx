@@ -25,6 +25,7 @@ from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
 )
+from media.plane.priority import prefer_this_thread
 from media.plane.ratelimit cimport bucket_init
 from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
@@ -156,6 +157,7 @@ cdef class PlaneThread:
         epoll_ctl(state.epoll, EPOLL_CTL_ADD, ring_fd(&state.commands), &event)
 
     def _run(self):
+        prefer_this_thread(f"plane-{self.index}")
         with nogil:
             plane_loop(self.state)
 

@@ -56,7 +56,7 @@ _FORMATS: dict[str, tuple[tuple[int, dict[str, str]], ...]] = {
     "VP8": ((96, {}),),
     "VP9": ((98, {"profile-id": "0"}),),
     "AV1": ((100, {"profile": "0"}),),
-    "H265": ((110, {}),),
+    "H265": ((45, {}),),
     "opus": ((111, {"minptime": "10", "useinbandfec": "1"}),),
     "G722": ((9, {}),),
     "PCMU": ((0, {}),),

@@ -179,13 +179,14 @@ def test_packets_of_a_picture_are_padded_to_one_size_and_leave_segmented() -> No
 
 
 def test_without_segmentation_the_same_bytes_leave_one_by_one() -> None:
-    with staged(gso=False) as stage:
+    with staged(gso=False, flush_us=100_000) as stage:
         publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
         publisher.publish(track)
         viewer.watch(track)
         packets = pictures(0, 10)
         publisher.send(*packets)
         assert [packet.payload for packet in viewer.wait_packets(30)] == [packet[12:] for packet in packets]
+        stage.settle()
         counters = stage.plane.counters()
         assert counters["sent_messages"] == counters["sent_packets"]
         assert counters["send_calls"] < counters["sent_packets"]
@@ -474,6 +475,18 @@ def test_what_a_viewer_lost_comes_again_as_rtx(stage: Stage, profile: str) -> No
         assert (packet.timestamp, packet.marker) == (before.timestamp, before.marker)
     assert continuous(sequences(again), again[0].sequence)
     assert route.stats()["resends"] == 4
+
+
+def test_a_packet_asked_for_many_times_at_once_comes_once(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track)
+    publisher.send(*pictures(0, 4))
+    viewer.wait_packets(12)
+    viewer.send(nack(1000, [103, 104] * 50))
+    viewer.settle()
+    assert [packet.original for packet in viewer.received.packets[12:]] == [103, 104]
+    assert route.stats()["resends"] == 2
 
 
 @pytest.mark.parametrize(("profile", "resent"), [(GCM, 0), (CM, 2), ("", 2)])

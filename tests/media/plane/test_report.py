@@ -151,6 +151,31 @@ def test_reports_stay_right_over_switches_of_layer_publisher_and_pauses(stage: S
     check(camera)
 
 
+def test_between_two_numberings_of_a_publisher_no_report_is_made(stage: Stage) -> None:
+    """Until the keyframe the viewer's timestamps belong to the old numbering, the publisher's to the new one."""
+    publisher, viewer, track = stage.peer(profile="", plain=True), stage.peer(), stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    camera = WrongClock(publisher, 0, base=100)
+    camera.picture(key=True)
+    camera.reports()
+    camera.picture()
+    next_report(viewer)
+    viewer.settle()
+    known = len(viewer.received.control)
+    camera.sequence, camera.base = 40_000, 0x80000000
+    deadline = time.monotonic() + 1.1  # one is due every second
+    while time.monotonic() < deadline:
+        camera.picture()
+        camera.report()
+        publisher.settle()
+    assert len(viewer.settle().control) == known
+    camera.picture(key=True)
+    report = next_report(viewer)
+    packet = viewer.received.packets[-1]
+    assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
+
+
 def test_without_reports_of_the_publisher_arrival_serves(stage: Stage) -> None:
     publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
     publisher.publish(track)

@@ -5,7 +5,7 @@ import os
 import pytest
 from pylibsrtp import Error, Session
 
-from media.plane.srtp import PROFILES, REPLAY_WINDOW_PACKETS, SrtpKeys
+from media.plane.srtp import PROFILES, RECEIVE_WINDOW_PACKETS, SrtpKeys
 from tests.media.plane.peers import KEY_BYTES, rtp, srtp_session
 
 
@@ -45,10 +45,10 @@ def test_only_counter_mode_may_repeat_a_number(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("start", [0, 65_535 - REPLAY_WINDOW_PACKETS, 65_500])
+@pytest.mark.parametrize("start", [0, 65_535 - RECEIVE_WINDOW_PACKETS, 65_500])
 def test_a_packet_that_was_long_lost_is_taken_and_a_replayed_one_is_not(profile: str, start: int) -> None:
     ours, theirs, _ = keys(profile)
-    protected = [theirs.protect(rtp(start + number, b"x")) for number in range(REPLAY_WINDOW_PACKETS)]
+    protected = [theirs.protect(rtp(start + number, b"x")) for number in range(RECEIVE_WINDOW_PACKETS)]
     for datagram in protected[1:]:
         ours.receiver.unprotect(datagram)
     assert ours.receiver.unprotect(protected[0])
