@@ -14,19 +14,8 @@ import pytest
 from media.plane.memory import live_objects
 from media.plane.thread import DatagramReceived
 from tests.fuzz.test_fuzz_rtp import IDS, calm, mutate, packet, well_protected
-from tests.media.plane.peers import (
-    CM,
-    Stage,
-    bye,
-    fir,
-    nack,
-    pli,
-    report_block,
-    rr,
-    rtcp,
-    sr,
-    staged,
-)
+from tests.media.plane.packets import bye, fir, nack, pli, report_block, rr, rtcp, sr
+from tests.media.plane.peers import CM, Stage, staged
 from tests.media.plane.test_datagram import DTLS_RECORD, request
 
 pytestmark = pytest.mark.fuzz

@@ -13,21 +13,8 @@ import pytest
 from pylibsrtp import Error as SrtpError
 
 from media.plane import rtp as reader
-from tests.media.plane.peers import (
-    CAPTURE_TIME,
-    LEVEL,
-    MID,
-    REPAIRED_RID,
-    RID,
-    ROTATION,
-    TWCC,
-    Peer,
-    extension_block,
-    h264,
-    rtp,
-    staged,
-    vp8,
-)
+from tests.media.plane.packets import extension_block, h264, rtp, vp8
+from tests.media.plane.peers import CAPTURE_TIME, LEVEL, MID, REPAIRED_RID, RID, ROTATION, TWCC, Peer, staged
 
 pytestmark = pytest.mark.fuzz
 

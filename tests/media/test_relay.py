@@ -16,7 +16,8 @@ from media.plane.thread import DatagramReceived, PlaneEvent
 from media.plane.transport import PlaneTransport
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
 from signaling.ice.stun import build_request
-from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage, rtp, vp8
+from tests.media.plane.packets import rtp, vp8
+from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage
 
 PUBLISHED = PublicationFormat(mid=b"0", payload_types=VIDEO_TYPES)
 WATCHED = RouteFormat(ssrc=1000, rtx_ssrc=1001, payload_types=VIDEO_ROUTE, clock_rate=90_000)

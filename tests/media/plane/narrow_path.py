@@ -9,7 +9,8 @@ import socket
 import struct
 import sys
 
-from tests.media.plane.peers import RR, SR, h264, rtp, staged
+from tests.media.plane.packets import RR, SR, h264, rtp
+from tests.media.plane.peers import staged
 
 SIOCSIFFLAGS, SIOCSIFMTU, IFF_UP = 0x8914, 0x8922, 1
 

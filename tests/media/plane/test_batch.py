@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.plane.peers import RR, SR, Peer, Stage, h264, rtp, staged, vp8
+from tests.media.plane.packets import RR, SR, h264, rtp, vp8
+from tests.media.plane.peers import Peer, Stage, staged
 
 SO_NO_CHECK = 11
 PACKETS_A_PICTURE = 7

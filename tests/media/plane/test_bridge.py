@@ -11,26 +11,19 @@ from media.plane.memory import live_objects
 from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import PlaneEvent
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
+from tests.media.plane.packets import PSFB, SR, Packet, nack, pli, rtp, sr, vp8
 from tests.media.plane.peers import (
     AUDIO_TYPES,
     LEVEL,
     MID,
-    PSFB,
     RID,
-    SR,
     VIDEO_ROUTE,
     VIDEO_TYPES,
     Closable,
-    Packet,
     Peer,
     Stage,
-    nack,
-    pli,
-    rtp,
-    sr,
     staged,
     until,
-    vp8,
 )
 from tests.media.plane.test_report import WrongClock, told_capture
 

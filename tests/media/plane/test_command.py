@@ -8,7 +8,8 @@ from media.plane.memory import live_objects
 from media.plane.names import PlaneError
 from media.plane.objects import PlaneTrack
 from media.plane.thread import DatagramReceived, PlaneThread
-from tests.media.plane.peers import Stage, rtp, staged, until
+from tests.media.plane.packets import rtp
+from tests.media.plane.peers import Stage, staged, until
 from tests.media.plane.test_datagram import request
 
 RING_SLOTS = 1024

@@ -9,19 +9,8 @@ from aioice import stun
 
 from media.plane.thread import STRANGER_CHECKS_A_SECOND, DatagramReceived, PlaneEvent
 from media.plane.transport import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND
-from tests.media.plane.peers import (
-    CM,
-    GCM,
-    RR,
-    Peer,
-    Stage,
-    nack,
-    rr,
-    rtp,
-    staged,
-    until,
-    vp8,
-)
+from tests.media.plane.packets import RR, nack, rr, rtp, vp8
+from tests.media.plane.peers import CM, GCM, Peer, Stage, staged, until
 
 UFRAG = "ours"
 DTLS_RECORD = b"\x16\xfe\xfd" + bytes(8) + b"\0\x01x"

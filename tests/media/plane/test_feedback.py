@@ -12,18 +12,12 @@ import time
 import pytest
 
 from media.plane.thread import StreamBound, StreamEnded
-from tests.media.plane.peers import (
-    CM,
-    GCM,
+from tests.media.plane.packets import (
     PSFB,
     RR,
     RTPFB,
     SR,
-    TWCC,
-    VIDEO_TYPES,
     Control,
-    Peer,
-    Stage,
     bye,
     fir,
     nack,
@@ -32,10 +26,9 @@ from tests.media.plane.peers import (
     rr,
     rtcp,
     rtp,
-    staged,
-    until,
     vp8,
 )
+from tests.media.plane.peers import CM, GCM, TWCC, VIDEO_TYPES, Peer, Stage, staged, until
 
 
 def requests(peer: Peer, kind: int = 1) -> list[Control]:

@@ -1,69 +1,22 @@
 """Forwarding at the socket: exact bytes to every viewer, numbers that never break, resending, what may not be sent."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
-from tests.media.plane.peers import (
-    CAPTURE_TIME,
-    CM,
-    GCM,
-    LEVEL,
-    MID,
-    RID,
-    ROTATION,
-    TWCC,
+from tests.media.plane.packets import (
     VP8,
-    Packet,
-    Peer,
-    Stage,
+    continuous,
     extension_block,
     h264,
-    nack,
+    picture,
+    picture_ids,
+    pictures,
     rtp,
-    staged,
-    until,
+    sequences,
     vp8,
 )
-
-
-def picture(number: int, first_sequence: int, *, key: bool = False, count: int = 3, ssrc: int = 77) -> list[bytes]:
-    """One VP8 picture of `count` packets, 30 pictures a second."""
-    return [
-        rtp(
-            first_sequence + index,
-            vp8(number, key=key, first=index == 0, body=bytes([number & 0xFF, index]) * 100),
-            timestamp=number * 3000,
-            marker=index == count - 1,
-            ssrc=ssrc,
-        )
-        for index in range(count)
-    ]
-
-
-def pictures(first: int, count: int, *, first_sequence: int | None = None, ssrc: int = 77) -> list[bytes]:
-    """Pictures of three packets each; the first is a keyframe."""
-    start = first * 3 if first_sequence is None else first_sequence
-    return [
-        packet
-        for index in range(count)
-        for packet in picture(first + index, start + 3 * index, key=index == 0, ssrc=ssrc)
-    ]
-
-
-def sequences(packets: Iterable[Packet]) -> list[int]:
-    return [packet.sequence for packet in packets]
-
-
-def picture_ids(packets: Iterable[Packet]) -> list[int]:
-    """PictureIDs in order of appearance, each once."""
-    found = [(packet.payload[2] & 0x7F) << 8 | packet.payload[3] for packet in packets]
-    return [number for number, _ in itertools.groupby(found)]
-
-
-def continuous(numbers: Sequence[int], first: int) -> bool:
-    return list(numbers) == [(first + index) & 0xFFFF for index in range(len(numbers))]
+from tests.media.plane.peers import CAPTURE_TIME, CM, GCM, LEVEL, MID, RID, ROTATION, TWCC, Peer, Stage, staged
 
 
 @pytest.mark.parametrize("profile", [GCM, "SRTP_AEAD_AES_256_GCM", CM, "SRTP_AES128_CM_SHA1_32"])
@@ -140,6 +93,25 @@ def test_holes_stay_holes_and_a_late_packet_takes_its_own_place(stage: Stage) ->
     assert got[-1].sequence == (65_530 + 7) & 0xFFFF
     assert got[-1].payload == late[12:]
     assert sorted((sequence - 65_530) & 0xFFFF for sequence in sequences(got)) == list(range(15))
+
+
+@pytest.mark.parametrize(("profile", "late_by"), [(GCM, 511), (CM, 511), (GCM, 512)])
+def test_a_packet_as_late_as_the_cache_reaches_is_still_sent(stage: Stage, profile: str, late_by: int) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(profile=profile), stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    packets = [rtp(number, vp8(number, key=number == 0)) for number in range(late_by + 2)]
+    publisher.send(packets[0], *packets[2:])
+    viewer.wait_packets(late_by + 1)
+    publisher.send(packets[1])
+    publisher.settle()
+    got = viewer.settle().packets
+    if late_by < 512:
+        assert (got[-1].sequence, got[-1].payload) == (101, packets[1][12:])
+        assert stage.drops == {}
+    else:
+        assert len(got) == late_by + 1
+        assert stage.drops == {"too_old": 1}
 
 
 def test_a_duplicate_is_forwarded_once(stage: Stage) -> None:
@@ -452,159 +424,3 @@ def test_two_byte_elements_are_read_and_lying_lengths_end_the_search(stage: Stag
         publisher.send(bytes(packet))
     got = viewer.wait_packets(2)
     assert [packet.extensions for packet in got] == [{2: b"\x02"}, {1: b"\x07"}]
-
-
-# --- resending --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("profile", [GCM, CM, ""])
-def test_what_a_viewer_lost_comes_again_as_rtx(stage: Stage, profile: str) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(profile=profile, plain=not profile), stage.track()
-    publisher.publish(track)
-    route = viewer.watch(track, first_sequence=65_530)
-    publisher.send(*pictures(0, 4))
-    first = list(viewer.wait_packets(12))
-    wanted = [65_531, 65_535, 0, 3]
-    viewer.send(nack(1000, wanted))
-    again = viewer.wait_packets(16)[12:]
-    assert [packet.original for packet in again] == wanted
-    for packet in again:
-        before = next(item for item in first if item.sequence == packet.original)
-        assert (packet.ssrc, packet.payload_type) == (1001, 101)
-        assert packet.payload[2:] == before.payload
-        assert (packet.timestamp, packet.marker) == (before.timestamp, before.marker)
-    assert continuous(sequences(again), again[0].sequence)
-    assert route.stats()["resends"] == 4
-
-
-def test_a_packet_asked_for_many_times_at_once_comes_once(stage: Stage) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
-    publisher.publish(track)
-    route = viewer.watch(track)
-    publisher.send(*pictures(0, 4))
-    viewer.wait_packets(12)
-    viewer.send(nack(1000, [103, 104] * 50))
-    viewer.settle()
-    assert [packet.original for packet in viewer.received.packets[12:]] == [103, 104]
-    assert route.stats()["resends"] == 2
-
-
-@pytest.mark.parametrize(("profile", "resent"), [(GCM, 0), (CM, 2), ("", 2)])
-def test_without_rtx_only_a_cipher_that_bears_it_repeats_the_packet(stage: Stage, profile: str, resent: int) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(profile=profile, plain=not profile), stage.track()
-    publisher.publish(track)
-    route = viewer.watch(track, rtx_ssrc=0, payload_types={VP8: (100, 0)})
-    publisher.send(*pictures(0, 4))
-    first = list(viewer.wait_packets(12))
-    viewer.send(nack(1000, [105, 106]))
-    viewer.settle()
-    assert route.stats()["resends"] == resent
-    raw = viewer.received.refused if profile else [packet.raw for packet in viewer.received.packets[12:]]
-    assert len(raw) == resent
-    for number, datagram in enumerate(raw):
-        before = first[5 + number].raw
-        assert datagram[2:12] == before[2:12]
-        tag = 10 if profile else 0
-        shared = min(len(datagram), len(before)) - tag
-        assert shared > 100
-        assert datagram[12:shared] == before[12:shared]
-    assert stage.drops == {}
-
-
-def test_a_lost_packet_is_resent_from_before_a_pause(stage: Stage) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
-    publisher.publish(track)
-    route = viewer.watch(track)
-    publisher.send(*pictures(0, 2))
-    viewer.wait_packets(6)
-    route.set(paused=True)
-    stage.settle()
-    publisher.send(*picture(2, 6))
-    publisher.settle()
-    route.set()
-    stage.settle()
-    publisher.send(*picture(3, 9, key=True))
-    viewer.wait_packets(9)
-    viewer.send(nack(1000, [102, 107]))
-    got = viewer.wait_packets(11)
-    assert got[9].payload[2:] == got[2].payload
-    assert got[10].payload[2:] == got[7].payload
-
-
-def test_what_is_no_longer_known_is_counted_and_not_sent(stage: Stage) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
-    publisher.publish(track)
-    viewer.watch(track)
-    for number in range(220):
-        publisher.send(*picture(number, 3 * number, key=number == 0))
-    publisher.settle()
-    viewer.wait_packets(660)
-    viewer.send(nack(1000, [100, 90, 5000]))
-    viewer.settle()
-    assert len(viewer.received.packets) == 660
-    assert viewer.transport.stats()["drops"] == {"resend_gone": 3}
-
-
-def test_a_packet_behind_the_cipher_window_is_not_repeated(stage: Stage) -> None:
-    """libsrtp would refuse to protect it; a leap of the numbers makes it old while it still lies in the cache."""
-    publisher, viewer, track = stage.peer(), stage.peer(profile=CM), stage.track()
-    publisher.publish(track)
-    viewer.watch(track, rtx_ssrc=0, payload_types={VP8: (100, 0)})
-    publisher.send(*pictures(0, 1), *picture(1, 2052))
-    viewer.wait_packets(6)
-    viewer.send(nack(1000, [100, 102, 2152]))
-    viewer.settle()
-    assert len(viewer.received.refused) == 1
-    assert viewer.transport.stats()["drops"] == {"resend_gone": 2}
-
-
-def test_a_nack_storm_is_answered_within_bounds_and_costs_nobody_else(stage: Stage) -> None:
-    publisher, stormy, calm, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
-    publisher.publish(track)
-    route = stormy.watch(track)
-    calm.watch(track)
-    for number in range(100):
-        publisher.send(*picture(number, 3 * number, key=number == 0))
-    calm.wait_packets(300)
-    stormy.wait_packets(300)
-    every = list(range(100, 400))
-    for _ in range(40):
-        stormy.send(nack(1000, every), nack(1000, every[150:]))
-        stormy.read()
-    stormy.settle()
-    # 300 at once, then what the bucket of 500 a second refills; a packet comes again after 20 ms at the earliest.
-    assert 256 <= route.stats()["resends"] <= 1500
-    assert stormy.transport.stats()["drops"]["resend_rate"] > 0
-    publisher.send(*picture(100, 300))
-    assert continuous(sequences(calm.wait_packets(303)), 100)
-    assert calm.transport.stats()["drops"] == {}
-
-
-@pytest.mark.parametrize(
-    "request_of", [lambda: nack(1001, [0]), lambda: nack(4242, [100])], ids=["of the repair stream", "of nothing"]
-)
-def test_a_nack_for_what_is_no_route_does_nothing(stage: Stage, request_of: Callable[[], bytes]) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
-    publisher.publish(track)
-    route = viewer.watch(track)
-    publisher.send(*pictures(0, 1))
-    viewer.wait_packets(3)
-    viewer.send(request_of())
-    viewer.settle()
-    assert len(viewer.received.packets) == 3
-    assert route.stats()["resends"] == 0
-
-
-def test_a_route_that_is_closed_stops_and_the_others_go_on(stage: Stage) -> None:
-    publisher, leaving, staying, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
-    publisher.publish(track)
-    route = leaving.watch(track)
-    staying.watch(track)
-    publisher.send(*pictures(0, 1))
-    leaving.wait_packets(3)
-    route.close()
-    stage.settle()
-    until(lambda: track.route_count == 1, "the route is gone")
-    publisher.send(*picture(1, 3))
-    staying.wait_packets(6)
-    assert len(leaving.settle().packets) == 3

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.plane.objects import PlanePublication, PlaneRoute
-from tests.media.plane.peers import CM, GCM, Peer, Stage, nack, rtp, rtx, staged, vp8
+from tests.media.plane.packets import nack, rtp, rtx, vp8
+from tests.media.plane.peers import CM, GCM, Peer, Stage, staged
 
 EDGES = (0, 1, 30_000, 32_760, 65_000, 65_500, 65_535)
 TAG_BYTES = 10

@@ -16,6 +16,7 @@ from media.plane.srtp import SrtpKeys
 from media.plane.tapring import DROP_OLDEST, TapRingView
 from media.plane.thread import PlaneThread
 from media.plane.transport import PlaneTransport
+from tests.media.plane.packets import nack, pli, rtp, rtx, vp8
 from tests.media.plane.peers import (
     AUDIO_ROUTE,
     AUDIO_TYPES,
@@ -26,14 +27,10 @@ from tests.media.plane.peers import (
     VIDEO_TYPES,
     Closable,
     Peer,
+    Received,
     Stage,
-    nack,
-    pli,
-    rtp,
-    rtx,
     staged,
     until,
-    vp8,
 )
 
 NOTHING = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
@@ -171,79 +168,90 @@ def test_keys_may_be_replaced_while_packets_flow(stage: Stage) -> None:
     viewer.wait(lambda got: len(got.packets) > before, "packets under the newest keys")
 
 
+class Visitors:
+    """Viewers of picture and sound who come, watch for a moment, and go."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.socket = stage.peer()
+        self.picture, self.voice = stage.track(), stage.track(video=False)
+        self.traffic = Traffic(stage)
+        self.feeding: list[Closable] = []
+
+    def feed(self) -> None:
+        """The publisher's two lines leave and come anew."""
+        self.starve()
+        transport = self.traffic.publisher.transport
+        self.feeding = [
+            PlanePublication(transport, self.picture, mid=b"v", payload_types=VIDEO_TYPES),
+            PlanePublication(transport, self.voice, mid=b"a", payload_types=AUDIO_TYPES),
+        ]
+
+    def starve(self) -> None:
+        for thing in self.feeding:
+            thing.close()
+
+    def visit(self, number: int) -> None:
+        """One viewer's whole life, with packets before and after its first command is applied."""
+        transport = PlaneTransport(self.stage.plane, send_ids={5: 4})
+        transport.add_ufrag(b"user%d" % number)
+        transport.validate(self.socket.address)
+        transport.select(self.socket.address)
+        profile = GCM if number % 2 else CM
+        transport.set_keys(SrtpKeys(profile, os.urandom(KEY_BYTES[profile]), os.urandom(KEY_BYTES[profile])))
+        routes = [
+            PlaneRoute(
+                track,
+                transport,
+                ssrc=1 + at,
+                payload_types=VIDEO_ROUTE if track.is_video else AUDIO_ROUTE,
+                clock_rate=90_000,
+                first_timestamp=0,
+                first_sequence=0,
+            )
+            for at, track in enumerate((self.picture, self.voice))
+        ]
+        if number % 10 == 0:
+            self.feed()
+        self.traffic.flow(2)
+        self.stage.commanded()
+        self.traffic.flow(4)
+        leaving: list[Closable] = [*routes, transport]
+        for thing in leaving if number % 3 else leaving[::-1]:
+            thing.close()
+        if number % 16 == 0:
+            self.stage.settle()
+            self.stage.events()
+
+    def rest(self) -> tuple[int, int, dict[str, int]]:
+        """Wait until all have gone; return resident bytes, open descriptors, living objects."""
+        self.stage.settle()
+        for peer in (self.socket, self.traffic.publisher):
+            peer.read()
+            peer.received = Received()
+        until(lambda: not self.stage.events() and live_objects()["transport"] == 3, "all viewers gone")
+        gc.collect()
+        with open("/proc/self/statm", encoding="ascii") as file:
+            resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        return resident, len(os.listdir("/proc/self/fd")), live_objects()
+
+
 def test_a_thousand_viewers_come_and_go_and_memory_stays_flat() -> None:
-    """While packets flow, with handshake keys and two tracks each; every tenth time the publisher is a new one."""
+    """While packets flow, with keys and two tracks each; every tenth time the publisher comes anew."""
     with staged() as stage:
-        socket_holder = stage.peer()
-        picture, voice = stage.track(), stage.track(video=False)
-        traffic = Traffic(stage)
-        feeding: list[Closable] = []
-
-        def feed() -> None:
-            for thing in feeding:
-                thing.close()
-            transport = traffic.publisher.transport
-            feeding[:] = [
-                PlanePublication(transport, picture, mid=b"v", payload_types=VIDEO_TYPES),
-                PlanePublication(transport, voice, mid=b"a", payload_types=AUDIO_TYPES),
-            ]
-
-        def cycle(number: int) -> None:
-            transport = PlaneTransport(stage.plane, send_ids={5: 4})
-            transport.add_ufrag(b"user%d" % number)
-            transport.validate(socket_holder.address)
-            transport.select(socket_holder.address)
-            profile = GCM if number % 2 else CM
-            transport.set_keys(SrtpKeys(profile, os.urandom(KEY_BYTES[profile]), os.urandom(KEY_BYTES[profile])))
-            routes = [
-                PlaneRoute(
-                    track,
-                    transport,
-                    ssrc=1 + at,
-                    payload_types=VIDEO_ROUTE if track.is_video else AUDIO_ROUTE,
-                    clock_rate=90_000,
-                    first_timestamp=0,
-                    first_sequence=0,
-                )
-                for at, track in enumerate((picture, voice))
-            ]
-            if number % 10 == 0:
-                feed()
-            traffic.flow(2)
-            stage.commanded()
-            traffic.flow(4)
-            leaving: list[Closable] = [*routes, transport]
-            for thing in leaving if number % 3 else leaving[::-1]:
-                thing.close()
-            if number % 16 == 0:
-                stage.settle()
-                stage.events()
-                socket_holder.received.refused.clear()
-
-        def rest() -> tuple[int, int, dict[str, int]]:
-            stage.settle()
-            socket_holder.settle()
-            socket_holder.received.__init__()  # type: ignore[misc]
-            traffic.publisher.read().__init__()  # type: ignore[misc]
-            until(lambda: not stage.events() and live_objects()["transport"] == 3, "all viewers gone")
-            gc.collect()
-            with open("/proc/self/statm", encoding="ascii") as file:
-                resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-            return resident, len(os.listdir("/proc/self/fd")), live_objects()
-
+        visitors = Visitors(stage)
         for number in range(250):
-            cycle(number)
-        resident, descriptors, alive = rest()
+            visitors.visit(number)
+        resident, descriptors, alive = visitors.rest()
         for number in range(250, 1250):
-            cycle(number)
-        resident_after, descriptors_after, alive_after = rest()
+            visitors.visit(number)
+        resident_after, descriptors_after, alive_after = visitors.rest()
         # AddressSanitizer keeps freed memory back on purpose, up to 256 MB.
         allowed = 256 << 20 if "asan" in os.environ.get("LD_PRELOAD", "") else 2 << 20
         assert resident_after - resident < allowed
         assert (descriptors_after, alive_after) == (descriptors, alive)
         assert stage.plane.counters()["sent_packets"] > 3000
-        for thing in feeding:
-            thing.close()
+        visitors.starve()
 
 
 @settings(max_examples=150)

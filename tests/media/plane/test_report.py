@@ -6,26 +6,8 @@ import time
 
 import pytest
 
-from tests.media.plane.peers import (
-    CAPTURE_TIME,
-    MID,
-    RID,
-    RR,
-    RTPFB,
-    SDES,
-    SR,
-    TWCC,
-    Control,
-    Packet,
-    Peer,
-    Stage,
-    ntp_from_utc,
-    rtp,
-    sr,
-    until,
-    utc_from_ntp,
-    vp8,
-)
+from tests.media.plane.packets import RR, RTPFB, SDES, SR, Control, Packet, ntp_from_utc, rtp, sr, utc_from_ntp, vp8
+from tests.media.plane.peers import CAPTURE_TIME, MID, RID, TWCC, Peer, Stage, until
 from tests.media.plane.test_twcc import decode
 
 HOUR_S = 3600.0

@@ -6,7 +6,8 @@ import pytest
 from pylibsrtp import Error, Session
 
 from media.plane.srtp import PROFILES, RECEIVE_WINDOW_PACKETS, SrtpKeys
-from tests.media.plane.peers import KEY_BYTES, rtp, srtp_session
+from tests.media.plane.packets import rtp
+from tests.media.plane.peers import KEY_BYTES, srtp_session
 
 
 def keys(profile: str) -> tuple[SrtpKeys, Session, Session]:

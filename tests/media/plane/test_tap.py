@@ -14,7 +14,8 @@ import pytest
 from media.plane.copies import PlaneTap
 from media.plane.tapring import DROP_NEWEST, DROP_OLDEST, TapRingView
 from media.tap import TapKind, TapReader
-from tests.media.plane.peers import MID, OPUS, RID, VP8, Stage, rtp, rtx, vp8
+from tests.media.plane.packets import OPUS, VP8, rtp, rtx, vp8
+from tests.media.plane.peers import MID, RID, Stage
 
 WORKER = """
 import json, sys

@@ -11,7 +11,8 @@ import pytest
 from media.plane.names import PlaneError
 from media.plane.objects import PlaneTrack
 from media.plane.thread import DatagramReceived, PlaneThread, StreamBound
-from tests.media.plane.peers import Stage, rtp, staged, until, vp8
+from tests.media.plane.packets import rtp, vp8
+from tests.media.plane.peers import Stage, staged, until
 from tests.media.plane.test_datagram import DTLS_RECORD, request
 
 RING_SLOTS = 1024

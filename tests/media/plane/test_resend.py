@@ -1,0 +1,161 @@
+"""Resending at the socket: as RTX or under the same number, from what the cache holds, within bounds."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.media.plane.packets import VP8, continuous, nack, picture, pictures, sequences
+from tests.media.plane.peers import CM, GCM, Stage, until
+
+
+@pytest.mark.parametrize("profile", [GCM, CM, ""])
+def test_what_a_viewer_lost_comes_again_as_rtx(stage: Stage, profile: str) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(profile=profile, plain=not profile), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track, first_sequence=65_530)
+    publisher.send(*pictures(0, 4))
+    first = list(viewer.wait_packets(12))
+    wanted = [65_531, 65_535, 0, 3]
+    viewer.send(nack(1000, wanted))
+    again = viewer.wait_packets(16)[12:]
+    assert [packet.original for packet in again] == wanted
+    for packet in again:
+        before = next(item for item in first if item.sequence == packet.original)
+        assert (packet.ssrc, packet.payload_type) == (1001, 101)
+        assert packet.payload[2:] == before.payload
+        assert (packet.timestamp, packet.marker) == (before.timestamp, before.marker)
+    assert continuous(sequences(again), again[0].sequence)
+    assert route.stats()["resends"] == 4
+
+
+def test_a_packet_asked_for_many_times_at_once_comes_once(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track)
+    publisher.send(*pictures(0, 4))
+    viewer.wait_packets(12)
+    viewer.send(nack(1000, [103, 104] * 50))
+    viewer.settle()
+    assert [packet.original for packet in viewer.received.packets[12:]] == [103, 104]
+    assert route.stats()["resends"] == 2
+
+
+@pytest.mark.parametrize(("profile", "resent"), [(GCM, 0), (CM, 2), ("", 2)])
+def test_without_rtx_only_a_cipher_that_bears_it_repeats_the_packet(stage: Stage, profile: str, resent: int) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(profile=profile, plain=not profile), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track, rtx_ssrc=0, payload_types={VP8: (100, 0)})
+    publisher.send(*pictures(0, 4))
+    first = list(viewer.wait_packets(12))
+    viewer.send(nack(1000, [105, 106]))
+    viewer.settle()
+    assert route.stats()["resends"] == resent
+    raw = viewer.received.refused if profile else [packet.raw for packet in viewer.received.packets[12:]]
+    assert len(raw) == resent
+    for number, datagram in enumerate(raw):
+        before = first[5 + number].raw
+        assert datagram[2:12] == before[2:12]
+        tag = 10 if profile else 0
+        shared = min(len(datagram), len(before)) - tag
+        assert shared > 100
+        assert datagram[12:shared] == before[12:shared]
+    assert stage.drops == {}
+
+
+def test_a_lost_packet_is_resent_from_before_a_pause(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track)
+    publisher.send(*pictures(0, 2))
+    viewer.wait_packets(6)
+    route.set(paused=True)
+    stage.settle()
+    publisher.send(*picture(2, 6))
+    publisher.settle()
+    route.set()
+    stage.settle()
+    publisher.send(*picture(3, 9, key=True))
+    viewer.wait_packets(9)
+    viewer.send(nack(1000, [102, 107]))
+    got = viewer.wait_packets(11)
+    assert got[9].payload[2:] == got[2].payload
+    assert got[10].payload[2:] == got[7].payload
+
+
+def test_what_is_no_longer_known_is_counted_and_not_sent(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    for number in range(220):
+        publisher.send(*picture(number, 3 * number, key=number == 0))
+    publisher.settle()
+    viewer.wait_packets(660)
+    viewer.send(nack(1000, [100, 90, 5000]))
+    viewer.settle()
+    assert len(viewer.received.packets) == 660
+    assert viewer.transport.stats()["drops"] == {"resend_gone": 3}
+
+
+def test_a_packet_behind_the_cipher_window_is_not_repeated(stage: Stage) -> None:
+    """libsrtp would refuse to protect it; a leap of the numbers makes it old while it still lies in the cache."""
+    publisher, viewer, track = stage.peer(), stage.peer(profile=CM), stage.track()
+    publisher.publish(track)
+    viewer.watch(track, rtx_ssrc=0, payload_types={VP8: (100, 0)})
+    publisher.send(*pictures(0, 1), *picture(1, 2052))
+    viewer.wait_packets(6)
+    viewer.send(nack(1000, [100, 102, 2152]))
+    viewer.settle()
+    assert len(viewer.received.refused) == 1
+    assert viewer.transport.stats()["drops"] == {"resend_gone": 2}
+
+
+def test_a_nack_storm_is_answered_within_bounds_and_costs_nobody_else(stage: Stage) -> None:
+    publisher, stormy, calm, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = stormy.watch(track)
+    calm.watch(track)
+    for number in range(100):
+        publisher.send(*picture(number, 3 * number, key=number == 0))
+    calm.wait_packets(300)
+    stormy.wait_packets(300)
+    every = list(range(100, 400))
+    for _ in range(40):
+        stormy.send(nack(1000, every), nack(1000, every[150:]))
+        stormy.read()
+    stormy.settle()
+    # 300 at once, then what the bucket of 500 a second refills; a packet comes again after 20 ms at the earliest.
+    assert 256 <= route.stats()["resends"] <= 1500
+    assert stormy.transport.stats()["drops"]["resend_rate"] > 0
+    publisher.send(*picture(100, 300))
+    assert continuous(sequences(calm.wait_packets(303)), 100)
+    assert calm.transport.stats()["drops"] == {}
+
+
+@pytest.mark.parametrize(
+    "request_of", [lambda: nack(1001, [0]), lambda: nack(4242, [100])], ids=["of the repair stream", "of nothing"]
+)
+def test_a_nack_for_what_is_no_route_does_nothing(stage: Stage, request_of: Callable[[], bytes]) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track)
+    publisher.send(*pictures(0, 1))
+    viewer.wait_packets(3)
+    viewer.send(request_of())
+    viewer.settle()
+    assert len(viewer.received.packets) == 3
+    assert route.stats()["resends"] == 0
+
+
+def test_a_route_that_is_closed_stops_and_the_others_go_on(stage: Stage) -> None:
+    publisher, leaving, staying, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = leaving.watch(track)
+    staying.watch(track)
+    publisher.send(*pictures(0, 1))
+    leaving.wait_packets(3)
+    route.close()
+    stage.settle()
+    until(lambda: track.route_count == 1, "the route is gone")
+    publisher.send(*picture(1, 3))
+    staying.wait_packets(6)
+    assert len(leaving.settle().packets) == 3
