@@ -23,7 +23,7 @@ cdef void keyframe_want(PlaneState *plane, Track *track, int layer) noexcept nog
     if track.publication == NULL:
         return
     stream = track.publication.streams[layer]
-    if stream != NULL and stream.ssrc != 0 and stream.keyframe_wanted_ns == 0:
+    if stream != NULL and stream.bound and stream.keyframe_wanted_ns == 0:
         stream.keyframe_wanted_ns = plane.now_ns
         tick_by(plane, plane.now_ns)
 

@@ -123,7 +123,8 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     Publication *publication
     Track *track
     int layer
-    uint32_t ssrc                   # 0: not bound yet
+    int bound                       # an SSRC feeds it; any value is one, some cameras send 0
+    uint32_t ssrc
     uint32_t rtx_ssrc
     uint8_t codec
     ReceiveState receive

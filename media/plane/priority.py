@@ -16,7 +16,7 @@ import threading
 
 _PR_SET_NAME = 15
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
-_SLICE_NS = 100_000     # the least the kernel grants
+_SLICE_NS = 100_000  # the least the kernel grants
 _NICE = -10
 
 

@@ -10,7 +10,7 @@ description, then a payload type that only one publication has.
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy
 
-from media.plane.codec cimport codec_starts_keyframe
+from media.plane.codec cimport CODEC_VP8, Vp8Descriptor, codec_starts_keyframe, codec_vp8_descriptor
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
 from media.plane.forward cimport forward_burst, forward_enqueue, forward_forget, forward_make_room
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
@@ -134,8 +134,9 @@ cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *hea
         ssrc_table_remove(&transport.ssrcs, header.ssrc)
         ssrc_table_put(&transport.rtx_ssrcs, header.ssrc, stream)
         return stream
-    if stream.ssrc:
+    if stream.bound:
         ssrc_table_put(&transport.ssrcs, stream.ssrc, UNBOUND)
+    stream.bound = 1
     stream.ssrc = header.ssrc
     stream.codec = payload_type.codec
     _restart(plane, stream, payload_type.clock_rate)
@@ -206,7 +207,7 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
             ssrc_table_put(&transport.ssrcs, header.ssrc, UNBOUND)
             drop(plane, transport, DROP_NOT_PUBLISHED)
             return
-        is_rtx = stream.ssrc != header.ssrc
+        is_rtx = not stream.bound or stream.ssrc != header.ssrc
     _take(plane, stream, packet, &header, &found, is_rtx)
 
 
@@ -240,6 +241,7 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
                 bint is_rtx) noexcept nogil:
     cdef Transport *transport = stream.publication.transport
     cdef PayloadType *payload_type = _payload_type(stream.publication, header.payload_type)
+    cdef Vp8Descriptor descriptor
     cdef PacketSlot *slot
     cdef int64_t ext
     cdef int verdict
@@ -247,7 +249,7 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
         drop(plane, transport, DROP_REPLACED)
         return
     if is_rtx and payload_type != NULL and payload_type.rtx_for:
-        if stream.ssrc == 0 or _restore_rtx(packet, header, payload_type) < 0:
+        if not stream.bound or _restore_rtx(packet, header, payload_type) < 0:
             return
         payload_type = _payload_type(stream.publication, header.payload_type)
     if payload_type == NULL or payload_type.rtx_for:
@@ -255,6 +257,12 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
         return
     if header.payload_length > PAYLOAD_CAPACITY:
         drop(plane, transport, DROP_TOO_LARGE)
+        return
+    # Later its picture ids could not be rewritten, when its number has been given out already.
+    if payload_type.codec == CODEC_VP8 and header.payload_length and codec_vp8_descriptor(
+        packet + header.payload_at, header.payload_length, &descriptor
+    ) != 0:
+        drop(plane, transport, DROP_RTP_MALFORMED)
         return
     if is_rtx:
         verdict = receive_recovered(&stream.receive, header.sequence, plane.now_ns, &ext)

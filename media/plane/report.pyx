@@ -128,7 +128,7 @@ cdef void _receiver_report(PlaneState *plane, Transport *transport) noexcept nog
     cdef int count = 0
     while publication != NULL:
         for layer in range(publication.layer_count):
-            if publication.streams[layer].ssrc and publication.streams[layer].packets and count < MAX_BLOCKS:
+            if publication.streams[layer].bound and publication.streams[layer].packets and count < MAX_BLOCKS:
                 _block(plane, publication.streams[layer], &blocks[count])
                 count += 1
         publication = publication.next
@@ -147,7 +147,7 @@ cdef void _publisher(PlaneState *plane, Transport *transport) noexcept nogil:
     while publication != NULL:
         for layer in range(publication.layer_count):
             stream = publication.streams[layer]
-            if stream.ssrc == 0:
+            if not stream.bound:
                 continue
             if stream.receive.needs_keyframe:
                 stream.receive.needs_keyframe = 0

@@ -36,6 +36,7 @@ class PlaneTransport:
         local_ssrc: int = 1,
         port_socket: sockets.socket | None = None,
         latch: bool = False,
+        keys: SrtpKeys | None = None,
         reduced_size: bool = False,
         max_routes: int = 64,
     ) -> None: ...

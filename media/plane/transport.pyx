@@ -5,7 +5,7 @@ A handle's memory belongs to its plane thread from construction until the thread
 keeps the handle alive that long. Counters are read while the thread writes them: each is one aligned word.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -35,7 +35,7 @@ cdef class PlaneTransport:
 
     WebRTC: nothing is taken from an address before `validate`, nothing is sent before `select`, no media passes before
     `set_keys`. Plain RTP (`port_socket` given): a port of its own, the far end declared with `select` or latched to
-    the first sender; keys optional.
+    the first sender; `keys` given here hold from the first packet on, so that none passes in the clear before.
     """
 
     def __cinit__(self):
@@ -45,7 +45,7 @@ cdef class PlaneTransport:
         self.id = next_id()
 
     def __init__(self, PlaneThread thread, *, receive_ids=None, send_ids=None, cname="huishang", local_ssrc=1,
-                 port_socket=None, latch=False, reduced_size=False, max_routes=64):
+                 port_socket=None, latch=False, keys=None, reduced_size=False, max_routes=64):
         cdef Transport *state = self.state
         self.thread = thread
         self.former_keys = []
@@ -71,6 +71,12 @@ cdef class PlaneTransport:
         bucket_init(&state.stranger_stun_bucket, CHECKS_A_SECOND, 3 * CHECKS_A_SECOND)
         bucket_init(&state.dtls_bucket, DTLS_DATAGRAMS_A_SECOND, DTLS_DATAGRAMS_A_SECOND)
         bucket_init(&state.event_bucket, STREAM_EVENTS_A_SECOND, 3 * STREAM_EVENTS_A_SECOND)
+        if keys is not None:
+            sender, receiver = keys.pointers
+            state.srtp_sender = <void *><uintptr_t>sender
+            state.srtp_receiver = <void *><uintptr_t>receiver
+            state.same_ssrc_resend = not keys.is_gcm
+            self.keys = keys
         thread.order(COMMAND_ADD_TRANSPORT, state)
 
     def _set_socket(self, port_socket, latch):
@@ -203,7 +209,7 @@ cdef class PlaneTransport:
             "feedback_received": state.twcc_reported,
             "feedback_lost": state.twcc_lost,
             "segmentation": bool(state.gso),
-            "remote": state.has_remote,
+            "remote": bool(state.has_remote),
             "drops": {DROP_NAMES[at]: state.drops[at] for at in range(DROP_REASONS) if state.drops[at]},
         }
 

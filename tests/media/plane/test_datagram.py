@@ -7,10 +7,12 @@ import time
 import pytest
 from aioice import stun
 
+from media.plane.objects import PlanePublication
+from media.plane.srtp import SrtpKeys
 from media.plane.thread import STRANGER_CHECKS_A_SECOND, DatagramReceived, PlaneEvent
-from media.plane.transport import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND
+from media.plane.transport import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND, PlaneTransport
 from tests.media.plane.packets import RR, nack, rr, rtp, vp8
-from tests.media.plane.peers import CM, GCM, Peer, Stage, staged, until
+from tests.media.plane.peers import CM, GCM, KEY_BYTES, VIDEO_TYPES, Peer, Stage, staged, until
 
 UFRAG = "ours"
 DTLS_RECORD = b"\x16\xfe\xfd" + bytes(8) + b"\0\x01x"
@@ -389,3 +391,22 @@ def test_a_closed_plain_transport_gives_its_port_back(stage: Stage) -> None:
     again = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     again.bind(camera.target)
     again.close()
+
+
+def test_a_plain_port_made_with_keys_never_takes_a_clear_packet(stage: Stage) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        own.setblocking(False)
+        own.bind(("127.0.0.1", 0))
+        key = os.urandom(KEY_BYTES[GCM])
+        transport = stage.own(
+            PlaneTransport(
+                stage.plane, port_socket=own, latch=True, keys=SrtpKeys(GCM, key, os.urandom(KEY_BYTES[GCM]))
+            )
+        )
+        track = stage.track()
+        stage.own(PlanePublication(transport, track, mid=b"", payload_types=VIDEO_TYPES))
+        stage.commanded()
+        sender.sendto(rtp(1, vp8(0, key=True)), own.getsockname())
+        until(lambda: stage.drops == {"authentication": 1}, "the clear packet is refused")
+        assert transport.stats()["remote"] is False

@@ -479,3 +479,21 @@ def test_one_peers_garbage_does_not_disturb_another(stage: Stage) -> None:
 
 def test_codecs_of_the_tests_are_those_of_the_plane() -> None:
     assert (H264, VP8, OPUS) == (1, 3, 6)
+
+
+def test_ssrc_zero_is_a_stream_like_any_other(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track()
+    publisher.publish(track)
+    publisher.send(*(rtp(number, vp8(number, key=number == 0), ssrc=0) for number in (0, 1, 3, 4, 5)))
+    asked = publisher.wait_control(RTPFB, 1)
+    assert asked.media_ssrc == 0
+
+
+def test_a_malformed_vp8_descriptor_is_dropped_before_it_has_a_number(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    # The second says that a picture id follows and ends there.
+    publisher.send(rtp(0, vp8(0, key=True)), rtp(1, b"\x90\x80"), rtp(2, vp8(1)))
+    viewer.wait_packets(2)
+    assert stage.drops == {"rtp_malformed": 1}
