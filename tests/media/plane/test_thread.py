@@ -128,14 +128,14 @@ def test_packets_leave_while_python_holds_the_interpreter() -> None:
         viewer.watch(track)
         publisher.settle()
         packets = [publisher.protect(rtp(number, vp8(number, key=True), marker=False)) for number in range(50)]
-        many = list(range(1_000_000, 0, -1)) + list(range(1_000_000))
+        many = [number * 7919 % 2_000_003 for number in range(2_000_000)]
         publisher.send_raw(*packets)
         started = time.monotonic()
         many.sort()
         held_s = time.monotonic() - started
         relayed = viewer.transport.stats()["sent_packets"]
         assert relayed >= 50
-        assert held_s > 0.01
+        assert held_s > 0.1
         viewer.wait_packets(50)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import binascii
 import struct
-import timeit
 
 import pytest
 from aioice import stun as oracle
@@ -238,23 +237,3 @@ def test_stun_is_told_from_dtls_and_rtp() -> None:
     assert not stun.is_stun(b"\x80" + request()[1:])
     assert not stun.is_stun(request()[:19])
     assert not stun.is_stun(bytes(20))
-
-
-def test_answering_costs_a_fraction_of_the_general_codec() -> None:
-    datagram = request()
-
-    def ours() -> None:
-        message = stun.parse(datagram)
-        assert stun.verify_integrity(datagram, message, KEY)
-        stun.build_success(message.transaction_id, ("192.0.2.1", 1), KEY)
-
-    def theirs() -> None:
-        message = oracle.parse_message(datagram)
-        assert message.check_message_integrity(KEY)
-        answer = oracle.Message(oracle.Method.BINDING, oracle.Class.RESPONSE, message.transaction_id)
-        answer.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.1", 1)
-        answer.add_message_integrity(KEY)
-        bytes(answer)
-
-    # Measured: a twelfth; a third leaves room for a busy machine.
-    assert min(timeit.repeat(ours, number=200, repeat=7)) * 3 < min(timeit.repeat(theirs, number=200, repeat=7))
