@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 
-GRACE_S = 3.0
+GRACE_S = 5.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Loaded here because the forked child must not load libraries.
 _prctl = ctypes.CDLL(None, use_errno=True).prctl

@@ -57,6 +57,8 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
         )
+        # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
+        app.on_shutdown.append(lambda _: exchange.close())
         ends.callback(asyncio.create_task(_sample(sources)).cancel)
         if tls is not None:
             ends.callback(asyncio.create_task(keep_fresh(tls, settings)).cancel)

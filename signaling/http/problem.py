@@ -17,7 +17,7 @@ from media.plane.names import PlaneError
 from signaling.dtls.certificate import DtlsError
 from signaling.ice.types import IceError
 from signaling.sdp.errors import SdpError
-from signaling.webrtc.exchange import ExchangeFull, SessionUnknown
+from signaling.webrtc.exchange import ExchangeError
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-no-ice": (400, "No usable ICE credentials"),
     "sdp-bad-setup": (400, "The DTLS roles cannot be agreed"),
     "sdp-bad-direction": (400, "The media directions do not fit the request"),
+    "node-stopping": (503, "The node stops"),
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
@@ -84,7 +85,7 @@ def problem_of(error: Exception) -> Problem:
     """Return the refusal an error of a lower layer becomes."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, SdpError | SourceError | ExchangeFull | SessionUnknown):
+    if isinstance(error, SdpError | SourceError | ExchangeError):
         return Problem(error.code, str(error))
     if isinstance(error, DtlsError):
         return Problem("sdp-no-fingerprint", str(error))

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import structlog
 
@@ -36,15 +37,27 @@ CHECK_SECONDS = 0.5
 KINDS = ("video", "audio")
 
 
-class ExchangeFull(Exception):
-    """The node has as many sessions as it may; `code` goes to the client."""
+class ExchangeError(Exception):
+    """Base of the exchange's refusals; `code` is stable and goes to the client.
 
+    ExchangeError
+    ├── ExchangeFull        session-limit       the node has as many sessions as it may
+    ├── ExchangeClosed      node-stopping       the node stops and takes no more
+    └── SessionUnknown      session-unknown     there is no such session (any more)
+    """
+
+    code: ClassVar[str] = "exchange-error"
+
+
+class ExchangeFull(ExchangeError):
     code = "session-limit"
 
 
-class SessionUnknown(Exception):
-    """There is no such session (any more)."""
+class ExchangeClosed(ExchangeError):
+    code = "node-stopping"
 
+
+class SessionUnknown(ExchangeError):
     code = "session-unknown"
 
 
@@ -80,7 +93,7 @@ class Answered:
 
 
 class Exchange:
-    """All WebRTC sessions of the node. `start` once, `close` once."""
+    """All WebRTC sessions of the node. `start` once, `close` at the end."""
 
     def __init__(
         self,
@@ -105,6 +118,7 @@ class Exchange:
         self._silent_ns = int(silent_after_s * 1e9)
         self._by_transport: dict[int, WebRtcSession] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def start(self) -> None:
         """Listen to the relay and begin to look after sources and sessions."""
@@ -112,7 +126,8 @@ class Exchange:
         self._task = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
-        """End every session and stop."""
+        """End every session and stop; offers that come later are refused. May be called twice."""
+        self._closed = True
         if self._task is not None:
             # Forgotten too: its traceback would hold on to plane threads until the interpreter ends.
             task, self._task = self._task, None
@@ -126,7 +141,7 @@ class Exchange:
         self.media.clear()
 
     def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
-        """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, or a peer's bad value."""
+        """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, or a bad value."""
         self._room()
         local, credentials = self._local(self._relay.choose_thread())
         accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1], allow_dtls_client=True)
@@ -194,6 +209,8 @@ class Exchange:
         self._drop_media(source)
 
     def _room(self) -> None:
+        if self._closed:
+            raise ExchangeClosed("the node stops")
         if len(self.sessions) >= self._max_sessions:
             raise ExchangeFull(f"the node has {self._max_sessions} sessions, its limit")
 

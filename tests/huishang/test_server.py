@@ -13,11 +13,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from config import ConfigError, Http, Media, Server, Settings
+from config import ConfigError, Http, Media, Server, Settings, load_tokens
 from huishang import home
 from huishang.server import candidate_addresses, serve
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
+from signaling.client.http import HttpOptions
+from signaling.client.session import SessionOptions, WhipSession
+from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.peers.server import free_ports
 
 
@@ -61,6 +64,30 @@ async def test_node_answers_under_the_urls_it_gave_and_not_after_its_end(tmp_pat
     with pytest.raises(aiohttp.ClientConnectionError):
         await health(urls[0])
     assert (live_objects(), asyncio.all_tasks()) == before
+
+
+async def test_peers_are_told_before_requests_in_hand_have_ended(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    token = load_tokens(made.tokens_path)[0].secret
+    stop = asyncio.Event()
+    ready = asyncio.Event()
+    task = asyncio.create_task(serve(made, lambda urls: ready.set(), stop))
+    await ready.wait()
+    url = f"http://127.0.0.1:{made.http.port}/whip/unit"
+    sound = PublishTrack("audio", offer_codecs("audio"), "unit", "sound", "unit", 7)
+    async with WhipSession(url, [sound], SessionOptions(HttpOptions(token))) as session:
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.http.port)
+        writer.write(
+            b"POST /whip/other HTTP/1.1\r\nHost: node\r\nContent-Type: application/sdp\r\n"
+            b"Authorization: Bearer %b\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n" % token.encode()
+        )
+        await reader.readuntil(b"100 Continue\r\n\r\n")  # it is in hand now, and its body never comes
+        stop.set()
+        closed = await session.closed()
+        assert closed.code == "peer-closed" and not task.done()
+        writer.close()
+        await writer.wait_closed()
+    await task
 
 
 async def test_authority_of_the_node_vouches_for_it(tmp_path: Path) -> None:

@@ -183,6 +183,10 @@ async def test_end_of_the_node_is_told_to_every_peer() -> None:
         await node.exchange.close()
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
+        for late in (whip(node, "other"), Viewer(node)):
+            with pytest.raises(HttpRefused) as refused:
+                await late.start()
+            assert (refused.value.status, refused.value.code) == (503, "node-stopping")
 
 
 async def test_nothing_stays_of_sessions_that_came_and_went(node: Node) -> None:
