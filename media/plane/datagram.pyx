@@ -238,8 +238,8 @@ cdef int receiver_init(PlaneState *plane) noexcept nogil:
     return 0
 
 
-cdef void datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
-    """Read what waits on a socket, `RECEIVE_ROUNDS` batches at most (epoll reports the rest again)."""
+cdef bint datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
+    """Read what waits on a socket, `RECEIVE_ROUNDS` batches at most; return whether more may wait."""
     cdef Receiver *receiver = &plane.receiver
     cdef int count, index, round_number
     for round_number in range(RECEIVE_ROUNDS):
@@ -248,9 +248,10 @@ cdef void datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
             receiver.messages[index].msg_hdr.msg_controllen = sizeof(receiver.control[0])
         count = recvmmsg(socket.fd, receiver.messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL)
         if count <= 0:
-            return
+            return False
         plane.received_packets += count
         for index in range(count):
             _one(plane, socket, receiver, index)
         if count < RECEIVE_MESSAGES:
-            return
+            return False
+    return True

@@ -13,7 +13,7 @@ from media.plane.command cimport command_drain
 from media.plane.datagram cimport datagram_receive
 from media.plane.forward cimport forward_due
 from media.plane.model cimport (
-    WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch,
+    WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch, tick_by,
 )
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
 from media.plane.report cimport TICK_NS, report_tick
@@ -41,6 +41,8 @@ cdef void _tick(PlaneState *plane) noexcept nogil:
     plane.wall_offset_ns = realtime_ns() - plane.now_ns
     plane.last_tick_ns = plane.now_ns
     plane.next_tick_ns = plane.now_ns + (TICK_NS if plane.transport_count else IDLE_NS)
+    if plane.has_feedback_socket and datagram_receive(plane, &plane.feedback_socket):
+        tick_by(plane, plane.now_ns)
     report_tick(plane)
 
 
@@ -62,7 +64,7 @@ cdef void _mirror_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
 
 cdef void _dispatch(PlaneState *plane, Watch *watch) noexcept nogil:
     if watch.kind == WATCH_SOCKET:
-        datagram_receive(plane, <Socket *>watch.object)
+        datagram_receive(plane, <Socket *>watch.object)     # epoll reports what it leaves
     elif watch.kind == WATCH_MIRROR_DOWN:
         _mirror_down(plane, <Mirror *>watch.object)
     elif watch.kind == WATCH_MIRROR_UP:

@@ -328,6 +328,8 @@ cdef struct PlaneState:
     int index
     int epoll
     Socket socket
+    Socket feedback_socket          # viewers' transport feedback, read at ticks (sockets.py)
+    int has_feedback_socket
     Ring commands
     Watch command_watch
     Ring events

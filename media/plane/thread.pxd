@@ -2,17 +2,18 @@
 
 from media.plane.command cimport Command, CommandKind
 from media.plane.event cimport Event
-from media.plane.model cimport PlaneState
+from media.plane.model cimport PlaneState, Socket
 
 cdef class PlaneThread:
     cdef PlaneState *state
     cdef readonly int index
     cdef readonly int port
-    cdef readonly object socket
+    cdef readonly object sockets
     cdef object worker
     cdef dict live              # address -> the object whose memory the thread may still use
     cdef dict named             # the same objects by id
     cdef list collected         # events that wait for `events()`
+    cdef int _fill_socket(self, Socket *filled, opened, host) except -1
     cdef Command *begin(self, CommandKind kind, void *object) except NULL
     cdef Command *_wait_for_room(self) except NULL
     cdef int commit(self) except -1

@@ -1,8 +1,8 @@
-import socket
 from dataclasses import dataclass
 from typing import TypedDict
 
 from media.plane.objects import PlanePublication
+from media.plane.sockets import PlaneSockets
 from media.plane.transport import PlaneTransport
 
 STRANGER_CHECKS_A_SECOND: int
@@ -38,7 +38,7 @@ class PlaneCounters(TypedDict):
 class PlaneThread:
     index: int
     port: int
-    socket: socket.socket
+    sockets: PlaneSockets
     def __init__(
         self,
         index: int,

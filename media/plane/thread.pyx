@@ -20,12 +20,13 @@ from media.plane.command cimport COMMAND_STOP
 from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.loop cimport plane_loop
-from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET, Address
+from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET, Address, Socket
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
 )
 from media.plane.priority import prefer_this_thread
+from media.plane.sockets import open_sockets
 from media.plane.ratelimit cimport bucket_init
 from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
@@ -81,27 +82,8 @@ cdef str _ip_text(const unsigned char *ip):
     return sockets.inet_ntop(sockets.AF_INET6, (<const char *>ip)[:16])
 
 
-def _open_socket(str host, int port, int receive_bytes, int send_bytes):
-    family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
-    sock = sockets.socket(family, sockets.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, receive_bytes)
-        sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, send_bytes)
-        if family == sockets.AF_INET6:
-            sock.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_V6ONLY, 0)
-            sock.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_RECVPKTINFO, 1)
-        else:
-            sock.setsockopt(sockets.IPPROTO_IP, 8, 1)   # IP_PKTINFO, which the socket module does not name
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise PlaneError(f"media port {host}:{port}/udp: {error.strerror}") from error
-    return sock
-
-
 cdef class PlaneThread:
-    """One thread, one UDP socket, and everything that is pinned to it.
+    """One thread, one UDP port, and everything that is pinned to it.
 
     Raises PlaneError when the socket cannot be had. `close()` must be called once; until then `fileno()` becomes
     readable when `events()` has something to say.
@@ -119,8 +101,8 @@ cdef class PlaneThread:
         self.live = {}
         self.named = {}
         self.collected = []
-        self.socket = _open_socket(host, port, receive_bytes, send_bytes)
-        self.port = self.socket.getsockname()[1]
+        self.sockets = open_sockets(host, port, receive_bytes, send_bytes)
+        self.port = self.sockets.port
         self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
@@ -133,11 +115,10 @@ cdef class PlaneThread:
         state.keyframe_interval_ns = keyframe_interval_ms * 1000000
         state.max_ssrcs = max_ssrcs
         state.gso = 1 if gso else 0
-        state.socket.fd = self.socket.fileno()
-        state.socket.family = self.socket.family
-        state.socket.wildcard = host in ("::", "0.0.0.0")
-        state.socket.watch.kind = WATCH_SOCKET
-        state.socket.watch.object = &state.socket
+        self._fill_socket(&state.socket, self.sockets.main, host)
+        if self.sockets.feedback is not None:
+            self._fill_socket(&state.feedback_socket, self.sockets.feedback, host)
+            state.has_feedback_socket = 1
         state.command_watch.kind = WATCH_COMMANDS
         bucket_init(&state.stranger_stun_bucket, STRANGER_CHECKS_A_SECOND, STRANGER_CHECKS_A_SECOND // 5)
         seed = random.SystemRandom().getrandbits(63)
@@ -155,6 +136,14 @@ cdef class PlaneThread:
         epoll_ctl(state.epoll, EPOLL_CTL_ADD, state.socket.fd, &event)
         event.data.ptr = &state.command_watch
         epoll_ctl(state.epoll, EPOLL_CTL_ADD, ring_fd(&state.commands), &event)
+
+    cdef int _fill_socket(self, Socket *filled, opened, host) except -1:
+        filled.fd = opened.fileno()
+        filled.family = opened.family
+        filled.wildcard = host in ("::", "0.0.0.0")
+        filled.watch.kind = WATCH_SOCKET
+        filled.watch.object = filled
+        return 0
 
     def _run(self):
         prefer_this_thread(f"plane-{self.index}")
@@ -299,4 +288,4 @@ cdef class PlaneThread:
             owner._freed()
         self.live.clear()
         self.named.clear()
-        self.socket.close()
+        self.sockets.close()

@@ -287,10 +287,10 @@ class Stage:
         """Wait until all commands so far have been applied: one more, a datagram to ourselves, tells."""
         self.unapplied = False
         for plane in self.threads:
-            if plane.socket.fileno() < 0:
+            if plane.sockets.main.fileno() < 0:
                 continue  # closed by the test
             if plane not in self._barriers:
-                family = plane.socket.family
+                family = plane.sockets.main.family
                 ours = socket.socket(family, socket.SOCK_DGRAM)
                 ours.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
                 self._barriers[plane] = (PlaneTransport(plane), ours)

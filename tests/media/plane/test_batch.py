@@ -118,7 +118,7 @@ def test_a_kernel_that_refuses_segmentation_gets_single_datagrams_for_good(stage
     """Without UDP checksums Linux refuses UDP_SEGMENT."""
     publisher, viewers = audience(stage, 3)
     stage.settle()
-    stage.plane.socket.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+    stage.plane.sockets.main.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
     for number in range(3):
         before = messages(stage)
         payloads = picture(publisher, number, [bytes([index]) * 900 for index in range(PACKETS_A_PICTURE)])

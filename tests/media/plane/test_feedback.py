@@ -6,6 +6,7 @@ What a NACK brings is in test_forward.py.
 import itertools
 import os
 import random
+import socket
 import struct
 import time
 
@@ -238,6 +239,16 @@ def test_feedback_where_none_was_negotiated_is_nothing(stage: Stage) -> None:
     viewer.settle()
     assert viewer.transport.stats()["feedback_received"] == 0
     assert stage.drops == {}
+
+
+def test_more_feedback_than_a_tick_reads_is_read_all_the_same(stage: Stage) -> None:
+    viewer, base = estimated(stage, 40)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(500):
+            stranger.sendto(feedback(base, [1]), ("127.0.0.1", stage.plane.port))
+    viewer.send(feedback(base, [1] * 40))
+    until(lambda: viewer.transport.stats()["feedback_received"] == 40, "the feedback behind the flood")
+    assert stage.drops == {"stranger": 500}
 
 
 # --- garbage ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""The UDP sockets of a plane thread: one port, and a side entrance for what is not urgent.
+
+Every viewer reports on what it received some sixteen times a second. These transport feedbacks only matter in sum, but
+each would wake the thread: at a hundred viewers a fifth of its time. A second socket on the same port takes them, and
+the thread reads it at its ticks. The kernel tells them apart by the two bytes that SRTCP leaves readable; everything
+else, and everything on a kernel that will not do this, comes in at the front.
+
+Opens, binds and filters sockets; reads and writes nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+from dataclasses import dataclass
+
+from media.plane.names import PlaneError
+
+IP_PKTINFO = 8  # linux/in.h; the socket module does not name it
+SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
+
+# linux/bpf_common.h; the offsets count from the UDP payload on.
+_LOAD_BYTE, _AND, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x54, 0x15, 0x06
+#: Socket 1 for RTCP of type 205 with format 15 (RFC 4585 section 6.1, transport-wide feedback), padded or not; else 0.
+#: A datagram that is too short to be read makes the kernel take socket 0.
+_FEEDBACK_LAST = (
+    (_LOAD_BYTE, 0, 0, 1),
+    (_JUMP_IF_EQUAL, 0, 4, 205),
+    (_LOAD_BYTE, 0, 0, 0),
+    (_AND, 0, 0, 0xDF),
+    (_JUMP_IF_EQUAL, 0, 1, 0x8F),
+    (_RETURN, 0, 0, 1),
+    (_RETURN, 0, 0, 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSockets:
+    """What one plane thread listens on, non-blocking. `close` is the owner's duty."""
+
+    main: socket.socket
+    feedback: socket.socket | None
+    """Transport feedbacks come here, and only they; None where the kernel does not tell them apart."""
+
+    @property
+    def port(self) -> int:
+        """The UDP port of both."""
+        port: int = self.main.getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Close both."""
+        self.main.close()
+        if self.feedback is not None:
+            self.feedback.close()
+
+
+def open_sockets(host: str, port: int, receive_bytes: int, send_bytes: int) -> PlaneSockets:
+    """Bind a UDP port (0: any) of an address with buffers of the given sizes.
+
+    Raises PlaneError when the port cannot be had, also when another process of ours has it.
+    """
+    try:
+        # Bound before it is told to share: whoever has the port already, on whatever terms, is noticed.
+        main = _bound(host, port, receive_bytes, send_bytes)
+    except OSError as error:
+        raise PlaneError(f"media port {host}:{port}/udp: {error.strerror}") from error
+    try:
+        main.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        feedback = _bound(host, main.getsockname()[1], receive_bytes, send_bytes, shared=True)
+    except OSError:
+        return PlaneSockets(main, None)
+    try:
+        _attach(feedback)
+    except OSError:
+        # Without the filter half of all peers would land here.
+        feedback.close()
+        return PlaneSockets(main, None)
+    return PlaneSockets(main, feedback)
+
+
+def _bound(host: str, port: int, receive_bytes: int, send_bytes: int, *, shared: bool = False) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            made.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _attach(member: socket.socket) -> None:
+    """Have the kernel choose among the sockets of a port, in the order in which they were bound, by the filter."""
+    code = b"".join(struct.pack("=HBBI", *step) for step in _FEEDBACK_LAST)
+    steps = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("@HP", len(_FEEDBACK_LAST), ctypes.addressof(steps))
+    member.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program)
