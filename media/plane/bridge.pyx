@@ -9,7 +9,7 @@ NACKs from it. A full ring loses packets of that thread's viewers only, counted 
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from media.plane.forward cimport forward_enqueue, forward_forget, forward_make_room
+from media.plane.burst cimport burst_add, burst_end, burst_make_room
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_BRIDGE_FULL, PAYLOAD_CAPACITY, drop
 from media.plane.ring cimport ring_commit, ring_peek, ring_pop, ring_reserve
@@ -59,7 +59,7 @@ cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) n
     cdef PacketSlot *slot
     cdef uint32_t index
     if stream.key != record.key:
-        forward_forget(plane, stream)
+        burst_end(plane, stream)
         stream.key = record.key
         for index in range(stream.cache_mask + 1):
             stream.cache[index].ext = -1
@@ -67,14 +67,14 @@ cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) n
     stream.clock = record.clock
     mirror.sender_clock = record.sender_clock
     slot = &stream.cache[record.slot.ext & stream.cache_mask]
-    forward_make_room(plane, stream, slot)
+    burst_make_room(plane, stream, slot)
     memcpy(slot, &record.slot, sizeof(PacketSlot) - PAYLOAD_CAPACITY + record.slot.payload_length)
     stream.packets += 1
     stream.octets += slot.payload_length
     stream.last_packet_ns = plane.now_ns
     if slot.starts_keyframe:
         stream.keyframe_asked_ns = 0    # the next wish is a new one, however soon it comes
-    forward_enqueue(plane, stream, slot)
+    burst_add(plane, stream, slot)
 
 
 cdef void bridge_drain_down(PlaneState *plane, Mirror *mirror) noexcept nogil:

@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.event cimport event_freed
-from media.plane.forward cimport forward_forget
+from media.plane.burst cimport burst_forget
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
     link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, unlink_mirror_near, unlink_publication,
@@ -167,7 +167,7 @@ cdef void _forget_mirror(PlaneState *plane, Mirror *mirror) noexcept nogil:
     """Take a mirror out of its far thread: no route may point to its streams afterwards."""
     cdef int layer
     for layer in range(mirror.far_publication.layer_count):
-        forward_forget(plane, mirror.far_publication.streams[layer])
+        burst_forget(plane, mirror.far_publication.streams[layer])
     if mirror.far.upstream == mirror:
         mirror.far.upstream = NULL
     if mirror.far.publication == &mirror.far_publication:

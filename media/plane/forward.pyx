@@ -1,11 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Fan-out: every packet of a burst, rewritten and protected for every route that takes it.
-
-A burst is the packets of one picture, or one packet of sound. It waits in its stream until the marker, or for
-`flush_after_ns`, so that one destination's packets lie together: one cipher context stays hot and the kernel gets one
-segmented message instead of seven. Packets of a burst that differ by a few bytes are padded to equal size (RFC 3550
-section 5.1), because a run must be equal to be segmented; the padding is part of the only version ever protected, so
-the nonce rule holds.
+"""What one route gets: every packet rewritten, padded where the burst wants it, protected; and again when asked for.
 
 Touches the plane's own state only; raises nothing, allocates nothing.
 """
@@ -14,12 +8,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from media.plane.batch cimport batch_commit, batch_room
-from media.plane.bridge cimport bridge_packet
 from media.plane.codec cimport CODEC_VP8
 from media.plane.model cimport (
-    BURST_CAPACITY, DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC,
-    MAX_WAITING, PAYLOAD_CAPACITY, RECENT_RESENDS, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, Mirror, Transport,
-    drop,
+    DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, RECENT_RESENDS,
+    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Transport, drop,
 )
 from media.plane.ratelimit cimport bucket_take
 from media.plane.rewrite cimport (
@@ -31,14 +23,7 @@ from media.plane.rtp cimport (
 from media.plane.srtp cimport SRTP_OK, srtp_protect
 from media.plane.twcc cimport twcc_sent
 
-cdef extern from * nogil:
-    """
-    #define plane_prefetch(address) __builtin_prefetch((address), 0, 3)
-    """
-    void plane_prefetch(const void *address)
-
 cdef enum:
-    PAD_LIMIT_BYTES = 24        # a run broken costs about 2 us; 24 bytes of padding cost 20 ns
     HEADER_BYTES = 40           # header, extension and tag, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
     SRTP_WINDOW = 512           # SEND_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
@@ -180,125 +165,13 @@ cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, Packe
     _send(plane, route, slot, sequence, timestamp, padding)
 
 
-cdef inline void _padding(Stream *stream, uint8_t *padding) noexcept nogil:
-    """Bytes to add to each packet of the burst, 0 where that would be too many; the last may stay shorter."""
-    cdef int longest = 0
-    cdef int index, length, missing
-    for index in range(stream.pending_count):
-        length = stream.cache[stream.pending[index]].payload_length
-        if length > longest:
-            longest = length
-    for index in range(stream.pending_count):
-        missing = longest - stream.cache[stream.pending[index]].payload_length
-        padding[index] = missing if missing <= PAD_LIMIT_BYTES else 0
-    index = stream.pending_count - 1
-    padding[index] = 0 if stream.pending_count == 1 or longest > PAYLOAD_CAPACITY - 8 else padding[index]
-
-
-cdef inline void _prefetch(const Route *route) noexcept nogil:
-    """Bring in what the next routes need: the transport of the coming one, the route after it."""
-    cdef const uint8_t *at
-    if route == NULL:
+cdef void forward_served(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:
+    """Send the burst that the stream serves to one route; nothing before the route's transport is ready."""
+    cdef int index
+    if not route.transport.ready:
         return
-    at = <const uint8_t *>route.transport
-    plane_prefetch(at)
-    plane_prefetch(at + 64)
-    plane_prefetch(at + 128)
-    plane_prefetch(route.transport.srtp_sender)
-    if route.next_in_track != NULL:
-        at = <const uint8_t *>route.next_in_track
-        plane_prefetch(at)
-        plane_prefetch(at + 64)
-        plane_prefetch(at + 128)
-
-
-cdef void forward_burst(PlaneState *plane, Stream *stream) noexcept nogil:
-    """Send the stream's waiting burst to every route of its track, and to the track's copies on other threads."""
-    cdef Route *route = stream.track.routes
-    cdef Mirror *mirror = stream.track.mirrors
-    cdef uint8_t padding[BURST_CAPACITY]
-    cdef int index
-    if stream.pending_count == 0:
-        return
-    _padding(stream, padding)
-    while route != NULL:
-        _prefetch(route.next_in_track)
-        if route.transport.ready:
-            for index in range(stream.pending_count):
-                _forward(plane, route, stream, &stream.cache[stream.pending[index]], padding[index])
-        route = route.next_in_track
-    while mirror != NULL:
-        for index in range(stream.pending_count):
-            bridge_packet(plane, mirror, stream, &stream.cache[stream.pending[index]])
-        mirror = mirror.next
-    stream.pending_count = 0
-
-
-cdef inline bint _wait(PlaneState *plane, Stream *stream) noexcept nogil:
-    """Let the stream's burst wait for the rest of its picture; False where no place is left to wait."""
-    if plane.waiting_count == MAX_WAITING:
-        return False
-    stream.pending_since_ns = plane.now_ns
-    plane.waiting[plane.waiting_count] = stream
-    plane.waiting_count += 1
-    return True
-
-
-cdef void forward_make_room(PlaneState *plane, Stream *stream, const PacketSlot *slot) noexcept nogil:
-    """The slot is about to be overwritten (the numbers leapt by the cache's size): send a burst that waits in it."""
-    cdef uint16_t place = <uint16_t>(slot - stream.cache)
-    cdef int index
-    for index in range(stream.pending_count):
-        if stream.pending[index] == place:
-            forward_burst(plane, stream)
-            return
-
-
-cdef void forward_enqueue(PlaneState *plane, Stream *stream, PacketSlot *slot) noexcept nogil:
-    """Add a packet that lies in the stream's cache to its burst; send the burst when it is complete."""
-    cdef bint complete
-    if stream.track.routes == NULL and stream.track.mirrors == NULL:
-        return
-    stream.pending[stream.pending_count] = <uint16_t>(slot - stream.cache)
-    stream.pending_count += 1
-    complete = slot.marker or not stream.track.is_video or stream.pending_count == BURST_CAPACITY
-    if complete or (stream.pending_count == 1 and not _wait(plane, stream)):
-        forward_burst(plane, stream)
-
-
-cdef void forward_due(PlaneState *plane) noexcept nogil:
-    """Send bursts that have waited long enough; forget those that were completed."""
-    cdef int index
-    cdef int kept = 0
-    cdef Stream *stream
-    for index in range(plane.waiting_count):
-        stream = plane.waiting[index]
-        if stream.pending_count == 0:
-            continue
-        if plane.now_ns - stream.pending_since_ns >= plane.flush_after_ns:
-            forward_burst(plane, stream)
-            continue
-        plane.waiting[kept] = stream
-        kept += 1
-    plane.waiting_count = kept
-
-
-cdef void forward_forget(PlaneState *plane, Stream *stream) noexcept nogil:
-    """The stream is about to go: nothing may point to it afterwards."""
-    cdef int index
-    cdef int kept = 0
-    cdef Route *route = stream.track.routes
-    stream.pending_count = 0
-    for index in range(plane.waiting_count):
-        if plane.waiting[index] != stream:
-            plane.waiting[kept] = plane.waiting[index]
-            kept += 1
-    plane.waiting_count = kept
-    while route != NULL:
-        if route.input == stream:
-            route.input = NULL
-            route.key = 0
-        route = route.next_in_track
+    for index in range(stream.serving_count):
+        _forward(plane, route, stream, &stream.cache[stream.serving[index]], stream.padding[index])
 
 
 cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noexcept nogil:

@@ -7,7 +7,7 @@ of them, because each is its own piece of memory. After `unlink_*` nothing in th
 
 from libc.stddef cimport size_t
 
-from media.plane.forward cimport forward_forget
+from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport TRANSPORT_PLAIN, Stream
 from media.plane.table cimport (
@@ -103,7 +103,7 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
     publication.linked = 0
     for layer in range(publication.layer_count):
         stream = publication.streams[layer]
-        forward_forget(plane, stream)
+        burst_forget(plane, stream)
         ssrc_table_remove_value(&transport.ssrcs, stream)
         ssrc_table_remove_value(&transport.rtx_ssrcs, stream)
     if publication.track.publication == publication:
@@ -141,6 +141,7 @@ cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
     if not route.linked:
         return
     route.linked = 0
+    burst_skip(plane, route)
     if route.previous_in_track != NULL:
         route.previous_in_track.next_in_track = route.next_in_track
     else:

@@ -11,7 +11,7 @@ from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_drain_down, bridge_drain_up
 from media.plane.command cimport command_drain
 from media.plane.datagram cimport datagram_receive
-from media.plane.forward cimport forward_due
+from media.plane.burst cimport burst_due, burst_serve
 from media.plane.model cimport (
     WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch, tick_by,
 )
@@ -31,7 +31,7 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
         if plane.waiting[index].pending_since_ns + plane.flush_after_ns < until:
             until = plane.waiting[index].pending_since_ns + plane.flush_after_ns
     until -= monotonic_ns()
-    if until < 0:
+    if until < 0 or plane.in_service != NULL:
         until = 0
     wait.tv_sec = until // 1000000000
     wait.tv_nsec = until % 1000000000
@@ -96,7 +96,8 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         plane.wakeups += 1
         for index in range(count):
             _dispatch(plane, <Watch *>events[index].data.ptr)
-        forward_due(plane)
+        burst_due(plane)
         if plane.now_ns >= plane.next_tick_ns:
             _tick(plane)
+        burst_serve(plane)
         batch_flush(plane)

@@ -74,6 +74,7 @@ cdef enum SlotExtension:
     SLOT_CAPTURE_TIME = 4
 
 cdef struct Publication
+cdef struct Stream
 cdef struct Transport
 cdef struct Track
 cdef struct Route
@@ -135,6 +136,11 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint16_t pending[BURST_CAPACITY]    # cache indexes of the burst not yet forwarded
     int pending_count
     int64_t pending_since_ns
+    uint16_t serving[BURST_CAPACITY]    # cache indexes of the burst that goes to the routes just now
+    uint8_t padding[BURST_CAPACITY]     # bytes to add to each of its packets
+    int serving_count                   # 0: nothing in service
+    Route *next_served
+    Stream *next_in_service
     int64_t last_packet_ns
     int64_t keyframe_wanted_ns      # 0: not wanted
     int64_t keyframe_asked_ns
@@ -344,11 +350,13 @@ cdef struct PlaneState:
     Receiver receiver
     Stream *waiting[MAX_WAITING]          # streams with an unfinished burst
     int waiting_count
+    Stream *in_service                    # streams whose burst many routes get in turns, the oldest first
     int64_t now_ns
     int64_t wall_offset_ns          # UTC minus monotonic, sampled every second
     int64_t last_tick_ns
     int64_t next_tick_ns
     int64_t flush_after_ns
+    int routes_a_turn                     # more of them get a burst in parts, others' work in between
     int64_t keyframe_interval_ns
     int gso
     int max_ssrcs

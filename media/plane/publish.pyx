@@ -12,7 +12,7 @@ from libc.string cimport memcmp, memcpy
 
 from media.plane.codec cimport CODEC_VP8, Vp8Descriptor, codec_starts_keyframe, codec_vp8_descriptor
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
-from media.plane.forward cimport forward_burst, forward_enqueue, forward_forget, forward_make_room
+from media.plane.burst cimport burst_add, burst_end, burst_forget, burst_make_room, burst_send
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
     DROP_AUTHENTICATION, DROP_DUPLICATE, DROP_NO_KEYS, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION,
@@ -106,7 +106,7 @@ cdef Publication *_publication_of(Transport *transport, const RtpHeader *header,
 cdef void _restart(PlaneState *plane, Stream *stream, uint32_t clock_rate) noexcept nogil:
     """A new input begins in this stream: nothing of the old one may be mistaken for it."""
     cdef uint32_t index
-    forward_forget(plane, stream)
+    burst_forget(plane, stream)
     stream.key += 1
     receive_init(&stream.receive, clock_rate)
     streamclock_init(&stream.clock, clock_rate)
@@ -281,7 +281,7 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     if is_rtx:
         stream.recovered += 1
     slot = &stream.cache[ext & stream.cache_mask]
-    forward_make_room(plane, stream, slot)
+    burst_make_room(plane, stream, slot)
     slot.ext = ext
     slot.arrival_ns = plane.now_ns
     slot.timestamp = header.timestamp
@@ -305,10 +305,11 @@ cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, in
     stream.last_packet_ns = plane.now_ns
     if verdict == RECEIVE_RESTART:
         # Whatever the routes were sent before has nothing to do with what follows.
-        forward_burst(plane, stream)
+        burst_end(plane, stream)
         stream.key += 1
         keyframe_want(plane, stream.track, stream.layer)
     if slot.codec != stream.codec:
+        burst_end(plane, stream)
         stream.codec = slot.codec
         stream.key += 1
         event_stream(plane, EVENT_STREAM_BOUND, stream)
@@ -320,6 +321,6 @@ cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, in
     while tap != NULL:
         tap_packet(plane, tap, stream, slot)
         tap = tap.next
-    forward_enqueue(plane, stream, slot)
+    burst_add(plane, stream, slot)
     if verdict == RECEIVE_LATE:
-        forward_burst(plane, stream)
+        burst_send(plane, stream)
