@@ -8,6 +8,7 @@ TESTS ?= tests
 BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench fuzz soak asan
@@ -41,9 +42,9 @@ bench: setup ## every benchmark with its limits; figures as JSON in build/bench.
 fuzz: setup ## hostile input at length: FUZZ_SECONDS for every fuzzer, FUZZ_SEED repeats one
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PY) -m pytest -q -s --timeout 0 tests/fuzz
 
-soak: setup ## tests that run for hours
+soak: setup ## joining, leaving and crashing for SOAK_SECONDS (an hour); figures in build/soak.json
 	@.ci/install-packages
-	$(PY) -m pytest -q -m soak --timeout 0 $(TESTS)
+	SOAK_SECONDS=$(SOAK_SECONDS) $(PY) -m pytest -q -s -m soak --timeout 0 $(TESTS)
 
 # The copy under build/asan/lib has its own libraries; running from there keeps the tree's from being imported.
 # Python's own allocator and the libraries that never free at exit would drown the report, hence the two settings.

@@ -7,12 +7,12 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
+from benchmarks.machine import resident_bytes
 from tests.peers.aiortc_ends import Viewer
 from tests.peers.browser import open_page
 from tests.peers.programs import Program, running
@@ -26,10 +26,6 @@ WATCHED = 10_000
 OCTETS_OF_A_HELLO = 200
 #: Sessions of the flood itself: three that were only checked, and one that views.
 SESSIONS = 4
-
-
-def resident_octets(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 async def told(flood: Program, enough: int = 0) -> dict[str, Any]:
@@ -57,9 +53,9 @@ async def test_floods_of_client_hellos_are_nobodys_loss(server: Server, browser:
                 await newcomer.shows("yellow")
                 await newcomer.hears(800)
             first = await told(flood, begun["stranger"] + HELLOS_A_SECOND)
-            resident = resident_octets(server.process.pid)
+            resident = resident_bytes(server.process.pid)
             last = await told(flood, first["stranger"] + WATCHED)
-            grown = resident_octets(server.process.pid) - resident
+            grown = resident_bytes(server.process.pid) - resident
             assert (await asyncio.to_thread(server.get, "/healthz"))["status"] == "ok"
             await goes_on(page, viewer)
             os.kill(flood.pid, signal.SIGTERM)

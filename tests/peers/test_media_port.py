@@ -11,13 +11,13 @@ from typing import Final, Self
 
 import pytest
 
+from benchmarks.machine import resident_bytes
 from media.rtp import header
 from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhepSession, WhipSession
 from signaling.client.transport import Detached
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.peers.server import Server
-from tests.peers.test_handshakes import resident_octets
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
 ROUNDS: Final = 100
@@ -143,8 +143,8 @@ async def test_a_peer_with_a_session_disturbs_nobody_and_leaves_nothing(
                 async with asyncio.timeout(SECONDS):
                     seen.append(header.parse(await got.get()))
                 if number == ROUNDS // 4:
-                    resident = resident_octets(server.process.pid)
-            assert resident_octets(server.process.pid) - resident < ALLOWED_OCTETS
+                    resident = resident_bytes(server.process.pid)
+            assert resident_bytes(server.process.pid) - resident < ALLOWED_OCTETS
             assert got.empty()
             assert server.log().splitlines()[lines:] == []
     assert [item.payload for item in seen] == sent

@@ -11,7 +11,7 @@ import media.plane
 pytestmark = pytest.mark.asan
 
 ROOM = 8
-#: Hands the plane an aggregate (RFC 6184 section 5.7.1) of one unit; what is claimed beyond the room is read as a length.
+#: Hands the plane an aggregate (RFC 6184 section 5.7.1) of one unit; what is claimed beyond it is read as a length.
 READ_PAYLOAD = """
 import ctypes, sys
 from media.plane.codec import starts_keyframe
