@@ -6,8 +6,9 @@ DEMO ?= 1
 # Tests to run: make test TESTS=tests/config
 TESTS ?= tests
 BENCH_JSON ?= build/bench.json
-ASAN_TESTS ?= tests/media
+ASAN_TESTS ?= tests/media/plane tests/fuzz
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench fuzz soak asan
@@ -21,9 +22,10 @@ setup: ## make .venv, install dependencies, compile the packet plane; nothing wh
 run: setup ## server and demonstration under ./var, on https://localhost:8443; DEMO=0 starts empty
 	@exec $(PY) -m huishang run $(if $(filter 0,$(DEMO)),--no-demo)
 
-test: setup ## all tests; installs the Debian packages they need when root, names them otherwise
+test: setup ## all tests, the plane's also under AddressSanitizer; installs Debian packages when root
 	@.ci/install-packages
 	$(PY) -m pytest -q $(TESTS)
+	$(if $(filter tests,$(TESTS)),@$(MAKE) --no-print-directory asan)
 
 check: setup ## lint, format, types, import walls, module size
 	$(PY) -m ruff check .
@@ -40,15 +42,15 @@ bench: setup ## every benchmark with its limits; figures as JSON in build/bench.
 fuzz: setup ## hostile input at length: FUZZ_SECONDS for every fuzzer, FUZZ_SEED repeats one
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PY) -m pytest -q -s --timeout 0 tests/fuzz
 
-soak: setup ## tests that run for hours
+soak: setup ## joining, leaving and crashing for SOAK_SECONDS (an hour); figures in build/soak.json
 	@.ci/install-packages
-	$(PY) -m pytest -q -m soak --timeout 0 $(TESTS)
+	SOAK_SECONDS=$(SOAK_SECONDS) $(PY) -m pytest -q -s -m soak --timeout 0 $(TESTS)
 
 # The copy under build/asan/lib has its own libraries; running from there keeps the tree's from being imported.
 # Python's own allocator and the libraries that never free at exit would drown the report, hence the two settings.
-asan: setup ## the packet plane's tests under AddressSanitizer
+asan: setup ## the packet plane's tests and all fuzzers under AddressSanitizer
 	HUISHANG_ASAN=1 $(PY) setup.py --quiet build
 	rm -rf build/asan/lib/tests && cp -r tests pyproject.toml build/asan/lib/
 	cd build/asan/lib && LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONPATH=$(CURDIR)/build/asan/lib \
-	    $(CURDIR)/$(PY) -m pytest -q --timeout 120 $(ASAN_TESTS)
+	    $(CURDIR)/$(PY) -m pytest -q -m "not soak" --timeout 120 $(ASAN_TESTS)

@@ -1,10 +1,11 @@
 """Compile every .pyx under media/plane and benchmarks as an extension of its own. The rest: pyproject.toml.
 
     python setup.py build_ext --inplace         beside its .pyx, only what changed
-    HUISHANG_ASAN=1 python setup.py build       the whole tree under build/asan/lib, with AddressSanitizer
+    HUISHANG_ASAN=1 python setup.py build       the tree under build/asan/lib, the plane with AddressSanitizer
     HUISHANG_EXTENSIONS=0 pip install -e .      no extension at all (`make setup` compiles by itself)
 
-The AddressSanitizer build never touches the normal .so files: C, objects and libraries stay under build/asan.
+The AddressSanitizer build never touches the normal .so files: objects and libraries stay under build/asan. The C files
+are the same for both.
 """
 
 import os
@@ -14,7 +15,7 @@ from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
 ASAN = os.environ.get("HUISHANG_ASAN") == "1"
-FLAGS = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"] if ASAN else ["-O2", "-g0"]
+FLAGS = ["-O1", "-g1", "-fsanitize=address", "-fno-omit-frame-pointer"] if ASAN else ["-O2", "-g0"]
 
 
 def _extensions() -> list[Extension]:
@@ -23,7 +24,7 @@ def _extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
     os.chdir(ROOT)
-    sources = sorted([*Path("media/plane").glob("*.pyx"), *Path("benchmarks").rglob("*.pyx")])
+    sources = sorted([*Path("media/plane").glob("*.pyx"), *([] if ASAN else Path("benchmarks").rglob("*.pyx"))])
     modules = [
         Extension(
             ".".join(source.with_suffix("").parts),
@@ -35,9 +36,7 @@ def _extensions() -> list[Extension]:
     ]
     if not modules:
         return []
-    compiled: list[Extension] = cythonize(
-        modules, nthreads=2, quiet=True, build_dir="build/asan/c" if ASAN else "build/c"
-    )
+    compiled: list[Extension] = cythonize(modules, nthreads=2, quiet=True, build_dir="build/c")
     return compiled
 
 

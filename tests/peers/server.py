@@ -14,7 +14,7 @@ import time
 import tomllib
 import urllib.request
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 ROOT: Final = Path(__file__).parents[2]
 START_SECONDS: Final = 20.0
@@ -31,6 +31,8 @@ FAULTS: Final = (
 
 class Server:
     """`huishang serve` on loopback and free ports, with its data in `folder`. `start` once, `stop` once."""
+
+    program: ClassVar[tuple[str, ...]] = ("-m", "huishang")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,7 +63,7 @@ class Server:
         self.token = next(item["secret"] for item in tokens if item["name"] == "all")
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "huishang", "serve", "-c", str(self.folder / "huishang.toml")],
+                [sys.executable, *self.program, "serve", "-c", str(self.folder / "huishang.toml")],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=log,

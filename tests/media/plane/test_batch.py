@@ -3,16 +3,12 @@
 The padding that makes packets equal: test_forward.py.
 """
 
-import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.media.plane.namespace import run_alone
 from tests.media.plane.packets import RR, SR, h264, rtp, vp8
 from tests.media.plane.peers import Peer, Stage, staged
 
@@ -131,38 +127,13 @@ def test_a_kernel_that_refuses_segmentation_gets_single_datagrams_for_good(stage
     assert stage.drops == {}
 
 
-def on_narrow_path(mtu_bytes: int, payload_bytes: int) -> list[dict[str, object]]:
-    """Run narrow_path.py in a network namespace; as root, or as root of a user namespace."""
-    namespaces = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
-    done = subprocess.run(
-        [
-            "unshare",
-            *namespaces,
-            sys.executable,
-            "-m",
-            "tests.media.plane.narrow_path",
-            str(mtu_bytes),
-            str(payload_bytes),
-        ],
-        cwd=Path(__file__).parents[3],
-        env={**os.environ, "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=15,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, object]] = json.loads(done.stdout)
-    return found
-
-
 def test_a_path_with_a_small_mtu_takes_segments_that_fit() -> None:
-    for sent in on_narrow_path(1280, 1100):
+    for sent in run_alone("narrow_path", "1280", "1100"):
         assert sent == {"intact": True, "messages": 1, "segmentation": True, "drops": {}}
 
 
 def test_a_path_with_a_small_mtu_gets_larger_packets_without_segmentation() -> None:
-    first, second = on_narrow_path(1280, 1300)
+    first, second = run_alone("narrow_path", "1280", "1300")
     assert first == {"intact": True, "messages": 0, "segmentation": False, "drops": {}}
     assert second == {"intact": True, "messages": PACKETS_A_PICTURE, "segmentation": False, "drops": {}}
 

@@ -216,6 +216,8 @@ class Visitors:
         self.traffic.flow(2)
         self.stage.commanded()
         self.traffic.flow(4)
+        if number % 2:
+            self.stage.settle()  # half of them leave with packets on the way, the others have been served
         leaving: list[Closable] = [*routes, transport]
         for thing in leaving if number % 3 else leaving[::-1]:
             thing.close()
@@ -250,7 +252,7 @@ def test_a_thousand_viewers_come_and_go_and_memory_stays_flat() -> None:
         allowed = 256 << 20 if "asan" in os.environ.get("LD_PRELOAD", "") else 2 << 20
         assert resident_after - resident < allowed
         assert (descriptors_after, alive_after) == (descriptors, alive)
-        assert stage.plane.counters()["sent_packets"] > 3000
+        assert stage.plane.counters()["sent_packets"] > 2000
         visitors.starve()
 
 
