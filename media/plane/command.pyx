@@ -178,9 +178,9 @@ cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
     """Taps to workers and mirrors to other threads."""
     cdef Mirror *mirror = <Mirror *>command.object
     if command.kind == COMMAND_ADD_TAP:
-        link_tap(<Track *>command.other, <Tap *>command.object)
+        link_tap(<Tap *>command.object)
     elif command.kind == COMMAND_REMOVE_TAP:
-        unlink_tap(<Track *>command.other, <Tap *>command.object)
+        unlink_tap(<Tap *>command.object)
         return event_freed(plane, command.object)
     elif command.kind == COMMAND_ADD_MIRROR_NEAR:
         link_mirror_near(mirror)

@@ -10,7 +10,7 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
 cdef void link_route(PlaneState *plane, Route *route) noexcept nogil
 cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil
 cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil
-cdef void link_tap(Track *track, Tap *tap) noexcept nogil
-cdef void unlink_tap(Track *track, Tap *tap) noexcept nogil
+cdef void link_tap(Tap *tap) noexcept nogil
+cdef void unlink_tap(Tap *tap) noexcept nogil
 cdef void link_mirror_near(Mirror *mirror) noexcept nogil
 cdef void unlink_mirror_near(Mirror *mirror) noexcept nogil

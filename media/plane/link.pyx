@@ -163,14 +163,14 @@ cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil:
     track.taps = NULL
 
 
-cdef void link_tap(Track *track, Tap *tap) noexcept nogil:
-    tap.next = track.taps
-    track.taps = tap
+cdef void link_tap(Tap *tap) noexcept nogil:
+    tap.next = tap.track.taps
+    tap.track.taps = tap
     tap.linked = 1
 
 
-cdef void unlink_tap(Track *track, Tap *tap) noexcept nogil:
-    cdef Tap **at = &track.taps
+cdef void unlink_tap(Tap *tap) noexcept nogil:
+    cdef Tap **at = &tap.track.taps
     if not tap.linked:
         return
     tap.linked = 0

@@ -1,6 +1,6 @@
 """The plane's objects as C structs: what one plane thread owns, and nothing else touches.
 
-Memory of every object is allocated by control (media/plane/objects.pyx) before it is handed over by a command, and
+Memory of every object is allocated by control before it is handed over by a command (media/plane/handle.pyx), and
 freed by control after the thread has answered its removal with EVENT_FREED. Control may read counters at any time
 (aligned words, no lock); it writes nothing after the hand-over.
 """
@@ -226,6 +226,7 @@ cdef struct Route:
 cdef struct Tap:
     uint64_t id
     Tap *next
+    Track *track
     TapRing *ring
     int layer                       # -1: all
     int linked
