@@ -15,9 +15,9 @@ from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
 from media.plane.forward cimport forward_burst, forward_enqueue, forward_forget, forward_make_room
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
-    DROP_AUTHENTICATION, DROP_DUPLICATE, DROP_NO_KEYS, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION,
-    DROP_REPLACED, DROP_REPLAY, DROP_RTP_MALFORMED, DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY,
-    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, TRANSPORT_WEBRTC, PayloadType, Publication, Tap, drop, tick_by,
+    DROP_DUPLICATE, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION, DROP_REPLACED, DROP_RTP_MALFORMED,
+    DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION,
+    PayloadType, Publication, Tap, drop, tick_by,
 )
 from media.plane.receive cimport (
     RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
@@ -28,7 +28,7 @@ from media.plane.rtp cimport (
     EXTENSION_ROTATION, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, rtp_extensions, rtp_parse,
 )
 from media.plane.senderclock cimport streamclock_init, streamclock_packet
-from media.plane.srtp cimport SRTP_OK, SRTP_REPLAY_FAIL, SRTP_REPLAY_OLD, srtp_unprotect
+from media.plane.srtp cimport srtp_open, srtp_unprotect
 from media.plane.table cimport ssrc_table_count, ssrc_table_get, ssrc_table_put, ssrc_table_remove
 from media.plane.tap cimport tap_packet
 from media.plane.twcc cimport twcc_record
@@ -153,24 +153,6 @@ cdef Stream *publish_stream(Transport *transport, uint32_t ssrc) noexcept nogil:
     return stream if stream != UNBOUND else NULL
 
 
-cdef inline bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *packet, int *length) noexcept nogil:
-    cdef int status
-    if transport.srtp_receiver == NULL:
-        if transport.kind == TRANSPORT_WEBRTC:
-            drop(plane, transport, DROP_NO_KEYS)
-            return False
-        return True
-    status = srtp_unprotect(transport.srtp_receiver, packet, length)
-    if status == SRTP_OK:
-        transport.authentic += 1
-        return True
-    if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
-        drop(plane, transport, DROP_REPLAY)
-    else:
-        drop(plane, transport, DROP_AUTHENTICATION)
-    return False
-
-
 cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
     """Take one RTP or SRTP datagram from a known address; `packet` is changed in place."""
     cdef RtpHeader header
@@ -192,7 +174,7 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
         ):
             drop(plane, transport, DROP_SSRC_LIMIT)
             return
-    if not _unprotect(plane, transport, packet, &length):
+    if not srtp_open(plane, transport, srtp_unprotect, packet, &length):
         return
     if rtp_parse(packet, length, False, &header) != RTP_OK:
         drop(plane, transport, DROP_RTP_MALFORMED)
@@ -248,13 +230,16 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     if stream.track.publication != stream.publication:
         drop(plane, transport, DROP_REPLACED)
         return
-    if is_rtx and payload_type != NULL and payload_type.rtx_for:
+    if payload_type == NULL or is_rtx != (payload_type.rtx_for != 0):
+        drop(plane, transport, DROP_PAYLOAD_TYPE)
+        return
+    if is_rtx:
         if not stream.bound or _restore_rtx(packet, header, payload_type) < 0:
             return
         payload_type = _payload_type(stream.publication, header.payload_type)
-    if payload_type == NULL or payload_type.rtx_for:
-        drop(plane, transport, DROP_PAYLOAD_TYPE)
-        return
+        if payload_type == NULL or payload_type.rtx_for:
+            drop(plane, transport, DROP_PAYLOAD_TYPE)
+            return
     if header.payload_length > PAYLOAD_CAPACITY:
         drop(plane, transport, DROP_TOO_LARGE)
         return
