@@ -22,13 +22,16 @@ cdef class PlaneTap(PlaneHandle):
     """A track's packets written to a worker's ring. `layer` -1 takes every layer.
 
     The record's route is this tap's `id`; its packet is RTP in the clear with the publisher's numbers, and the CodecId
-    (media/plane/names.py) in place of the payload type.
+    (media/plane/names.py) in place of the payload type. All taps of a ring are on one thread: raises PlaneError for
+    another.
     """
 
     def __cinit__(self):
         self.state = <Tap *>self.own(calloc(1, sizeof(Tap)))
 
     def __init__(self, PlaneTrack track, TapRingView ring, int layer=-1):
+        if ring.taps and ring.writer is not track.thread:
+            raise PlaneError("the ring has taps on another plane thread; make a ring for each thread")
         self.track = track
         self.ring = ring
         self.state.id = self.id
@@ -36,6 +39,12 @@ cdef class PlaneTap(PlaneHandle):
         self.state.track = track.state
         self.state.layer = layer
         self.hand_over(track.thread, "tap", COMMAND_ADD_TAP, COMMAND_REMOVE_TAP)
+        ring.writer = track.thread
+        ring.taps += 1
+
+    def _freed(self):
+        self.ring.taps -= 1
+        PlaneHandle._freed(self)
 
 
 cdef class PlaneMirror(PlaneHandle):

@@ -89,6 +89,8 @@ cdef void link_publication(PlaneState *plane, Publication *publication) noexcept
         _link_publisher(plane, transport)
     publication.next = transport.publications
     transport.publications = publication
+    publication.next_in_track = publication.track.publications
+    publication.track.publications = publication
     publication.track.publication = publication
     publication.linked = 1
 
@@ -111,6 +113,10 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
     while at[0] != publication:
         at = &at[0].next
     at[0] = publication.next
+    at = &publication.track.publications
+    while at[0] != publication:
+        at = &at[0].next_in_track
+    at[0] = publication.next_in_track
     if transport.publications == NULL:
         _unlink_publisher(plane, transport)
 
@@ -156,8 +162,8 @@ cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
 
 cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil:
     track.linked = 0
-    if track.publication != NULL:
-        unlink_publication(plane, track.publication)
+    while track.publications != NULL:
+        unlink_publication(plane, track.publications)
     while track.routes != NULL:
         unlink_route(plane, track.routes)
     track.taps = NULL

@@ -7,7 +7,7 @@ The counts prove that nothing stays behind: they are all zero once every plane t
 import socket as sockets
 
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from media.plane.model cimport PacketSlot
@@ -65,19 +65,15 @@ cdef Stream *new_stream(bint is_video) except NULL:
     """Allocate a stream with an empty cache; `free_stream` takes it back."""
     cdef Stream *stream = <Stream *>calloc(1, sizeof(Stream))
     cdef uint32_t count = VIDEO_CACHE_PACKETS if is_video else AUDIO_CACHE_PACKETS
-    cdef uint32_t index
     if stream == NULL:
         raise MemoryError
-    # malloc, not calloc: pages of a cache that never fills stay untouched but for the first line of each slot.
-    stream.cache = <PacketSlot *>malloc(count * sizeof(PacketSlot))
+    # Zeroed slots are empty ones, and the kernel's zeroed pages cost nothing before a packet comes.
+    stream.cache = <PacketSlot *>calloc(count, sizeof(PacketSlot))
     if stream.cache == NULL:
         free(stream)
         raise MemoryError
-    for index in range(count):
-        stream.cache[index].ext = -1
     stream.cache_mask = count - 1
     stream.id = next_id()
-    stream.key = stream.id << 24    # room for 16 million restarts below the next stream's keys
     receive_init(&stream.receive, 90000)
     streamclock_init(&stream.clock, 90000)
     return stream

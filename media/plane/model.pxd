@@ -85,7 +85,8 @@ cdef struct Address:
     uint16_t port
 
 cdef struct PacketSlot:
-    int64_t ext                     # extended sequence; -1 empty
+    uint64_t key                    # of its stream when it came; 0: empty
+    int64_t ext                     # extended sequence
     int64_t arrival_ns
     uint32_t timestamp
     uint16_t sequence
@@ -119,7 +120,7 @@ cdef struct Socket:
 
 cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint64_t id                     # unique in the process
-    uint64_t key                    # changes whenever continuity of the input breaks
+    uint64_t key                    # fresh whenever continuity of the input breaks; 0: nothing came yet
     Publication *publication
     Track *track
     int layer
@@ -159,6 +160,7 @@ cdef struct Publication:        # one media line of a publisher
     uint64_t id
     Transport *transport
     Publication *next               # in the transport
+    Publication *next_in_track
     Track *track
     int is_video
     uint8_t mid[IDENTIFIER_CAPACITY]
@@ -182,6 +184,7 @@ cdef struct Track:              # where routes hang: a source's picture or sound
     uint64_t id
     int is_video
     Publication *publication        # the newest one feeds the routes
+    Publication *publications       # all of this thread's, also replaced ones: their caches still answer NACKs
     Route *routes
     int route_count
     Tap *taps
@@ -351,6 +354,7 @@ cdef struct PlaneState:
     int64_t keyframe_interval_ns
     int gso
     int max_ssrcs
+    uint64_t keys_given             # to streams
     uint64_t wakeups
     uint64_t received_packets
     uint64_t sent_packets
@@ -364,6 +368,12 @@ cdef inline void drop(PlaneState *plane, Transport *transport, int reason) noexc
     plane.drops[reason] += 1
     if transport != NULL:
         transport.drops[reason] += 1
+
+
+cdef inline uint64_t fresh_key(PlaneState *plane) noexcept nogil:
+    """Name a stretch of one stream's input as no other was or will be, on any thread that hands packets to another."""
+    plane.keys_given += 1
+    return <uint64_t>(plane.index + 1) << 48 | plane.keys_given
 
 
 cdef inline void tick_by(PlaneState *plane, int64_t due_ns) noexcept nogil:

@@ -17,7 +17,7 @@ from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
     DROP_DUPLICATE, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION, DROP_REPLACED, DROP_RTP_MALFORMED,
     DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION,
-    PayloadType, Publication, Tap, drop, tick_by,
+    PacketSlot, PayloadType, Publication, drop, fresh_key, tick_by,
 )
 from media.plane.receive cimport (
     RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
@@ -105,13 +105,11 @@ cdef Publication *_publication_of(Transport *transport, const RtpHeader *header,
 
 cdef void _restart(PlaneState *plane, Stream *stream, uint32_t clock_rate) noexcept nogil:
     """A new input begins in this stream: nothing of the old one may be mistaken for it."""
-    cdef uint32_t index
+    forward_burst(plane, stream)
     forward_forget(plane, stream)
-    stream.key += 1
+    stream.key = fresh_key(plane)
     receive_init(&stream.receive, clock_rate)
     streamclock_init(&stream.clock, clock_rate)
-    for index in range(stream.cache_mask + 1):
-        stream.cache[index].ext = -1
 
 
 cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *header, RtpExtensions *found) noexcept nogil:
@@ -279,32 +277,29 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     _read_extensions(stream, slot, found)
     if not is_rtx:
         streamclock_packet(&stream.clock, header.timestamp, plane.now_ns)
-    publish_accept(plane, stream, slot, verdict)
+    _accept(plane, stream, slot, verdict)
 
 
-cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
+cdef void _accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
     """A checked packet lies in the stream's cache: count it, tap it, forward it."""
-    cdef Tap *tap = stream.track.taps
     stream.packets += 1
     stream.octets += slot.payload_length
     stream.last_packet_ns = plane.now_ns
-    if verdict == RECEIVE_RESTART:
+    if verdict == RECEIVE_RESTART or slot.codec != stream.codec:
         # Whatever the routes were sent before has nothing to do with what follows.
         forward_burst(plane, stream)
-        stream.key += 1
+        stream.key = fresh_key(plane)
         keyframe_want(plane, stream.track, stream.layer)
     if slot.codec != stream.codec:
         stream.codec = slot.codec
-        stream.key += 1
         event_stream(plane, EVENT_STREAM_BOUND, stream)
+    slot.key = stream.key
     if slot.starts_keyframe:
         keyframe_seen(stream)
     stream.nack_due_ns = receive_nack_timer(&stream.receive)
     if stream.nack_due_ns >= 0:
         tick_by(plane, stream.nack_due_ns)
-    while tap != NULL:
-        tap_packet(plane, tap, stream, slot)
-        tap = tap.next
+    tap_packet(plane, stream, slot)
     forward_enqueue(plane, stream, slot)
     if verdict == RECEIVE_LATE:
         forward_burst(plane, stream)
