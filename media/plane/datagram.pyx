@@ -19,8 +19,8 @@ from media.plane.model cimport (
 )
 from media.plane.net cimport (
     AF_INET, AF_INET6, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, CMSG_SPACE, IP_PKTINFO, IPPROTO_IP,
-    IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, msghdr, recvmmsg,
-    sockaddr_in, sockaddr_in6,
+    IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, monotonic_ns, msghdr,
+    recvmmsg, sockaddr_in, sockaddr_in6,
 )
 from media.plane.link cimport link_ready
 from media.plane.publish cimport publish_packet
@@ -249,6 +249,8 @@ cdef void datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
         count = recvmmsg(socket.fd, receiver.messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL)
         if count <= 0:
             return
+        # Not earlier: a packet that came since the wake-up would seem to arrive before it was sent.
+        plane.now_ns = monotonic_ns()
         plane.received_packets += count
         for index in range(count):
             _one(plane, socket, receiver, index)

@@ -242,3 +242,23 @@ def test_a_ring_takes_taps_of_one_thread_only(stage: Stage) -> None:
         drained(stage, tap)
     until(lambda: not stage.events() and live_objects()["tap"] == 0, "the taps are back")
     stage.tap(far, ring)
+
+
+def test_no_packet_arrives_before_it_was_sent(stage: Stage) -> None:
+    """Not even one that comes while the thread is at control's orders: the sender's clock is judged by the earliest."""
+    publisher, track = stage.peer(profile="", plain=True), stage.track(video=False)
+    publisher.publish(track)
+    ring = TapRingView(1 << 20, DROP_NEWEST)
+    stage.tap(track, ring)
+    stage.settle()
+    sent = []
+    for number in range(8000):
+        for _ in range(number % 80):
+            track.want_keyframe()
+        sent.append(time.monotonic_ns())
+        publisher.send(rtp(number, b"sound", payload_type=111))
+    stage.settle()
+    with TapReader.from_fds(*ring.fds()) as reader:
+        arrived = [record.monotonic_ns for record in iter(reader.read, None)]
+    assert len(arrived) == len(sent)
+    assert [arrival for arrival, departure in zip(arrived, sent, strict=True) if arrival < departure] == []
