@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from media.plane.model cimport PacketSlot
+from media.plane.model cimport PacketSlot, scope_in, scope_out
 from media.plane.receive cimport receive_init
 from media.plane.senderclock cimport streamclock_init
 
@@ -51,14 +51,30 @@ cdef uint64_t next_id() noexcept:
 
 
 cdef int fill_address(Address *address, object pair) except -1:
-    """Fill from (text, port); an empty text is no address."""
+    """Fill from (text, port); an empty text is no address, a link-local one names its interface (fe80::1%eth0, %2)."""
     host, port = pair
     memset(address, 0, sizeof(Address))
     if host:
-        packed = sockets.inet_pton(sockets.AF_INET6, host if ":" in host else f"::ffff:{host}")
+        text, _, interface = host.partition("%")
+        packed = sockets.inet_pton(sockets.AF_INET6, text if ":" in text else f"::ffff:{text}")
         memcpy(address.ip, <const char *>packed, 16)
+        if interface:
+            scope_in(address.ip, int(interface) if interface.isdecimal() else sockets.if_nametoindex(interface))
     address.port = port
     return 0
+
+
+cdef str ip_text(const Address *address):
+    """The text that `fill_address` takes."""
+    cdef Address plain = address[0]
+    cdef uint32_t interface = scope_out(plain.ip)
+    packed = (<const char *>plain.ip)[:16]
+    if packed == bytes(16):
+        return ""
+    if packed.startswith(b"\0" * 10 + b"\xff\xff"):
+        return sockets.inet_ntop(sockets.AF_INET, packed[12:])
+    text = sockets.inet_ntop(sockets.AF_INET6, packed)
+    return f"{text}%{interface}" if interface else text
 
 
 cdef Stream *new_stream(bint is_video) except NULL:

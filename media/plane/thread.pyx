@@ -20,7 +20,8 @@ from media.plane.command cimport COMMAND_STOP
 from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.loop cimport plane_loop
-from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET, Address
+from media.plane.memory cimport ip_text
+from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
@@ -71,14 +72,6 @@ class StreamEnded:
 
 
 PlaneEvent = DatagramReceived | StreamBound | StreamEnded
-
-
-cdef str _ip_text(const unsigned char *ip):
-    if ip[10] == 0xFF and ip[11] == 0xFF and (<const char *>ip)[:10] == b"\0" * 10:
-        return f"{ip[12]}.{ip[13]}.{ip[14]}.{ip[15]}"
-    if (<const char *>ip)[:16] == b"\0" * 16:
-        return ""
-    return sockets.inet_ntop(sockets.AF_INET6, (<const char *>ip)[:16])
 
 
 def _open_socket(str host, int port, int receive_bytes, int send_bytes):
@@ -256,8 +249,8 @@ cdef class PlaneThread:
                 "stun" if event.kind == EVENT_STUN else "dtls",
                 owner,
                 (<const char *>event.data)[: event.length],
-                (_ip_text(event.remote.ip), event.remote.port),
-                _ip_text(event.local.ip),
+                (ip_text(&event.remote), event.remote.port),
+                ip_text(&event.local),
             )
         owner = self.named.get(event.id)
         if owner is None:
