@@ -1,9 +1,14 @@
 """Linking objects into the plane's lists and tables, and out of them; see link.pyx."""
 
-from media.plane.model cimport Mirror, PlaneState, Publication, Route, Tap, Track, Transport
+from libc.stdint cimport uint8_t
+
+from media.plane.model cimport Address, Mirror, PlaneState, Publication, Route, Tap, Track, Transport
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil
+cdef void link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
+cdef void link_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil
+cdef void unlink_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_publication(PlaneState *plane, Publication *publication) noexcept nogil
 cdef void unlink_publication(PlaneState *plane, Publication *publication) noexcept nogil

@@ -14,7 +14,7 @@ from media.plane.receive cimport ReceiveState
 from media.plane.rewrite cimport Rewrite
 from media.plane.ring cimport Ring
 from media.plane.senderclock cimport SenderClock, StreamClock
-from media.plane.table cimport AddressTable, SsrcTable, UfragTable
+from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
 from media.plane.tapring cimport TapRing
 from media.plane.twcc cimport TwccHistory, TwccRecorder
 
@@ -32,6 +32,8 @@ cdef enum:
     BATCH_MESSAGES = 64
     BATCH_BYTES = 262144
     RECEIVE_MESSAGES = 64
+    MAX_ADDRESSES = 8               # of one transport, validated; as many as ICE remembers
+    MAX_UFRAGS = 4                  # of one transport: the present generation, and former ones in their grace
 
 cdef enum:                      # DropReason
     DROP_NONE = 0
@@ -287,6 +289,11 @@ cdef struct Transport:
     int cname_length
     SenderClock sender_clock
     int64_t rtt_ns                  # to the peer, 0 unknown
+    Address addresses[MAX_ADDRESSES]        # its keys in the plane's tables: at its end nobody searches those
+    int address_count
+    uint8_t ufrags[MAX_UFRAGS][UFRAG_KEY_MAX_BYTES]
+    int ufrag_lengths[MAX_UFRAGS]
+    int ufrag_count
     uint8_t consent_username[96]    # "ours:theirs" of the present ICE generation
     int consent_username_length     # 0: control answers every check
     uint8_t consent_key[64]         # our ICE password
