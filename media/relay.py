@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config import Media
-from media.plane.copies import PlaneMirror
+from media.plane.copies import PlaneMirror, PlaneTap
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
+from media.plane.tapring import TapRingView
 from media.plane.thread import PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
 
@@ -157,8 +158,15 @@ class RelayTrack:
             first_sequence=secrets.randbelow(1 << 15),
         )
 
+    def tap(self, ring: TapRingView, layer: int = -1, thread: PlaneThread | None = None) -> PlaneTap:
+        """Write the track's packets to a worker's ring, wherever its publisher is or goes.
+
+        `thread` is that of the ring's other taps, if there are any: a ring is written by one.
+        """
+        return PlaneTap(self._on(thread or self._home or self._relay.choose_thread()), ring, layer)
+
     def close(self) -> None:
-        """Give the track back; its publications and routes must have been closed."""
+        """Give the track back; its publications, routes and taps must have been closed."""
         self._close_mirrors()
         for track in self._tracks.values():
             track.close()

@@ -1,8 +1,8 @@
 """A track carried to another plane thread; see bridge.pyx."""
 
-from libc.stdint cimport uint64_t, uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 
-from media.plane.model cimport Mirror, PacketSlot, PlaneState, Stream
+from media.plane.model cimport IDENTIFIER_CAPACITY, Mirror, PacketSlot, PlaneState, Stream
 from media.plane.senderclock cimport SenderClock, StreamClock
 
 cdef enum:
@@ -11,8 +11,8 @@ cdef enum:
 
 cdef struct BridgeRecord:
     int layer
-    uint64_t key
-    uint8_t codec
+    uint32_t ssrc
+    uint8_t rid[IDENTIFIER_CAPACITY]
     StreamClock clock
     SenderClock sender_clock
     PacketSlot slot                 # last: only `payload_length` bytes of its payload are copied

@@ -3,16 +3,17 @@
 
 SRTP contexts belong to one thread, so packets cross in the clear, once per thread however many viewers it has, over a
 ring of their own; keyframe requests come back over another. The far side keeps its own cache and answers its viewers'
-NACKs from it. A full ring loses packets of that thread's viewers only, counted there.
+NACKs from it; taps of the far track see what they would see on the near one. A full ring loses packets of that
+thread's viewers and taps only, counted there.
 """
 
-from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from media.plane.burst cimport burst_add, burst_end, burst_make_room
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_BRIDGE_FULL, PAYLOAD_CAPACITY, drop
 from media.plane.ring cimport ring_commit, ring_peek, ring_pop, ring_reserve
+from media.plane.tap cimport tap_packet
 
 cdef enum:
     DRAIN_LIMIT = 256           # packets taken in one wake-up; the ring reports the rest again
@@ -25,8 +26,8 @@ cdef void bridge_packet(PlaneState *plane, Mirror *mirror, const Stream *stream,
         drop(plane, NULL, DROP_BRIDGE_FULL)
         return
     record.layer = stream.layer
-    record.key = stream.key
-    record.codec = stream.codec
+    record.ssrc = stream.ssrc
+    memcpy(record.rid, stream.publication.rids[stream.layer], sizeof(record.rid))
     record.clock = stream.clock
     record.sender_clock = stream.sender_clock[0]
     memcpy(&record.slot, slot, sizeof(PacketSlot) - PAYLOAD_CAPACITY + slot.payload_length)
@@ -57,13 +58,12 @@ cdef void bridge_drain_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
 cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) noexcept nogil:
     cdef Stream *stream = mirror.far_publication.streams[record.layer]
     cdef PacketSlot *slot
-    cdef uint32_t index
-    if stream.key != record.key:
+    if stream.key != record.slot.key:
         burst_end(plane, stream)
-        stream.key = record.key
-        for index in range(stream.cache_mask + 1):
-            stream.cache[index].ext = -1
-    stream.codec = record.codec
+        stream.key = record.slot.key
+    stream.ssrc = record.ssrc
+    memcpy(mirror.far_publication.rids[record.layer], record.rid, sizeof(record.rid))
+    stream.codec = record.slot.codec
     stream.clock = record.clock
     mirror.sender_clock = record.sender_clock
     slot = &stream.cache[record.slot.ext & stream.cache_mask]
@@ -74,6 +74,7 @@ cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) n
     stream.last_packet_ns = plane.now_ns
     if slot.starts_keyframe:
         stream.keyframe_asked_ns = 0    # the next wish is a new one, however soon it comes
+    tap_packet(plane, stream, slot)
     burst_add(plane, stream, slot)
 
 

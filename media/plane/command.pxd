@@ -24,8 +24,8 @@ cdef enum CommandKind:
     COMMAND_REMOVE_ROUTE = 15       # object: Route -> EVENT_FREED
     COMMAND_SET_ROUTE = 16          # object: Route, numbers: paused, layer
     COMMAND_WANT_KEYFRAME = 17      # object: Track, numbers: layer
-    COMMAND_ADD_TAP = 18            # object: Tap, other: Track
-    COMMAND_REMOVE_TAP = 19         # object: Tap, other: Track -> EVENT_FREED
+    COMMAND_ADD_TAP = 18            # object: Tap
+    COMMAND_REMOVE_TAP = 19         # object: Tap -> EVENT_FREED
     COMMAND_ADD_MIRROR_NEAR = 20    # object: Mirror
     COMMAND_REMOVE_MIRROR_NEAR = 21     # object: Mirror -> EVENT_FREED
     COMMAND_ADD_MIRROR_FAR = 22     # object: Mirror
@@ -35,7 +35,6 @@ cdef struct Command:
     int kind
     int length
     void *object
-    void *other
     int64_t numbers[3]
     Address remote
     Address local

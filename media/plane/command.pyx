@@ -14,8 +14,8 @@ from media.plane.event cimport event_freed
 from media.plane.burst cimport burst_forget
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
-    link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, unlink_mirror_near, unlink_publication,
-    unlink_route, unlink_tap, unlink_track, unlink_transport,
+    link_address, link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, link_ufrag,
+    unlink_mirror_near, unlink_publication, unlink_route, unlink_tap, unlink_track, unlink_transport, unlink_ufrag,
 )
 from media.plane.model cimport (
     DROP_SEND, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
@@ -26,7 +26,6 @@ from media.plane.net cimport (
 )
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
-from media.plane.table cimport address_table_put, ufrag_table_put, ufrag_table_remove
 
 cdef enum:
     DRAIN_LIMIT = 256           # commands of one wake-up
@@ -103,13 +102,15 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     elif not transport.linked:
         return True
     elif command.kind == COMMAND_ADD_UFRAG:
-        ufrag_table_put(&plane.ufrags, command.data, command.length, transport)
+        link_ufrag(plane, transport, command.data, command.length)
     elif command.kind == COMMAND_REMOVE_UFRAG:
-        ufrag_table_remove(&plane.ufrags, command.data, command.length)
+        unlink_ufrag(plane, transport, command.data, command.length)
     elif command.kind == COMMAND_VALIDATE:
-        address_table_put(&plane.addresses, command.remote.ip, command.remote.port, transport)
+        link_address(plane, transport, &command.remote)
     elif command.kind == COMMAND_SELECT:
         _select(transport, command)
+        if not transport.socket.owned:
+            link_address(plane, transport, &command.remote)
         link_ready(plane, transport)
     elif command.kind == COMMAND_SET_KEYS:
         transport.srtp_sender = <void *>command.numbers[0]
@@ -178,9 +179,9 @@ cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
     """Taps to workers and mirrors to other threads."""
     cdef Mirror *mirror = <Mirror *>command.object
     if command.kind == COMMAND_ADD_TAP:
-        link_tap(<Track *>command.other, <Tap *>command.object)
+        link_tap(<Tap *>command.object)
     elif command.kind == COMMAND_REMOVE_TAP:
-        unlink_tap(<Track *>command.other, <Tap *>command.object)
+        unlink_tap(<Tap *>command.object)
         return event_freed(plane, command.object)
     elif command.kind == COMMAND_ADD_MIRROR_NEAR:
         link_mirror_near(mirror)

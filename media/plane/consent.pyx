@@ -16,6 +16,7 @@ import ctypes
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memset
 
+from media.plane.model cimport scope_out
 from media.plane.rtp cimport read16, read32, write16, write32
 
 ctypedef int (*sha1_init_function)(void *context) noexcept nogil
@@ -151,6 +152,8 @@ cdef int _write_answer(const Transport *transport, const Address *remote, const 
     cdef bint is_v4 = remote.ip[10] == 0xFF and remote.ip[11] == 0xFF and remote.ip[0] == 0 and remote.ip[1] == 0
     cdef int size = 8 if is_v4 else 20
     cdef int at
+    cdef Address mapped = remote[0]
+    scope_out(mapped.ip)
     write16(out, 0x0101)
     memcpy(out + 4, request + 4, 16)
     at = HEADER_BYTES
@@ -161,7 +164,7 @@ cdef int _write_answer(const Transport *transport, const Address *remote, const 
     write16(out + at + 6, remote.port ^ (COOKIE >> 16))
     for index in range(size - 4):
         # The cookie and transaction id stand in a row in the header: exactly the bytes to XOR with.
-        out[at + 8 + index] = remote.ip[index + (12 if is_v4 else 0)] ^ request[4 + index]
+        out[at + 8 + index] = mapped.ip[index + (12 if is_v4 else 0)] ^ request[4 + index]
     at += 4 + size
     _sign(transport, out, at, out + at + 4)
     write16(out + at, ATTRIBUTE_INTEGRITY)

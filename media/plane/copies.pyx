@@ -1,74 +1,57 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Handles of a track's copies: taps to worker processes and mirrors on other plane threads.
 
-As in objects.pyx: memory belongs to the thread (a mirror's: to both threads) until it has answered `close()`.
+A mirror's memory belongs to both threads until each has answered `close()`.
 """
 
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc
 
 from media.plane.bridge cimport BRIDGE_REQUEST_SLOTS, BRIDGE_SLOTS, BridgeRecord
 from media.plane.command cimport (
     COMMAND_ADD_MIRROR_FAR, COMMAND_ADD_MIRROR_NEAR, COMMAND_ADD_TAP, COMMAND_REMOVE_MIRROR_FAR,
-    COMMAND_REMOVE_MIRROR_NEAR, COMMAND_REMOVE_TAP, Command,
+    COMMAND_REMOVE_MIRROR_NEAR, COMMAND_REMOVE_TAP,
 )
 from media.plane.model cimport MAX_LAYERS, WATCH_MIRROR_DOWN, WATCH_MIRROR_UP
 from media.plane.names import PlaneError
-from media.plane.memory cimport count_live, free_stream, new_stream, next_id
+from media.plane.memory cimport count_live, free_stream, new_stream
 from media.plane.ring cimport ring_free, ring_init
 from media.plane.senderclock cimport senderclock_init
 
 
-cdef class PlaneTap:
+cdef class PlaneTap(PlaneHandle):
     """A track's packets written to a worker's ring. `layer` -1 takes every layer.
 
     The record's route is this tap's `id`; its packet is RTP in the clear with the publisher's numbers, and the CodecId
-    (media/plane/names.py) in place of the payload type.
+    (media/plane/names.py) in place of the payload type. All taps of a ring are on one thread: raises PlaneError for
+    another.
     """
 
     def __cinit__(self):
-        self.state = <Tap *>calloc(1, sizeof(Tap))
-        if self.state == NULL:
-            raise MemoryError
-        self.id = next_id()
+        self.state = <Tap *>self.own(calloc(1, sizeof(Tap)))
 
     def __init__(self, PlaneTrack track, TapRingView ring, int layer=-1):
-        cdef Command *command
+        if ring.taps and ring.writer is not track.thread:
+            raise PlaneError("the ring has taps on another plane thread; make a ring for each thread")
         self.track = track
         self.ring = ring
         self.state.id = self.id
         self.state.ring = ring.ring
+        self.state.track = track.state
         self.state.layer = layer
-        track.thread.adopt(self, self.state)
-        count_live("tap", 1)
-        command = track.thread.begin(COMMAND_ADD_TAP, self.state)
-        command.other = track.state
-        track.thread.commit()
-
-    def close(self):
-        cdef Command *command
-        if self.closing:
-            return
-        self.closing = 1
-        command = self.track.thread.begin(COMMAND_REMOVE_TAP, self.state)
-        command.other = self.track.state
-        self.track.thread.commit()
+        self.hand_over(track.thread, "tap", COMMAND_ADD_TAP, COMMAND_REMOVE_TAP)
+        ring.writer = track.thread
+        ring.taps += 1
 
     def _freed(self):
-        self.closing = 1
-        count_live("tap", -1)
-
-    def __dealloc__(self):
-        free(self.state)
+        self.ring.taps -= 1
+        PlaneHandle._freed(self)
 
 
-cdef class PlaneMirror:
+cdef class PlaneMirror(PlaneHandle):
     """A track of one thread carried to a track of another, which must have no publication of its own."""
 
     def __cinit__(self):
-        self.state = <Mirror *>calloc(1, sizeof(Mirror))
-        if self.state == NULL:
-            raise MemoryError
-        self.id = next_id()
+        self.state = <Mirror *>self.own(calloc(1, sizeof(Mirror)))
 
     def __init__(self, PlaneTrack near, PlaneTrack far):
         cdef Mirror *state = self.state
@@ -79,6 +62,7 @@ cdef class PlaneMirror:
             raise PlaneError("the plane thread has been closed")
         self.near = near
         self.far = far
+        self.thread = near.thread
         state.id = self.id
         state.near = near.state
         state.far = far.state
@@ -127,4 +111,3 @@ cdef class PlaneMirror:
                 free_stream(self.state.far_publication.streams[layer])
             ring_free(&self.state.down)
             ring_free(&self.state.up)
-            free(self.state)

@@ -15,12 +15,12 @@ from media.plane.event cimport EVENT_DTLS, EVENT_STUN, event_datagram
 from media.plane.feedback cimport feedback_packet
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_DTLS_RATE, DROP_STRANGER, DROP_STUN_MALFORMED, DROP_STUN_RATE,
-    DROP_STUN_UNKNOWN_UFRAG, DROP_UNKNOWN_DATAGRAM, RECEIVE_MESSAGES, Receiver, drop,
+    DROP_STUN_UNKNOWN_UFRAG, DROP_UNKNOWN_DATAGRAM, RECEIVE_MESSAGES, Receiver, drop, scope_in, scope_out,
 )
 from media.plane.net cimport (
     AF_INET, AF_INET6, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, CMSG_SPACE, IP_PKTINFO, IPPROTO_IP,
-    IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, msghdr, recvmmsg,
-    sockaddr_in, sockaddr_in6,
+    IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, monotonic_ns, msghdr,
+    recvmmsg, sockaddr_in, sockaddr_in6,
 )
 from media.plane.link cimport link_ready
 from media.plane.publish cimport publish_packet
@@ -51,6 +51,7 @@ cdef inline void _read_name(const void *name, int family, Address *address) noex
         address.port = _swap((<sockaddr_in *>name).sin_port)
     else:
         memcpy(address.ip, &(<sockaddr_in6 *>name).sin6_addr, 16)
+        scope_in(address.ip, (<sockaddr_in6 *>name).sin6_scope_id)
         address.port = _swap((<sockaddr_in6 *>name).sin6_port)
 
 
@@ -61,6 +62,7 @@ cdef void _read_local(msghdr *header, Address *local) noexcept nogil:
     while control != NULL:
         if control.cmsg_level == IPPROTO_IPV6 and control.cmsg_type == IPV6_PKTINFO:
             memcpy(local.ip, &(<in6_pktinfo *>CMSG_DATA(control)).ipi6_addr, 16)
+            scope_in(local.ip, (<in6_pktinfo *>CMSG_DATA(control)).ipi6_ifindex)
         elif control.cmsg_level == IPPROTO_IP and control.cmsg_type == IP_PKTINFO:
             memcpy(local.ip, V4_MAPPED, 12)
             memcpy(local.ip + 12, &(<in_pktinfo *>CMSG_DATA(control)).ipi_addr, 4)
@@ -83,6 +85,7 @@ cdef int address_to_name(const Address *address, int family, void *name) noexcep
     six.sin6_family = AF_INET6
     six.sin6_port = _swap(address.port)
     memcpy(&six.sin6_addr, address.ip, 16)
+    six.sin6_scope_id = scope_out(<uint8_t *>&six.sin6_addr)
     return sizeof(sockaddr_in6)
 
 
@@ -107,6 +110,7 @@ cdef int address_to_control(const Address *local, int family, uint8_t *control) 
     header.cmsg_type = IPV6_PKTINFO
     header.cmsg_len = CMSG_LEN(sizeof(in6_pktinfo))
     memcpy(&six.ipi6_addr, local.ip, 16)
+    six.ipi6_ifindex = scope_out(<uint8_t *>&six.ipi6_addr)
     return CMSG_SPACE(sizeof(in6_pktinfo))
 
 
@@ -249,6 +253,8 @@ cdef bint datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
         count = recvmmsg(socket.fd, receiver.messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL)
         if count <= 0:
             return False
+        # Not earlier: a packet that came since the wake-up would seem to arrive before it was sent.
+        plane.now_ns = monotonic_ns()
         plane.received_packets += count
         for index in range(count):
             _one(plane, socket, receiver, index)

@@ -11,8 +11,7 @@ from media.plane.event cimport EVENT_BYE, event_stream
 from media.plane.forward cimport forward_again
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
-    DROP_AUTHENTICATION, DROP_NO_KEYS, DROP_REPLAY, DROP_RESEND_RATE, DROP_RTCP_MALFORMED, TRANSPORT_WEBRTC, Route,
-    Stream, drop,
+    DROP_RESEND_RATE, DROP_RTCP_MALFORMED, Route, Stream, drop,
 )
 from media.plane.publish cimport publish_stream
 from media.plane.rtcp cimport (
@@ -20,30 +19,12 @@ from media.plane.rtcp cimport (
     RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
 )
 from media.plane.senderclock cimport senderclock_report, streamclock_report
-from media.plane.srtp cimport SRTP_OK, SRTP_REPLAY_FAIL, SRTP_REPLAY_OLD, srtp_unprotect_rtcp
+from media.plane.srtp cimport srtp_open, srtp_unprotect_rtcp
 from media.plane.table cimport ssrc_table_get
 from media.plane.twcc cimport TwccReport, twcc_receive
 
 cdef enum:
     MAX_NACKED = 256            # resends that one datagram may ask for
-
-
-cdef bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *packet, int *length) noexcept nogil:
-    cdef int status
-    if transport.srtp_receiver == NULL:
-        if transport.kind == TRANSPORT_WEBRTC:
-            drop(plane, transport, DROP_NO_KEYS)
-            return False
-        return True
-    status = srtp_unprotect_rtcp(transport.srtp_receiver, packet, length)
-    if status == SRTP_OK:
-        transport.authentic += 1
-        return True
-    if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
-        drop(plane, transport, DROP_REPLAY)
-    else:
-        drop(plane, transport, DROP_AUTHENTICATION)
-    return False
 
 
 cdef void _sender_report(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
@@ -115,7 +96,7 @@ cdef void feedback_packet(PlaneState *plane, Transport *transport, uint8_t *pack
     cdef Stream *stream
     cdef int budget = MAX_NACKED
     cdef int kind
-    if not _unprotect(plane, transport, packet, &length):
+    if not srtp_open(plane, transport, srtp_unprotect_rtcp, packet, &length):
         return
     if rtcp_check(packet, length) != RTCP_OK:
         drop(plane, transport, DROP_RTCP_MALFORMED)

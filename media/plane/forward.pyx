@@ -11,7 +11,7 @@ from media.plane.batch cimport batch_commit, batch_room
 from media.plane.codec cimport CODEC_VP8
 from media.plane.model cimport (
     DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, RECENT_RESENDS,
-    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Transport, drop,
+    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Publication, Track, Transport, drop,
 )
 from media.plane.ratelimit cimport bucket_take
 from media.plane.rewrite cimport (
@@ -174,13 +174,36 @@ cdef void forward_served(PlaneState *plane, Route *route, Stream *stream) noexce
         _forward(plane, route, stream, &stream.cache[stream.serving[index]], stream.padding[index])
 
 
+cdef PacketSlot *_held_by(Publication *publication, uint64_t key, int64_t ext) noexcept nogil:
+    cdef Stream *stream
+    cdef PacketSlot *slot
+    cdef int layer
+    for layer in range(publication.layer_count):
+        stream = publication.streams[layer]
+        slot = &stream.cache[ext & stream.cache_mask]
+        if slot.key == key and slot.ext == ext:
+            return slot
+    return NULL
+
+
+cdef PacketSlot *_held(Track *track, uint64_t key, int64_t ext) noexcept nogil:
+    """Find a packet in the caches of whatever feeds the track or fed it before; NULL: gone."""
+    cdef Publication *publication = track.publications
+    cdef PacketSlot *slot = NULL
+    if track.upstream != NULL:
+        slot = _held_by(&track.upstream.far_publication, key, ext)
+    while slot == NULL and publication != NULL:
+        slot = _held_by(publication, key, ext)
+        publication = publication.next_in_track
+    return slot
+
+
 cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noexcept nogil:
-    """Answer a viewer's NACK from the cache of the stream that feeds the route.
+    """Answer a viewer's NACK from the cache, also for what was sent before another layer or publisher fed the route.
 
     As RTX where it was negotiated; with the same SSRC only where the nonce rule allows it (AES-CM, no encryption).
     """
     cdef Transport *transport = route.transport
-    cdef Stream *stream = route.input
     cdef uint64_t key
     cdef int64_t ext
     cdef PacketSlot *slot
@@ -190,11 +213,10 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         return
     if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < RESEND_PAUSE_NS:
         return
-    if rewrite_find(&route.rewrite, sequence, &key, &ext) != 0 or stream == NULL or stream.key != key:
-        drop(plane, transport, DROP_RESEND_GONE)
-        return
-    slot = &stream.cache[ext & stream.cache_mask]
-    if slot.ext != ext:
+    slot = NULL
+    if rewrite_find(&route.rewrite, sequence, &key, &ext) == 0:
+        slot = _held(route.track, key, ext)
+    if slot == NULL:
         drop(plane, transport, DROP_RESEND_GONE)
         return
     if not bucket_take(&route.resend_bucket, plane.now_ns):

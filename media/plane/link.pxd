@@ -1,16 +1,21 @@
 """Linking objects into the plane's lists and tables, and out of them; see link.pyx."""
 
-from media.plane.model cimport Mirror, PlaneState, Publication, Route, Tap, Track, Transport
+from libc.stdint cimport uint8_t
+
+from media.plane.model cimport Address, Mirror, PlaneState, Publication, Route, Tap, Track, Transport
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil
+cdef void link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
+cdef void link_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil
+cdef void unlink_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_publication(PlaneState *plane, Publication *publication) noexcept nogil
 cdef void unlink_publication(PlaneState *plane, Publication *publication) noexcept nogil
 cdef void link_route(PlaneState *plane, Route *route) noexcept nogil
 cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil
 cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil
-cdef void link_tap(Track *track, Tap *tap) noexcept nogil
-cdef void unlink_tap(Track *track, Tap *tap) noexcept nogil
+cdef void link_tap(Tap *tap) noexcept nogil
+cdef void unlink_tap(Tap *tap) noexcept nogil
 cdef void link_mirror_near(Mirror *mirror) noexcept nogil
 cdef void unlink_mirror_near(Mirror *mirror) noexcept nogil

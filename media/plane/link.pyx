@@ -5,13 +5,14 @@ Unlinking twice is harmless: a transport takes its publications and routes out w
 of them, because each is its own piece of memory. After `unlink_*` nothing in the plane points to the object.
 """
 
-from libc.stddef cimport size_t
+from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
-from media.plane.model cimport TRANSPORT_PLAIN, Stream
+from media.plane.model cimport MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream
 from media.plane.table cimport (
-    address_table_remove_value, ssrc_table_put, ssrc_table_remove_value, ufrag_table_remove_value,
+    UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
+    ssrc_table_remove_value, ufrag_table_get, ufrag_table_put, ufrag_table_remove,
 )
 
 
@@ -59,6 +60,65 @@ cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil:
     transport.ready = ready
 
 
+cdef inline bint _is(const Address *left, const Address *right) noexcept nogil:
+    return left.port == right.port and memcmp(left.ip, right.ip, 16) == 0
+
+
+cdef void _unlink_address(PlaneState *plane, Transport *transport, int place) noexcept nogil:
+    """Forget one address, unless it has become another transport's; those behind it move up."""
+    cdef Address *at = &transport.addresses[place]
+    if address_table_get(&plane.addresses, at.ip, at.port) == transport:
+        address_table_remove(&plane.addresses, at.ip, at.port)
+    transport.address_count -= 1
+    memmove(at, at + 1, (transport.address_count - place) * sizeof(Address))
+
+
+cdef void link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
+    """Take DTLS and media from this address. A peer with too many loses the oldest that it does not use."""
+    cdef int place = 0
+    while place < transport.address_count and not _is(&transport.addresses[place], address):
+        place += 1
+    if place < transport.address_count:
+        _unlink_address(plane, transport, place)
+    elif place == MAX_ADDRESSES:
+        place = 1 if transport.has_remote and _is(&transport.addresses[0], &transport.remote) else 0
+        _unlink_address(plane, transport, place)
+    transport.addresses[transport.address_count] = address[0]
+    transport.address_count += 1
+    address_table_put(&plane.addresses, address.ip, address.port, transport)
+
+
+cdef void _unlink_ufrag(PlaneState *plane, Transport *transport, int place) noexcept nogil:
+    cdef uint8_t *at = transport.ufrags[place]
+    if ufrag_table_get(&plane.ufrags, at, transport.ufrag_lengths[place]) == transport:
+        ufrag_table_remove(&plane.ufrags, at, transport.ufrag_lengths[place])
+    transport.ufrag_count -= 1
+    memmove(at, transport.ufrags[place + 1], (transport.ufrag_count - place) * UFRAG_KEY_MAX_BYTES)
+    memmove(&transport.ufrag_lengths[place], &transport.ufrag_lengths[place + 1],
+            (transport.ufrag_count - place) * sizeof(int))
+
+
+cdef void unlink_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil:
+    cdef int place
+    for place in range(transport.ufrag_count):
+        if transport.ufrag_lengths[place] == length and memcmp(transport.ufrags[place], ufrag, length) == 0:
+            _unlink_ufrag(plane, transport, place)
+            return
+
+
+cdef void link_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil:
+    """Bring checks that name this ufrag to the transport; one that restarts ICE all the time loses the oldest."""
+    if length < 1 or length > UFRAG_KEY_MAX_BYTES:
+        return
+    unlink_ufrag(plane, transport, ufrag, length)
+    if transport.ufrag_count == MAX_UFRAGS:
+        _unlink_ufrag(plane, transport, 0)
+    memcpy(transport.ufrags[transport.ufrag_count], ufrag, length)
+    transport.ufrag_lengths[transport.ufrag_count] = length
+    transport.ufrag_count += 1
+    ufrag_table_put(&plane.ufrags, ufrag, length, transport)
+
+
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil:
     if not transport.linked:
         return
@@ -67,8 +127,10 @@ cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nog
         unlink_publication(plane, transport.publications)
     while transport.routes != NULL:
         unlink_route(plane, transport.routes)
-    address_table_remove_value(&plane.addresses, transport)
-    ufrag_table_remove_value(&plane.ufrags, transport)
+    while transport.address_count:
+        _unlink_address(plane, transport, transport.address_count - 1)
+    while transport.ufrag_count:
+        _unlink_ufrag(plane, transport, transport.ufrag_count - 1)
     if plane.next_to_serve == transport:
         plane.next_to_serve = transport.next
     if transport.previous != NULL:
@@ -89,6 +151,8 @@ cdef void link_publication(PlaneState *plane, Publication *publication) noexcept
         _link_publisher(plane, transport)
     publication.next = transport.publications
     transport.publications = publication
+    publication.next_in_track = publication.track.publications
+    publication.track.publications = publication
     publication.track.publication = publication
     publication.linked = 1
 
@@ -111,6 +175,10 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
     while at[0] != publication:
         at = &at[0].next
     at[0] = publication.next
+    at = &publication.track.publications
+    while at[0] != publication:
+        at = &at[0].next_in_track
+    at[0] = publication.next_in_track
     if transport.publications == NULL:
         _unlink_publisher(plane, transport)
 
@@ -157,21 +225,21 @@ cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
 
 cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil:
     track.linked = 0
-    if track.publication != NULL:
-        unlink_publication(plane, track.publication)
+    while track.publications != NULL:
+        unlink_publication(plane, track.publications)
     while track.routes != NULL:
         unlink_route(plane, track.routes)
     track.taps = NULL
 
 
-cdef void link_tap(Track *track, Tap *tap) noexcept nogil:
-    tap.next = track.taps
-    track.taps = tap
+cdef void link_tap(Tap *tap) noexcept nogil:
+    tap.next = tap.track.taps
+    tap.track.taps = tap
     tap.linked = 1
 
 
-cdef void unlink_tap(Track *track, Tap *tap) noexcept nogil:
-    cdef Tap **at = &track.taps
+cdef void unlink_tap(Tap *tap) noexcept nogil:
+    cdef Tap **at = &tap.track.taps
     if not tap.linked:
         return
     tap.linked = 0

@@ -38,7 +38,7 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
 
 
 cdef void _tick(PlaneState *plane) noexcept nogil:
-    plane.wall_offset_ns = realtime_ns() - plane.now_ns
+    plane.wall_offset_ns = realtime_ns() - monotonic_ns()
     plane.last_tick_ns = plane.now_ns
     plane.next_tick_ns = plane.now_ns + (TICK_NS if plane.transport_count else IDLE_NS)
     if plane.has_feedback_socket and datagram_receive(plane, &plane.feedback_socket):
@@ -77,7 +77,7 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
     cdef timespec wait
     cdef int count, index
     plane.now_ns = monotonic_ns()
-    plane.wall_offset_ns = realtime_ns() - plane.now_ns
+    plane.wall_offset_ns = realtime_ns() - monotonic_ns()
     while not plane.stop:
         _sleep_time(plane, &wait)
         if not ring_prepare_wait(&plane.commands):

@@ -7,10 +7,10 @@ The counts prove that nothing stays behind: they are all zero once every plane t
 import socket as sockets
 
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from media.plane.model cimport PacketSlot
+from media.plane.model cimport PacketSlot, scope_in, scope_out
 from media.plane.receive cimport receive_init
 from media.plane.senderclock cimport streamclock_init
 
@@ -51,33 +51,45 @@ cdef uint64_t next_id() noexcept:
 
 
 cdef int fill_address(Address *address, object pair) except -1:
-    """Fill from (text, port); an empty text is no address."""
+    """Fill from (text, port); an empty text is no address, a link-local one names its interface (fe80::1%eth0, %2)."""
     host, port = pair
     memset(address, 0, sizeof(Address))
     if host:
-        packed = sockets.inet_pton(sockets.AF_INET6, host if ":" in host else f"::ffff:{host}")
+        text, _, interface = host.partition("%")
+        packed = sockets.inet_pton(sockets.AF_INET6, text if ":" in text else f"::ffff:{text}")
         memcpy(address.ip, <const char *>packed, 16)
+        if interface:
+            scope_in(address.ip, int(interface) if interface.isdecimal() else sockets.if_nametoindex(interface))
     address.port = port
     return 0
+
+
+cdef str ip_text(const Address *address):
+    """The text that `fill_address` takes."""
+    cdef Address plain = address[0]
+    cdef uint32_t interface = scope_out(plain.ip)
+    packed = (<const char *>plain.ip)[:16]
+    if packed == bytes(16):
+        return ""
+    if packed.startswith(b"\0" * 10 + b"\xff\xff"):
+        return sockets.inet_ntop(sockets.AF_INET, packed[12:])
+    text = sockets.inet_ntop(sockets.AF_INET6, packed)
+    return f"{text}%{interface}" if interface else text
 
 
 cdef Stream *new_stream(bint is_video) except NULL:
     """Allocate a stream with an empty cache; `free_stream` takes it back."""
     cdef Stream *stream = <Stream *>calloc(1, sizeof(Stream))
     cdef uint32_t count = VIDEO_CACHE_PACKETS if is_video else AUDIO_CACHE_PACKETS
-    cdef uint32_t index
     if stream == NULL:
         raise MemoryError
-    # malloc, not calloc: pages of a cache that never fills stay untouched but for the first line of each slot.
-    stream.cache = <PacketSlot *>malloc(count * sizeof(PacketSlot))
+    # Zeroed slots are empty ones, and the kernel's zeroed pages cost nothing before a packet comes.
+    stream.cache = <PacketSlot *>calloc(count, sizeof(PacketSlot))
     if stream.cache == NULL:
         free(stream)
         raise MemoryError
-    for index in range(count):
-        stream.cache[index].ext = -1
     stream.cache_mask = count - 1
     stream.id = next_id()
-    stream.key = stream.id << 24    # room for 16 million restarts below the next stream's keys
     receive_init(&stream.receive, 90000)
     streamclock_init(&stream.clock, 90000)
     return stream

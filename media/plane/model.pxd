@@ -1,11 +1,12 @@
 """The plane's objects as C structs: what one plane thread owns, and nothing else touches.
 
-Memory of every object is allocated by control (media/plane/objects.pyx) before it is handed over by a command, and
+Memory of every object is allocated by control before it is handed over by a command (media/plane/handle.pyx), and
 freed by control after the thread has answered its removal with EVENT_FREED. Control may read counters at any time
 (aligned words, no lock); it writes nothing after the hand-over.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
 from media.plane.ratelimit cimport Bucket
@@ -13,7 +14,7 @@ from media.plane.receive cimport ReceiveState
 from media.plane.rewrite cimport Rewrite
 from media.plane.ring cimport Ring
 from media.plane.senderclock cimport SenderClock, StreamClock
-from media.plane.table cimport AddressTable, SsrcTable, UfragTable
+from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
 from media.plane.tapring cimport TapRing
 from media.plane.twcc cimport TwccHistory, TwccRecorder
 
@@ -31,6 +32,8 @@ cdef enum:
     BATCH_MESSAGES = 64
     BATCH_BYTES = 262144
     RECEIVE_MESSAGES = 64
+    MAX_ADDRESSES = 8               # of one transport, validated; as many as ICE remembers
+    MAX_UFRAGS = 4                  # of one transport: the present generation, and former ones in their grace
 
 cdef enum:                      # DropReason
     DROP_NONE = 0
@@ -82,11 +85,12 @@ cdef struct Tap
 cdef struct Mirror
 
 cdef struct Address:
-    uint8_t ip[16]                  # IPv4 as v4-mapped IPv6
+    uint8_t ip[16]                  # IPv4 as v4-mapped IPv6; link-local ones with their scope, see scope_in
     uint16_t port
 
 cdef struct PacketSlot:
-    int64_t ext                     # extended sequence; -1 empty
+    uint64_t key                    # of its stream when it came; 0: empty
+    int64_t ext                     # extended sequence
     int64_t arrival_ns
     uint32_t timestamp
     uint16_t sequence
@@ -120,7 +124,7 @@ cdef struct Socket:
 
 cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint64_t id                     # unique in the process
-    uint64_t key                    # changes whenever continuity of the input breaks
+    uint64_t key                    # fresh whenever continuity of the input breaks; 0: nothing came yet
     Publication *publication
     Track *track
     int layer
@@ -165,6 +169,7 @@ cdef struct Publication:        # one media line of a publisher
     uint64_t id
     Transport *transport
     Publication *next               # in the transport
+    Publication *next_in_track
     Track *track
     int is_video
     uint8_t mid[IDENTIFIER_CAPACITY]
@@ -188,6 +193,7 @@ cdef struct Track:              # where routes hang: a source's picture or sound
     uint64_t id
     int is_video
     Publication *publication        # the newest one feeds the routes
+    Publication *publications       # all of this thread's, also replaced ones: their caches still answer NACKs
     Route *routes
     int route_count
     Tap *taps
@@ -232,6 +238,7 @@ cdef struct Route:
 cdef struct Tap:
     uint64_t id
     Tap *next
+    Track *track
     TapRing *ring
     int layer                       # -1: all
     int linked
@@ -288,6 +295,11 @@ cdef struct Transport:
     int cname_length
     SenderClock sender_clock
     int64_t rtt_ns                  # to the peer, 0 unknown
+    Address addresses[MAX_ADDRESSES]        # its keys in the plane's tables: at its end nobody searches those
+    int address_count
+    uint8_t ufrags[MAX_UFRAGS][UFRAG_KEY_MAX_BYTES]
+    int ufrag_lengths[MAX_UFRAGS]
+    int ufrag_count
     uint8_t consent_username[96]    # "ours:theirs" of the present ICE generation
     int consent_username_length     # 0: control answers every check
     uint8_t consent_key[64]         # our ICE password
@@ -360,6 +372,7 @@ cdef struct PlaneState:
     int64_t keyframe_interval_ns
     int gso
     int max_ssrcs
+    uint64_t keys_given             # to streams
     uint64_t wakeups
     uint64_t received_packets
     uint64_t sent_packets
@@ -373,6 +386,34 @@ cdef inline void drop(PlaneState *plane, Transport *transport, int reason) noexc
     plane.drops[reason] += 1
     if transport != NULL:
         transport.drops[reason] += 1
+
+
+cdef inline bint _is_link_local(const uint8_t *ip) noexcept nogil:
+    return ip[0] == 0xFE and ip[1] & 0xC0 == 0x80
+
+
+cdef inline void scope_in(uint8_t *ip, uint32_t interface) noexcept nogil:
+    """Keep the interface of a link-local address in bytes that are zero on the wire (RFC 4291 section 2.5.6).
+
+    So two peers with one address on two links are told apart wherever addresses are compared or looked up.
+    """
+    if _is_link_local(ip):
+        memcpy(ip + 4, &interface, sizeof(interface))
+
+
+cdef inline uint32_t scope_out(uint8_t *ip) noexcept nogil:
+    """Make the address that of the wire again; return its interface, 0 for none."""
+    cdef uint32_t interface = 0
+    if _is_link_local(ip):
+        memcpy(&interface, ip + 4, sizeof(interface))
+        memset(ip + 4, 0, sizeof(interface))
+    return interface
+
+
+cdef inline uint64_t fresh_key(PlaneState *plane) noexcept nogil:
+    """Name a stretch of one stream's input as no other was or will be, on any thread that hands packets to another."""
+    plane.keys_given += 1
+    return <uint64_t>(plane.index + 1) << 48 | plane.keys_given
 
 
 cdef inline void tick_by(PlaneState *plane, int64_t due_ns) noexcept nogil:

@@ -1,20 +1,18 @@
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from media.plane.handle import PlaneHandle
 from media.plane.thread import PlaneThread
 from media.plane.transport import PlaneTransport
 
 RESENDS_A_SECOND: int
 
-class PlaneTrack:
-    thread: PlaneThread
-    id: int
+class PlaneTrack(PlaneHandle):
     is_video: bool
     def __init__(self, thread: PlaneThread, is_video: bool) -> None: ...
     def want_keyframe(self, layer: int = 0) -> None: ...
     @property
     def route_count(self) -> int: ...
-    def close(self) -> None: ...
 
 class StreamStats(TypedDict):
     ssrc: int
@@ -31,10 +29,9 @@ class StreamStats(TypedDict):
     heard_ns: int
     report_ns: int
 
-class PlanePublication:
+class PlanePublication(PlaneHandle):
     transport: PlaneTransport
     track: PlaneTrack
-    id: int
     def __init__(
         self,
         transport: PlaneTransport,
@@ -53,7 +50,6 @@ class PlanePublication:
     @property
     def level_dbov(self) -> float: ...
     def stats(self) -> list[StreamStats]: ...
-    def close(self) -> None: ...
 
 class RouteStats(TypedDict):
     packets: int
@@ -64,10 +60,9 @@ class RouteStats(TypedDict):
     remote_lost: int
     remote_fraction_lost: float
 
-class PlaneRoute:
+class PlaneRoute(PlaneHandle):
     transport: PlaneTransport
     track: PlaneTrack
-    id: int
     def __init__(
         self,
         track: PlaneTrack,
@@ -83,4 +78,3 @@ class PlaneRoute:
     ) -> None: ...
     def set(self, *, paused: bool = False, layer: int = 0) -> None: ...
     def stats(self) -> RouteStats: ...
-    def close(self) -> None: ...

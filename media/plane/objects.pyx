@@ -1,53 +1,44 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Handles of tracks, publications and routes for control: allocate, hand over, read counters, take back.
-
-A handle's memory belongs to its plane thread from construction until the thread has answered `close()`; the thread
-keeps the handle alive that long. Counters are read while the thread writes them: each is one aligned word.
-"""
+"""Handles of tracks, publications and routes for control: what they are made of, and what they count."""
 
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from media.plane.command cimport (
     COMMAND_ADD_PUBLICATION, COMMAND_ADD_ROUTE, COMMAND_ADD_TRACK, COMMAND_REMOVE_PUBLICATION, COMMAND_REMOVE_ROUTE,
     COMMAND_REMOVE_TRACK, COMMAND_SET_ROUTE, COMMAND_WANT_KEYFRAME, Command,
 )
-from media.plane.memory cimport allocate_lines, count_live, free_stream, new_stream, next_id
+from media.plane.memory cimport allocate_lines, free_stream, new_stream
 from media.plane.model cimport (
     IDENTIFIER_CAPACITY, MAX_DECLARED_SSRCS, MAX_LAYERS, MAX_PAYLOAD_TYPES, Stream,
 )
 from media.plane.names import CODECS, PlaneError
 from media.plane.ratelimit cimport bucket_init
 from media.plane.rewrite cimport rewrite_init
+from media.plane.thread cimport PlaneThread
 
 RESENDS_A_SECOND = 500
 
 
-cdef class PlaneTrack:
-    """A source's picture or sound on one plane thread; routes hang here while publishers come and go."""
+cdef class PlaneTrack(PlaneHandle):
+    """A source's picture or sound on one plane thread; routes hang here while publishers come and go.
+
+    Close its publications and routes before it: they point to it.
+    """
 
     def __cinit__(self):
-        self.state = <Track *>calloc(1, sizeof(Track))
-        if self.state == NULL:
-            raise MemoryError
-        self.id = next_id()
+        self.state = <Track *>self.own(calloc(1, sizeof(Track)))
 
     def __init__(self, PlaneThread thread, bint is_video):
-        self.thread = thread
         self.is_video = is_video
         self.state.id = self.id
         self.state.is_video = is_video
-        thread.adopt(self, self.state)
-        count_live("track", 1)
-        thread.order(COMMAND_ADD_TRACK, self.state)
+        self.hand_over(thread, "track", COMMAND_ADD_TRACK, COMMAND_REMOVE_TRACK)
 
     def want_keyframe(self, int layer=0):
         """Ask whoever publishes for a keyframe, as soon as the pause between requests allows."""
-        cdef Command *command
-        if self.closing:
-            raise PlaneError("the track has been closed")
-        command = self.thread.begin(COMMAND_WANT_KEYFRAME, self.state)
+        cdef Command *command = self.begin(COMMAND_WANT_KEYFRAME)
         command.numbers[0] = layer
         self.thread.commit()
 
@@ -55,21 +46,8 @@ cdef class PlaneTrack:
     def route_count(self):
         return self.state.route_count
 
-    def close(self):
-        """Give the track back. Close its publications and routes first: they point to it."""
-        if not self.closing:
-            self.closing = 1
-            self.thread.order(COMMAND_REMOVE_TRACK, self.state)
 
-    def _freed(self):
-        self.closing = 1
-        count_live("track", -1)
-
-    def __dealloc__(self):
-        free(self.state)
-
-
-cdef class PlanePublication:
+cdef class PlanePublication(PlaneHandle):
     """One media line of a publisher, feeding a track.
 
     `payload_types`: (number, encoding, clock rate, repaired payload type or 0). `rids`: simulcast layers in the order
@@ -77,10 +55,7 @@ cdef class PlanePublication:
     """
 
     def __cinit__(self):
-        self.state = <Publication *>calloc(1, sizeof(Publication))
-        if self.state == NULL:
-            raise MemoryError
-        self.id = next_id()
+        self.state = <Publication *>self.own(calloc(1, sizeof(Publication)))
 
     def __init__(self, PlaneTransport transport, PlaneTrack track, *, bytes mid, payload_types, rids=(), ssrcs=(),
                  nack=True, pli=True, fir=False):
@@ -107,9 +82,7 @@ cdef class PlanePublication:
             state.streams[layer].track = track.state
             state.streams[layer].layer = layer
             state.streams[layer].sender_clock = &transport.state.sender_clock
-        transport.thread.adopt(self, state)
-        count_live("publication", 1)
-        transport.thread.order(COMMAND_ADD_PUBLICATION, state)
+        self.hand_over(transport.thread, "publication", COMMAND_ADD_PUBLICATION, COMMAND_REMOVE_PUBLICATION)
 
     def _set_formats(self, payload_types, rids, ssrcs):
         cdef Publication *state = self.state
@@ -165,40 +138,30 @@ cdef class PlanePublication:
             )
         return found
 
-    def close(self):
-        if not self.closing:
-            self.closing = 1
-            self.transport.thread.order(COMMAND_REMOVE_PUBLICATION, self.state)
-
-    def _freed(self):
-        self.closing = 1
-        count_live("publication", -1)
-
     def __dealloc__(self):
         cdef int layer
         if self.state != NULL:
             for layer in range(MAX_LAYERS):
                 free_stream(self.state.streams[layer])
-            free(self.state)
 
 
-cdef class PlaneRoute:
+cdef class PlaneRoute(PlaneHandle):
     """An edge from a track to a transport, with the state that keeps the viewer's stream continuous.
 
-    `payload_types`: CodecId -> (payload type, RTX payload type or 0) of what the viewer negotiated.
+    `payload_types`: CodecId -> (payload type, RTX payload type or 0) of what the viewer negotiated. Raises PlaneError
+    for an SSRC that the transport has sent under its present keys.
     """
 
     def __cinit__(self):
-        self.state = <Route *>allocate_lines(sizeof(Route))
-        if self.state == NULL:
-            raise MemoryError
-        self.id = next_id()
+        self.state = <Route *>self.own(allocate_lines(sizeof(Route)))
 
     def __init__(self, PlaneTrack track, PlaneTransport transport, *, uint32_t ssrc, uint32_t rtx_ssrc=0,
                  payload_types, uint32_t clock_rate, uint32_t first_timestamp, int first_sequence, int layer=0):
         cdef Route *state = self.state
         if transport.thread is not track.thread:
             raise PlaneError("a route's track and transport are on different plane threads")
+        if rtx_ssrc == ssrc != 0:
+            raise PlaneError("a route's repair stream needs an SSRC of its own")
         self.transport = transport
         self.track = track
         state.id = self.id
@@ -212,19 +175,16 @@ cdef class PlaneRoute:
             state.rtx_payload_types[codec] = rtx
         rewrite_init(&state.rewrite, first_sequence, first_timestamp, clock_rate)
         bucket_init(&state.resend_bucket, RESENDS_A_SECOND, RESENDS_A_SECOND)
-        transport.thread.adopt(self, state)
-        count_live("route", 1)
-        transport.thread.order(COMMAND_ADD_ROUTE, state)
+        self.ssrcs = {ssrc, rtx_ssrc} if rtx_ssrc else {ssrc}
+        transport.hold_ssrcs(self.ssrcs)
+        self.hand_over(transport.thread, "route", COMMAND_ADD_ROUTE, COMMAND_REMOVE_ROUTE)
 
     def set(self, *, bint paused=False, int layer=0):
         """Pause or resume, and choose the layer; both take effect at the next keyframe."""
-        cdef Command *command
-        if self.closing:
-            raise PlaneError("the route has been closed")
-        command = self.transport.thread.begin(COMMAND_SET_ROUTE, self.state)
+        cdef Command *command = self.begin(COMMAND_SET_ROUTE)
         command.numbers[0] = paused
         command.numbers[1] = layer
-        self.transport.thread.commit()
+        self.thread.commit()
 
     def stats(self):
         """Counters of this route and what the viewer last reported."""
@@ -241,12 +201,5 @@ cdef class PlaneRoute:
 
     def close(self):
         if not self.closing:
-            self.closing = 1
-            self.transport.thread.order(COMMAND_REMOVE_ROUTE, self.state)
-
-    def _freed(self):
-        self.closing = 1
-        count_live("route", -1)
-
-    def __dealloc__(self):
-        free(self.state)
+            PlaneHandle.close(self)
+            self.transport.release_ssrcs(self.ssrcs)

@@ -2,8 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from media.plane.model cimport PacketSlot, PlaneState, Stream, Transport
+from media.plane.model cimport PlaneState, Stream, Transport
 
 cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil
-cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil
 cdef Stream *publish_stream(Transport *transport, uint32_t ssrc) noexcept nogil

@@ -15,9 +15,9 @@ from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
 from media.plane.burst cimport burst_add, burst_end, burst_forget, burst_make_room, burst_send
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
-    DROP_AUTHENTICATION, DROP_DUPLICATE, DROP_NO_KEYS, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION,
-    DROP_REPLACED, DROP_REPLAY, DROP_RTP_MALFORMED, DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY,
-    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, TRANSPORT_WEBRTC, PayloadType, Publication, Tap, drop, tick_by,
+    DROP_DUPLICATE, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION, DROP_REPLACED, DROP_RTP_MALFORMED,
+    DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION,
+    PacketSlot, PayloadType, Publication, drop, fresh_key, tick_by,
 )
 from media.plane.receive cimport (
     RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
@@ -28,7 +28,7 @@ from media.plane.rtp cimport (
     EXTENSION_ROTATION, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, rtp_extensions, rtp_parse,
 )
 from media.plane.senderclock cimport streamclock_init, streamclock_packet
-from media.plane.srtp cimport SRTP_OK, SRTP_REPLAY_FAIL, SRTP_REPLAY_OLD, srtp_unprotect
+from media.plane.srtp cimport srtp_open, srtp_unprotect
 from media.plane.table cimport ssrc_table_count, ssrc_table_get, ssrc_table_put, ssrc_table_remove
 from media.plane.tap cimport tap_packet
 from media.plane.twcc cimport twcc_record
@@ -105,13 +105,11 @@ cdef Publication *_publication_of(Transport *transport, const RtpHeader *header,
 
 cdef void _restart(PlaneState *plane, Stream *stream, uint32_t clock_rate) noexcept nogil:
     """A new input begins in this stream: nothing of the old one may be mistaken for it."""
-    cdef uint32_t index
+    burst_end(plane, stream)
     burst_forget(plane, stream)
-    stream.key += 1
+    stream.key = fresh_key(plane)
     receive_init(&stream.receive, clock_rate)
     streamclock_init(&stream.clock, clock_rate)
-    for index in range(stream.cache_mask + 1):
-        stream.cache[index].ext = -1
 
 
 cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *header, RtpExtensions *found) noexcept nogil:
@@ -153,24 +151,6 @@ cdef Stream *publish_stream(Transport *transport, uint32_t ssrc) noexcept nogil:
     return stream if stream != UNBOUND else NULL
 
 
-cdef inline bint _unprotect(PlaneState *plane, Transport *transport, uint8_t *packet, int *length) noexcept nogil:
-    cdef int status
-    if transport.srtp_receiver == NULL:
-        if transport.kind == TRANSPORT_WEBRTC:
-            drop(plane, transport, DROP_NO_KEYS)
-            return False
-        return True
-    status = srtp_unprotect(transport.srtp_receiver, packet, length)
-    if status == SRTP_OK:
-        transport.authentic += 1
-        return True
-    if status == SRTP_REPLAY_FAIL or status == SRTP_REPLAY_OLD:
-        drop(plane, transport, DROP_REPLAY)
-    else:
-        drop(plane, transport, DROP_AUTHENTICATION)
-    return False
-
-
 cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
     """Take one RTP or SRTP datagram from a known address; `packet` is changed in place."""
     cdef RtpHeader header
@@ -192,7 +172,7 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
         ):
             drop(plane, transport, DROP_SSRC_LIMIT)
             return
-    if not _unprotect(plane, transport, packet, &length):
+    if not srtp_open(plane, transport, srtp_unprotect, packet, &length):
         return
     if rtp_parse(packet, length, False, &header) != RTP_OK:
         drop(plane, transport, DROP_RTP_MALFORMED)
@@ -248,13 +228,16 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     if stream.track.publication != stream.publication:
         drop(plane, transport, DROP_REPLACED)
         return
-    if is_rtx and payload_type != NULL and payload_type.rtx_for:
+    if payload_type == NULL or is_rtx != (payload_type.rtx_for != 0):
+        drop(plane, transport, DROP_PAYLOAD_TYPE)
+        return
+    if is_rtx:
         if not stream.bound or _restore_rtx(packet, header, payload_type) < 0:
             return
         payload_type = _payload_type(stream.publication, header.payload_type)
-    if payload_type == NULL or payload_type.rtx_for:
-        drop(plane, transport, DROP_PAYLOAD_TYPE)
-        return
+        if payload_type == NULL or payload_type.rtx_for:
+            drop(plane, transport, DROP_PAYLOAD_TYPE)
+            return
     if header.payload_length > PAYLOAD_CAPACITY:
         drop(plane, transport, DROP_TOO_LARGE)
         return
@@ -294,33 +277,29 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     _read_extensions(stream, slot, found)
     if not is_rtx:
         streamclock_packet(&stream.clock, header.timestamp, plane.now_ns)
-    publish_accept(plane, stream, slot, verdict)
+    _accept(plane, stream, slot, verdict)
 
 
-cdef void publish_accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
+cdef void _accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
     """A checked packet lies in the stream's cache: count it, tap it, forward it."""
-    cdef Tap *tap = stream.track.taps
     stream.packets += 1
     stream.octets += slot.payload_length
     stream.last_packet_ns = plane.now_ns
-    if verdict == RECEIVE_RESTART:
+    if verdict == RECEIVE_RESTART or slot.codec != stream.codec:
         # Whatever the routes were sent before has nothing to do with what follows.
         burst_end(plane, stream)
-        stream.key += 1
+        stream.key = fresh_key(plane)
         keyframe_want(plane, stream.track, stream.layer)
     if slot.codec != stream.codec:
-        burst_end(plane, stream)
         stream.codec = slot.codec
-        stream.key += 1
         event_stream(plane, EVENT_STREAM_BOUND, stream)
+    slot.key = stream.key
     if slot.starts_keyframe:
         keyframe_seen(stream)
     stream.nack_due_ns = receive_nack_timer(&stream.receive)
     if stream.nack_due_ns >= 0:
         tick_by(plane, stream.nack_due_ns)
-    while tap != NULL:
-        tap_packet(plane, tap, stream, slot)
-        tap = tap.next
+    tap_packet(plane, stream, slot)
     burst_add(plane, stream, slot)
     if verdict == RECEIVE_LATE:
         burst_send(plane, stream)

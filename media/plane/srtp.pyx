@@ -6,8 +6,12 @@ plane needs. `SrtpKeys` owns a pair of sessions (sending, receiving) and must ou
 A libsrtp context is not thread-safe: only the plane thread that it was given to may touch it.
 """
 
+import hashlib
+import weakref
+
 from libc.stdint cimport uintptr_t
 
+from media.plane.names import PlaneError
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
@@ -32,6 +36,9 @@ PROFILES = {
     "SRTP_AES128_CM_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
 }
 
+# What sends under a key just now: digest of the key -> SrtpKeys.
+_in_use = weakref.WeakValueDictionary()
+
 
 class SrtpKeys:
     """The two SRTP sessions of one transport.
@@ -44,6 +51,7 @@ class SrtpKeys:
     def __init__(self, profile: str, send_key: bytes, receive_key: bytes) -> None:
         self.profile = profile
         self.is_gcm = "GCM" in profile
+        self._send_digest = hashlib.sha256(send_key).digest()
         self.sender = self._session(send_key, Policy.SSRC_ANY_OUTBOUND, SEND_WINDOW_PACKETS, not self.is_gcm)
         self.receiver = self._session(receive_key, Policy.SSRC_ANY_INBOUND, RECEIVE_WINDOW_PACKETS, False)
 
@@ -52,6 +60,15 @@ class SrtpKeys:
         policy.allow_repeat_tx = repeat
         policy.window_size = window
         return Session(policy=policy)
+
+    def claim(self):
+        """Take these keys into use, once. A second context with the same key would count its packets from zero again.
+
+        Raises PlaneError when a transport has them, or has others with the same sending key.
+        """
+        if self._send_digest in _in_use:
+            raise PlaneError("these SRTP keys, or others with the same sending key, are in use")
+        _in_use[self._send_digest] = self
 
     @property
     def pointers(self) -> tuple[int, int]:

@@ -8,17 +8,15 @@ Recorder and mixer are ordinary subscribers whose far end is a ring; what they d
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
-from media.plane.model cimport PAYLOAD_CAPACITY, Publication
+from media.plane.model cimport PAYLOAD_CAPACITY, Publication, Tap
 from media.plane.rtp cimport write16, write32
 from media.plane.tapring cimport TAP_KIND_RTP, TapRecord, tapring_write
 
 
-cdef void tap_packet(PlaneState *plane, Tap *tap, Stream *stream, const PacketSlot *slot) noexcept nogil:
+cdef void _write(PlaneState *plane, Tap *tap, Stream *stream, const PacketSlot *slot) noexcept nogil:
     cdef uint8_t packet[12 + PAYLOAD_CAPACITY]
     cdef Publication *publication = stream.publication
     cdef TapRecord record
-    if tap.layer >= 0 and tap.layer != stream.layer:
-        return
     packet[0] = 0x80
     packet[1] = (slot.marker << 7) | slot.codec
     write16(packet + 2, slot.sequence)
@@ -35,3 +33,12 @@ cdef void tap_packet(PlaneState *plane, Tap *tap, Stream *stream, const PacketSl
     record.sequence = slot.sequence
     memcpy(record.rid, publication.rids[stream.layer], sizeof(record.rid))
     tapring_write(tap.ring, &record, packet, 12 + slot.payload_length)
+
+
+cdef void tap_packet(PlaneState *plane, Stream *stream, const PacketSlot *slot) noexcept nogil:
+    """Write a packet to the ring of every tap that takes its layer."""
+    cdef Tap *tap = stream.track.taps
+    while tap != NULL:
+        if tap.layer < 0 or tap.layer == stream.layer:
+            _write(plane, tap, stream, slot)
+        tap = tap.next

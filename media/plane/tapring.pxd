@@ -94,5 +94,7 @@ cdef class TapRingView:
     cdef TapRing own
     cdef TapRing *ring
     cdef object owner
+    cdef object writer          # the plane thread of its taps
+    cdef int taps
     @staticmethod
     cdef TapRingView wrap(TapRing *ring, object owner)

@@ -6,7 +6,6 @@ control, handed over by a command, and freed only after the thread has answered 
 """
 
 import random
-import socket as sockets
 import threading
 import time
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from media.plane.command cimport COMMAND_STOP
 from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.loop cimport plane_loop
-from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET, Address, Socket
+from media.plane.memory cimport ip_text
+from media.plane.model cimport DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_SOCKET, Socket
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
@@ -74,14 +74,6 @@ class StreamEnded:
 PlaneEvent = DatagramReceived | StreamBound | StreamEnded
 
 
-cdef str _ip_text(const unsigned char *ip):
-    if ip[10] == 0xFF and ip[11] == 0xFF and (<const char *>ip)[:10] == b"\0" * 10:
-        return f"{ip[12]}.{ip[13]}.{ip[14]}.{ip[15]}"
-    if (<const char *>ip)[:16] == b"\0" * 16:
-        return ""
-    return sockets.inet_ntop(sockets.AF_INET6, (<const char *>ip)[:16])
-
-
 cdef class PlaneThread:
     """One thread, one UDP port, and everything that is pinned to it.
 
@@ -127,8 +119,8 @@ cdef class PlaneThread:
         failed = batch_init(&state.batch)
         failed |= ring_init(&state.commands, sizeof(Command), RING_SLOTS)
         failed |= ring_init(&state.events, sizeof(Event), RING_SLOTS)
-        failed |= address_table_init(&state.addresses, max_transports * 4, seed)
-        failed |= ufrag_table_init(&state.ufrags, max_transports * 2, seed)
+        failed |= address_table_init(&state.addresses, max_transports * MAX_ADDRESSES, seed)
+        failed |= ufrag_table_init(&state.ufrags, max_transports * MAX_UFRAGS, seed)
         if failed:
             raise MemoryError
         state.epoll = epoll_create1(EPOLL_CLOEXEC)
@@ -246,8 +238,8 @@ cdef class PlaneThread:
                 "stun" if event.kind == EVENT_STUN else "dtls",
                 owner,
                 (<const char *>event.data)[: event.length],
-                (_ip_text(event.remote.ip), event.remote.port),
-                _ip_text(event.local.ip),
+                (ip_text(&event.remote), event.remote.port),
+                ip_text(&event.local),
             )
         owner = self.named.get(event.id)
         if owner is None:

@@ -2,6 +2,7 @@ import socket as sockets
 from collections.abc import Mapping
 from typing import TypedDict
 
+from media.plane.handle import PlaneHandle
 from media.plane.srtp import SrtpKeys
 from media.plane.thread import PlaneThread
 
@@ -21,9 +22,7 @@ class TransportStats(TypedDict):
     remote: bool
     drops: dict[str, int]
 
-class PlaneTransport:
-    thread: PlaneThread
-    id: int
+class PlaneTransport(PlaneHandle):
     keys: SrtpKeys | None
     socket: sockets.socket | None
     def __init__(
@@ -51,4 +50,3 @@ class PlaneTransport:
     def set_rtt(self, seconds: float) -> None: ...
     def send(self, data: bytes, remote: tuple[str, int], local: str = "") -> None: ...
     def stats(self) -> TransportStats: ...
-    def close(self) -> None: ...

@@ -1,9 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""The handle of one peer's packet path: made, told where and how to send, read, given back.
-
-A handle's memory belongs to its plane thread from construction until the thread has answered `close()`; the thread
-keeps the handle alive that long. Counters are read while the thread writes them: each is one aligned word.
-"""
+"""The handle of one peer's packet path: made, told where and how to send, read, given back."""
 
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
@@ -13,7 +9,7 @@ from media.plane.command cimport (
     COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG, COMMAND_SELECT,
     COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_RTT, COMMAND_VALIDATE, Command,
 )
-from media.plane.memory cimport allocate_lines, count_live, fill_address, next_id
+from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_REASONS, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
 )
@@ -21,6 +17,7 @@ from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.ratelimit cimport bucket_init
 from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init
 from media.plane.table cimport ssrc_table_free, ssrc_table_init
+from media.plane.thread cimport PlaneThread
 from media.plane.twcc cimport TwccHistory, TwccRecorder, twcc_history_init, twcc_recorder_init
 
 # STUN checks an address may make: a browser checks every 2.5 s, and at the start a few times a second per candidate.
@@ -30,27 +27,27 @@ DTLS_DATAGRAMS_A_SECOND = 100
 STREAM_EVENTS_A_SECOND = 20
 
 
-cdef class PlaneTransport:
+cdef class PlaneTransport(PlaneHandle):
     """One peer's packet path.
 
     WebRTC: nothing is taken from an address before `validate`, nothing is sent before `select`, no media passes before
     `set_keys`. Plain RTP (`port_socket` given): a port of its own, the far end declared with `select` or latched to
     the first sender; `keys` given here hold from the first packet on, so that none passes in the clear before.
+
+    When it is closed, its publications and routes stop at once but are closed on their own.
     """
 
     def __cinit__(self):
-        self.state = <Transport *>allocate_lines(sizeof(Transport))
-        if self.state == NULL:
-            raise MemoryError
-        self.id = next_id()
+        self.state = <Transport *>self.own(allocate_lines(sizeof(Transport)))
 
     def __init__(self, PlaneThread thread, *, receive_ids=None, send_ids=None, cname="huishang", local_ssrc=1,
                  port_socket=None, latch=False, keys=None, reduced_size=False, max_routes=64):
         cdef Transport *state = self.state
         self.thread = thread
         self.former_keys = []
-        thread.adopt(self, state)
-        count_live("transport", 1)
+        self.held_ssrcs = set()
+        self.spent_ssrcs = set()
+        self.max_ssrcs = 2 * max_routes
         state.id = self.id
         state.gso = 1
         state.local_ssrc = local_ssrc
@@ -63,7 +60,7 @@ cdef class PlaneTransport:
         seed = self.id * 0x9E3779B97F4A7C15 & 0x7FFFFFFFFFFFFFFF
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
-        failed |= ssrc_table_init(&state.route_ssrcs, 2 * max_routes, seed)
+        failed |= ssrc_table_init(&state.route_ssrcs, self.max_ssrcs, seed)
         if failed:
             raise MemoryError
         senderclock_init(&state.sender_clock)
@@ -72,12 +69,13 @@ cdef class PlaneTransport:
         bucket_init(&state.dtls_bucket, DTLS_DATAGRAMS_A_SECOND, DTLS_DATAGRAMS_A_SECOND)
         bucket_init(&state.event_bucket, STREAM_EVENTS_A_SECOND, 3 * STREAM_EVENTS_A_SECOND)
         if keys is not None:
+            keys.claim()
             sender, receiver = keys.pointers
             state.srtp_sender = <void *><uintptr_t>sender
             state.srtp_receiver = <void *><uintptr_t>receiver
             state.same_ssrc_resend = not keys.is_gcm
             self.keys = keys
-        thread.order(COMMAND_ADD_TRANSPORT, state)
+        self.hand_over(thread, "transport", COMMAND_ADD_TRANSPORT, COMMAND_REMOVE_TRANSPORT)
 
     def _set_socket(self, port_socket, latch):
         cdef Transport *state = self.state
@@ -117,42 +115,42 @@ cdef class PlaneTransport:
                 raise MemoryError
             twcc_history_init(state.sends, 1)
 
-    cdef Command *_begin(self, CommandKind kind) except NULL:
-        if self.closing:
-            raise PlaneError("the transport has been closed")
-        return self.thread.begin(kind, self.state)
-
     def add_ufrag(self, bytes ufrag):
         """STUN requests that name this local ufrag are for this transport."""
-        cdef Command *command = self._begin(COMMAND_ADD_UFRAG)
+        cdef Command *command = self.begin(COMMAND_ADD_UFRAG)
         command.length = len(ufrag)
         memcpy(command.data, <const char *>ufrag, len(ufrag))
         self.thread.commit()
 
     def remove_ufrag(self, bytes ufrag):
-        cdef Command *command = self._begin(COMMAND_REMOVE_UFRAG)
+        cdef Command *command = self.begin(COMMAND_REMOVE_UFRAG)
         command.length = len(ufrag)
         memcpy(command.data, <const char *>ufrag, len(ufrag))
         self.thread.commit()
 
     def validate(self, remote):
         """Take DTLS and media from this address: it has passed a STUN check."""
-        cdef Command *command = self._begin(COMMAND_VALIDATE)
+        cdef Command *command = self.begin(COMMAND_VALIDATE)
         fill_address(&command.remote, remote)
         self.thread.commit()
 
     def select(self, remote, local=""):
         """Send to `remote` from the address `local` (empty: the kernel's choice)."""
-        cdef Command *command = self._begin(COMMAND_SELECT)
+        cdef Command *command = self.begin(COMMAND_SELECT)
         fill_address(&command.remote, remote)
         fill_address(&command.local, (local, 0))
         self.thread.commit()
 
     def set_keys(self, keys):
-        """Start protecting and unprotecting with an `SrtpKeys`; the transport keeps it."""
+        """Start protecting and unprotecting with an `SrtpKeys`; the transport keeps it.
+
+        Raises PlaneError for keys that are in use, or were used here before.
+        """
         cdef Command *command
         sender, receiver = keys.pointers
-        command = self._begin(COMMAND_SET_KEYS)
+        command = self.begin(COMMAND_SET_KEYS)
+        keys.claim()
+        self.spent_ssrcs.clear()
         if self.keys is not None:
             self.former_keys.append(self.keys)      # the thread may be in the middle of using them
         self.keys = keys
@@ -161,12 +159,34 @@ cdef class PlaneTransport:
         command.numbers[2] = not keys.is_gcm
         self.thread.commit()
 
+    cdef int hold_ssrcs(self, set ssrcs) except -1:
+        """Keep SSRCs for a route.
+
+        Raises PlaneError for one that a route has, or had under the present keys: the second stream would begin its
+        numbers anew, and protect its packets with nonces of the first (RFC 3711 section 9.1).
+        """
+        if not ssrcs.isdisjoint(self.held_ssrcs):
+            raise PlaneError("another route of this transport has the SSRC")
+        if not ssrcs.isdisjoint(self.spent_ssrcs):
+            raise PlaneError("the SSRC was sent under the present keys; choose another, or renew the keys first")
+        if len(self.held_ssrcs) + len(ssrcs) > self.max_ssrcs:
+            raise PlaneError(f"the transport takes {self.max_ssrcs} SSRCs of routes, its limit")
+        self.held_ssrcs |= ssrcs
+        return 0
+
+    cdef int release_ssrcs(self, set ssrcs) except -1:
+        """The route that had these SSRCs is closed."""
+        self.held_ssrcs -= ssrcs
+        if self.keys is not None:
+            self.spent_ssrcs |= ssrcs
+        return 0
+
     def set_consent(self, bytes username, bytes key):
         """Let the plane answer ordinary checks with this USERNAME ("ours:theirs") and our ICE password."""
         cdef Command *command
         if len(username) + len(key) > DATAGRAM_CAPACITY:
             return
-        command = self._begin(COMMAND_SET_CONSENT)
+        command = self.begin(COMMAND_SET_CONSENT)
         command.numbers[0] = len(username)
         command.length = len(username) + len(key)
         memcpy(command.data, <const char *>username, len(username))
@@ -180,7 +200,7 @@ cdef class PlaneTransport:
 
     def set_rtt(self, double seconds):
         """Tell how long the way to the peer and back is, as the handshake showed; NACKs and capture time use it."""
-        cdef Command *command = self._begin(COMMAND_SET_RTT)
+        cdef Command *command = self.begin(COMMAND_SET_RTT)
         command.numbers[0] = <int64_t>(seconds * 1e9)
         command.numbers[1] = RTT_HANDSHAKE
         self.thread.commit()
@@ -190,7 +210,7 @@ cdef class PlaneTransport:
         cdef Command *command
         if len(data) > DATAGRAM_CAPACITY:
             raise ValueError("the datagram is larger than a command carries")
-        command = self._begin(COMMAND_SEND)
+        command = self.begin(COMMAND_SEND)
         fill_address(&command.remote, remote)
         fill_address(&command.local, (local, 0))
         command.length = len(data)
@@ -213,14 +233,7 @@ cdef class PlaneTransport:
             "drops": {DROP_NAMES[at]: state.drops[at] for at in range(DROP_REASONS) if state.drops[at]},
         }
 
-    def close(self):
-        """Give the transport back; its publications and routes stop at once but are closed on their own."""
-        if not self.closing:
-            self.thread.order(COMMAND_REMOVE_TRANSPORT, self.state)
-            self.closing = 1
-
-    def _freed(self):
-        self.closing = 2
+    cdef void _free_tables(self) noexcept:
         ssrc_table_free(&self.state.ssrcs)
         ssrc_table_free(&self.state.rtx_ssrcs)
         ssrc_table_free(&self.state.route_ssrcs)
@@ -228,11 +241,16 @@ cdef class PlaneTransport:
         free(self.state.sends)
         self.state.arrivals = NULL
         self.state.sends = NULL
+
+    def _freed(self):
+        # Whoever still holds the handle wants its counters, not its tables and its port.
+        self._free_tables()
         self.keys = None
         self.former_keys.clear()
         if self.socket is not None:
             self.socket.close()
-        count_live("transport", -1)
+        PlaneHandle._freed(self)
 
     def __dealloc__(self):
-        free(self.state)
+        if self.state != NULL:
+            self._free_tables()

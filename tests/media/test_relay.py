@@ -12,12 +12,14 @@ import pytest
 
 from config import Media
 from media.plane.names import PlaneError
+from media.plane.tapring import DROP_NEWEST, TapRingView
 from media.plane.thread import DatagramReceived, PlaneEvent
 from media.plane.transport import PlaneTransport
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
+from media.tap import TapReader
 from signaling.ice.stun import build_request
 from tests.media.plane.packets import rtp, vp8
-from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage
+from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage, until
 
 PUBLISHED = PublicationFormat(mid=b"0", payload_types=VIDEO_TYPES)
 WATCHED = RouteFormat(ssrc=1000, rtx_ssrc=1001, payload_types=VIDEO_ROUTE, clock_rate=90_000)
@@ -184,6 +186,24 @@ def test_source_moves_to_the_thread_of_its_next_publisher_and_back(stage: Stage,
             packets = viewer.wait_packets(wanted)
             steps = [after.sequence - before.sequence for before, after in pairwise(packets)]
             assert set(steps) == {1}
+
+
+@pytest.mark.parametrize("thread", [None, 0, 1])
+def test_a_tap_reads_on_while_the_publisher_moves(stage: Stage, relay: Relay, thread: int | None) -> None:
+    source = Source(stage, relay)
+    ring = TapRingView(65_536, DROP_NEWEST)
+    tap = stage.own(source.track.tap(ring, thread=None if thread is None else relay.threads[thread]))
+    wanted = []
+    for turn, home in enumerate((0, 1, 1, 0)):
+        publisher = source.publisher(home)
+        for number in range(3):
+            source.picture(publisher, 100 + turn, key=number == 0)
+            wanted.append((100 + turn, source.sequence))
+        until(lambda: ring.counters()["written_records"] == len(wanted), "the tap has all packets")
+    tap.close()
+    stage.settle()
+    with TapReader.from_fds(*ring.fds()) as reader:
+        assert [(record.ssrc, record.sequence) for record in iter(reader.read, None)] == wanted
 
 
 def test_packets_of_the_replaced_publisher_reach_nobody(stage: Stage, relay: Relay) -> None:

@@ -54,6 +54,11 @@ def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_S) -> 
         time.sleep(0.0005)
 
 
+def sockaddr(host: str, port: int) -> tuple[Any, ...]:
+    """Give the kernel's form of a numeric address; only it keeps the scope of a link-local one."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
+
+
 def srtp_session(key: bytes, profile: str, *, outbound: bool, repeat: bool = False) -> Session:
     kind = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
     policy = Policy(key=key, ssrc_type=kind, srtp_profile=PROFILES[profile])
@@ -105,7 +110,7 @@ class Peer:
         self.profile = profile
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.bind((host, 0))
+        self.socket.bind(sockaddr(host, 0))
         self.address: tuple[str, int] = self.socket.getsockname()[:2]
         port = self.plane.port
         if plain:
@@ -114,7 +119,7 @@ class Peer:
             own.bind((target or host, 0))
             port = own.getsockname()[1]
             options["port_socket"] = own
-        self.target: tuple[str, int] = (target or host, port)
+        self.target = sockaddr(target or host, port)
         self.transport = PlaneTransport(self.plane, **options)
         stage.own(self.transport)
         self.keys: SrtpKeys | None = None

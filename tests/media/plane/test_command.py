@@ -98,6 +98,43 @@ def test_a_publication_or_route_of_a_transport_that_is_gone_never_begins(stage: 
     assert stage.drops == {"stranger": 1}
 
 
+def test_one_peer_cannot_use_up_the_places_for_addresses_and_ufrags() -> None:
+    """Who knows the password may send valid checks from any number of ports, and restart ICE for ever."""
+    with staged(max_transports=2) as stage:
+        greedy, other, track = stage.peer(connect=False), stage.peer(connect=False), stage.track(video=False)
+        greedy.publish(track)
+        greedy.connect()
+        for number in range(100):
+            greedy.transport.validate(("127.0.0.1", 1000 + number))
+            greedy.transport.add_ufrag(b"greedy%d" % number)
+        other.publish(track)
+        other.transport.add_ufrag(b"ours")
+        other.connect()
+        other.send(voice(0))
+        greedy.send(voice(0))
+        other.send_raw(request())
+        stage.settle()
+        assert stage.drops == {"replaced": 1}
+        checks = [event for event in stage.events() if isinstance(event, DatagramReceived)]
+        assert [event.transport for event in checks] == [other.transport]
+
+
+def test_an_address_and_a_ufrag_belong_to_whoever_had_them_last(stage: Stage) -> None:
+    first, second, track = stage.peer(), stage.peer(connect=False), stage.track(video=False)
+    second.publish(track)
+    second.transport.add_ufrag(b"ours")
+    first.transport.add_ufrag(b"ours")
+    second.transport.validate(first.address)
+    second.transport.add_ufrag(b"ours")
+    first.transport.remove_ufrag(b"ours")
+    first.transport.close()
+    stage.commanded()
+    first.send_raw(request(), voice(0))
+    stage.settle()
+    assert stage.drops == {"no_keys": 1}
+    assert len(stage.events()) == 1
+
+
 def test_a_closed_transport_forgets_its_addresses_and_ufrags(stage: Stage) -> None:
     peer = stage.peer()
     peer.transport.add_ufrag(b"ours")

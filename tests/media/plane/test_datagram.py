@@ -1,8 +1,12 @@
 """A datagram's first steps at the socket: STUN and DTLS rates, strangers, addresses both ways, plain RTP's latching."""
 
+import json
 import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from aioice import stun
@@ -190,6 +194,28 @@ def test_answers_come_from_the_address_that_was_asked(bind: str, addresses: list
         for viewer, asked in zip(viewers, addresses, strict=True):
             got = viewer.wait_packets(3)
             assert {packet.source[:2] for packet in got} == {(asked, stage.plane.port)}
+
+
+def test_a_peer_at_a_link_local_address_is_answered_through_its_link() -> None:
+    namespaces = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
+    done = subprocess.run(
+        ["unshare", *namespaces, sys.executable, "-m", "tests.media.plane.link_local"],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["remote"] == ["fe80::5%1", found["peer"][1]]
+    assert found["local"] == "fe80::5%1"
+    assert bytes.fromhex(found["answer"]) == b"\1\1answer"
+    assert found["from"] == ["fe80::5", found["port"], 0, 1]
+    assert found["mapped"] == ["fe80::5", found["peer"][1]]
+    assert found["relayed"] == ["sound"] * 3
+    assert found["drops"] == {}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -239,7 +239,8 @@ def test_nothing_leaves_before_the_viewer_has_address_and_keys(stage: Stage) -> 
         assert not got.packets and not got.refused and not got.control
         assert viewer.transport.stats()["sent_packets"] == 0
     no_keys.connect()
-    no_address.connect()
+    no_address.transport.validate(no_address.address)
+    no_address.transport.select(no_address.address)
     publisher.send(*pictures(3, 1))
     for viewer in (no_keys, no_address):
         assert continuous(sequences(viewer.wait_packets(3)), 100)

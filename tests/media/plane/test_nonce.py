@@ -8,11 +8,14 @@ real ones do and what they should not: loss, reordering, duplicates, RTX, jumps,
 import random
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.plane.names import PlaneError
 from media.plane.objects import PlanePublication, PlaneRoute
-from tests.media.plane.packets import nack, rtp, rtx, vp8
+from media.plane.srtp import SrtpKeys
+from tests.media.plane.packets import nack, pictures, rtp, rtx, vp8
 from tests.media.plane.peers import CM, GCM, Peer, Stage, staged
 
 EDGES = (0, 1, 30_000, 32_760, 65_000, 65_500, 65_535)
@@ -273,3 +276,84 @@ def test_the_ledger_tells_reuse_from_repetition() -> None:
         wrapped.enter(bytes(2) + number.to_bytes(2, "big") + bytes(8) + b"same")
     assert wrapped.repeated == 1
     assert {index for _, index in wrapped.seen} == {65_535, 65_536}
+
+
+# --- SSRCs and keys --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", [GCM, CM])
+def test_an_ssrc_that_was_sent_is_no_other_routes_until_the_keys_are_new(stage: Stage, profile: str) -> None:
+    """A second route would begin anew with its numbers, the repair stream at 0: the nonces of the first."""
+    publisher, viewer, track = stage.peer(), stage.peer(profile=profile), stage.track()
+    publisher.publish(track)
+    first = viewer.watch(track, 1000)
+    publisher.send(*pictures(0, 2))
+    viewer.wait_packets(6)
+    for closed in (False, True):
+        for ssrc, repair in ((1000, 0), (1001, 0), (5, 1000), (5, 1001)):
+            with pytest.raises(PlaneError, match="SSRC"):
+                viewer.watch(track, ssrc, rtx_ssrc=repair)
+        if not closed:
+            first.close()
+            stage.settle()
+    viewer.new_keys()
+    assert viewer.keys is not None
+    viewer.transport.set_keys(viewer.keys)
+    viewer.watch(track, 1000)
+    stage.settle()
+    publisher.send(*pictures(2, 2))
+    assert {packet.ssrc for packet in viewer.wait_packets(12)[6:]} == {1000}
+    assert viewer.transport.stats()["drops"] == {}
+
+
+def test_a_route_keeps_its_ssrcs_when_the_keys_are_renewed(stage: Stage) -> None:
+    viewer, track = stage.peer(), stage.track()
+    route = viewer.watch(track, 1000)
+    viewer.new_keys()
+    assert viewer.keys is not None
+    viewer.transport.set_keys(viewer.keys)
+    for _ in range(2):
+        with pytest.raises(PlaneError, match="SSRC"):
+            viewer.watch(track, 1000, rtx_ssrc=0)
+        route.close()
+
+
+def test_an_ssrc_that_never_met_a_key_is_free_again(stage: Stage) -> None:
+    track = stage.track()
+    for viewer in (stage.peer(profile="", plain=True), stage.peer(connect=False)):
+        for _ in range(3):
+            viewer.watch(track).close()
+
+
+def test_one_ssrc_cannot_carry_pictures_and_their_repair(stage: Stage) -> None:
+    viewer, track = stage.peer(), stage.track()
+    with pytest.raises(PlaneError, match="SSRC"):
+        viewer.watch(track, 1000, rtx_ssrc=1000)
+    viewer.watch(track, 1000, rtx_ssrc=1001)
+
+
+def test_a_transport_takes_no_more_routes_than_it_can_find_by_their_ssrcs(stage: Stage) -> None:
+    """One more would be fed, but its viewer's requests would be heard by nobody."""
+    viewer, track = stage.peer(max_routes=2), stage.track()
+    first = viewer.watch(track, 10)
+    viewer.watch(track, 20, rtx_ssrc=0)
+    viewer.watch(track, 30, rtx_ssrc=0)
+    with pytest.raises(PlaneError, match="limit"):
+        viewer.watch(track, 40, rtx_ssrc=0)
+    first.close()
+    viewer.watch(track, 40)
+
+
+def test_sending_keys_are_used_by_one_context_only(stage: Stage) -> None:
+    """Another context with the same key would count from zero: the nonces of the first."""
+    viewer, other = stage.peer(profile=CM), stage.peer(connect=False)
+    key, far = bytes(range(30)), bytes(30)
+    keys = SrtpKeys(CM, key, far)
+    viewer.transport.set_keys(keys)
+    for again in (keys, SrtpKeys(CM, key, far), SrtpKeys("SRTP_AES128_CM_SHA1_32", key, far)):
+        for transport in (viewer.transport, other.transport):
+            with pytest.raises(PlaneError, match="keys"):
+                transport.set_keys(again)
+    viewer.transport.set_keys(SrtpKeys(CM, far, key))
+    with pytest.raises(PlaneError, match="keys"):
+        viewer.transport.set_keys(SrtpKeys(CM, key, far))

@@ -415,8 +415,9 @@ def test_without_nack_in_the_description_nothing_is_asked(stage: Stage) -> None:
         (lambda: rtp(9, b"", ssrc=78, payload_type=97, padding=200), {}),
         (lambda: rtx(9, rtp(1, b"x"), ssrc=78, payload_type=103), {"payload_type": 1}),
         (lambda: rtx(9, rtp(1, b"x"), ssrc=77), {"payload_type": 1}),
+        (lambda: rtp(2, vp8(2), ssrc=78), {"payload_type": 1}),
     ],
-    ids=["far away", "empty", "one byte", "only padding", "of another format", "on the media's own SSRC"],
+    ids=["far away", "empty", "one byte", "only padding", "of another format", "on the media's own SSRC", "media"],
 )
 def test_an_odd_retransmission_is_no_packet(stage: Stage, packet: Callable[[], bytes], drops: dict[str, int]) -> None:
     publisher, viewer, track = stage.peer(profile="", plain=True), stage.peer(), stage.track()

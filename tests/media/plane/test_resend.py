@@ -1,11 +1,22 @@
 """Resending at the socket: as RTX or under the same number, from what the cache holds, within bounds."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.media.plane.packets import VP8, continuous, nack, picture, pictures, sequences
-from tests.media.plane.peers import CM, GCM, Stage, until
+from tests.media.plane.packets import (
+    VP8,
+    continuous,
+    extension_block,
+    nack,
+    picture,
+    pictures,
+    rtp,
+    sequences,
+    vp8,
+)
+from tests.media.plane.peers import CM, GCM, MID, RID, Peer, Stage, until
 
 
 @pytest.mark.parametrize("profile", [GCM, CM, ""])
@@ -80,6 +91,88 @@ def test_a_lost_packet_is_resent_from_before_a_pause(stage: Stage) -> None:
     got = viewer.wait_packets(11)
     assert got[9].payload[2:] == got[2].payload
     assert got[10].payload[2:] == got[7].payload
+
+
+# --- from before a switch -------------------------------------------------------------------------------------------
+
+
+class Switched:
+    """A viewer who got two pictures before a switch and two after it, asks for some of all, and gets them."""
+
+    def __init__(self, stage: Stage, *, far: bool = False, **published: Any) -> None:
+        self.stage = stage
+        self.publisher = stage.peer(receive_ids={MID: 1, RID: 2})
+        self.viewer = stage.peer(plane=stage.another() if far else None)
+        self.track = stage.track()
+        self.publication = self.publisher.publish(self.track, **published)
+        watched = stage.track(plane=self.viewer.plane) if far else self.track
+        if far:
+            stage.mirror(self.track, watched)
+        self.route = self.viewer.watch(watched)
+
+    def before(self, packets: list[bytes]) -> None:
+        self.publisher.send(*packets)
+        self.viewer.wait_packets(6)
+
+    def after(self, publisher: Peer, packets: list[bytes], resent: bool = True) -> None:
+        publisher.send(*packets)
+        first = list(self.viewer.wait_packets(12))
+        assert sequences(first) == list(range(100, 112))
+        self.viewer.send(nack(1000, [101, 105, 106, 111]))
+        again = self.viewer.wait_packets(16 if resent else 14)[12:]
+        wanted = [101, 105, 106, 111] if resent else [106, 111]
+        assert [packet.original for packet in again] == wanted
+        for packet in again:
+            before = first[packet.original - 100]
+            assert (packet.payload[2:], packet.timestamp) == (before.payload, before.timestamp)
+        self.viewer.settle()
+        gone = 0 if resent else 2
+        assert self.viewer.transport.stats()["drops"] == ({"resend_gone": gone} if gone else {})
+
+
+def layer(packets: list[bytes], rid: bytes) -> list[bytes]:
+    extension = extension_block({1: b"0", 2: rid})
+    return [bytes([packet[0] | 0x10]) + packet[1:12] + extension + packet[12:] for packet in packets]
+
+
+both_sides = pytest.mark.parametrize("far", [False, True], ids=["near", "on another thread"])
+
+
+@both_sides
+def test_a_lost_packet_is_resent_from_before_another_layer(stage: Stage, far: bool) -> None:
+    scene = Switched(stage, far=far, rids=[b"a", b"b"])
+    scene.before(layer(pictures(0, 2), b"a"))
+    scene.route.set(layer=1)
+    stage.settle()
+    scene.after(scene.publisher, layer(pictures(2, 2, ssrc=78), b"b"))
+
+
+@both_sides
+def test_a_lost_packet_is_resent_from_before_the_publisher_numbered_anew(stage: Stage, far: bool) -> None:
+    scene = Switched(stage, far=far)
+    scene.before(pictures(0, 2))
+    confirming = rtp(30_000, vp8(2), timestamp=9000)
+    scene.after(scene.publisher, [confirming, *pictures(2, 2, first_sequence=30_001)])
+
+
+@both_sides
+def test_a_lost_packet_is_resent_from_before_the_publisher_took_another_ssrc(stage: Stage, far: bool) -> None:
+    scene = Switched(stage, far=far)
+    scene.before(pictures(0, 2))
+    scene.after(scene.publisher, pictures(2, 2, first_sequence=7, ssrc=79))
+
+
+def test_a_lost_packet_is_resent_from_a_publisher_that_was_replaced_until_it_goes(stage: Stage) -> None:
+    for gone in (False, True):
+        scene = Switched(stage)
+        scene.before(pictures(0, 2))
+        other = stage.peer()
+        other.publish(scene.track)
+        if gone:
+            scene.publication.close()
+        stage.settle()
+        # The same numbers as the first one's: what is resent must be the first one's packets all the same.
+        scene.after(other, pictures(0, 2, ssrc=79), resent=not gone)
 
 
 def test_what_is_no_longer_known_is_counted_and_not_sent(stage: Stage) -> None:

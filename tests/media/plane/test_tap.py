@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from media.plane.copies import PlaneTap
+from media.plane.memory import live_objects
+from media.plane.names import PlaneError
 from media.plane.tapring import DROP_NEWEST, DROP_OLDEST, TapRingView
 from media.tap import TapKind, TapReader
 from tests.media.plane.packets import OPUS, VP8, rtp, rtx, vp8
-from tests.media.plane.peers import MID, RID, Stage
+from tests.media.plane.peers import MID, RID, Stage, until
 
 WORKER = """
 import json, sys
@@ -197,3 +199,66 @@ def test_packets_that_no_tap_may_see_are_not_written(stage: Stage) -> None:
     with TapReader.from_fds(*ring.fds()) as reader:
         found = [(record.ssrc, record.packet[12:]) for record in iter(reader.read, None)]
     assert found == [(77, b"first"), (9, b"second")]
+
+
+@pytest.mark.parametrize("layer", [-1, 1])
+def test_a_tap_on_a_mirrors_far_track_reads_what_one_on_the_near_reads(stage: Stage, layer: int) -> None:
+    publisher, near = stage.peer(receive_ids={MID: 1, RID: 2}), stage.track()
+    far = stage.track(plane=stage.another())
+    publisher.publish(near, rids=[b"low", b"high"])
+    stage.mirror(near, far)
+    rings = [TapRingView(1 << 20, DROP_NEWEST) for _ in range(2)]
+    taps = [stage.tap(track, ring, layer) for track, ring in zip((near, far), rings, strict=True)]
+    for number in range(200):
+        for place, rid in enumerate((b"low", b"high")):
+            extensions = {1: b"0", 2: rid}
+            payload = vp8(number, key=number % 50 == 0)
+            publisher.send(rtp(65_500 + number, payload, ssrc=5 + place, extensions=extensions))
+    count = 400 if layer < 0 else 200
+    until(lambda: rings[1].counters()["written_records"] >= count, "all packets crossed")
+    for tap in taps:
+        drained(stage, tap)
+    seen = []
+    for ring in rings:
+        with TapReader.from_fds(*ring.fds()) as reader:
+            seen.append(
+                [
+                    (record.ssrc, record.sequence, record.rid, record.flags, record.monotonic_ns, record.packet)
+                    for record in iter(reader.read, None)
+                ]
+            )
+    assert len(seen[0]) == count
+    assert sorted(seen[0]) == sorted(seen[1])
+
+
+def test_a_ring_takes_taps_of_one_thread_only(stage: Stage) -> None:
+    """Two threads writing it at once would tear its records."""
+    near, far = stage.track(), stage.track(plane=stage.another())
+    ring = TapRingView(65_536, DROP_NEWEST)
+    taps = [stage.tap(near, ring), stage.tap(near, ring)]
+    with pytest.raises(PlaneError, match="thread"):
+        stage.tap(far, ring)
+    for tap in taps:
+        drained(stage, tap)
+    until(lambda: not stage.events() and live_objects()["tap"] == 0, "the taps are back")
+    stage.tap(far, ring)
+
+
+def test_no_packet_arrives_before_it_was_sent(stage: Stage) -> None:
+    """Not even one that comes while the thread is at control's orders: the sender's clock is judged by the earliest."""
+    publisher, track = stage.peer(profile="", plain=True), stage.track(video=False)
+    publisher.publish(track)
+    ring = TapRingView(1 << 20, DROP_NEWEST)
+    stage.tap(track, ring)
+    stage.settle()
+    sent = []
+    for number in range(8000):
+        for _ in range(number % 80):
+            track.want_keyframe()
+        sent.append(time.monotonic_ns())
+        publisher.send(rtp(number, b"sound", payload_type=111))
+    stage.settle()
+    with TapReader.from_fds(*ring.fds()) as reader:
+        arrived = [record.monotonic_ns for record in iter(reader.read, None)]
+    assert len(arrived) == len(sent)
+    assert [arrival for arrival, departure in zip(arrived, sent, strict=True) if arrival < departure] == []
