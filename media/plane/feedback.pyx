@@ -5,19 +5,18 @@ A compound is checked whole before any of it acts. What one datagram may cause i
 keyframe wish for a route; the rest of a storm is counted and dropped.
 """
 
-from libc.stdint cimport int64_t, uint16_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
 
 from media.plane.event cimport EVENT_BYE, event_stream
 from media.plane.forward cimport forward_again
 from media.plane.keyframe cimport keyframe_want
-from media.plane.model cimport (
-    DROP_RESEND_RATE, DROP_RTCP_MALFORMED, Route, Stream, drop,
-)
-from media.plane.publish cimport publish_stream
+from media.plane.model cimport DROP_RESEND_RATE, DROP_RTCP_MALFORMED, Route, Stream, drop
+from media.plane.publish cimport publish_admits, publish_note, publish_stream
 from media.plane.rtcp cimport (
     RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT, RTCP_ITEM_SR,
     RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
 )
+from media.plane.rtp cimport read32
 from media.plane.senderclock cimport senderclock_report, streamclock_report
 from media.plane.srtp cimport srtp_open, srtp_unprotect_rtcp
 from media.plane.table cimport ssrc_table_get
@@ -96,8 +95,13 @@ cdef void feedback_packet(PlaneState *plane, Transport *transport, uint8_t *pack
     cdef Stream *stream
     cdef int budget = MAX_NACKED
     cdef int kind
-    if not srtp_open(plane, transport, srtp_unprotect_rtcp, packet, &length):
+    cdef uint32_t sender
+    sender = read32(packet + 4)     # datagram_kind has seen that there are so many bytes
+    if not publish_admits(plane, transport, sender) or not srtp_open(
+        plane, transport, srtp_unprotect_rtcp, packet, &length
+    ):
         return
+    publish_note(transport, sender)
     if rtcp_check(packet, length) != RTCP_OK:
         drop(plane, transport, DROP_RTCP_MALFORMED)
         return

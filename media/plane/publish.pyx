@@ -151,6 +151,22 @@ cdef Stream *publish_stream(Transport *transport, uint32_t ssrc) noexcept nogil:
     return stream if stream != UNBOUND else NULL
 
 
+cdef bint publish_admits(PlaneState *plane, Transport *transport, uint32_t ssrc) noexcept nogil:
+    """Whether a packet of this SSRC may be unprotected: libsrtp keeps a context for every SSRC that authenticates."""
+    if ssrc_table_get(&transport.ssrcs, ssrc) != NULL or ssrc_table_get(&transport.rtx_ssrcs, ssrc) != NULL:
+        return True
+    if ssrc_table_count(&transport.ssrcs) + ssrc_table_count(&transport.rtx_ssrcs) < <uint32_t>plane.max_ssrcs:
+        return True
+    drop(plane, transport, DROP_SSRC_LIMIT)
+    return False
+
+
+cdef void publish_note(Transport *transport, uint32_t ssrc) noexcept nogil:
+    """Remember an SSRC that authenticated, though nothing is fed by it yet: it counts among those admitted."""
+    if ssrc_table_get(&transport.ssrcs, ssrc) == NULL and ssrc_table_get(&transport.rtx_ssrcs, ssrc) == NULL:
+        ssrc_table_put(&transport.ssrcs, ssrc, UNBOUND)
+
+
 cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
     """Take one RTP or SRTP datagram from a known address; `packet` is changed in place."""
     cdef RtpHeader header
@@ -167,10 +183,7 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
     if stream == NULL:
         stream = <Stream *>ssrc_table_get(&transport.rtx_ssrcs, header.ssrc)
         is_rtx = stream != NULL
-        if stream == NULL and (
-            ssrc_table_count(&transport.ssrcs) + ssrc_table_count(&transport.rtx_ssrcs) >= <uint32_t>plane.max_ssrcs
-        ):
-            drop(plane, transport, DROP_SSRC_LIMIT)
+        if stream == NULL and not publish_admits(plane, transport, header.ssrc):
             return
     if not srtp_open(plane, transport, srtp_unprotect, packet, &length):
         return
@@ -184,7 +197,7 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
     if stream == NULL or stream == UNBOUND:
         stream = _bind(plane, transport, &header, &found)
         if stream == NULL:
-            ssrc_table_put(&transport.ssrcs, header.ssrc, UNBOUND)
+            publish_note(transport, header.ssrc)
             drop(plane, transport, DROP_NOT_PUBLISHED)
             return
         is_rtx = not stream.bound or stream.ssrc != header.ssrc

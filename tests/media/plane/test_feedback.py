@@ -287,6 +287,19 @@ def test_a_compound_with_one_broken_packet_acts_in_nothing(stage: Stage, profile
     assert len(viewer.received.packets) == 2
 
 
+def test_control_packets_of_many_senders_are_bounded_before_the_cipher_keeps_them() -> None:
+    with staged(max_ssrcs=8) as stage:
+        publisher, (viewer,) = audience(stage, 1)
+        # What does not authenticate takes no place: a forger could fill them otherwise.
+        viewer.send_raw(*(rr(forged) + bytes(20) for forged in range(5000, 5100)))
+        for sender in range(2000, 2100):
+            viewer.send(rr(sender))
+        viewer.settle()
+        assert stage.drops == {"authentication": 100, "ssrc_limit": 92}
+        viewer.send(pli(1000, sender=2007))
+        publisher.wait_control(PSFB)
+
+
 def test_replayed_forged_and_foreign_control_packets_are_counted(stage: Stage) -> None:
     publisher, (viewer, other) = audience(stage, 2)
     request = viewer.protect(nack(1000, [100]))
