@@ -110,7 +110,7 @@ class Janus:
             raise PeerError(f"mountpoint {source} is of kind {kind}")
         path = Path(connected(("127.0.0.1", port)))
         path.prepare()
-        return Publication(source, (path,), (Track(kind, ssrc=0x4A000001, payload_type=TYPES[kind]),))
+        return Publication(source, path, (Track(kind, ssrc=0x4A000001, payload_type=TYPES[kind]),))
 
     def watch(self, source: str, count: int) -> list[Path]:
         return at_once(lambda _: self._watch(source), count)
