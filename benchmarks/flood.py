@@ -80,7 +80,8 @@ def tell_flood(report: Report, what: str, took: float, before: dict[str, int], a
     counted = {reason: count - before.get(reason, 0) for reason, count in after.items()}
     told = ", ".join(f"{reason} {count}" for reason, count in counted.items() if count)
     sent = int(A_SECOND * STRETCH_S)
-    report.note(f"{what}: {sent} sent in {took:.1f} s; without effect: {told}")
+    unseen = sent - sum(counted.values())
+    report.note(f"{what}: {sent} sent in {took:.1f} s; without effect: {told}; not counted {unseen}")
     if took * LEAST_RATE > STRETCH_S:
         report.missed(what, FloodError(f"only {sent / took:.0f} a second were sent"))
 

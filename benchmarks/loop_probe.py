@@ -44,6 +44,8 @@ class LoopProbe:
         made.setblocking(False)
         stamp_arrivals(made)
         self._socket = made
+        # Kept, so that no count is lost with a session that ends.
+        self._sessions: set[IceLite] = set()
         asyncio.get_running_loop().add_reader(made.fileno(), self._read)
 
     def close(self) -> None:
@@ -58,21 +60,21 @@ class LoopProbe:
                 return
             read_ns = time.time_ns()
             if data == COUNTERS:
-                answer = json.dumps(dropped()).encode()
+                answer = json.dumps(self.dropped()).encode()
             else:
                 answer = data + LAG.pack(read_ns - stamped_ns(control))
             self._socket.sendto(answer, sender)
 
-
-def dropped() -> dict[str, int]:
-    """Datagrams without effect, by reason: of the plane threads (`plane:`) and of the sessions' ICE (`ice:`)."""
-    total: Counter[str] = Counter()
-    for thread in _living(PlaneThread):
-        total.update({f"plane: {reason}": count for reason, count in thread.counters()["drops"].items()})
-    for session in _living(IceLite):
-        counters = session.counters
-        total.update({"ice: bad_integrity": counters.bad_integrity, "ice: unknown_user": counters.unknown_user})
-    return dict(total)
+    def dropped(self) -> dict[str, int]:
+        """Datagrams without effect, by reason: of the plane threads (`plane:`) and of the sessions' ICE (`ice:`)."""
+        total: Counter[str] = Counter()
+        for thread in _living(PlaneThread):
+            total.update({f"plane: {reason}": count for reason, count in thread.counters()["drops"].items()})
+        self._sessions.update(_living(IceLite))
+        for session in self._sessions:
+            counters = session.counters
+            total.update({"ice: bad_integrity": counters.bad_integrity, "ice: unknown_user": counters.unknown_user})
+        return dict(total)
 
 
 def _living(kind: type[T]) -> Iterable[T]:

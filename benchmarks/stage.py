@@ -24,7 +24,7 @@ from benchmarks.traffic import received_by, sent_by
 
 # From the first packet, a keyframe, until all viewers get everything.
 SETTLE_S = 0.5
-# Rounds that may be repeated when the load was held up, or others used the server's core.
+# Rounds that may be repeated, but no more than there are, when the load was held up, or others used the server's core.
 SPARE_ROUNDS = 3
 # So much of the traffic that its shape promises must come, and so much of the core may others use.
 LEAST_TRAFFIC = 0.97
@@ -219,7 +219,7 @@ def in_turns(
     # What is loaded and allocated with the first packets belongs to none of the rounds.
     _one_by_one(left, list(left), failed, seconds / 3)
     taken: list[Round] = []
-    for number in range(rounds + SPARE_ROUNDS):
+    for number in range(rounds + min(rounds, SPARE_ROUNDS)):
         names = lacking(taken, list(left), wanted)
         if not names:
             break

@@ -92,7 +92,7 @@ class Watched:
         came = came[np.lexsort((came["ssrc"], came["path"]))]
         edges = np.flatnonzero((np.diff(came["path"]) != 0) | (np.diff(came["ssrc"]) != 0)) + 1
         found = []
-        unmatched = 0
+        unmatched: list[DelayError] = []
         for stream in np.split(came, edges) if len(came) else []:
             kind = self._kind(int(stream["path"][0]), int(stream["ssrc"][0]))
             flow = self.flows.get((self.watching[int(stream["path"][0])], kind))
@@ -100,10 +100,12 @@ class Watched:
                 continue
             try:
                 found.append(match(by_flow[flow], stream))
-            except DelayError:
-                unmatched += 1
-        if not found or unmatched > len(found) * MOST_UNMATCHED:
-            raise DelayError(f"{unmatched} of {unmatched + len(found)} streams could not be matched")
+            except DelayError as error:
+                unmatched.append(error)
+        if not found or len(unmatched) > len(found) * MOST_UNMATCHED:
+            streams = len(unmatched) + len(found)
+            why = unmatched[0] if unmatched else "nothing came"
+            raise DelayError(f"{len(unmatched)} of {streams} streams could not be matched: {why}")
         return Delays(np.concatenate([one.delays_ns for one in found]) / 1e6, sum(one.lost for one in found))
 
     def _kind(self, viewer: int, ssrc: int) -> shapes.Kind:

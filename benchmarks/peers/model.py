@@ -15,7 +15,7 @@ from benchmarks.shapes import Kind
 T = TypeVar("T")
 
 DIAL_THREADS = 8
-START_DEADLINE_S = 30.0
+START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 10.0
 
 
