@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.load.path import CONTROL_BYTES, stamp_arrivals, stamped_ns
+from benchmarks.load.path import CONTROL_BYTES, RECEIVE_BUFFER_BYTES, stamp_arrivals, stamped_ns
 from config import Settings, load
 from huishang import home, log
 from huishang.run import Ready
@@ -43,6 +43,8 @@ class LoopProbe:
     def __init__(self, made: socket.socket) -> None:
         made.setblocking(False)
         stamp_arrivals(made)
+        # None may be lost while the loop stands still: the latest would be missing.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._socket = made
         # Kept, so that no count is lost with a session that ends.
         self._sessions: set[IceLite] = set()

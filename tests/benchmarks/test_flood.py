@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.load.path import connected
+from benchmarks.load.path import CONTROL_BYTES, connected, stamped_ns
 from benchmarks.load.questions import ConnectivityCheck, HttpGet, LoopDelay, Question, Session, ask_all
 from benchmarks.loop_probe import COUNTERS, LAG, PORT_FILE, LoopProbe
 from benchmarks.peers.huishang import Huishang
@@ -19,14 +19,29 @@ from signaling.client.session import remote_parameters
 
 DEADLINE_S = 20.0
 HELD_S = 0.05
+STAMPED_S = 0.002
 FORGED = 2_000
 SESSIONS = 4
+
+
+def wait_until_stamped(to: socket.socket) -> None:
+    """The kernel begins to stamp a moment after it was asked; until then it stamps what is read, when it is read."""
+    deadline = time.monotonic() + DEADLINE_S
+    with connected(to.getsockname()) as sender:
+        while True:
+            sender.send(b"")
+            time.sleep(STAMPED_S)
+            _, control, _, _ = to.recvmsg(64, CONTROL_BYTES)
+            if time.time_ns() - stamped_ns(control) >= STAMPED_S * 1e9:
+                return
+            assert time.monotonic() < deadline
 
 
 async def test_probe_tells_how_long_the_loop_was_held() -> None:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
     probe = LoopProbe(made)
+    wait_until_stamped(made)
     loop = asyncio.get_running_loop()
     with connected(made.getsockname()) as asking:
         asking.setblocking(False)
