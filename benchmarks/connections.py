@@ -1,22 +1,18 @@
 """What a viewer's connection costs our server: memory, and five hundred of them coming back at once."""
 
-import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
 
 from benchmarks import machine, shapes
-from benchmarks.latency import Watched, describe, percentile, publish, watch
-from benchmarks.load.path import Path as LoadPath
+from benchmarks.load.path import Path
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import DIAL_THREADS
-from benchmarks.report import Figure, Report, against
-from benchmarks.stage import received_by
+from benchmarks.report import Figure, Report, against, arguments, conclude
+from benchmarks.traffic import received_by, sent_by
+from benchmarks.watched import Delays, Watched, watch
 
 MEMORY_VIEWERS = (50, 350)
 MEMORY_LIMIT_KB = 180
@@ -25,19 +21,20 @@ MEMORY_SETTLE_S = 14.0
 STEADY_VIEWERS = 20
 RECONNECTING = 500
 RECONNECT_LIMIT_S = 15.0
-BEFORE_S = 6.0
+SETTLE_S = 3.0
+UNDISTURBED_S = 6.0
 # What the p99 of two undisturbed stretches differs by; more is a disturbance.
 UNDISTURBED = 1.25
 
 
 def memory(report: Report, *, counts: tuple[int, int] = MEMORY_VIEWERS) -> None:
     """Resident memory by viewers, while picture and sound flow to all of them."""
-    video, audio = shapes.trace(), shapes.opus()
     resident = []
     with ExitStack() as stack:
         server = Huishang()
         stack.callback(server.close)
-        sender, _ = publish(server, ["source"], video, audio, stack)
+        published = server.publish("source", ["video", "audio"])
+        sender, _ = sent_by([published], {"video": shapes.trace(), "audio": shapes.opus()}, stack)
         sender.send(True)
         connected = 0
         for count in counts:
@@ -53,69 +50,85 @@ def memory(report: Report, *, counts: tuple[int, int] = MEMORY_VIEWERS) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What those who did not reconnect saw for a while, and what the server used meanwhile."""
+
+    delays: Delays
+    use: machine.Use
+
+    def tell(self, report: Report, when: str) -> None:
+        """Add its figures and notes."""
+        for name, value in (
+            ("p50", self.delays.percentile(50)),
+            ("p99", self.delays.percentile(99)),
+            ("max", self.delays.percentile(100)),
+        ):
+            report.add(Figure(f"in-to-out {name} of others, {when}", value, "ms"))
+        report.note(f"others, {when}: {self.delays}")
+        report.note(f"{when}, of a core: {self.use.threads_told}; {self.use.others_told}")
+
+
 def reconnect(report: Report, *, count: int = RECONNECTING, steady: int = STEADY_VIEWERS) -> None:
     """Viewers vanish all at once and come back, over HTTPS, while others go on watching."""
-    video = shapes.trace()
     with ExitStack() as stack:
         server = Huishang(tls=True)
         stack.callback(server.close)
-        sender, flows = publish(server, ["source", "other"], video, None, stack)
-        watched = watch(server, ["other"] * steady, sender, flows, stack, video.packets_per_second * 4)
-        with ExitStack() as first:
-            received_by(server.watch("source", count), first)
-            sender.send(True)
-            time.sleep(BEFORE_S / 2)
-            before = watched.record(BEFORE_S)
-        during, came_back, took = _come_back(server, watched, count)
+        watched = watch(server, ["source", "other"], ["other"] * steady, stack, video=shapes.trace())
+        first = stack.enter_context(ExitStack())
+        received_by(server.watch("source", count), first)
+        watched.sender.send(True)
+        time.sleep(SETTLE_S)
+        came_back: list[Path] = []
+
+        def come_back() -> None:
+            first.close()
+            with ThreadPoolExecutor(DIAL_THREADS) as pool:
+                came_back.extend(pool.map(server.watch_once, ["source"] * count))
+
+        before = _stretch(watched, lambda: time.sleep(UNDISTURBED_S))
+        during = _stretch(watched, come_back)
         receiver = received_by(came_back, stack)
-        time.sleep(BEFORE_S / 2)
+        after = _stretch(watched, lambda: time.sleep(UNDISTURBED_S))
         served = sum(bool(receiver.viewer(index)["streams"]) for index in range(len(came_back)))
     what = f"{count} viewers reconnecting"
     report.add(
-        Figure(f"{what}, time until all are back", took, "s", limit=RECONNECT_LIMIT_S),
+        Figure(f"{what}, time until all are back", during.use.seconds, "s", limit=RECONNECT_LIMIT_S),
         Figure(f"{what}, without picture afterwards", count - served, "viewers", limit=0),
         against(
             f"in-to-out p99 of others, {what}",
-            percentile(during, 99),
             "ms",
+            [(during.delays.percentile(99), before.delays.percentile(99))],
             peer="before",
-            peer_value=percentile(before, 99),
             limit=UNDISTURBED,
         ),
     )
-    report.note(f"before: {describe(before)}; meanwhile: {describe(during)}")
+    before.tell(report, f"before {count} viewers reconnect")
+    during.tell(report, f"while {count} viewers reconnect")
+    after.tell(report, f"after {count} viewers reconnected")
 
 
-def _come_back(
-    server: Huishang, watched: Watched, count: int
-) -> tuple[npt.NDArray[np.float64], Sequence[LoadPath], float]:
-    """Reconnect everybody as fast as they can, recording meanwhile: (delays, paths, seconds)."""
-    began = time.monotonic()
-    with ThreadPoolExecutor(DIAL_THREADS) as pool:
-        waiting = [pool.submit(server.watch_once, "source") for _ in range(count)]
-        during = watched.record(BEFORE_S)
-        paths = [one.result() for one in waiting]
-    return during, paths, time.monotonic() - began
+def _stretch(watched: Watched, work: Callable[[], None]) -> Stretch:
+    """Record while something is done, neither shorter nor longer."""
+    watched.begin()
+    before = machine.Use.of(watched.server.pid)
+    work()
+    use = machine.Use.of(watched.server.pid).since(before)
+    return Stretch(watched.end(), use)
 
 
 def run(report: Report) -> None:
     """Measure all of this module's figures into `report`."""
-    machine.raise_file_limit()
-    machine.pin(machine.LOAD_CORE)
+    machine.be_the_load()
     memory(report)
     reconnect(report)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+    asked = arguments(__doc__).parse_args()
     report = Report("connections")
     run(report)
-    report.show()
-    if asked.json:
-        report.write(asked.json)
-    raise SystemExit(report.status)
+    conclude(report, asked.json)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ class Matched:
     delays_ns: Nanoseconds
     unmatched: int
     """Packets that arrived, but whose departure was not recorded."""
+    lost: int
+    """Packets missing between the first and the last that arrived; a server that drops must not look quick."""
 
 
 def unwrap(sequence: npt.NDArray[np.uint16]) -> Nanoseconds:
@@ -55,7 +57,8 @@ def match(left: Records, came: Records) -> Matched:
     places = in_sequence - offset - out_sequence[0]
     known = (places >= 0) & (places < len(left))
     delays = came["at_ns"][known] - left["at_ns"][places[known]]
-    return Matched(delays_ns=delays.astype(np.int64), unmatched=int((~known).sum()))
+    lost = int(in_sequence.max() - in_sequence.min()) + 1 - len(np.unique(in_sequence))
+    return Matched(delays_ns=delays.astype(np.int64), unmatched=int((~known).sum()), lost=lost)
 
 
 def _sequence_offset(left: Records, came: Records, out_sequence: Nanoseconds, in_sequence: Nanoseconds) -> int:

@@ -1,17 +1,14 @@
 """From WHEP to the first decoded picture in Chromium, everything on this machine."""
 
-import argparse
 import asyncio
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, async_playwright
 
-from benchmarks import machine
 from benchmarks.chromium import launch
 from benchmarks.peers.huishang import Huishang
-from benchmarks.report import Figure, Report, middle
+from benchmarks.report import Figure, Report, arguments, conclude, middle
 
 TIMES = 11
 LIMIT_MS = 400
@@ -105,17 +102,12 @@ def run(report: Report, *, times: int = TIMES) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--times", type=int, default=TIMES)
+    parser = arguments(__doc__)
+    parser.add_argument("--times", type=int, default=TIMES, help=f"connections to measure, default {TIMES}")
     asked = parser.parse_args()
-    machine.raise_file_limit()
     report = Report("first frame")
     run(report, times=asked.times)
-    report.show()
-    if asked.json:
-        report.write(asked.json)
-    raise SystemExit(report.status)
+    conclude(report, asked.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Callable
 
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi  # type: ignore[import-not-found]
@@ -21,12 +20,6 @@ KEY_AND_SALT_BYTES = 28
 PAYLOAD_TYPE = 102
 TRANSPORT_CC_ID = 3
 SEND_BUFFER_BYTES = 4 << 20
-
-SHAPES: dict[str, Callable[[], shapes.Shape]] = {
-    "frames": shapes.frames,
-    "trace": shapes.trace,
-    "opus": shapes.opus,
-}
 
 
 class FloorKeys:
@@ -73,7 +66,7 @@ def main() -> None:
         floor = Floor(
             made,
             [(address, port, keys(viewer, of_viewer=False)) for viewer, (address, port) in enumerate(asked["targets"])],
-            SHAPES[asked["shape"]](),
+            shapes.BY_NAME[asked["shape"]](),
             payload_type=PAYLOAD_TYPE,
             transport_cc_id=TRANSPORT_CC_ID,
             padded=asked["padded"],

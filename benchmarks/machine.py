@@ -4,6 +4,7 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,14 @@ def pin(core: int, pid: int = 0) -> None:
     os.sched_setaffinity(pid, {core if core in available else available[0]})
 
 
+def be_the_load() -> None:
+    """Prepare this process to be the load: on the load's core, with a socket for each of a thousand viewers."""
+    raise_file_limit()
+    pin(LOAD_CORE)
+
+
 def raise_file_limit() -> None:
-    """Allow as many open files as the system lets us have; a thousand viewers need a thousand sockets."""
+    """Allow as many open files as a thousand viewers need, or as the system lets us have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(WANTED_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
@@ -61,9 +68,19 @@ def cpu_ns(pid: int) -> int:
     return total
 
 
-def main_thread_cpu_ns(pid: int) -> int:
-    """The part of it that the process's first thread used: in our server the control loop, all of its Python."""
-    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0])
+def cpu_ns_by_thread(pid: int) -> dict[str, int]:
+    """The part of it that each live thread of the process itself used, by name; threads of one name are added up.
+
+    The first thread is called "main": in our server the control loop, all of its Python.
+    """
+    found: dict[str, int] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            name = "main" if task.name == str(pid) else (task / "comm").read_text().strip()
+            found[name] = found.get(name, 0) + int((task / "schedstat").read_text().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 def resident_bytes(pid: int) -> int:
@@ -104,39 +121,47 @@ def core_busy_ns(core: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a server, and everybody on its core, had used at a moment; by `since`, in a stretch of time."""
+    """What a process, and everybody on its core, had used at a moment; by `since`, in a stretch of time."""
 
     seconds: float
-    server_ns: int
-    control_ns: int
-    """The part of it that the server's first thread used."""
+    process_ns: int
+    """CPU time of the process and its descendants."""
+    by_thread_ns: Mapping[str, int]
+    """The part of it that each of the process's own threads used."""
     core_ns: int
+    """Time that its core was not idle."""
 
     @classmethod
-    def of(cls, pid: int) -> "Use":
-        """The counters as they stand."""
-        return cls(time.monotonic(), cpu_ns(pid), main_thread_cpu_ns(pid), core_busy_ns(SERVER_CORE))
+    def of(cls, pid: int, core: int = SERVER_CORE) -> "Use":
+        """The counters of a process, and of the core that it is kept on, as they stand."""
+        return cls(time.monotonic(), cpu_ns(pid), cpu_ns_by_thread(pid), core_busy_ns(core))
 
     def since(self, before: "Use") -> "Use":
         """What was used from `before` until this moment."""
         return Use(
             self.seconds - before.seconds,
-            self.server_ns - before.server_ns,
-            self.control_ns - before.control_ns,
+            self.process_ns - before.process_ns,
+            {name: used - before.by_thread_ns.get(name, 0) for name, used in self.by_thread_ns.items()},
             self.core_ns - before.core_ns,
         )
 
     @property
     def cores(self) -> float:
-        """The server's CPU time by wall time."""
-        return self.server_ns / 1e9 / self.seconds
+        """The process's CPU time by wall time."""
+        return self.process_ns / 1e9 / self.seconds
+
+    @property
+    def threads_told(self) -> str:
+        """Each thread's CPU time by wall time, the busiest first, as part of a sentence."""
+        busiest = sorted(self.by_thread_ns.items(), key=lambda item: -item[1])
+        return ", ".join(f"{name} {used / 1e9 / self.seconds:.1%}" for name, used in busiest if used)
 
     @property
     def others(self) -> float:
-        """The share of the server's core that others used."""
-        return max(0.0, (self.core_ns - self.server_ns) / 1e9 / self.seconds)
+        """The share of the process's core that others used."""
+        return max(0.0, (self.core_ns - self.process_ns) / 1e9 / self.seconds)
 
     @property
     def others_told(self) -> str:
-        """The same as a sentence; times measured on a core that others use too are not the server's."""
-        return f"others used {self.others:.0%} of the server's core meanwhile"
+        """The same as a sentence; times measured on a core that others use too are not the process's alone."""
+        return f"others used {self.others:.0%} of its core meanwhile"

@@ -1,197 +1,209 @@
 """What a relayed packet costs: ours, a C server and the bare floor, in one run.
 
-`python -m benchmarks.relay --peer janus --json FILE`; servers on one core, the load on the other.
+`python -m benchmarks.relay --peer janus --json FILE`; servers on one core, the load on the other. While developing,
+`python -m benchmarks.relay --peer none --shapes frames --viewers 100` takes less than a minute.
 """
 
 import argparse
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from benchmarks import machine, shapes
 from benchmarks.peers import janus
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.janus import Janus
-from benchmarks.report import Figure, Report, against, middle
-from benchmarks.stage import FloorStage, Sample, ServedStage, Stage, in_turns
+from benchmarks.report import Figure, Report, against, arguments, conclude, middle
+from benchmarks.stage import FloorStage, Round, Sample, ServedStage, Stage, costs, in_turns, pairs
 
 VIEWERS = 100
-ROUNDS = 3
-ROUND_S = 6.0
+# More rounds rather than longer ones: a ratio is of adjacent seconds, and the median of five forgives two.
+ROUNDS = 5
+ROUND_S = 3.0
 SWEEP = (10, 30, 100, 300, 1000)
-SWEEP_ROUND_S = 4.0
+SWEEP_ROUND_S = 2.0
+SWEEP_LIMIT = 1.6
+THREADS_LIMIT = 1.1
+# What two medians of the same thing differ by here; a ratio is not called rising within it.
+RATIO_NOISE = 0.05
+# What is reported without a limit, and in how many rounds.
+ASIDE = ("floor, padded", "janus, one event loop")
+ROUNDS_ASIDE = 2
+
+Wanted = Mapping[str, Callable[[], Stage]]
+"""How to set up what is compared, ours first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """One of the issue's kinds of traffic and what a packet of it may cost."""
+    """One of the issue's kinds of traffic."""
 
     letter: str
     shape_name: str
-    make: Callable[[], shapes.Shape]
-    floor_limit: float
-    janus_limit: float
+    limits: Mapping[str, float]
+    """What a packet may cost at `VIEWERS` viewers, as ratio to each peer."""
 
 
 TRAFFIC = (
-    Traffic("a", "frames", shapes.frames, 1.5, 1 / 9),
-    Traffic("b", "trace", shapes.trace, 1.5, 1 / 5),
-    Traffic("c", "opus", shapes.opus, 1.6, 1 / 4),
+    Traffic("a", "frames", {"floor": 1.5, "janus": 1 / 9}),
+    Traffic("b", "trace", {"floor": 1.5, "janus": 1 / 5}),
+    Traffic("c", "opus", {"floor": 1.6, "janus": 1 / 4}),
 )
 
 
-def cost_by_traffic(report: Report, traffic: Traffic, *, peer: str | None, rounds: int) -> None:
-    """Ours, the floor and the peer at a hundred viewers."""
-    shape = traffic.make()
+def cost_by_traffic(report: Report, traffic: Traffic, *, viewers: int, peer: str | None, rounds: int) -> None:
+    """Ours against the floor and the peer."""
+    shape = shapes.BY_NAME[traffic.shape_name]()
 
     def served_by_janus(event_loops: int) -> Stage:
-        return ServedStage(lambda: Janus({"source": shape.kind}, event_loops), shape, "source", VIEWERS)
+        return ServedStage(lambda: Janus({"source": shape.kind}, event_loops), shape, "source", viewers)
 
     wanted: dict[str, Callable[[], Stage]] = {
-        "huishang": lambda: ServedStage(Huishang, shape, "source", VIEWERS),
-        "floor": lambda: FloorStage(traffic.shape_name, VIEWERS),
-        "floor, padded": lambda: FloorStage(traffic.shape_name, VIEWERS, padded=True),
+        "huishang": partial(ServedStage, Huishang, shape, "source", viewers),
+        "floor": partial(FloorStage, traffic.shape_name, viewers),
     }
-    if traffic.shape_name != "trace":
-        del wanted["floor, padded"]
+    if traffic.shape_name == "trace":
+        wanted["floor, padded"] = partial(FloorStage, traffic.shape_name, viewers, padded=True)
     if peer == "janus":
         wanted["janus"] = partial(served_by_janus, 0)
         wanted["janus, one event loop"] = partial(served_by_janus, 1)
-    taken = measure(wanted, report, rounds=rounds)
-    name = f"relay ({traffic.letter}), {VIEWERS} viewers"
-    cost = {who: middle([one.us_per_packet for one in samples]) for who, samples in taken.items()}
-    told = ", ".join(f"{who} {us:.2f}" for who, us in cost.items())
-    report.note(f"({traffic.letter}) {shape.name}, us/packet: {told}")
-    control = middle([one.control_us_per_packet for one in taken.get("huishang", [])])
-    report.note(f"({traffic.letter}) of ours {control:.2f} us/packet in the control loop, the rest in the plane")
-    if "huishang" not in cost:
-        return
-    ours = cost["huishang"]
-    for who, limit in (
-        ("floor", traffic.floor_limit),
-        ("floor, padded", None),
-        ("janus", traffic.janus_limit),
-        ("janus, one event loop", None),
-    ):
-        if who in cost:
-            report.add(against(name, ours, "us/packet", peer=who, peer_value=cost[who], limit=limit))
+    taken = measure(f"({traffic.letter}) {shape.name}, {viewers} viewers", wanted, report, rounds=rounds)
+    limits = traffic.limits if viewers == VIEWERS else {}
+    for who in list(wanted)[1:]:
+        if compared := pairs(taken, "huishang", who):
+            name = f"relay ({traffic.letter}), {viewers} viewers"
+            report.add(against(name, "us/packet", compared, peer=who, limit=limits.get(who)))
 
 
 def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> None:
     """Ours against the floor at the same number of viewers, traffic (a)."""
     ratios: dict[int, float] = {}
     for count in counts:
-        wanted: dict[str, Callable[[], Stage]] = {
+        wanted: Wanted = {
             "huishang": partial(ServedStage, Huishang, shapes.frames(), "source", count),
             "floor": partial(FloorStage, "frames", count),
         }
-        taken = measure(wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
-        cost = {who: middle([one.us_per_packet for one in samples]) for who, samples in taken.items()}
-        if len(cost) < 2:
-            continue
-        figure = against(
-            f"relay (a) at {count} viewers",
-            cost["huishang"],
-            "us/packet",
-            peer="floor",
-            peer_value=cost["floor"],
-            limit=1.6,
-        )
-        report.add(figure)
-        ratios[count] = figure.ratio or float("nan")
-        cores = middle([one.use.cores for one in taken["huishang"]])
-        report.note(f"{count} viewers: floor {cost['floor']:.2f} us/packet; ours used {cores:.2f} of a core")
-    if 100 in ratios and max(ratios) > 100:
-        worst = max(ratio for count, ratio in ratios.items() if count > 100)
-        report.add(
-            Figure(
-                f"ratio to the floor above 100 viewers, by that at 100 (to {max(ratios)})",
-                worst / ratios[100],
-                "x",
-                limit=1.0 + RATIO_NOISE,
-            )
-        )
-
-
-# What two medians of the same thing differ by here; a ratio is not called rising within it.
-RATIO_NOISE = 0.05
+        taken = measure(f"(a) at {count} viewers", wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
+        if compared := pairs(taken, "huishang", "floor"):
+            name = f"relay (a) at {count} viewers"
+            figure = against(name, "us/packet", compared, peer="floor", limit=SWEEP_LIMIT)
+            report.add(figure)
+            ratios[count] = figure.ratio or float("nan")
+    if VIEWERS in ratios and max(ratios) > VIEWERS:
+        worst = max(ratio for count, ratio in ratios.items() if count > VIEWERS)
+        name = f"ratio to the floor above {VIEWERS} viewers, by that at {VIEWERS} (to {max(ratios)})"
+        report.add(Figure(name, worst / ratios[VIEWERS], "x", limit=1.0 + RATIO_NOISE))
 
 
 def cost_of_two_threads(report: Report, *, rounds: int) -> None:
-    """The same traffic with one plane thread and with two."""
-    wanted: dict[str, Callable[[], Stage]] = {
-        "one": lambda: ServedStage(lambda: Huishang(threads=1), shapes.frames(), "source", VIEWERS),
-        "two": lambda: ServedStage(lambda: Huishang(threads=2), shapes.frames(), "source", VIEWERS),
+    """The same traffic with two plane threads and with one."""
+    wanted: Wanted = {
+        "two threads": partial(ServedStage, partial(Huishang, threads=2), shapes.frames(), "source", VIEWERS),
+        "one thread": partial(ServedStage, Huishang, shapes.frames(), "source", VIEWERS),
     }
-    taken = measure(wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
-    if len(taken) == 2:
-        one, two = (middle([sample.us_per_packet for sample in taken[who]]) for who in ("one", "two"))
-        report.add(
-            against("relay (a), two plane threads", two, "us/packet", peer="one thread", peer_value=one, limit=1.1)
-        )
+    taken = measure(f"(a) at {VIEWERS} viewers", wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
+    if compared := pairs(taken, "two threads", "one thread"):
+        name = "relay (a), two plane threads"
+        report.add(against(name, "us/packet", compared, peer="one thread", limit=THREADS_LIMIT))
 
 
-def measure(
-    wanted: dict[str, Callable[[], Stage]], report: Report, *, rounds: int, seconds: float = ROUND_S
-) -> dict[str, list[Sample]]:
+def measure(what: str, wanted: Wanted, report: Report, *, rounds: int, seconds: float = ROUND_S) -> list[Round]:
     """Set all stages up, measure them in turns, take them down. A stage that fails is noted and left out."""
+
+    def failed(name: str, error: Exception) -> None:
+        report.missed(f"{what}: {name}", error)
+
     with contextlib.ExitStack() as stack:
         stages: dict[str, Stage] = {}
         for name, make in wanted.items():
             try:
                 stages[name] = stage = make()
             except Exception as error:  # whatever keeps one server from being measured, the others are
-                report.missed(name, error)
+                failed(name, error)
                 continue
             stack.callback(stage.close)
-        taken = in_turns(
-            stages,
-            report.missed,
-            rounds=rounds,
-            seconds=seconds,
-        )
-    for name, samples in taken.items():
-        unsound = [one for one in samples if not one.is_sound]
-        if unsound:
-            others = max(one.use.others for one in unsound)
-            share = min(one.packets / one.expected for one in unsound)
-            report.note(
-                f"{name}: {len(unsound)} of {len(samples)} rounds were disturbed: others used up to {others:.0%} "
-                f"of the server's core, {share:.0%} of the traffic came"
-            )
+        fewer = {name: min(rounds, ROUNDS_ASIDE) for name in stages if name in ASIDE}
+        taken = in_turns(stages, failed, rounds=rounds, seconds=seconds, fewer=fewer)
+        for name, stage in stages.items():
+            if samples := [one[name] for one in taken if name in one]:
+                report.note(f"{what}: {name} {_described(samples, costs(taken, name), stage)}")
     return taken
 
 
-def run(report: Report, *, peer: str | None, rounds: int = ROUNDS, quick: bool = False) -> None:
-    """Measure all of this module's figures into `report`."""
-    machine.raise_file_limit()
-    machine.pin(machine.LOAD_CORE)
+def _described(samples: Sequence[Sample], costs: Sequence[float], stage: Stage) -> str:
+    """Cost, size and soundness in one line; sizes because a smaller packet would be a cheaper one."""
+    packets, octets, *_ = stage.receiver.totals()
+    told = [
+        f"{middle(costs):.2f} us/packet ({min(costs):.2f}-{max(costs):.2f})",
+        f"{middle([one.main_us_per_packet for one in samples]):.2f} of it in the first thread",
+        f"{middle([one.use.cores for one in samples]):.2f} of a core",
+        f"{octets / max(packets, 1):.0f} bytes per packet",
+    ]
+    unsound = [one for one in samples if not one.is_sound]
+    if unsound:
+        others = max(one.use.others for one in unsound)
+        share = min(one.packets / one.expected for one in unsound)
+        told.append(
+            f"{len(unsound)} of {len(samples)} rounds DISTURBED: others used up to {others:.0%} of the core, "
+            f"{share:.0%} of the traffic came"
+        )
+    return ", ".join(told)
+
+
+def run(
+    report: Report,
+    *,
+    peer: str | None,
+    rounds: int = ROUNDS,
+    shape_names: Sequence[str] | None = None,
+    viewers: Sequence[int] | None = None,
+) -> None:
+    """Measure into `report`: everything, or only some shapes at some numbers of viewers."""
+    machine.be_the_load()
     report.note("packets are counted at the viewers' sockets (read + dropped there), the same for all servers")
     if peer == "janus" and not janus.available():
         report.note("janus is not installed: not measured")
         peer = None
     for traffic in TRAFFIC:
-        cost_by_traffic(report, traffic, peer=peer, rounds=rounds)
-    if not quick:
+        if shape_names is None or traffic.shape_name in shape_names:
+            for count in viewers or (VIEWERS,):
+                cost_by_traffic(report, traffic, viewers=count, peer=peer, rounds=rounds)
+    if shape_names is None and viewers is None:
         cost_by_viewers(report, counts=SWEEP, rounds=rounds)
         cost_of_two_threads(report, rounds=rounds)
 
 
+def _shape_names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(shapes.BY_NAME):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(shapes.BY_NAME)}")
+    return names
+
+
+def _counts(text: str) -> list[int]:
+    counts = [int(one) for one in text.split(",")]
+    if min(counts) < 1:
+        raise argparse.ArgumentTypeError("at least one viewer")
+    return counts
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--peer", choices=("janus", "none"), default="janus")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--quick", action="store_true", help="only the three kinds of traffic at 100 viewers")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of {ROUND_S:.0f} s each, default {ROUNDS}")
+    parser.add_argument("--shapes", type=_shape_names, help=f"only these, of {','.join(shapes.BY_NAME)}")
+    parser.add_argument(
+        "--viewers",
+        type=_counts,
+        help=f"only these numbers of viewers; without --shapes and this, "
+        f"all shapes at {VIEWERS}, then a sweep, then two threads",
+    )
     asked = parser.parse_args()
     report = Report("relay")
-    run(report, peer=None if asked.peer == "none" else asked.peer, rounds=asked.rounds, quick=asked.quick)
-    report.show()
-    if asked.json:
-        report.write(asked.json)
-    raise SystemExit(report.status)
+    peer = None if asked.peer == "none" else asked.peer
+    run(report, peer=peer, rounds=asked.rounds, shape_names=asked.shapes, viewers=asked.viewers)
+    conclude(report, asked.json)
 
 
 if __name__ == "__main__":

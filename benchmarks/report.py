@@ -1,18 +1,21 @@
 """Figures: what a benchmark found, as a table for people and as the JSON that others read.
 
-The JSON is `{"machine": {...}, "figures": [{"name", "value", "unit", "limit", "holds", "peer", "ratio"}, ...]}`: one
-entry per figure that an issue or the README names. `value` is ours; `peer` names what it is held against, and `ratio`
-is ours divided by the peer's. `limit` bounds `ratio` where there is a peer and `value` otherwise.
+The JSON is `{"machine": {...}, "figures": [{"name", "value", "unit", "limit", "holds", "peer", "ratio", "rounds"},
+...], "notes": [...]}`: one entry per figure that an issue or the README names. `value` is ours; `peer` names what it is
+held against, and `ratio` is ours divided by the peer's. `limit` bounds `ratio` where there is a peer and `value`
+otherwise. `rounds`, `{"min", "median", "max", "count"}`, is what single rounds gave for `ratio`; null where there was
+one only.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -33,7 +36,9 @@ class Figure:
     """Upper bound, of `ratio` where there is a peer, else of `value`; None: reported only."""
     peer: str | None = None
     ratio: float | None = None
-    """Ours divided by the peer's."""
+    """Ours divided by the peer's, the median of all rounds."""
+    rounds: tuple[float, ...] = ()
+    """The ratio of each round; empty where there was one only."""
 
     @property
     def holds(self) -> bool | None:
@@ -44,20 +49,28 @@ class Figure:
 
     def as_json(self) -> dict[str, Any]:
         """The entry of the JSON file, numbers rounded to four significant digits."""
-        entry = asdict(self)
-        for name in ("value", "limit", "ratio"):
-            if entry[name] is not None:
-                # JSON knows no NaN; what could not be measured is null.
-                entry[name] = float(f"{entry[name]:.4g}") if isfinite(entry[name]) else None
         return {
-            name: self.holds if name == "holds" else entry[name]
-            for name in ("name", "value", "unit", "limit", "holds", "peer", "ratio")
+            "name": self.name,
+            "value": _rounded(self.value),
+            "unit": self.unit,
+            "limit": _rounded(self.limit),
+            "holds": self.holds,
+            "peer": self.peer,
+            "ratio": _rounded(self.ratio),
+            "rounds": _spread(self.rounds) if self.rounds else None,
         }
 
 
-def against(name: str, value: float, unit: str, *, peer: str, peer_value: float, limit: float | None = None) -> Figure:
-    """A figure held against a peer measured in the same run."""
-    return Figure(name, value, unit, limit=limit, peer=peer, ratio=value / peer_value)
+def against(
+    name: str, unit: str, rounds: Sequence[tuple[float, float]], *, peer: str, limit: float | None = None
+) -> Figure:
+    """A figure held against a peer: (ours, the peer's) of each round, the two measured one right after the other.
+
+    The ratio is the median of the rounds' ratios: what slows the machine down for a while slows both of a pair.
+    """
+    ratios = tuple(ours / theirs for ours, theirs in rounds)
+    value = middle([ours for ours, _ in rounds])
+    return Figure(name, value, unit, limit, peer, middle(ratios), ratios if len(ratios) > 1 else ())
 
 
 @dataclass(slots=True)
@@ -85,7 +98,7 @@ class Report:
     def show(self, console: Console | None = None) -> None:
         """Print the table for people."""
         table = Table(title=self.title, title_justify="left")
-        for heading in ("figure", "value", "unit", "peer", "ratio", "limit", "holds"):
+        for heading in ("figure", "value", "unit", "peer", "ratio", "rounds", "limit", "holds"):
             table.add_column(heading, justify="right" if heading in ("value", "ratio", "limit") else "left")
         for figure in self.figures:
             table.add_row(
@@ -94,6 +107,7 @@ class Report:
                 figure.unit,
                 figure.peer or "",
                 _number(figure.ratio),
+                f"{min(figure.rounds):.3g}-{max(figure.rounds):.3g}" if figure.rounds else "",
                 _number(figure.limit),
                 {None: "", True: "yes", False: "NO"}[figure.holds],
             )
@@ -105,14 +119,47 @@ class Report:
 
     def write(self, file: Path) -> None:
         """Write the JSON file."""
-        content = {"machine": machine.describe(), "figures": [figure.as_json() for figure in self.figures]}
+        content = {
+            "machine": machine.describe(),
+            "figures": [figure.as_json() for figure in self.figures],
+            "notes": self.notes,
+        }
         file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """What every benchmark's command line takes; more may be added."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    return parser
+
+
+def conclude(report: Report, file: Path | None) -> NoReturn:
+    """Show and write what was found, and end with its status."""
+    report.show()
+    if file:
+        report.write(file)
+    raise SystemExit(report.status)
 
 
 def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _rounded(value: float | None) -> float | None:
+    """Four significant digits; JSON knows no NaN: what could not be measured is null."""
+    return float(f"{value:.4g}") if value is not None and isfinite(value) else None
+
+
+def _spread(rounds: Sequence[float]) -> dict[str, float | int | None]:
+    return {
+        "min": _rounded(min(rounds)),
+        "median": _rounded(median(rounds)),
+        "max": _rounded(max(rounds)),
+        "count": len(rounds),
+    }
 
 
 def middle(values: Sequence[float]) -> float:

@@ -6,13 +6,13 @@ a browser sends them.
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Literal
 
 RTP_OVERHEAD_BYTES = 20
-MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 
 VIDEO_CLOCK_HZ = 90_000
@@ -153,3 +153,7 @@ def _bursts(packets: list[tuple[int, int, int, int, int]]) -> list[Burst]:
         )
         for index, group in enumerate(groups)
     ]
+
+
+BY_NAME: dict[str, Callable[[], Shape]] = {"frames": frames, "trace": trace, "opus": opus}
+"""The issue's kinds of traffic, as command lines and the floor's process name them."""

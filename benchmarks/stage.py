@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -19,11 +19,12 @@ from typing import Protocol
 from benchmarks import floor, machine, shapes
 from benchmarks.load.path import Path
 from benchmarks.load.receive import Receiver
-from benchmarks.load.send import Sender
 from benchmarks.peers.model import Server, end, start
+from benchmarks.traffic import received_by, sent_by
 
-SETTLE_S = 1.0
-# Rounds that may be repeated when the load was held up, or others used the server's core.
+# From the first packet, a keyframe, until all viewers get everything.
+SETTLE_S = 0.5
+# Rounds that may be repeated, but no more than there are, when the load was held up, or others used the server's core.
 SPARE_ROUNDS = 3
 # So much of the traffic that its shape promises must come, and so much of the core may others use.
 LEAST_TRAFFIC = 0.97
@@ -45,12 +46,12 @@ class Sample:
 
     @property
     def us_per_packet(self) -> float:
-        return self.use.server_ns / 1000 / self.packets
+        return self.use.process_ns / 1000 / self.packets
 
     @property
-    def control_us_per_packet(self) -> float:
-        """The part of it that the server's first thread used."""
-        return self.use.control_ns / 1000 / self.packets
+    def main_us_per_packet(self) -> float:
+        """The part of it that the server's first thread used: of ours, the control loop."""
+        return self.use.by_thread_ns["main"] / 1000 / self.packets
 
     @property
     def is_sound(self) -> bool:
@@ -88,20 +89,8 @@ class ServedStage:
             stack.callback(server.close)
             self.name = server.name
             self._server = server
-            publication = server.publish(source, [shape.kind])
-            sender = Sender(core=machine.LOAD_CORE)
-            [path], [track] = publication.paths, publication.tracks
-            stack.callback(path.socket.close)
-            sender.add_flow(
-                sender.add_path(path),
-                shape,
-                ssrc=track.ssrc,
-                payload_type=track.payload_type,
-                audio_level_id=track.audio_level_id,
-            )
-            self._sender = sender
-            sender.start()
-            stack.callback(sender.stop)
+            published = server.publish(source, [shape.kind])
+            self._sender, _ = sent_by([published], {shape.kind: shape}, stack)
             self.receiver = received_by(server.watch(source, viewers), stack)
             self._stack = stack.pop_all()
 
@@ -126,8 +115,8 @@ class FloorStage:
     name = "floor"
 
     def __init__(self, shape: str, viewers: int, *, padded: bool = False) -> None:
-        """Start the floor's process; `shape` is a name of `floor.SHAPES`."""
-        self._shape = floor.SHAPES[shape]()
+        """Start the floor's process; `shape` is a name of `shapes.BY_NAME`."""
+        self._shape = shapes.BY_NAME[shape]()
         self._viewers = viewers
         with ExitStack() as stack:
             sockets = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(viewers)]
@@ -177,17 +166,6 @@ class FloorStage:
         self._process.stdin.flush()
 
 
-def received_by(paths: Sequence[Path], stack: ExitStack, records: int = 0) -> Receiver:
-    """A running receiver of these viewers, of whom the first checks that packets are authentic."""
-    receiver = Receiver(max(len(paths), 1), records=records, core=machine.LOAD_CORE)
-    for index, path in enumerate(paths):
-        stack.callback(path.socket.close)
-        receiver.add(path, whole=index == 0)
-    receiver.start()
-    stack.callback(receiver.stop)
-    return receiver
-
-
 def sample(stage: Stage, seconds: float) -> Sample:
     """Measure a stage whose media flows."""
     before, packets = machine.Use.of(stage.pid), _packets(stage.receiver)
@@ -218,27 +196,73 @@ def one_round(stage: Stage, seconds: float) -> Sample:
     return taken
 
 
-def in_turns(
-    stages: dict[str, Stage], failed: Callable[[str, Exception], None], *, rounds: int, seconds: float
-) -> dict[str, list[Sample]]:
-    """Measure stages one after another, round by round, so that what disturbs one disturbs all.
+Round = Mapping[str, Sample]
+"""What was measured of each stage, one right after the other."""
 
-    A round that is not sound is repeated a few times; when there is no sound one at all, what was measured is
-    returned. A stage that cannot be measured is told to `failed` and left out.
+
+def in_turns(
+    stages: dict[str, Stage],
+    failed: Callable[[str, Exception], None],
+    *,
+    rounds: int,
+    seconds: float,
+    fewer: Mapping[str, int] | None = None,
+) -> list[Round]:
+    """Measure stages one after another, round by round, the first of them beside each of the others.
+
+    Every second round goes the other way, so that none is always the one after. A pair (the first stage and another)
+    that was not sound is repeated a few times. `fewer` names stages of which fewer rounds will do. One that cannot be
+    measured is told to `failed` and left out from then on.
     """
-    taken: dict[str, list[Sample]] = {name: [] for name in stages}
-    for number in range(rounds + SPARE_ROUNDS):
-        for name, stage in stages.items():
-            if name not in taken:
-                continue
-            sound = [past for past in taken[name] if past.is_sound]
-            if number >= rounds and len(sound) >= rounds:
-                continue
-            try:
-                if number == 0:
-                    one_round(stage, seconds / 3)
-                taken[name].append(one_round(stage, seconds))
-            except (StageError, OSError) as error:
-                failed(name, error)
-                del taken[name]
-    return {name: [s for s in samples if s.is_sound] or samples for name, samples in taken.items()}
+    wanted = dict.fromkeys(stages, rounds) | dict(fewer or {})
+    left = dict(stages)
+    # What is loaded and allocated with the first packets belongs to none of the rounds.
+    _one_by_one(left, list(left), failed, seconds / 3)
+    taken: list[Round] = []
+    for number in range(rounds + min(rounds, SPARE_ROUNDS)):
+        names = lacking(taken, list(left), wanted)
+        if not names:
+            break
+        taken.append(_one_by_one(left, names[:: 1 if number % 2 == 0 else -1], failed, seconds))
+    return taken
+
+
+def _one_by_one(
+    stages: dict[str, Stage], names: Sequence[str], failed: Callable[[str, Exception], None], seconds: float
+) -> Round:
+    """Measure each once; one that fails is taken out of `stages`."""
+    found: dict[str, Sample] = {}
+    for name in names:
+        try:
+            found[name] = one_round(stages[name], seconds)
+        except (StageError, OSError) as error:
+            failed(name, error)
+            del stages[name]
+    return found
+
+
+def lacking(taken: Sequence[Round], names: Sequence[str], wanted: Mapping[str, int]) -> list[str]:
+    """Stages of which there are fewer sound rounds than wanted; before them the first, which they are held against."""
+    if not names:
+        return []
+    first, *others = names
+    found = [name for name in others if len(_sound(taken, first, name)) < wanted[name]]
+    if others:
+        return [first, *found] if found else []
+    return [first] if len(_sound(taken, first)) < wanted[first] else []
+
+
+def costs(taken: Sequence[Round], name: str) -> list[float]:
+    """Microseconds per packet of a stage in each sound round; in all, where there is none."""
+    measured = [one for one in taken if name in one]
+    return [one[name].us_per_packet for one in _sound(measured, name) or measured]
+
+
+def pairs(taken: Sequence[Round], ours: str, theirs: str) -> list[tuple[float, float]]:
+    """The same of two stages in each round that is sound for both; in all, where there is none."""
+    measured = [one for one in taken if ours in one and theirs in one]
+    return [(one[ours].us_per_packet, one[theirs].us_per_packet) for one in _sound(measured, ours, theirs) or measured]
+
+
+def _sound(taken: Sequence[Round], *names: str) -> list[Round]:
+    return [one for one in taken if all(name in one and one[name].is_sound for name in names)]

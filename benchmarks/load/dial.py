@@ -26,6 +26,7 @@ DEADLINE_S = 15.0
 # Consent checks made beforehand; after so many their transaction ids come again, which a stateless answer survives.
 CONSENT_REQUESTS = 8
 MAX_DATAGRAM_BYTES = 2048
+TRANSACTION_BYTES = 12
 
 
 class DialError(Exception):
@@ -131,16 +132,24 @@ def _connect(made: socket.socket, peer: Peer, deadline: float) -> SrtpKeys:
             peer.handle_timer(time.monotonic())
 
 
+def check(
+    remote: Credentials, local: Credentials, tie_breaker: int, *, controlling: bool = True, nominate: bool = False
+) -> bytes:
+    """A connectivity check of ours, with a transaction id of its own."""
+    return stun.build_request(
+        os.urandom(TRANSACTION_BYTES),
+        username=f"{remote.ufrag}:{local.ufrag}".encode(),
+        key=remote.password.encode(),
+        priority=CHECK_PRIORITY,
+        tie_breaker=tie_breaker,
+        controlling=controlling,
+        use_candidate=nominate,
+    )
+
+
 def _consent_requests(remote: Credentials, local: Credentials, peer: Peer) -> tuple[bytes, ...]:
+    ice = peer.ice
     return tuple(
-        stun.build_request(
-            os.urandom(12),
-            username=f"{remote.ufrag}:{local.ufrag}".encode(),
-            key=remote.password.encode(),
-            priority=CHECK_PRIORITY,
-            tie_breaker=peer.ice.tie_breaker,
-            controlling=peer.ice.controlling,
-            use_candidate=peer.ice.controlling,
-        )
+        check(remote, local, ice.tie_breaker, controlling=ice.controlling, nominate=ice.controlling)
         for _ in range(CONSENT_REQUESTS)
     )

@@ -6,7 +6,6 @@ from benchmarks.shapes import Shape
 
 class Floor:
     packets: int
-    messages_sent: int
     failures: int
     def __init__(
         self,

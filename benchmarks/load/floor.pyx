@@ -50,7 +50,6 @@ cdef class Floor:
     cdef bint wanted
     cdef bint stopping
     cdef readonly uint64_t packets
-    cdef readonly uint64_t messages_sent
     cdef readonly uint64_t failures
     cdef list _keys
     cdef uint8_t *templates
@@ -212,6 +211,5 @@ cdef class Floor:
                 self.failures += 1
                 sent = 1
             done += sent
-        self.messages_sent += self.message_count
         self.message_count = 0
         self.arena_used = 0

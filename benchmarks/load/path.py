@@ -1,12 +1,16 @@
 """One connected peer as the load threads take it over: its socket, its keys, and what was negotiated."""
 
 import socket
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 # A frame burst to a viewer that is looked at every few milliseconds must fit; the kernel doubles it.
 RECEIVE_BUFFER_BYTES = 1 << 20
 SO_TIMESTAMPNS = 35
+CONTROL_BYTES = 64
+_TIMESPEC = struct.Struct("@qq")
 
 
 class Keys(Protocol):
@@ -35,7 +39,25 @@ class Path:
         """Set the socket options that the load threads rely on."""
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        stamp_arrivals(self.socket)
+
+
+def stamp_arrivals(made: socket.socket) -> None:
+    """Have the kernel stamp what arrives, which `recvmsg` with room for CONTROL_BYTES then tells."""
+    made.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+
+def stamped_ns(control: Sequence[tuple[int, int, bytes]]) -> int:
+    """The kernel's stamp among a datagram's control messages, in CLOCK_REALTIME nanoseconds.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for level, kind, data in control:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    raise ValueError("the datagram was not stamped")
 
 
 def connected(to: tuple[str, int]) -> socket.socket:

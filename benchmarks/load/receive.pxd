@@ -19,7 +19,6 @@ cdef struct Viewer:
     void *unprotect            # libsrtp context for what we receive; NULL: do not read RTCP
     int transport_cc_id        # header extension of the transport-wide sequence; 0: none, REMB instead
     bint whole                 # receive whole packets and check their authentication
-    bint closing
     uint64_t audio_types[2]    # payload types with a 48 kHz clock, as a bit set
     uint8_t *consent           # STUN requests, one after another, used in turn
     int consent_bytes

@@ -10,7 +10,6 @@ sleeping reader would be charged to the server that is being measured. Arrival t
 """
 
 import threading
-import time
 from os import sched_setaffinity
 
 from libc.stdlib cimport calloc, free, malloc
@@ -150,7 +149,7 @@ cdef void _report(Viewer *viewer, int64_t now_ns) noexcept nogil:
 cdef class Receiver:
     """The viewers of one benchmark and the thread that serves them.
 
-    Call `start`, and `stop` when done; between them `add` and `remove` may be called at any time, from one thread.
+    Call `start`, and `stop` when done; `add` may be called at any time, from one thread.
     Counters may be read at any time. `records` is the room, in packets, for times of arrival (0: none are kept).
     """
 
@@ -159,7 +158,6 @@ cdef class Receiver:
     cdef int count
     cdef int64_t wall_minus_monotonic_ns
     cdef bint stopping
-    cdef uint64_t cycles
     cdef Record *records
     cdef size_t record_capacity
     cdef size_t record_count
@@ -243,13 +241,6 @@ cdef class Receiver:
         self.count += 1
         return self.count - 1
 
-    def remove(self, int index) -> None:
-        """Leave a viewer's socket alone from now on; its counters stay readable. The socket is not closed."""
-        cdef uint64_t seen = self.cycles
-        self.viewers[index].closing = True
-        while self._thread is not None and self.cycles < seen + 2:
-            time.sleep(0.001)
-
     def start(self) -> None:
         """Start the thread, on the core that was given."""
         self.stopping = False
@@ -275,11 +266,9 @@ cdef class Receiver:
         while not self.stopping:
             i = 0
             while i < self.count:
-                if not self.viewers[i].closing:
-                    self._drain(i)
-                    _report(self.viewers[i], monotonic_ns())
+                self._drain(i)
+                _report(self.viewers[i], monotonic_ns())
                 i += 1
-            self.cycles += 1
             now_ns = monotonic_ns()
             next_ns = max(next_ns + CYCLE_NS, now_ns)
             sleep_until(next_ns)

@@ -18,6 +18,7 @@ from benchmarks.load.path import Path
 from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, free_port, start, wait_until
 from benchmarks.shapes import Kind
 from signaling.client.session import remote_parameters
+from signaling.ice.types import Credentials
 from signaling.sdp.accepted import Accepted, AcceptedMedia
 from signaling.sdp.extensions import AUDIO_LEVEL, MID, TRANSPORT_CC
 from signaling.sdp.model import SessionDescription
@@ -73,6 +74,7 @@ class Huishang:
         self._ssrc = FIRST_SSRC
         self._stack = ExitStack()
         folder = FilePath(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
+        self.data_dir = folder
         self._log = self._stack.enter_context((folder / "log").open("w+b"))
         (folder / "tokens.toml").write_text(TOKENS.format(secret=self.token))
         settings = folder / "huishang.toml"
@@ -123,7 +125,7 @@ class Huishang:
         accepted = self._exchange(f"/whip/{source}", offer)
         path = dial(remote_parameters(accepted.remote), credentials, self._identity, negotiated(accepted))
         self._kinds[source] = list(kinds)
-        return Publication(source, (path,), tuple(map(_track, tracks, accepted.media)))
+        return Publication(source, path, tuple(map(_track, tracks, accepted.media)))
 
     def watch(self, source: str, count: int) -> list[Path]:
         """Watch by WHEP, so many times."""
@@ -131,10 +133,14 @@ class Huishang:
 
     def watch_once(self, source: str) -> Path:
         """One more viewer; may be called from several threads."""
+        credentials, accepted = self.ask_to_watch(source)
+        return dial(remote_parameters(accepted.remote), credentials, self._identity, negotiated(accepted))
+
+    def ask_to_watch(self, source: str) -> tuple[Credentials, Accepted]:
+        """Only the offer and the answer of a viewer: a session that waits for its first connectivity check."""
         credentials, transport = self._identity.transport()
         offer = view_offer(self._kinds[source], transport, video=VIEWED_VIDEO, audio=("opus",))
-        accepted = self._exchange(f"/whep/{source}", offer)
-        return dial(remote_parameters(accepted.remote), credentials, self._identity, negotiated(accepted))
+        return credentials, self._exchange(f"/whep/{source}", offer)
 
     def sources(self) -> list[dict[str, Any]]:
         """What the server says of its sources."""

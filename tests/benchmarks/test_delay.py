@@ -58,6 +58,7 @@ def test_delays_are_recovered_whatever_the_route_adds(
     expected = [int(delays[index]) for index in range(skip, len(left)) if index not in lost]
     assert found.delays_ns.tolist() == expected
     assert found.unmatched == 0
+    assert found.lost == len([index for index in lost if index < len(left) - 1])
 
 
 def test_equal_frames_are_told_apart_by_time() -> None:

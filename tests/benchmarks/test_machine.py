@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 from benchmarks import machine
 
@@ -34,6 +36,26 @@ def test_cpu_time_agrees_with_the_processs_own_clock() -> None:
         pass
     used, told = machine.cpu_ns(os.getpid()) - before, time.process_time_ns() - clock
     assert abs(used - told) < 20e6
+
+
+def test_threads_are_told_apart_by_name_and_the_first_is_main() -> None:
+    def work() -> None:
+        native.append(threading.get_native_id())
+        Path(f"/proc/self/task/{native[0]}/comm").write_text("worker")
+        until = time.thread_time() + 0.1
+        while time.thread_time() < until:
+            pass
+        used.append(machine.Use.of(os.getpid()).since(before))
+
+    before = machine.Use.of(os.getpid())
+    native: list[int] = []
+    used: list[machine.Use] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert used[0].by_thread_ns["worker"] >= 0.09e9
+    assert used[0].by_thread_ns["main"] < used[0].by_thread_ns["worker"]
+    assert used[0].threads_told.startswith("worker ")
 
 
 def test_resident_memory_grows_with_what_is_touched() -> None:

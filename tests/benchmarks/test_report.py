@@ -11,10 +11,20 @@ from benchmarks.report import Figure, Report, against, middle
 
 
 def test_limit_bounds_the_ratio_where_there_is_a_peer() -> None:
-    figure = against("cost", 3.0, "us", peer="floor", peer_value=2.0, limit=1.5)
-    assert figure.ratio == 1.5
-    assert figure.holds is True
-    assert against("cost", 3.1, "us", peer="floor", peer_value=2.0, limit=1.5).holds is False
+    figure = against("cost", "us", [(3.0, 2.0)], peer="floor", limit=1.5)
+    assert (figure.value, figure.ratio, figure.holds) == (3.0, 1.5, True)
+    assert against("cost", "us", [(3.1, 2.0)], peer="floor", limit=1.5).holds is False
+
+
+def test_ratio_is_the_median_of_the_rounds_ratios_and_not_the_ratio_of_medians() -> None:
+    figure = against("cost", "us", [(2.0, 1.0), (9.0, 3.0), (3.0, 2.0)], peer="floor", limit=2.5)
+    assert figure.ratio == 2.0
+    assert figure.value == 3.0
+    assert figure.as_json()["rounds"] == {"min": 1.5, "median": 2.0, "max": 3.0, "count": 3}
+
+
+def test_figure_of_no_round_does_not_hold() -> None:
+    assert against("cost", "us", [], peer="floor", limit=1.5).holds is False
 
 
 def test_limit_bounds_the_value_where_there_is_no_peer() -> None:
@@ -37,7 +47,7 @@ def test_what_could_not_be_measured_is_null_and_gives_the_exit_status(tmp_path: 
     assert json.loads(file.read_text())["figures"][0]["value"] is None
     assert "NaN" not in file.read_text()
     assert report.status == 1
-    assert report.notes == ["janus: not measured: OSError: gone"]
+    assert json.loads(file.read_text())["notes"] == ["janus: not measured: OSError: gone"]
 
 
 def test_json_has_machine_and_one_entry_per_figure(tmp_path: Path) -> None:
@@ -55,13 +65,14 @@ def test_json_has_machine_and_one_entry_per_figure(tmp_path: Path) -> None:
         "holds": True,
         "peer": None,
         "ratio": None,
+        "rounds": None,
     }
     assert [figure["name"] for figure in content["figures"]] == ["delay p99", "slope"]
 
 
 def test_table_shows_every_figure_and_note() -> None:
     report = Report("relay")
-    report.add(against("cost (a)", 3.1, "us", peer="floor", peer_value=2.0, limit=1.5))
+    report.add(against("cost (a)", "us", [(3.1, 2.0)], peer="floor", limit=1.5))
     report.note("counted at the viewers")
     out = io.StringIO()
     report.show(Console(file=out, width=160))

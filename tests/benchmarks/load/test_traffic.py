@@ -120,25 +120,6 @@ def test_sender_and_receiver_agree_on_times_and_order(stack: ExitStack) -> None:
     assert sender.path(0)["send_errors"] == 0
 
 
-def test_removed_viewer_is_left_alone_and_keeps_its_counts(stack: ExitStack) -> None:
-    publisher, viewer = bound(stack), bound(stack)
-    publisher.connect(viewer.getsockname())
-    viewer.connect(publisher.getsockname())
-    path = Path(viewer)
-    path.prepare()
-    receiver = Receiver(1)
-    receiver.add(path)
-    receiver.start()
-    packet = bytes([0x80, 96]) + bytes(40)
-    publisher.send(packet)
-    wait_for_packets(receiver, 1)
-    receiver.remove(0)
-    publisher.send(packet)
-    assert viewer.recv(100) == packet
-    receiver.stop()
-    assert receiver.totals()[0] == 1
-
-
 def test_publisher_makes_a_keyframe_when_asked(stack: ExitStack) -> None:
     publisher, server = bound(stack), bound(stack)
     publisher.connect(server.getsockname())
