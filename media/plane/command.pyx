@@ -18,7 +18,7 @@ from media.plane.link cimport (
     unlink_route, unlink_tap, unlink_track, unlink_transport,
 )
 from media.plane.model cimport (
-    DROP_SEND, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
+    DROP_SEND, DROP_TABLE_FULL, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
 )
 from media.plane.net cimport (
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, iovec, mmsghdr, sendmmsg,
@@ -26,7 +26,9 @@ from media.plane.net cimport (
 )
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
-from media.plane.table cimport address_table_put, ufrag_table_put, ufrag_table_remove
+from media.plane.table cimport (
+    address_table_get, address_table_put, address_table_remove, ufrag_table_put, ufrag_table_remove,
+)
 
 cdef enum:
     DRAIN_LIMIT = 256           # commands of one wake-up
@@ -103,11 +105,17 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     elif not transport.linked:
         return True
     elif command.kind == COMMAND_ADD_UFRAG:
-        ufrag_table_put(&plane.ufrags, command.data, command.length, transport)
+        if ufrag_table_put(&plane.ufrags, command.data, command.length, transport) < 0:
+            drop(plane, transport, DROP_TABLE_FULL)
     elif command.kind == COMMAND_REMOVE_UFRAG:
         ufrag_table_remove(&plane.ufrags, command.data, command.length)
     elif command.kind == COMMAND_VALIDATE:
-        address_table_put(&plane.addresses, command.remote.ip, command.remote.port, transport)
+        if address_table_put(&plane.addresses, command.remote.ip, command.remote.port, transport) < 0:
+            drop(plane, transport, DROP_TABLE_FULL)
+    elif command.kind == COMMAND_FORGET:
+        # Another peer may have proved since that the address is its own.
+        if address_table_get(&plane.addresses, command.remote.ip, command.remote.port) == transport:
+            address_table_remove(&plane.addresses, command.remote.ip, command.remote.port)
     elif command.kind == COMMAND_SELECT:
         _select(transport, command)
         link_ready(plane, transport)

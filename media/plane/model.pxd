@@ -62,6 +62,7 @@ cdef enum:                      # DropReason
     DROP_RESEND_RATE
     DROP_BRIDGE_FULL
     DROP_EVENT_RATE                 # a stream's changes and goodbyes, faster than anyone means them
+    DROP_TABLE_FULL                 # no place for another ufrag or address: control must end the session
     DROP_REASONS
 
 cdef enum TransportKind:

@@ -21,7 +21,7 @@ from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.loop cimport plane_loop
 from media.plane.model cimport DROP_REASONS, WATCH_COMMANDS, WATCH_SOCKET, Address, Socket
-from media.plane.names import DROP_NAMES, PlaneError
+from media.plane.names import ADDRESSES_OF_A_TRANSPORT, DROP_NAMES, UFRAGS_OF_A_TRANSPORT, PlaneError
 from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
 )
@@ -127,8 +127,8 @@ cdef class PlaneThread:
         failed = batch_init(&state.batch)
         failed |= ring_init(&state.commands, sizeof(Command), RING_SLOTS)
         failed |= ring_init(&state.events, sizeof(Event), RING_SLOTS)
-        failed |= address_table_init(&state.addresses, max_transports * 4, seed)
-        failed |= ufrag_table_init(&state.ufrags, max_transports * 2, seed)
+        failed |= address_table_init(&state.addresses, max_transports * ADDRESSES_OF_A_TRANSPORT, seed)
+        failed |= ufrag_table_init(&state.ufrags, max_transports * UFRAGS_OF_A_TRANSPORT, seed)
         if failed:
             raise MemoryError
         state.epoll = epoll_create1(EPOLL_CLOEXEC)

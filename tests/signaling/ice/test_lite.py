@@ -13,6 +13,7 @@ from signaling.ice.lite import (
     CONSENT_SECONDS,
     MAX_ADDRESSES,
     RESTART_GRACE_SECONDS,
+    AddressForgotten,
     AddressValidated,
     IceLite,
     PairNominated,
@@ -173,7 +174,15 @@ def test_consent_counts_from_the_last_valid_check() -> None:
 def test_remembered_addresses_are_bounded_and_keep_the_nominated(steps: list[tuple[int, bool]]) -> None:
     ice = lite()
     for now, (port, nominate) in enumerate(steps):
-        ice.receive(check(nominate=nominate), ("192.0.2.1", port), float(now))
+        known = set(ice.addresses)
+        for output in ice.receive(check(nominate=nominate), ("192.0.2.1", port), float(now)):
+            if isinstance(output, AddressForgotten):
+                known.remove(output.address)
+            elif isinstance(output, AddressValidated):
+                known.add(output.address)
+                # Never one too many in between: whoever keeps a table of the same size refuses it.
+                assert len(known) <= MAX_ADDRESSES
+        assert known == set(ice.addresses)
         assert len(ice.addresses) <= MAX_ADDRESSES
         assert ice.addresses[-1] == ("192.0.2.1", port)
         assert ice.nominated is None or ice.nominated in ice.addresses
