@@ -78,6 +78,11 @@ class SourceRegistry:
         """Return all sources, in the order in which they first appeared."""
         return tuple(self._sources.values())
 
+    def publisher_of(self, identifier: str) -> str | None:
+        """Return the session that publishes under this identifier, which need not be known."""
+        source = self._sources.get(identifier)
+        return None if source is None else source.publisher
+
     def publish(self, identifier: str, name: str, session: str, now_us: int) -> str | None:
         """Begin or take over a source; return the session that published it until now.
 

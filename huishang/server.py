@@ -45,7 +45,8 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             DtlsContext(Certificate.generate()),
             candidate_addresses(settings),
             cname=settings.server.node,
-            max_sessions=settings.limits.max_viewers + settings.limits.max_sources,
+            max_publishers=settings.limits.max_sources,
+            max_viewers=settings.limits.max_viewers,
             silent_after_s=settings.limits.silent_after_s,
         )
         exchange.start()

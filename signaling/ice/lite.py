@@ -15,6 +15,8 @@ from signaling.ice.types import Address, Credentials
 
 #: RFC 7675 section 5.1: consent expires 30 s after the last valid check.
 CONSENT_SECONDS: Final = 30.0
+#: A peer checks as soon as it has our answer; one that has not by then is not coming, and holds a place.
+FIRST_CHECK_SECONDS: Final = 10.0
 #: After an ICE restart the peer goes on checking the old pair until the new one works.
 RESTART_GRACE_SECONDS: Final = 10.0
 #: Addresses of one peer that are remembered as validated; the least recently used goes first.
@@ -113,7 +115,7 @@ class IceLite:
     @property
     def consent_until(self) -> float:
         """Monotonic seconds at which the peer's consent ends unless another valid check comes."""
-        return self.last_check + CONSENT_SECONDS
+        return self.last_check + (CONSENT_SECONDS if self.counters.accepted else FIRST_CHECK_SECONDS)
 
     @property
     def addresses(self) -> tuple[Address, ...]:

@@ -41,7 +41,7 @@ class ExchangeError(Exception):
     """Base of the exchange's refusals; `code` is stable and goes to the client.
 
     ExchangeError
-    ├── ExchangeFull        session-limit       the node has as many sessions as it may
+    ├── ExchangeFull        session-limit       the node has as many publishers or viewers as it may
     ├── ExchangeClosed      node-stopping       the node stops and takes no more
     └── SessionUnknown      session-unknown     there is no such session (any more)
     """
@@ -84,6 +84,20 @@ class Session:
     routes: list[PlaneRoute] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Places:
+    """Sessions of one kind: how many there are, and how many `setting` allows."""
+
+    setting: str
+    most: int
+    taken: int = 0
+
+    def require(self) -> None:
+        """Raise ExchangeFull when there is none left."""
+        if self.taken >= self.most:
+            raise ExchangeFull(f"the node has {self.most} such sessions, its limit ({self.setting})")
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """A new session and the SDP to answer with."""
@@ -103,7 +117,8 @@ class Exchange:
         addresses: list[str],
         *,
         cname: str,
-        max_sessions: int,
+        max_publishers: int,
+        max_viewers: int,
         silent_after_s: float,
     ) -> None:
         """`addresses` are told to peers as candidates, the preferred first."""
@@ -114,7 +129,9 @@ class Exchange:
         self._context = context
         self._addresses = addresses
         self._cname = cname
-        self._max_sessions = max_sessions
+        # By kind, so that a mass of viewers never keeps a publisher out.
+        self._publishers = Places("limits.max_sources", max_publishers)
+        self._viewers = Places("limits.max_viewers", max_viewers)
         self._silent_ns = int(silent_after_s * 1e9)
         self._by_transport: dict[int, WebRtcSession] = {}
         self._task: asyncio.Task[None] | None = None
@@ -142,7 +159,10 @@ class Exchange:
 
     def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
         """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, or a bad value."""
-        self._room()
+        self._require_open()
+        # Who takes over a source takes its publisher's place: a sender that lost its line must always come back.
+        if self.registry.publisher_of(source) is None:
+            self._publishers.require()
         local, credentials = self._local(self._relay.choose_thread())
         accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1], allow_dtls_client=True)
         # The registry comes last: an offer that is refused must not take the source from its present publisher.
@@ -166,7 +186,8 @@ class Exchange:
 
     def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
         """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""
-        self._room()
+        self._require_open()
+        self._viewers.require()
         self.registry.get(source)
         media = self.media[source]
         home = next((track.home for track in media.tracks.values() if track.home is not None), None)
@@ -208,11 +229,9 @@ class Exchange:
                 self.sessions[session_id].peer.end("source-stopped", "the source was stopped")
         self._drop_media(source)
 
-    def _room(self) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise ExchangeClosed("the node stops")
-        if len(self.sessions) >= self._max_sessions:
-            raise ExchangeFull(f"the node has {self._max_sessions} sessions, its limit")
 
     def _new_media(self, source: str) -> SourceMedia:
         self._forget_gone_sources()
@@ -279,6 +298,7 @@ class Exchange:
         self.sessions[session_id] = session
         self._by_transport[transport.id] = peer
         self._relay.occupy(thread)
+        (self._publishers if publishes else self._viewers).taken += 1
         return session
 
     def _send_track(self, source: str, kind: str, codec: Codec | None) -> SendTrack:
@@ -305,6 +325,7 @@ class Exchange:
             return
         del self.sessions[session.id]
         self._relay.vacate(session.thread)
+        (self._publishers if session.publishes else self._viewers).taken -= 1
         media = self.media.get(session.source)
         for publication in session.publications:
             publication.close()

@@ -90,8 +90,9 @@ class WebRtcSession:
     def check(self) -> None:
         """End the session when the peer's consent has run out (RFC 7675)."""
         now = self._loop.time()
-        if now > max(self._ice.consent_until, self.transport.consent_seconds + CONSENT_SECONDS):
-            self.end("consent-lost", "no valid connectivity check for 30 s")
+        answered = self.transport.consent_seconds
+        if now > max(self._ice.consent_until, answered + CONSENT_SECONDS if answered else 0.0):
+            self.end("consent-lost", "no valid connectivity check in time")
         elif self.transport.refused:
             self.end("plane-full", "the packet plane has no place for the peer's name or address")
         elif self.connected and self._dtls.holds_connection and self.transport.stats()["heard_ns"]:

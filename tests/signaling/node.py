@@ -48,7 +48,8 @@ async def running_node(
     *,
     threads: int = 1,
     max_sources: int = 100,
-    max_sessions: int = 200,
+    max_publishers: int = 100,
+    max_viewers: int = 100,
     silent_after_s: float = 1.0,
     page: Path = console.STATIC,
     origins: Iterable[str] = (),
@@ -66,7 +67,8 @@ async def running_node(
             DtlsContext(Certificate.generate()),
             ["127.0.0.1"],
             cname="node",
-            max_sessions=max_sessions,
+            max_publishers=max_publishers,
+            max_viewers=max_viewers,
             silent_after_s=silent_after_s,
         )
         exchange.start()

@@ -11,7 +11,8 @@ import pytest
 
 from signaling.http import whip
 from tests.signaling.http.asking import FRAGMENT, SDP, ask, attribute, problem, publish, view
-from tests.signaling.node import MAX_SDP_BYTES, Node
+from tests.signaling.http.conftest import client
+from tests.signaling.node import MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
 
 FRESH = b"a=ice-ufrag:frsh\r\na=ice-pwd:fresh-password-of-24-char\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
@@ -242,13 +243,25 @@ async def test_methods_kept_for_later_are_not_allowed_at_sessions(http: aiohttp.
     assert answer.status == 405 and "PATCH" in answer.headers["Allow"] and "DELETE" in answer.headers["Allow"]
 
 
-async def test_node_that_is_full_says_so(http: aiohttp.ClientSession, node: Node) -> None:
-    for number in range(200):
-        assert (await publish(http, f"camera-{number % 100}")).status == 201
-        if number < 100:
-            assert (await view(http, f"camera-{number}")).status == 201
-        if len(node.exchange.sessions) == 200:
-            break
-    assert problem(await view(http, "camera-0"), 503) == "session-limit"
-    await ask(http, "DELETE", f"/whep/camera-1/{next(iter(node.exchange.registry.get('camera-1').viewers))}")
-    assert problem(await publish(http, "one-more"), 503) == "source-limit"
+async def test_viewers_up_to_their_limit_keep_no_publisher_out() -> None:
+    async with running_node(max_publishers=3, max_viewers=2) as node, client(node) as http:
+        first = await publish(http)
+        seen = [await view(http) for _ in range(2)]
+        assert [answer.status for answer in seen] == [201, 201]
+        assert problem(await view(http), 503) == "session-limit"
+        for source in ("second", "third"):
+            assert (await publish(http, source)).status == 201
+        assert problem(await view(http), 503) == "session-limit"
+        assert problem(await publish(http, "fourth"), 503) == "session-limit"
+        # A sender that lost its line comes back before we have noticed.
+        assert (await publish(http)).status == 201
+        assert problem(await ask(http, "DELETE", first.location), 404) == "session-unknown"
+        await ask(http, "DELETE", seen[0].location)
+        assert (await view(http)).status == 201
+
+
+async def test_node_with_all_its_sources_takes_no_more() -> None:
+    async with running_node(max_sources=1) as node, client(node) as http:
+        assert (await publish(http)).status == 201
+        assert problem(await publish(http, "one-more"), 503) == "source-limit"
+        assert len(node.exchange.sessions) == 1

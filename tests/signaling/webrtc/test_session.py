@@ -207,6 +207,7 @@ async def test_silence_of_one_peer_ends_its_session_only(bench: Bench, monkeypat
     # Consent for a fraction of RFC 7675's 30 s, so that nobody has to wait for them, and asked for as often.
     for module in (lite, session_module):
         monkeypatch.setattr(module, "CONSENT_SECONDS", 0.6)
+    monkeypatch.setattr(lite, "FIRST_CHECK_SECONDS", 0.6)
     monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", 0.1)
     (silent, leaver), (never, _), (alive, stayer) = bench.pair(), bench.pair(), bench.pair()
     await bench.connect(silent, leaver)
