@@ -58,8 +58,8 @@ cdef class PlaneTrack:
     def close(self):
         """Give the track back. Close its publications and routes first: they point to it."""
         if not self.closing:
-            self.closing = 1
             self.thread.order(COMMAND_REMOVE_TRACK, self.state)
+            self.closing = 1
 
     def _freed(self):
         self.closing = 1
@@ -167,8 +167,8 @@ cdef class PlanePublication:
 
     def close(self):
         if not self.closing:
-            self.closing = 1
             self.transport.thread.order(COMMAND_REMOVE_PUBLICATION, self.state)
+            self.closing = 1
 
     def _freed(self):
         self.closing = 1
@@ -241,8 +241,8 @@ cdef class PlaneRoute:
 
     def close(self):
         if not self.closing:
-            self.closing = 1
             self.transport.thread.order(COMMAND_REMOVE_ROUTE, self.state)
+            self.closing = 1
 
     def _freed(self):
         self.closing = 1

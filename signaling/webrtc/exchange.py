@@ -10,11 +10,12 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import structlog
 
-from dispatch.sources import SourceError, SourceRegistry
+from dispatch.sources import SourceRegistry
+from media.plane.names import PlaneError
 from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import DatagramReceived, PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
@@ -59,6 +60,12 @@ class ExchangeClosed(ExchangeError):
 
 class SessionUnknown(ExchangeError):
     code = "session-unknown"
+
+
+class Closable(Protocol):
+    """An object of the plane; closing it again is harmless."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -133,7 +140,8 @@ class Exchange:
         self._publishers = Places("limits.max_sources", max_publishers)
         self._viewers = Places("limits.max_viewers", max_viewers)
         self._silent_ns = int(silent_after_s * 1e9)
-        self._by_transport: dict[int, WebRtcSession] = {}
+        self._by_transport: dict[int, Session] = {}
+        self._owed: list[Closable] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -152,27 +160,25 @@ class Exchange:
             await asyncio.wait([task])
         for session in list(self.sessions.values()):
             session.peer.end("closed", "the server stops")
-        for media in self.media.values():
-            for track in media.tracks.values():
-                track.close()
-        self.media.clear()
+        for source in list(self.media):
+            self._drop_media(source)
 
     def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
         """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, or a bad value."""
         self._require_open()
         # Who takes over a source takes its publisher's place: a sender that lost its line must always come back.
-        if self.registry.publisher_of(source) is None:
+        if self.registry.admit(source) is None:
             self._publishers.require()
         local, credentials = self._local(self._relay.choose_thread())
         accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1], allow_dtls_client=True)
         # The registry comes last: an offer that is refused must not take the source from its present publisher.
         session = self._new_session(_token(), source, local[0], accepted, credentials, publishes=True)
         try:
+            self._feed(self.media.get(source) or self._new_media(source), session, accepted)
             previous = self.registry.publish(source, name, session.id, _now_us())
-        except SourceError:
+        except Exception:
             session.peer.end("refused", "the source cannot be published")
             raise
-        self._feed(self.media.get(source) or self._new_media(source), session, accepted)
         if previous is not None and previous in self.sessions:
             self.sessions[previous].peer.end("replaced", "the source is published by a newer session")
         return Answered(session, write(accepted.answer))
@@ -196,10 +202,14 @@ class Exchange:
         accepted = accept_view(parse(offer, max_bytes=max_bytes), tracks, local[1], allow_dtls_client=True)
         session_id = _token()
         session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=False)
-        for line in accepted.media:
-            if line.direction == "send" and line.kind in media.tracks:
-                session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
-        self.registry.watch(source, session_id)
+        try:
+            for line in accepted.media:
+                if line.direction == "send" and line.kind in media.tracks:
+                    session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
+            self.registry.watch(source, session_id)
+        except Exception:
+            session.peer.end("refused", "the source cannot be watched")
+            raise
         return Answered(session, write(accepted.answer))
 
     def restart(self, session_id: str, remote: Credentials) -> tuple[Session, Credentials, tuple[LocalCandidate, ...]]:
@@ -248,7 +258,17 @@ class Exchange:
         media = self.media.pop(source, None)
         if media is not None:
             for track in media.tracks.values():
-                track.close()
+                self._give_back(track)
+
+    def _give_back(self, thing: Closable) -> None:
+        """Close an object of the plane; when the plane takes no command now, remember to do it later."""
+        if not self._owed:
+            try:
+                thing.close()
+                return
+            except PlaneError as error:
+                _log.warning("plane_takes_nothing_back", reason=str(error))
+        self._owed.append(thing)
 
     def _candidates(self, thread: PlaneThread) -> tuple[LocalCandidate, ...]:
         # RFC 8445 section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
@@ -291,12 +311,12 @@ class Exchange:
                 self._on_close,
                 is_client=accepted.dtls_role == "client",
             )
-        except ValueError:
-            transport.close()
+        except Exception:
+            self._give_back(transport)
             raise
         session = Session(session_id, source, publishes, peer, thread, _token())
         self.sessions[session_id] = session
-        self._by_transport[transport.id] = peer
+        self._by_transport[transport.id] = session
         self._relay.occupy(thread)
         (self._publishers if publishes else self._viewers).taken += 1
         return session
@@ -314,26 +334,24 @@ class Exchange:
 
     def _on_event(self, event: PlaneEvent) -> None:
         if isinstance(event, DatagramReceived):
-            peer = self._by_transport.get(event.transport.id)
-            if peer is not None:
-                peer.datagram(event)
+            session = self._by_transport.get(event.transport.id)
+            if session is not None:
+                session.peer.datagram(event)
 
     def _on_close(self, peer: WebRtcSession, ended: SessionEnded) -> None:
-        session = next((item for item in self.sessions.values() if item.peer is peer), None)
-        self._by_transport.pop(peer.transport.id, None)
-        if session is None:
-            return
+        session = self._by_transport.pop(peer.transport.id)
         del self.sessions[session.id]
         self._relay.vacate(session.thread)
         (self._publishers if session.publishes else self._viewers).taken -= 1
         media = self.media.get(session.source)
         for publication in session.publications:
-            publication.close()
+            self._give_back(publication)
             if media is not None:
                 for kind in [kind for kind, item in media.publications.items() if item is publication]:
                     del media.publications[kind]
         for route in session.routes:
-            route.close()
+            self._give_back(route)
+        self._give_back(peer.transport)
         if session.publishes:
             self.registry.withdraw(session.source, session.id, _now_us())
         else:
@@ -343,17 +361,27 @@ class Exchange:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            now_ns = time.monotonic_ns()
-            for source in self.registry.all():
-                media = self.media.get(source.id)
-                heard = media is not None and any(
-                    stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
-                    for publication in media.publications.values()
-                    for stats in publication.stats()
-                )
-                self.registry.observe(source.id, heard=heard, now_us=_now_us())
-            for session in list(self.sessions.values()):
-                session.peer.check()
+            try:
+                self._look()
+            except Exception:
+                # Whatever it is, lost consent and silent sources must be noticed next time.
+                _log.exception("look_after_failed")
+
+    def _look(self) -> None:
+        for session in list(self.sessions.values()):
+            session.peer.check()
+        now_ns = time.monotonic_ns()
+        for source in self.registry.all():
+            media = self.media.get(source.id)
+            heard = media is not None and any(
+                stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
+                for publication in media.publications.values()
+                for stats in publication.stats()
+            )
+            self.registry.observe(source.id, heard=heard, now_us=_now_us())
+        while self._owed:
+            self._owed[0].close()
+            del self._owed[0]
 
 
 def _first_of_each_kind(media: list[AcceptedMedia], direction: str) -> list[AcceptedMedia]:

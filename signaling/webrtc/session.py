@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """Why a session is over: `code` is one of peer-closed, consent-lost, plane-full, closed, or a DTLS failure code."""
+    """Why a session is over: `code` is one of peer-closed, consent-lost, plane-full, internal, closed, or a DTLS failure code."""
 
     code: str
     reason: str
@@ -77,9 +77,24 @@ class WebRtcSession:
         self._listen(local, far)
 
     def datagram(self, event: DatagramReceived) -> None:
-        """Take a STUN or DTLS datagram of this transport."""
-        if self._closed:
-            return
+        """Take a STUN or DTLS datagram of this transport. Raises nothing, as `check`."""
+        if not self._closed:
+            self._safely(lambda: self._receive(event))
+
+    def check(self) -> None:
+        """End the session when the peer's consent has run out (RFC 7675)."""
+        if not self._closed:
+            self._safely(self._check)
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        """Do a step; a fault of ours in it ends this session only."""
+        try:
+            step()
+        except Exception:
+            _log.exception("session_failed", transport=self.transport.id)
+            self.end("internal", "the server met a fault; its log tells more")
+
+    def _receive(self, event: DatagramReceived) -> None:
         if event.kind == "stun":
             self._stun(event)
         else:
@@ -87,8 +102,7 @@ class WebRtcSession:
             self._dtls.receive(event.data, self._loop.time())
             self._drain(event.remote, event.local)
 
-    def check(self) -> None:
-        """End the session when the peer's consent has run out (RFC 7675)."""
+    def _check(self) -> None:
         now = self._loop.time()
         answered = self.transport.consent_seconds
         if now > max(self._ice.consent_until, answered + CONSENT_SECONDS if answered else 0.0):
@@ -109,18 +123,24 @@ class WebRtcSession:
         self._listen(local, remote)
 
     def end(self, code: str, reason: str) -> None:
-        """Close: tell the peer if there is a path, give the transport back, report once."""
+        """Close: tell the peer if there is a path, give the transport back, report once. Raises nothing.
+
+        A transport that a busy plane does not take back is `on_close`'s to close again.
+        """
         if self._closed:
             return
         self._closed = True
-        self._dtls.close()
-        if self._path is not None:
-            for datagram in self._dtls.datagrams_to_send():
-                self.transport.send(datagram, *self._path)
         for timer in (self._timer, self._former_timer):
             if timer is not None:
                 timer.cancel()
-        self.transport.close()
+        try:
+            self._dtls.close()
+            if self._path is not None:
+                for datagram in self._dtls.datagrams_to_send():
+                    self.transport.send(datagram, *self._path)
+            self.transport.close()
+        except Exception:
+            _log.exception("session_end_failed", transport=self.transport.id)
         self._on_close(self, SessionEnded(code, reason))
 
     def _listen(self, local: Credentials, remote: Credentials) -> None:
@@ -203,6 +223,9 @@ class WebRtcSession:
 
     def _on_timer(self) -> None:
         self._timer = None
+        self._safely(self._expire)
+
+    def _expire(self) -> None:
         self._dtls.handle_timer(self._loop.time())
         if self._path is not None:
             self._drain(*self._path)
