@@ -60,7 +60,7 @@ class SourcesEndpoint:
     async def _stop(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "publish", source)
-        self._exchange.stop(source)
+        await self._exchange.stop(source)
         return web.Response(status=204)
 
     def _describe(self, source: Source) -> Json:

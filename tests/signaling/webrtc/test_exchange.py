@@ -21,9 +21,11 @@ from signaling.client.session import SessionOptions, WhepSession
 from signaling.ice import controlling, lite
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.webrtc import session as session_module
+from signaling.webrtc.exchange import ENDS_A_TURN, ExchangeClosed
 from tests.media.rtp.pictures import encoded
 from tests.signaling.dtls.pairs import context
-from tests.signaling.node import EVERYTHING, Node, running_node
+from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
+from tests.signaling.sdp.samples import raw
 
 OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=10)
 PATIENCE_SECONDS = 10.0
@@ -146,7 +148,7 @@ async def test_replaced_publisher_is_told(node: Node) -> None:
 
 async def test_stopped_source_takes_its_viewers_along(node: Node) -> None:
     async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
-        node.exchange.stop("camera")
+        await node.exchange.stop("camera")
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
         with pytest.raises(HttpRefused) as caught:
@@ -307,3 +309,38 @@ async def test_offer_that_fails_in_the_plane_leaves_no_session_and_no_source(
         assert [source.id for source in node.exchange.registry.all()] == ["camera"]
         assert node.exchange.registry.get("camera").publisher in node.exchange.sessions
         await until(lambda: live_objects()["transport"] == before["transport"])
+
+
+async def test_others_get_their_turn_while_a_source_with_many_viewers_is_stopped() -> None:
+    """The loop is asked for a turn in between, and the name can be published anew before all old viewers have gone."""
+    viewers = 3 * ENDS_A_TURN
+    async with running_node(max_viewers=viewers) as node:
+        offer = raw("chromium-view")
+        node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        for _ in range(viewers):
+            node.exchange.view("camera", offer, MAX_SDP_BYTES)
+        stopping = asyncio.create_task(node.exchange.stop("camera"))
+        await asyncio.sleep(0)
+        assert 0 < len(node.exchange.sessions) < viewers
+        again = node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        node.exchange.end(again.session.id)
+        seen = node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES).session
+        assert not stopping.done()
+        await stopping
+        assert list(node.exchange.sessions.values()) == [seen]
+        assert node.exchange.registry.get("camera").publisher == seen.id
+        assert set(node.exchange.media) == {"camera"}
+
+
+async def test_node_with_many_sessions_ends_in_turns_and_takes_no_more() -> None:
+    viewers = 3 * ENDS_A_TURN
+    async with running_node(max_viewers=viewers) as node:
+        node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        for _ in range(viewers):
+            node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
+        closing = asyncio.create_task(node.exchange.close())
+        await until(lambda: len(node.exchange.sessions) < viewers)
+        with pytest.raises(ExchangeClosed):
+            node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
+        await closing
+        assert node.exchange.sessions == {} and node.exchange.media == {}
