@@ -24,6 +24,8 @@ from signaling.http.app import make_app
 from signaling.webrtc.exchange import Exchange
 
 SAMPLE_SECONDS = 1.0
+#: A connection that has brought no whole request for so long is closed; the page asks every second.
+IDLE_SECONDS = 30.0
 #: How long requests in hand may take once the server stops.
 SHUTDOWN_SECONDS = 2.0
 
@@ -63,7 +65,14 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
         ends.callback(asyncio.create_task(_sample(sources)).cancel)
         if tls is not None:
             ends.callback(asyncio.create_task(keep_fresh(tls, settings)).cancel)
-        runner = web.AppRunner(app, access_log=None, logger=_http_log(), shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_http_log(),
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            # The only time limit on a request's head that aiohttp knows; an hour unless told.
+            keepalive_timeout=IDLE_SECONDS,
+        )
         await runner.setup()
         ends.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls).start()

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from config import ConfigError, Http, Media, Server, Settings, load_tokens
-from huishang import home
+from huishang import home, server
 from huishang.server import candidate_addresses, serve
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
@@ -88,6 +88,26 @@ async def test_peers_are_told_before_requests_in_hand_have_ended(tmp_path: Path)
         writer.close()
         await writer.wait_closed()
     await task
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nX-Slow: "], ids=["silent", "half a head"])
+async def test_connection_without_a_request_is_closed_however_it_drips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.5)
+    made = settings(tmp_path)
+    async with serving(made) as urls:
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.http.port)
+        writer.write(begun)
+        ended = asyncio.create_task(reader.read())
+        async with asyncio.timeout(10):
+            while not ended.done():
+                if begun:
+                    writer.write(b"x")
+                await asyncio.wait((ended,), timeout=0.1)
+        assert await ended == b""
+        writer.close()
+        assert await health(urls[0]) == {"status": "ok"}
 
 
 async def test_authority_of_the_node_vouches_for_it(tmp_path: Path) -> None:
