@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -23,7 +24,10 @@ from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
 from signaling.webrtc.exchange import Exchange
 
+_log = structlog.get_logger(__name__)
+
 SAMPLE_SECONDS = 1.0
+ADDRESSES_SECONDS = 5.0
 #: A connection that has brought no whole request for so long is closed; the page asks every second.
 IDLE_SECONDS = 30.0
 #: How long requests in hand may take once the server stops.
@@ -62,9 +66,11 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
         )
         # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
         app.on_shutdown.append(lambda _: exchange.close())
-        ends.callback(asyncio.create_task(_sample(sources)).cancel)
+        tasks = [asyncio.create_task(_sample(sources)), asyncio.create_task(_keep_addresses(exchange, settings))]
         if tls is not None:
-            ends.callback(asyncio.create_task(keep_fresh(tls, settings)).cancel)
+            tasks.append(asyncio.create_task(keep_fresh(tls, settings)))
+        for task in tasks:
+            ends.callback(task.cancel)
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -77,7 +83,7 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
         ends.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls).start()
         ready(page_urls(settings))
-        await stop.wait()
+        await _until(stop, tasks)
 
 
 def candidate_addresses(settings: Settings) -> list[str]:
@@ -104,7 +110,28 @@ def _http_log() -> logging.Logger:
     return log
 
 
+async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for `stop`; raise what one of the tasks, which run for ever, ended with: half a node helps nobody."""
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait((waiting, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    for task in done:
+        task.result()
+
+
 async def _sample(sources: SourcesEndpoint) -> None:
     while True:
         sources.sample()
         await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def _keep_addresses(exchange: Exchange, settings: Settings) -> None:
+    """Tell new peers the addresses the machine has now: networks come up after boot, leases and cables change."""
+    while True:
+        await asyncio.sleep(ADDRESSES_SECONDS)
+        try:
+            exchange.addresses = await asyncio.to_thread(candidate_addresses, settings)
+        except Exception:
+            _log.exception("addresses_not_read")

@@ -130,13 +130,13 @@ class Exchange:
         max_viewers: int,
         silent_after_s: float,
     ) -> None:
-        """`addresses` are told to peers as candidates, the preferred first."""
+        """`addresses` are told to peers as candidates, the preferred first; may be replaced at any time."""
         self.registry = registry
+        self.addresses = addresses
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, SourceMedia] = {}
         self._relay = relay
         self._context = context
-        self._addresses = addresses
         self._cname = cname
         # By kind, so that a mass of viewers never keeps a publisher out.
         self._publishers = Places("limits.max_sources", max_publishers)
@@ -289,7 +289,7 @@ class Exchange:
         # RFC 8445 section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
         return tuple(
             LocalCandidate(address, thread.port, (126 << 24) | ((65535 - place) << 8) | 255)
-            for place, address in enumerate(self._addresses)
+            for place, address in enumerate(self.addresses)
         )
 
     def _local(self, thread: PlaneThread) -> tuple[tuple[PlaneThread, LocalTransport], Credentials]:
