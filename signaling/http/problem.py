@@ -48,10 +48,14 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-no-ice": (400, "No usable ICE credentials"),
     "sdp-bad-setup": (400, "The DTLS roles cannot be agreed"),
     "sdp-bad-direction": (400, "The media directions do not fit the request"),
+    "client-gone": (499, "The client left before its turn"),
+    "node-busy": (503, "More offers wait than the node can answer in time"),
     "node-stopping": (503, "The node stops"),
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
+#: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
+RETRY_SECONDS = 2
 
 
 class Problem(Exception):
@@ -77,7 +81,7 @@ class Problem(Exception):
             status=status,
             body=json.dumps(body).encode(),
             content_type="application/problem+json",
-            headers=self.headers,
+            headers={**({"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}), **self.headers},
         )
 
 

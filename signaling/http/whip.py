@@ -8,6 +8,7 @@ from aiohttp import web
 
 from signaling.http.access import Access
 from signaling.http.problem import Problem
+from signaling.http.turns import Turns
 from signaling.ice.types import Credentials
 from signaling.sdp.model import Candidate
 from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment, write_fragment
@@ -26,6 +27,7 @@ class WhipEndpoint:
         self._exchange = exchange
         self._access = access
         self._max_bytes = max_sdp_bytes
+        self._turns = Turns()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -51,13 +53,15 @@ class WhipEndpoint:
         self._access.require(request, "publish", source)
         offer = await self._body(request, _SDP)
         name = request.query.get("name", "")
-        return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
+        async with self._turns.turn(request):
+            return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
 
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "watch", source)
         offer = await self._body(request, _SDP)
-        return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
+        async with self._turns.turn(request):
+            return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
 
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
