@@ -11,7 +11,7 @@ from typing import Literal
 
 from signaling.sdp import extensions as ext
 from signaling.sdp.accepted import Accepted, AcceptedCodec, AcceptedMedia, MediaDirection
-from signaling.sdp.codecs import AUDIO_PREFERENCE, VIDEO_PREFERENCE, rtx_of
+from signaling.sdp.codecs import AUDIO_PREFERENCE, VIDEO_PREFERENCE, rtx_formats
 from signaling.sdp.errors import SdpBadSetup, SdpMalformed
 from signaling.sdp.lines import offered_ssrcs
 from signaling.sdp.model import (
@@ -185,9 +185,10 @@ def _read_line(
     elif stated == "sendonly":
         direction = "recv"
     codecs = []
+    repairing = rtx_formats(line)
     for codec in line.codecs:
         if codec.encoding != "rtx":
-            rtx = rtx_of(line, codec.payload_type)
+            rtx = repairing.get(codec.payload_type)
             codecs.append(AcceptedCodec(codec, rtx.payload_type if rtx else None))
     return AcceptedMedia(
         index=index,
