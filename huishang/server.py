@@ -123,7 +123,11 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
 
 async def _sample(sources: SourcesEndpoint) -> None:
     while True:
-        sources.sample()
+        try:
+            sources.sample()
+        except Exception:
+            # The list only grows stale; pictures go on.
+            _log.exception("sources_not_sampled")
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
