@@ -26,6 +26,8 @@ from signaling.webrtc.exchange import Exchange
 
 _log = structlog.get_logger(__name__)
 
+#: Of `server.language`, as markup names them (BCP 47).
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
 SAMPLE_SECONDS = 1.0
 ADDRESSES_SECONDS = 5.0
 #: A connection that has brought no whole request for so long is closed; the page asks every second.
@@ -63,6 +65,7 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             STATIC,
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
+            language=LANGUAGES[settings.server.language],
         )
         # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
         app.on_shutdown.append(lambda _: exchange.close())

@@ -20,9 +20,8 @@ from signaling.sdp.model import (
     SimulcastStreams,
 )
 
-
-#: Lines of an offer that are taken at all, and formats of a line: browsers ask for a few of dozens. The rest is refused,
-#: so that an offer made to be expensive is not.
+#: Lines of an offer that are taken at all, and formats of a line; browsers ask for fewer. The rest is refused, so that
+#: an offer made to be expensive is not.
 MAX_LINES = 16
 MAX_FORMATS = 64
 

@@ -35,7 +35,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """Why a session is over: `code` is one of peer-closed, consent-lost, plane-full, internal, closed, or a DTLS failure code."""
+    """Why a session is over: `code` is one of peer-closed, consent-lost, plane-full, internal, closed, what `end` was
+    told, or a DTLS failure code.
+    """
 
     code: str
     reason: str

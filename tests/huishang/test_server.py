@@ -207,3 +207,9 @@ def test_node_on_every_address_tells_addresses_that_can_be_reached(bind: str) ->
     told = candidate_addresses(Settings(media=Media(bind=bind)))
     assert told and bind not in told
     assert bind == "::" or all(":" not in address for address in told)
+
+
+async def test_page_speaks_the_language_of_the_settings(tmp_path: Path) -> None:
+    made = msgspec.structs.replace(settings(tmp_path), server=Server(data_dir=str(tmp_path), language="en"))
+    async with serving(made) as urls, aiohttp.ClientSession() as http, http.get(urls[0]) as response:
+        assert '<html lang="en"' in await response.text()

@@ -53,6 +53,7 @@ async def running_node(
     silent_after_s: float = 1.0,
     page: Path = console.STATIC,
     origins: Iterable[str] = (),
+    language: str = "zh-CN",
 ) -> AsyncIterator[Node]:
     """Run a node; assert at the end that nothing of it is left in the plane."""
     before = live_objects()
@@ -73,7 +74,9 @@ async def running_node(
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
-        app, sources = make_app(exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins)
+        app, sources = make_app(
+            exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins, language=language
+        )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         ends.push_async_callback(runner.cleanup)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -123,3 +124,13 @@ async def test_health_needs_no_token(node: Node) -> None:
     async with aiohttp.ClientSession(node.url) as stranger:
         answer = await get(stranger, "/healthz")
     assert answer.status == 200 and EVERYTHING.encode() not in answer.body
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+async def test_page_is_served_in_the_language_of_the_node(language: str) -> None:
+    async with running_node(language=language) as node, aiohttp.ClientSession(node.url) as stranger:
+        for path in ("/", "/index.html"):
+            answer = await get(stranger, path)
+            assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+            (markup,) = re.findall(rb"<html[^>]*>", answer.body)
+            assert re.findall(rb'lang="([^"]*)"', markup) == [language.encode()]
