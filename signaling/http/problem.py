@@ -17,7 +17,7 @@ from media.plane.names import PlaneError
 from signaling.dtls.certificate import DtlsError
 from signaling.ice.types import IceError
 from signaling.sdp.errors import SdpError
-from signaling.webrtc.exchange import ExchangeError
+from signaling.webrtc.errors import ExchangeError
 
 _log = structlog.get_logger(__name__)
 

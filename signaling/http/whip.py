@@ -12,7 +12,8 @@ from signaling.http.turns import Turns
 from signaling.ice.types import Credentials
 from signaling.sdp.model import Candidate
 from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment, write_fragment
-from signaling.webrtc.exchange import Answered, Exchange, Session
+from signaling.webrtc.exchange import Exchange
+from signaling.webrtc.records import Answered, Session
 
 #: For a body to arrive whole; a satellite link with losses needs a few.
 BODY_SECONDS = 15.0

@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
 
 import structlog
 
 from dispatch.sources import SourceRegistry
 from media.plane.names import PlaneError
-from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import DatagramReceived, PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
 from media.relay import Relay, RelayTrack
@@ -28,7 +25,9 @@ from signaling.sdp.parse import parse
 from signaling.sdp.transport import LocalCandidate, LocalTransport
 from signaling.sdp.webrtc import accept_publish, accept_view
 from signaling.sdp.write import write
+from signaling.webrtc.errors import ExchangeClosed, SessionUnknown
 from signaling.webrtc.formats import publication_format, receive_extensions, route_format, send_extensions
+from signaling.webrtc.records import Answered, Closable, Places, Session, SourceMedia
 from signaling.webrtc.session import SessionEnded, WebRtcSession
 
 _log = structlog.get_logger(__name__)
@@ -38,81 +37,6 @@ CHECK_SECONDS = 0.5
 #: Each takes about 150 us and a few commands to the plane.
 ENDS_A_TURN = 50
 KINDS = ("video", "audio")
-
-
-class ExchangeError(Exception):
-    """Base of the exchange's refusals; `code` is stable and goes to the client.
-
-    ExchangeError
-    ├── ExchangeFull        session-limit       the node has as many publishers or viewers as it may
-    ├── ExchangeClosed      node-stopping       the node stops and takes no more
-    └── SessionUnknown      session-unknown     there is no such session (any more)
-    """
-
-    code: ClassVar[str] = "exchange-error"
-
-
-class ExchangeFull(ExchangeError):
-    code = "session-limit"
-
-
-class ExchangeClosed(ExchangeError):
-    code = "node-stopping"
-
-
-class SessionUnknown(ExchangeError):
-    code = "session-unknown"
-
-
-class Closable(Protocol):
-    """An object of the plane; closing it again is harmless."""
-
-    def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class SourceMedia:
-    """The relay's side of one source: its tracks, what feeds them, and the codec of each just now."""
-
-    tracks: dict[str, RelayTrack]
-    publications: dict[str, PlanePublication] = field(default_factory=dict)
-    codecs: dict[str, Codec] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Session:
-    """One WHIP or WHEP session. `etag` names the current ICE generation (RFC 9725 section 4.3.1)."""
-
-    id: str
-    source: str
-    publishes: bool
-    peer: WebRtcSession
-    thread: PlaneThread
-    etag: str
-    publications: list[PlanePublication] = field(default_factory=list)
-    routes: list[PlaneRoute] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Places:
-    """Sessions of one kind: how many there are, and how many `setting` allows."""
-
-    setting: str
-    most: int
-    taken: int = 0
-
-    def require(self) -> None:
-        """Raise ExchangeFull when there is none left."""
-        if self.taken >= self.most:
-            raise ExchangeFull(f"the node has {self.most} such sessions, its limit ({self.setting})")
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A new session and the SDP to answer with."""
-
-    session: Session
-    sdp: str
 
 
 class Exchange:

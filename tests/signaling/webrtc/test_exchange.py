@@ -21,7 +21,8 @@ from signaling.client.session import SessionOptions, WhepSession
 from signaling.ice import controlling, lite
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.webrtc import session as session_module
-from signaling.webrtc.exchange import ENDS_A_TURN, ExchangeClosed
+from signaling.webrtc.errors import ExchangeClosed
+from signaling.webrtc.exchange import ENDS_A_TURN
 from tests.media.rtp.pictures import encoded
 from tests.signaling.dtls.pairs import context
 from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
