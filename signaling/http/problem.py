@@ -25,7 +25,6 @@ _log = structlog.get_logger(__name__)
 CODES: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "A bearer token is needed"),
     "forbidden": (403, "The token does not allow this"),
-    "origin-forbidden": (403, "This origin may not call the API"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
@@ -71,7 +70,7 @@ class Problem(Exception):
         """Return the refusal as a response."""
         status, title = CODES[self.code]
         body = {
-            "type": "about:blank",
+            "type": f"urn:huishang:problem:{self.code}",
             "title": title,
             "status": status,
             "code": self.code,

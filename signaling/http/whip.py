@@ -40,11 +40,11 @@ class WhipEndpoint:
                 for kind in ("whip", "whep")
                 for route in (
                     web.options(f"/{kind}/{{source}}", self._options),
-                    web.get(f"/{kind}/{{source}}", self._reserved),
                     web.options(f"/{kind}/{{source}}/{{session}}", self._session_options),
-                    web.get(f"/{kind}/{{source}}/{{session}}", self._reserved),
                     web.patch(f"/{kind}/{{source}}/{{session}}", self._patch),
                     web.delete(f"/{kind}/{{source}}/{{session}}", self._delete),
+                    web.route("*", f"/{kind}/{{source}}", self._reserved),
+                    web.route("*", f"/{kind}/{{source}}/{{session}}", self._reserved),
                 )
             ),
         ]
@@ -91,6 +91,9 @@ class WhipEndpoint:
             return self._restart(session, fragment)
         if f'"{session.etag}"' not in [tag.strip() for tag in match.split(",")]:
             raise Problem("etag-mismatch", "ICE was restarted since; use the newest ETag")
+        if fragment.ice_ufrag not in (None, session.remote_ufrag):
+            # RFC 9725 section 4.3.3: a restart has no ETag to match. Silence would let the client wait for it for ever.
+            raise Problem("etag-mismatch", 'new ICE credentials are a restart: send If-Match: "*"')
         # A lite agent learns the peer's addresses from its checks: candidates need no answer.
         return web.Response(status=204)
 

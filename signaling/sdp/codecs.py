@@ -19,8 +19,6 @@ AUDIO_PREFERENCE = ("opus", "G722", "PCMU", "PCMA")
 speak it.
 """
 
-PREFERENCES = {"video": VIDEO_PREFERENCE, "audio": AUDIO_PREFERENCE}
-
 _RATES = {"opus": (48000, 2), "G722": (8000, 1), "PCMU": (8000, 1), "PCMA": (8000, 1)}
 _VIDEO_RATE = (90000, 1)
 

@@ -234,7 +234,7 @@ def _offer(lines: list[MediaDescription], local: LocalTransport, session_id: int
     return SessionDescription(
         origin=Origin("-", str(session_id), "1", "IN", "IP4", "127.0.0.1"),
         ice_lite=local.ice_lite,
-        ice_options=("trickle",),
+        ice_options=("ice2", "trickle"),  # RFC 8445 section 10
         groups=[Group("BUNDLE", tuple(line.mid or "" for line in lines))],
         media=lines,
         attributes=[("msid-semantic", "WMS *")],

@@ -109,6 +109,8 @@ class Exchange:
         return Answered(session, write(accepted.answer))
 
     def _feed(self, media: SourceMedia, session: Session, accepted: Accepted) -> None:
+        # Viewers that come later are answered for what this publisher has, not for what another had.
+        media.codecs.clear()
         for line in _first_of_each_kind(accepted.media, "recv"):
             publication = media.tracks[line.kind].publish(session.peer.transport, publication_format(line))
             session.publications.append(publication)
@@ -143,6 +145,7 @@ class Exchange:
         local = generate_credentials()
         session.peer.restart(local, remote)
         session.etag = _token()
+        session.remote_ufrag = remote.ufrag
         return session, local, self._candidates(session.thread)
 
     def get(self, session_id: str) -> Session:
@@ -253,7 +256,7 @@ class Exchange:
         except Exception:
             self._give_back(transport)
             raise
-        session = Session(session_id, source, publishes, peer, thread, _token())
+        session = Session(session_id, source, publishes, peer, thread, _token(), accepted.remote.ice_ufrag)
         self.sessions[session_id] = session
         self._by_transport[transport.id] = session
         self._relay.occupy(thread)

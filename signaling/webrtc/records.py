@@ -38,6 +38,7 @@ class Session:
     peer: WebRtcSession
     thread: PlaneThread
     etag: str
+    remote_ufrag: str
     publications: list[PlanePublication] = field(default_factory=list)
     routes: list[PlaneRoute] = field(default_factory=list)
 
