@@ -10,7 +10,7 @@ from aiohttp import web
 
 from signaling.http.access import Access, cross_origin
 from signaling.http.api import SourcesEndpoint
-from signaling.http.problem import problems
+from signaling.http.problem import Problem, problems
 from signaling.http.whip import WhipEndpoint
 from signaling.webrtc.exchange import Exchange
 
@@ -45,13 +45,18 @@ def make_app(
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())
     front = _page(page / "index.html", language)
-    app.add_routes([web.get("/healthz", _health), web.get("/", front), web.get("/index.html", front)])
+    app.add_routes([web.get("/healthz", _health(exchange)), web.get("/", front), web.get("/index.html", front)])
     app.add_routes([web.get("/{path:.+}", _static(page))])
     return app, sources
 
 
-async def _health(request: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
+def _health(exchange: Exchange) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if not exchange.is_healthy:
+            raise Problem("node-unwell", "sessions are not looked after, or the packet plane takes no commands")
+        return web.json_response({"status": "ok"})
+
+    return handler
 
 
 def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -49,6 +49,7 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-bad-direction": (400, "The media directions do not fit the request"),
     "client-gone": (499, "The client left before its turn"),
     "node-busy": (503, "More offers wait than the node can answer in time"),
+    "node-unwell": (503, "The node does not do all it should"),
     "node-stopping": (503, "The node stops"),
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),

@@ -34,6 +34,8 @@ _log = structlog.get_logger(__name__)
 
 #: How often sources are looked at, and sessions for lost consent.
 CHECK_SECONDS = 0.5
+#: Without such a look for so long the node is not what its peers rely on.
+HEALTHY_SECONDS = 10.0
 #: Each takes about 150 us and a few commands to the plane.
 ENDS_A_TURN = 50
 KINDS = ("video", "audio")
@@ -69,11 +71,18 @@ class Exchange:
         self._by_transport: dict[int, Session] = {}
         self._owed: list[Closable] = []
         self._task: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
         self._closed = False
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether sessions are looked after and the plane takes commands; what is not needs a new start."""
+        return not self._owed and time.monotonic() - self._looked_at < HEALTHY_SECONDS
 
     def start(self) -> None:
         """Listen to the relay and begin to look after sources and sessions."""
         self._relay.start(self._on_event)
+        self._looked_at = time.monotonic()
         self._task = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
@@ -307,6 +316,7 @@ class Exchange:
             await asyncio.sleep(CHECK_SECONDS)
             try:
                 self._look()
+                self._looked_at = time.monotonic()
             except Exception:
                 # Whatever it is, lost consent and silent sources must be noticed next time.
                 _log.exception("look_after_failed")
