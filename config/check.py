@@ -15,7 +15,7 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _plane_ports, _plain_rtp_ports, _room):
+    for rule in (_addresses, _certificate, _origins, _plane_ports, _room):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -92,28 +92,6 @@ def _plane_ports(settings: Settings) -> Iterator[_Fault]:
             Words(
                 f"{media.threads} 个线程用连续端口，media.port 须不大于 {highest}",
                 f"{media.threads} threads take consecutive ports, so media.port must be at most {highest}",
-            ),
-        )
-
-
-def _plain_rtp_ports(settings: Settings) -> Iterator[_Fault]:
-    media, (first, last) = settings.media, settings.media.plain_rtp_ports
-    key = "media.plain_rtp_ports"
-    if first >= last or first % 2:
-        yield (
-            key,
-            Words(
-                f"[{first}, {last}] 无效，首端口须为偶数且小于末端口",
-                f"[{first}, {last}] is not allowed, the first must be even and below the last",
-            ),
-        )
-    elif first <= media.ports[-1] and media.ports[0] <= last:
-        taken = f"{media.ports[0]}-{media.ports[-1]}"
-        yield (
-            key,
-            Words(
-                f"[{first}, {last}] 与媒体端口 {taken} 重叠，须避开",
-                f"[{first}, {last}] overlaps the plane's own ports {taken}, choose others",
             ),
         )
 

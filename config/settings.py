@@ -69,15 +69,6 @@ Origins = Annotated[
         ),
     ),
 ]
-PortRange = Annotated[
-    tuple[Annotated[int, Meta(ge=1024, le=65535)], Annotated[int, Meta(ge=1024, le=65535)]],
-    Meta(
-        extra=_words(
-            "首末两个端口 [首, 末]，1024 到 65535，首端口为偶数且小于末端口",
-            "two ports [first, last] from 1024 to 65535, the first even and below the last",
-        )
-    ),
-]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +104,6 @@ class Media(_Section, frozen=True, kw_only=True):
     send_buffer_bytes: Annotated[int, _whole(65_536, 268_435_456)] = 4_194_304
     receive_buffer_bytes: Annotated[int, _whole(65_536, 268_435_456)] = 4_194_304
     flush_us: Annotated[int, _whole(0, 5_000)] = 800
-    plain_rtp_ports: PortRange = (20_000, 20_999)
     max_transports: Annotated[int, _whole(2, 65_536)] = 4_096
     max_ssrcs_per_transport: Annotated[int, _whole(4, 1_024)] = 32
     keyframe_interval_ms: Annotated[int, _whole(100, 10_000)] = 500

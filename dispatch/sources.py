@@ -78,23 +78,31 @@ class SourceRegistry:
         """Return all sources, in the order in which they first appeared."""
         return tuple(self._sources.values())
 
+    def admit(self, identifier: str) -> str | None:
+        """Return the session that `publish` would replace. Raises SourceInvalid or SourceLimit as that would."""
+        source = self._sources.get(identifier)
+        if source is not None:
+            return source.publisher
+        if not _IDENTIFIER.match(identifier):
+            raise SourceInvalid("a source is called 1 to 64 letters, digits or ._~- (ASCII), first a letter or digit")
+        if len(self._sources) >= self._max_sources and self._longest_gone() is None:
+            raise SourceLimit(f"the node has {self._max_sources} sources, its limit (limits.max_sources)")
+        return None
+
     def publish(self, identifier: str, name: str, session: str, now_us: int) -> str | None:
         """Begin or take over a source; return the session that published it until now.
 
         A sender that lost its line comes back before we have noticed, so the newest publisher wins. Raises
         SourceInvalid or SourceLimit.
         """
+        previous = self.admit(identifier)
         name = clean_name(name) or identifier
         source = self._sources.get(identifier)
         if source is None:
-            if not _IDENTIFIER.match(identifier):
-                raise SourceInvalid(
-                    "a source is called 1 to 64 letters, digits or ._~- (ASCII), first a letter or digit"
-                )
-            self._make_room()
-            source = Source(identifier, name, SourceState.SILENT, now_us)
-            self._sources[identifier] = source
-        previous = source.publisher
+            gone = self._longest_gone()
+            if gone is not None and len(self._sources) >= self._max_sources:
+                del self._sources[gone.id]
+            source = self._sources[identifier] = Source(identifier, name, SourceState.SILENT, now_us)
         source.name = name
         source.publisher = session
         self._enter(source, SourceState.SILENT, now_us)
@@ -134,14 +142,10 @@ class SourceRegistry:
             source.state = state
             source.since_us = now_us
 
-    def _make_room(self) -> None:
-        """Forget the longest-gone source that nobody watches when the node is full."""
-        if len(self._sources) < self._max_sources:
-            return
+    def _longest_gone(self) -> Source | None:
+        """Return the source without publisher and viewers that a new one may replace when the node is full."""
         gone = [item for item in self._sources.values() if item.state is SourceState.OFFLINE and not item.viewers]
-        if not gone:
-            raise SourceLimit(f"the node has {self._max_sources} sources, its limit (limits.max_sources)")
-        del self._sources[min(gone, key=lambda item: item.since_us).id]
+        return min(gone, key=lambda item: item.since_us, default=None)
 
 
 def clean_name(name: str) -> str:

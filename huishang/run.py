@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,8 +47,15 @@ def run(settings: Settings, serve: Serve, beside: Sequence[Program], announce: R
 
     A second signal ends the process at once; the programs die with it. Raises StartError for a busy address.
     """
+    raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_supervise(settings, serve, beside, announce))
+
+
+def raise_file_limit() -> None:
+    """Allow this process as many open files as it may have: every connection is one, and shells start us with 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _address_fault(error: Exception, settings: Settings) -> StartError | None:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -23,7 +24,14 @@ from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
 from signaling.webrtc.exchange import Exchange
 
+_log = structlog.get_logger(__name__)
+
+#: Of `server.language`, as markup names them (BCP 47).
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
 SAMPLE_SECONDS = 1.0
+ADDRESSES_SECONDS = 5.0
+#: A connection that has brought no whole request for so long is closed; the page asks every second.
+IDLE_SECONDS = 30.0
 #: How long requests in hand may take once the server stops.
 SHUTDOWN_SECONDS = 2.0
 
@@ -45,7 +53,8 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             DtlsContext(Certificate.generate()),
             candidate_addresses(settings),
             cname=settings.server.node,
-            max_sessions=settings.limits.max_viewers + settings.limits.max_sources,
+            max_publishers=settings.limits.max_sources,
+            max_viewers=settings.limits.max_viewers,
             silent_after_s=settings.limits.silent_after_s,
         )
         exchange.start()
@@ -56,18 +65,28 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             STATIC,
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
+            language=LANGUAGES[settings.server.language],
         )
         # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
         app.on_shutdown.append(lambda _: exchange.close())
-        ends.callback(asyncio.create_task(_sample(sources)).cancel)
+        tasks = [asyncio.create_task(_sample(sources)), asyncio.create_task(_keep_addresses(exchange, settings))]
         if tls is not None:
-            ends.callback(asyncio.create_task(keep_fresh(tls, settings)).cancel)
-        runner = web.AppRunner(app, access_log=None, logger=_http_log(), shutdown_timeout=SHUTDOWN_SECONDS)
+            tasks.append(asyncio.create_task(keep_fresh(tls, settings)))
+        for task in tasks:
+            ends.callback(task.cancel)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_http_log(),
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            # The only time limit on a request's head that aiohttp knows; an hour unless told.
+            keepalive_timeout=IDLE_SECONDS,
+        )
         await runner.setup()
         ends.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls).start()
         ready(page_urls(settings))
-        await stop.wait()
+        await _until(stop, tasks)
 
 
 def candidate_addresses(settings: Settings) -> list[str]:
@@ -94,7 +113,32 @@ def _http_log() -> logging.Logger:
     return log
 
 
+async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for `stop`; raise what one of the tasks, which run for ever, ended with: half a node helps nobody."""
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait((waiting, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    for task in done:
+        task.result()
+
+
 async def _sample(sources: SourcesEndpoint) -> None:
     while True:
-        sources.sample()
+        try:
+            sources.sample()
+        except Exception:
+            # The list only grows stale; pictures go on.
+            _log.exception("sources_not_sampled")
         await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def _keep_addresses(exchange: Exchange, settings: Settings) -> None:
+    """Tell new peers the addresses the machine has now: networks come up after boot, leases and cables change."""
+    while True:
+        await asyncio.sleep(ADDRESSES_SECONDS)
+        try:
+            exchange.addresses = await asyncio.to_thread(candidate_addresses, settings)
+        except Exception:
+            _log.exception("addresses_not_read")

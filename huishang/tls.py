@@ -45,16 +45,26 @@ async def keep_fresh(
     while True:
         await asyncio.sleep(every_s)
         try:
-            prepare(settings, now())
-            stamp = _stamp(settings)
+            # In a thread: another process may hold the folder's lock, and the disk may be slow.
+            stamp = await asyncio.to_thread(_renew, settings, now(), loaded)
             if stamp != loaded:
-                # Tried on a context of its own first: a half-copied pair must not reach the one in use.
-                _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings.certificate_path, settings.key_path)
                 _load(context, settings.certificate_path, settings.key_path)
                 loaded = stamp
                 _log.info("certificate_loaded", path=str(settings.certificate_path))
         except StartError as error:
             _log.warning("certificate_not_renewed", reason=str(error))
+        except Exception:
+            _log.exception("certificate_not_renewed")
+
+
+def _renew(settings: Settings, now: datetime, loaded: tuple[int, ...]) -> tuple[int, ...]:
+    """Renew the certificate when due; return the stamp of what can be loaded now."""
+    prepare(settings, now)
+    stamp = _stamp(settings)
+    if stamp != loaded:
+        # Tried on a context of its own first: a half-copied pair must not reach the one in use.
+        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings.certificate_path, settings.key_path)
+    return stamp
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:

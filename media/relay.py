@@ -11,12 +11,16 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from config import Media
 from media.plane.copies import PlaneMirror, PlaneTap
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
 from media.plane.tapring import TapRingView
 from media.plane.thread import PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
+
+_log = structlog.get_logger(__name__)
 
 Listener = Callable[[PlaneEvent], None]
 
@@ -84,7 +88,11 @@ class Relay:
 
     def _read(self, thread: PlaneThread, listener: Listener) -> None:
         for event in thread.events():
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                # The events behind it are other peers'.
+                _log.exception("plane_event_failed", kind=type(event).__name__)
 
     def choose_thread(self, preferred: PlaneThread | None = None) -> PlaneThread:
         """Return the thread with the fewest transports; the preferred one unless it has clearly more to do."""

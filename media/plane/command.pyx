@@ -15,7 +15,8 @@ from media.plane.burst cimport burst_forget
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
     link_address, link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, link_ufrag,
-    unlink_mirror_near, unlink_publication, unlink_route, unlink_tap, unlink_track, unlink_transport, unlink_ufrag,
+    unlink_address, unlink_mirror_near, unlink_publication, unlink_route, unlink_tap, unlink_track, unlink_transport,
+    unlink_ufrag,
 )
 from media.plane.model cimport (
     DROP_SEND, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
@@ -107,6 +108,8 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         unlink_ufrag(plane, transport, command.data, command.length)
     elif command.kind == COMMAND_VALIDATE:
         link_address(plane, transport, &command.remote)
+    elif command.kind == COMMAND_FORGET:
+        unlink_address(plane, transport, &command.remote)
     elif command.kind == COMMAND_SELECT:
         _select(transport, command)
         if not transport.socket.owned:

@@ -9,7 +9,7 @@ from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
-from media.plane.model cimport MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream
+from media.plane.model cimport DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop
 from media.plane.table cimport (
     UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
     ssrc_table_remove_value, ufrag_table_get, ufrag_table_put, ufrag_table_remove,
@@ -85,7 +85,17 @@ cdef void link_address(PlaneState *plane, Transport *transport, const Address *a
         _unlink_address(plane, transport, place)
     transport.addresses[transport.address_count] = address[0]
     transport.address_count += 1
-    address_table_put(&plane.addresses, address.ip, address.port, transport)
+    if address_table_put(&plane.addresses, address.ip, address.port, transport) < 0:
+        drop(plane, transport, DROP_TABLE_FULL)
+
+
+cdef void unlink_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
+    """Take nothing more from this address, unless another peer has proved since that it is its own."""
+    cdef int place
+    for place in range(transport.address_count):
+        if _is(&transport.addresses[place], address):
+            _unlink_address(plane, transport, place)
+            return
 
 
 cdef void _unlink_ufrag(PlaneState *plane, Transport *transport, int place) noexcept nogil:
@@ -116,7 +126,8 @@ cdef void link_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufr
     memcpy(transport.ufrags[transport.ufrag_count], ufrag, length)
     transport.ufrag_lengths[transport.ufrag_count] = length
     transport.ufrag_count += 1
-    ufrag_table_put(&plane.ufrags, ufrag, length, transport)
+    if ufrag_table_put(&plane.ufrags, ufrag, length, transport) < 0:
+        drop(plane, transport, DROP_TABLE_FULL)
 
 
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil:

@@ -32,8 +32,9 @@ cdef enum:
     BATCH_MESSAGES = 64
     BATCH_BYTES = 262144
     RECEIVE_MESSAGES = 64
+    # As in names.py: what control keeps to is what there is room for.
     MAX_ADDRESSES = 8               # of one transport, validated; as many as ICE remembers
-    MAX_UFRAGS = 4                  # of one transport: the present generation, and former ones in their grace
+    MAX_UFRAGS = 2                  # of one transport: the present generation, and the former in its grace
 
 cdef enum:                      # DropReason
     DROP_NONE = 0
@@ -65,6 +66,7 @@ cdef enum:                      # DropReason
     DROP_RESEND_RATE
     DROP_BRIDGE_FULL
     DROP_EVENT_RATE                 # a stream's changes and goodbyes, faster than anyone means them
+    DROP_TABLE_FULL                 # no place for another ufrag or address: control must end the session
     DROP_REASONS
 
 cdef enum TransportKind:

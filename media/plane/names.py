@@ -9,6 +9,11 @@ class PlaneError(Exception):
     """The plane cannot do what control asked; the text says why."""
 
 
+#: What a plane thread has room for, for each transport it may have: the names of two ICE generations, and validated
+#: addresses. Control keeps to both, so that no peer can fill the tables that all share.
+UFRAGS_OF_A_TRANSPORT = 2
+ADDRESSES_OF_A_TRANSPORT = 8
+
 DROP_NAMES = (
     "none",
     "unknown_datagram",
@@ -39,6 +44,7 @@ DROP_NAMES = (
     "resend_rate",
     "bridge_full",
     "event_rate",
+    "table_full",
 )
 
 CODECS = ("", "H264", "H265", "VP8", "VP9", "AV1", "opus", "G722", "PCMU", "PCMA", "other")

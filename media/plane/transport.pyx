@@ -6,12 +6,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from media.plane.command cimport (
-    COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG, COMMAND_SELECT,
-    COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_RTT, COMMAND_VALIDATE, Command,
+    COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_FORGET, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG,
+    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_RTT, COMMAND_VALIDATE, Command,
 )
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
-    DATAGRAM_CAPACITY, DROP_REASONS, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
+    DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
 )
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.ratelimit cimport bucket_init
@@ -133,6 +133,17 @@ cdef class PlaneTransport(PlaneHandle):
         cdef Command *command = self.begin(COMMAND_VALIDATE)
         fill_address(&command.remote, remote)
         self.thread.commit()
+
+    def forget(self, remote):
+        """Take nothing from this address any more; without effect when it is another transport's by now."""
+        cdef Command *command = self.begin(COMMAND_FORGET)
+        fill_address(&command.remote, remote)
+        self.thread.commit()
+
+    @property
+    def refused(self):
+        """Whether the thread had no place for one of this transport's ufrags or addresses."""
+        return self.state.drops[DROP_TABLE_FULL] > 0
 
     def select(self, remote, local=""):
         """Send to `remote` from the address `local` (empty: the kernel's choice)."""

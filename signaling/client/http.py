@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
@@ -119,11 +119,21 @@ class SignalingResource:
                     raise _refusal(response.status, response.content_type, text)
                 location = response.headers.get("Location")
                 # Relative to the URL that answered, which redirects may have changed.
-                return response.status, text, urljoin(str(response.url), location) if location else None
+                absolute = urljoin(str(response.url), location) if location else None
+                if absolute is not None and _origin(absolute) != _origin(str(response.url)):
+                    # Every further request would take the token there.
+                    raise HttpFailed("http-bad-answer", "the session is on another server than the one asked")
+                return response.status, text, absolute
         except TimeoutError:
             raise HttpFailed("http-timeout", f"{url} did not answer in time") from None
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
             raise HttpFailed("http-unreachable", f"{url}: {error}") from None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port.  Raises ValueError for an impossible port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _refusal(status: int, content_type: str, text: str) -> HttpRefused:

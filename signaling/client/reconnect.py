@@ -42,8 +42,8 @@ class Backoff:
         self._random = random.Random(seed)
 
     def next_wait(self) -> float:
-        """Return the seconds to wait now: between half of the nominal wait and all of it."""
-        wait = self._next * self._random.uniform(0.5, 1.0)
+        """Return the seconds to wait now: anything up to the nominal wait, so that comers are spread over all of it."""
+        wait = self._random.uniform(0.0, self._next)
         self._next = min(self._next * 2, self._most)
         return wait
 

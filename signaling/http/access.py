@@ -13,7 +13,7 @@ from signaling.http.problem import Problem
 
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _HEADERS = "Authorization, Content-Type, If-Match"
-_EXPOSED = "Location, ETag, Link, Accept-Patch"
+_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After"
 
 
 class Access:

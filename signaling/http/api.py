@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 
@@ -16,13 +17,17 @@ Json = dict[str, object]
 
 
 class SourcesEndpoint:
-    """The handlers of `/api/v1/sources`. Rates are differences between two calls of `sample`, a second apart."""
+    """The handlers of `/api/v1/sources`. Rates are differences between two calls of `sample`, a second apart.
+
+    Every page asks once a second: a source's JSON is made when it changes and when it is sampled, not for each of them.
+    """
 
     def __init__(self, exchange: Exchange, access: Access) -> None:
         self._exchange = exchange
         self._access = access
         self._samples: dict[int, tuple[float, int, int, int, int]] = {}
         self._rates: dict[int, tuple[float, float]] = {}
+        self._made: dict[str, tuple[object, bytes]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -46,22 +51,32 @@ class SourcesEndpoint:
                     loss = min(1.0, max(0.0, (lost - before[3]) / due)) if due > 0 else 0.0
                     self._rates[publication.id] = ((octets - before[1]) * 8 / (now - before[0]), loss)
         self._samples = seen
+        self._made.clear()
         self._rates = {key: value for key, value in self._rates.items() if key in seen}
 
     async def _list(self, request: web.Request) -> web.Response:
         token = self._access.identify(request)
-        sources = [
-            self._describe(source)
+        sources = b",".join(
+            self._json(source)
             for source in self._exchange.registry.all()
             if token.allows("watch", source.id) or token.allows("publish", source.id)
-        ]
-        return web.json_response({"now": _iso(time.time_ns() // 1000), "sources": sources})
+        )
+        body = b'{"now":"%b","sources":[%b]}' % (_iso(time.time_ns() // 1000).encode(), sources)
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def _stop(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "publish", source)
-        self._exchange.stop(source)
+        await self._exchange.stop(source)
         return web.Response(status=204)
+
+    def _json(self, source: Source) -> bytes:
+        # What may change between two samples; the name and publications change with the publisher.
+        state = (source.state, source.since_us, source.publisher, len(source.viewers))
+        made = self._made.get(source.id)
+        if made is None or made[0] != state:
+            made = self._made[source.id] = (state, json.dumps(self._describe(source)).encode())
+        return made[1]
 
     def _describe(self, source: Source) -> Json:
         media = self._exchange.media.get(source.id)

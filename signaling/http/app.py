@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from signaling.http.access import Access, cross_origin
 from signaling.http.api import SourcesEndpoint
-from signaling.http.problem import problems
+from signaling.http.problem import Problem, problems
 from signaling.http.whip import WhipEndpoint
 from signaling.webrtc.exchange import Exchange
 
@@ -27,29 +28,42 @@ _PAGE_HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
     "Cache-Control": "no-cache",
 }
+#: What the page asks for the language of its words.
+_LANGUAGE = re.compile(r'(<html\b[^>]*?\blang=)"[^"]*"')
 _PAGE_PARTS = (".html", ".css", ".js", ".svg", ".png", ".ico", ".webmanifest")
 
 
 def make_app(
-    exchange: Exchange, access: Access, page: Path, *, max_sdp_bytes: int, origins: Iterable[str]
+    exchange: Exchange, access: Access, page: Path, *, max_sdp_bytes: int, origins: Iterable[str], language: str
 ) -> tuple[web.Application, SourcesEndpoint]:
-    """Return the application, and the endpoint whose `sample` wants to be called every second."""
+    """Return the application, and the endpoint whose `sample` wants to be called every second.
+
+    `language` is that of the page until a visitor chooses, as `lang` of its markup.
+    """
     app = web.Application(middlewares=[cross_origin(origins), _headers, problems], client_max_size=MAX_BODY_BYTES)
     sources = SourcesEndpoint(exchange, access)
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())
-    app.add_routes([web.get("/healthz", _health), web.get("/", _page(page / "index.html"))])
+    front = _page(page / "index.html", language)
+    app.add_routes([web.get("/healthz", _health(exchange)), web.get("/", front), web.get("/index.html", front)])
     app.add_routes([web.get("/{path:.+}", _static(page))])
     return app, sources
 
 
-async def _health(request: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
-
-
-def _page(path: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _health(exchange: Exchange) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handler(request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(path)
+        if not exchange.is_healthy:
+            raise Problem("node-unwell", "sessions are not looked after, or the packet plane takes no commands")
+        return web.json_response({"status": "ok"})
+
+    return handler
+
+
+def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    markup = _LANGUAGE.sub(rf'\g<1>"{language}"', path.read_text(encoding="utf-8"), count=1)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=markup, content_type="text/html")
 
     return handler
 

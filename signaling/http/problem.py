@@ -17,7 +17,7 @@ from media.plane.names import PlaneError
 from signaling.dtls.certificate import DtlsError
 from signaling.ice.types import IceError
 from signaling.sdp.errors import SdpError
-from signaling.webrtc.exchange import ExchangeError
+from signaling.webrtc.errors import ExchangeError
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +25,6 @@ _log = structlog.get_logger(__name__)
 CODES: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "A bearer token is needed"),
     "forbidden": (403, "The token does not allow this"),
-    "origin-forbidden": (403, "This origin may not call the API"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
@@ -48,10 +47,15 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-no-ice": (400, "No usable ICE credentials"),
     "sdp-bad-setup": (400, "The DTLS roles cannot be agreed"),
     "sdp-bad-direction": (400, "The media directions do not fit the request"),
+    "client-gone": (499, "The client left before its turn"),
+    "node-busy": (503, "More offers wait than the node can answer in time"),
+    "node-unwell": (503, "The node does not do all it should"),
     "node-stopping": (503, "The node stops"),
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
+#: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
+RETRY_SECONDS = 2
 
 
 class Problem(Exception):
@@ -67,7 +71,7 @@ class Problem(Exception):
         """Return the refusal as a response."""
         status, title = CODES[self.code]
         body = {
-            "type": "about:blank",
+            "type": f"urn:huishang:problem:{self.code}",
             "title": title,
             "status": status,
             "code": self.code,
@@ -77,7 +81,7 @@ class Problem(Exception):
             status=status,
             body=json.dumps(body).encode(),
             content_type="application/problem+json",
-            headers=self.headers,
+            headers={**({"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}), **self.headers},
         )
 
 

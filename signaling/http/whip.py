@@ -8,10 +8,12 @@ from aiohttp import web
 
 from signaling.http.access import Access
 from signaling.http.problem import Problem
+from signaling.http.turns import Turns
 from signaling.ice.types import Credentials
 from signaling.sdp.model import Candidate
 from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment, write_fragment
-from signaling.webrtc.exchange import Answered, Exchange, Session
+from signaling.webrtc.exchange import Exchange
+from signaling.webrtc.records import Answered, Session
 
 #: For a body to arrive whole; a satellite link with losses needs a few.
 BODY_SECONDS = 15.0
@@ -26,6 +28,7 @@ class WhipEndpoint:
         self._exchange = exchange
         self._access = access
         self._max_bytes = max_sdp_bytes
+        self._turns = Turns()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -37,11 +40,11 @@ class WhipEndpoint:
                 for kind in ("whip", "whep")
                 for route in (
                     web.options(f"/{kind}/{{source}}", self._options),
-                    web.get(f"/{kind}/{{source}}", self._reserved),
                     web.options(f"/{kind}/{{source}}/{{session}}", self._session_options),
-                    web.get(f"/{kind}/{{source}}/{{session}}", self._reserved),
                     web.patch(f"/{kind}/{{source}}/{{session}}", self._patch),
                     web.delete(f"/{kind}/{{source}}/{{session}}", self._delete),
+                    web.route("*", f"/{kind}/{{source}}", self._reserved),
+                    web.route("*", f"/{kind}/{{source}}/{{session}}", self._reserved),
                 )
             ),
         ]
@@ -51,13 +54,15 @@ class WhipEndpoint:
         self._access.require(request, "publish", source)
         offer = await self._body(request, _SDP)
         name = request.query.get("name", "")
-        return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
+        async with self._turns.turn(request):
+            return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
 
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "watch", source)
         offer = await self._body(request, _SDP)
-        return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
+        async with self._turns.turn(request):
+            return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
 
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
@@ -86,6 +91,9 @@ class WhipEndpoint:
             return self._restart(session, fragment)
         if f'"{session.etag}"' not in [tag.strip() for tag in match.split(",")]:
             raise Problem("etag-mismatch", "ICE was restarted since; use the newest ETag")
+        if fragment.ice_ufrag not in (None, session.remote_ufrag):
+            # RFC 9725 section 4.3.3: a restart has no ETag to match. Silence would let the client wait for it for ever.
+            raise Problem("etag-mismatch", 'new ICE credentials are a restart: send If-Match: "*"')
         # A lite agent learns the peer's addresses from its checks: candidates need no answer.
         return web.Response(status=204)
 

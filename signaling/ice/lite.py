@@ -9,15 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from media.plane.names import ADDRESSES_OF_A_TRANSPORT
 from signaling.ice import stun
 from signaling.ice.types import Address, Credentials
 
 #: RFC 7675 section 5.1: consent expires 30 s after the last valid check.
 CONSENT_SECONDS: Final = 30.0
+#: A peer checks as soon as it has our answer; one that has not by then is not coming, and holds a place.
+FIRST_CHECK_SECONDS: Final = 10.0
 #: After an ICE restart the peer goes on checking the old pair until the new one works.
 RESTART_GRACE_SECONDS: Final = 10.0
 #: Addresses of one peer that are remembered as validated; the least recently used goes first.
-MAX_ADDRESSES: Final = 8
+MAX_ADDRESSES: Final = ADDRESSES_OF_A_TRANSPORT
 #: Error answers per session, so that forged requests are never worth their while.
 _ERROR_INTERVAL_SECONDS: Final = 0.1
 
@@ -38,13 +41,20 @@ class AddressValidated:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressForgotten:
+    """`address` is no longer taken for the peer's: it proved too many others since."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
 class PairNominated:
     """The peer chose `address` (USE-CANDIDATE); media goes there from now on.  Told once per change."""
 
     address: Address
 
 
-Output = Reply | AddressValidated | PairNominated
+Output = Reply | AddressForgotten | AddressValidated | PairNominated
 
 
 @dataclass(slots=True)
@@ -105,7 +115,7 @@ class IceLite:
     @property
     def consent_until(self) -> float:
         """Monotonic seconds at which the peer's consent ends unless another valid check comes."""
-        return self.last_check + CONSENT_SECONDS
+        return self.last_check + (CONSENT_SECONDS if self.counters.accepted else FIRST_CHECK_SECONDS)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -179,8 +189,8 @@ class IceLite:
             # Re-insertion keeps the dict in order of use.
             del self._addresses[source]
         else:
+            outputs += self._make_room()
             outputs.append(AddressValidated(source))
-            self._make_room()
         self._addresses[source] = None
         # After a restart only the new credentials may move the nomination.
         if message.use_candidate and source != self.nominated and login is self._login:
@@ -188,13 +198,12 @@ class IceLite:
             outputs.append(PairNominated(source))
         return outputs
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> list[Output]:
         if len(self._addresses) < MAX_ADDRESSES:
-            return
-        for address in self._addresses:
-            if address != self.nominated:
-                del self._addresses[address]
-                return
+            return []
+        oldest = next(address for address in self._addresses if address != self.nominated)
+        del self._addresses[oldest]
+        return [AddressForgotten(oldest)]
 
 
 def _matches(login: _Login, username: bytes) -> bool:

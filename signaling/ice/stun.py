@@ -24,7 +24,6 @@ MAX_MESSAGE_BYTES: Final = 1280
 MAX_USERNAME_BYTES: Final = 508
 
 REQUEST: Final = 0x0001
-INDICATION: Final = 0x0011
 SUCCESS: Final = 0x0101
 ERROR: Final = 0x0111
 
@@ -102,32 +101,6 @@ class Message:
         self.has_fingerprint = False
         #: Comprehension-required attribute types we do not know (at most 8 are kept).
         self.unknown_required: tuple[int, ...] = ()
-
-
-def is_stun(datagram: bytes) -> bool:
-    """Tell by first byte and magic cookie (RFC 7983, RFC 8489 section 6.3); says nothing of validity."""
-    return len(datagram) >= HEADER_BYTES and datagram[0] < 4 and datagram[4:8] == _COOKIE_BYTES
-
-
-def request_ufrag(datagram: bytes) -> bytes | None:
-    """Return our own ufrag as named by a Binding request's USERNAME (the part before the colon), or None.
-
-    Cheap look-up key for a shell that must find the session; nothing is authenticated yet.  Never raises.
-    """
-    end = len(datagram)
-    if not HEADER_BYTES <= end <= MAX_MESSAGE_BYTES or datagram[:2] != b"\x00\x01":
-        return None
-    if datagram[4:8] != _COOKIE_BYTES:
-        return None
-    offset = HEADER_BYTES
-    while offset + 4 <= end:
-        kind, length = _ATTRIBUTE.unpack_from(datagram, offset)
-        if kind == _USERNAME:
-            value = datagram[offset + 4 : offset + 4 + length]
-            ufrag, colon, _ = value.partition(b":")
-            return ufrag if colon and len(value) == length <= MAX_USERNAME_BYTES else None
-        offset += 4 + ((length + 3) & ~3)
-    return None
 
 
 def parse(datagram: bytes) -> Message:

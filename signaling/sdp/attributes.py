@@ -1,7 +1,7 @@
 """How the values of single attributes are read; the parser decides which one and when.
 
 Every reader answers None (or False) to a value it does not understand: the parser then keeps the line as it
-came instead of refusing the peer. Bounds are of `Limits` and raise SdpTooLarge. No I/O; never raises anything
+came instead of refusing the peer. Bounds are the constants below and raise SdpTooLarge. No I/O; never raises anything
 but SdpError.
 """
 

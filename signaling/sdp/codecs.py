@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 
+from signaling.sdp import attributes as read
 from signaling.sdp.model import Codec, MediaDescription
 
 VIDEO_PREFERENCE = ("H264", "VP8", "VP9", "AV1", "H265")
@@ -17,8 +18,6 @@ AUDIO_PREFERENCE = ("opus", "G722", "PCMU", "PCMA")
 """A publisher is answered with the first of these that it offers. H.264 leads because terminals and files
 speak it.
 """
-
-PREFERENCES = {"video": VIDEO_PREFERENCE, "audio": AUDIO_PREFERENCE}
 
 _RATES = {"opus": (48000, 2), "G722": (8000, 1), "PCMU": (8000, 1), "PCMA": (8000, 1)}
 _VIDEO_RATE = (90000, 1)
@@ -162,12 +161,14 @@ def _reach(codec: Codec) -> tuple[int, int]:
     return (0, 0 if key is None or codec.fmtp.get(key, "0") == "0" else 1)
 
 
-def rtx_of(media: MediaDescription, payload_type: int) -> Codec | None:
-    """The retransmission format paired with a payload type by apt= (RFC 4588 section 8.6)."""
+def rtx_formats(media: MediaDescription) -> dict[int, Codec]:
+    """The line's retransmission formats by the payload type they repair, apt= (RFC 4588 section 8.6)."""
+    found: dict[int, Codec] = {}
     for codec in media.codecs:
-        if codec.encoding == "rtx" and codec.fmtp.get("apt") == str(payload_type):
-            return codec
-    return None
+        repaired = read.number(codec.fmtp.get("apt", ""), 127) if codec.encoding == "rtx" else None
+        if repaired is not None:
+            found.setdefault(repaired, codec)
+    return found
 
 
 _ANSWERED_FMTP = {

@@ -2,7 +2,7 @@
 
 SdpError                 anything below; `code` is stable and goes into problem details
 ├── SdpMalformed         sdp-malformed         it is not a session description
-├── SdpTooLarge          sdp-too-large         it breaks a bound of `parse.Limits`
+├── SdpTooLarge          sdp-too-large         it breaks a bound of `sdp.parse`
 └── SdpRefused           a sound description that we cannot serve
     ├── SdpNoCommonCodec sdp-no-common-codec   no codec that we relay (or that the source has)
     ├── SdpNoBundle      sdp-no-bundle         several media lines on several transports

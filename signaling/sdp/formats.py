@@ -94,4 +94,6 @@ def _apply_feedback(media: MediaDescription, codecs: dict[int, Codec], feedbacks
             if len(found[item]) > MAX_FEEDBACK:
                 raise SdpTooLarge(line, f"more than {MAX_FEEDBACK} kinds of feedback for one format")
     for payload_type, entries in found.items():
+        if not entries:
+            continue
         codecs[payload_type] = replace(codecs[payload_type], feedback=tuple(entries))

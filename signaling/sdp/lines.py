@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from signaling.sdp.accepted import AcceptedCodec, OfferedSsrc
-from signaling.sdp.codecs import answered, answered_rtx, best_match, choose, relayed, rtx_of
+from signaling.sdp.codecs import answered, answered_rtx, best_match, choose, relayed, rtx_formats
 from signaling.sdp.extensions import RID, TRANSPORT_CC, answer_extensions
 from signaling.sdp.model import (
     Codec,
@@ -20,6 +20,11 @@ from signaling.sdp.model import (
     SimulcastStreams,
 )
 
+#: Lines of an offer that are taken at all, and formats of a line; browsers ask for fewer. The rest is refused, so that
+#: an offer made to be expensive is not.
+MAX_LINES = 16
+MAX_FORMATS = 64
+
 
 class Negotiation:
     """The choices for the lines of one offer, in order. `direction` is what our active lines will answer."""
@@ -28,6 +33,7 @@ class Negotiation:
         self, offer: SessionDescription, direction: Direction, preferences: Mapping[str, tuple[str, ...]]
     ) -> None:
         self._offer = offer
+        self._considered = offer.media[:MAX_LINES]
         self._direction = direction
         self._preferences = preferences
         self._ids: dict[int, str] = {}
@@ -36,7 +42,8 @@ class Negotiation:
     def takes(self, media: MediaDescription, members: Sequence[MediaDescription]) -> bool:
         """Whether a line is RTP over DTLS-SRTP, of a kind we relay, on the bundle's transport."""
         shared = any(member is media for member in members)
-        return shared and media.kind in self._preferences and "RTP/SAVP" in media.profile.upper()
+        considered = any(item is media for item in self._considered)
+        return shared and considered and media.kind in self._preferences and "RTP/SAVP" in media.profile.upper()
 
     def extensions(self, media: MediaDescription) -> list[Extension]:
         return answer_extensions(self._offer, media, self._direction, self._ids)
@@ -44,7 +51,7 @@ class Negotiation:
     def publisher_codecs(self, media: MediaDescription) -> tuple[AcceptedCodec, ...]:
         """The one format that a publisher shall send; empty if there is none."""
         codec = choose(self._free(media), self._preferences[media.kind])
-        return () if codec is None else (self._accept(media, codec),)
+        return () if codec is None else self._accept(media, [codec])
 
     def viewer_codecs(self, media: MediaDescription, current: Codec | None) -> tuple[AcceptedCodec, ...]:
         """Every format that we may send to a viewer: the one that plays `current` first, then in our
@@ -56,13 +63,13 @@ class Negotiation:
         first = best_match(current, offered) if current is not None else None
         if first is not None:
             offered.sort(key=lambda codec: codec is not first)
-        return tuple(self._accept(media, codec) for codec in offered)
+        return self._accept(media, offered)
 
     def _free(self, media: MediaDescription) -> list[Codec]:
         """The line's formats without payload types that mean something else on an earlier line (RFC 8843
         section 9.1).
         """
-        return [codec for codec in media.codecs if self._same_meaning(codec)]
+        return [codec for codec in media.codecs[:MAX_FORMATS] if self._same_meaning(codec)]
 
     def _same_meaning(self, codec: Codec) -> bool:
         other = self._payload_types.get(codec.payload_type, codec)
@@ -73,15 +80,21 @@ class Negotiation:
             codec.fmtp,
         )
 
-    def _accept(self, media: MediaDescription, codec: Codec) -> AcceptedCodec:
-        self._payload_types[codec.payload_type] = codec
-        rtx = rtx_of(media, codec.payload_type)
-        if rtx is not None and self._same_meaning(rtx):
-            self._payload_types[rtx.payload_type] = rtx
-        else:
-            rtx = None
+    def _accept(self, media: MediaDescription, codecs: Sequence[Codec]) -> tuple[AcceptedCodec, ...]:
         transport_cc = any(extension.uri == TRANSPORT_CC for extension in self.extensions(media))
-        return AcceptedCodec(answered(codec, transport_cc=transport_cc), rtx.payload_type if rtx else None)
+        repairing = rtx_formats(media)
+        accepted: list[AcceptedCodec] = []
+        for codec in codecs:
+            self._payload_types[codec.payload_type] = codec
+            rtx = repairing.get(codec.payload_type)
+            if rtx is not None and self._same_meaning(rtx):
+                self._payload_types[rtx.payload_type] = rtx
+            else:
+                rtx = None
+            accepted.append(
+                AcceptedCodec(answered(codec, transport_cc=transport_cc), rtx.payload_type if rtx else None)
+            )
+        return tuple(accepted)
 
 
 def answer_line(
@@ -92,11 +105,12 @@ def answer_line(
 ) -> MediaDescription:
     """The answer to a line that we take, still without transport."""
     formats: list[Codec] = []
+    repairing = rtx_formats(media)
     for accepted in codecs:
         formats.append(accepted.codec)
-        rtx = rtx_of(media, accepted.codec.payload_type) if accepted.rtx_payload_type is not None else None
-        if rtx is not None:
-            formats.append(answered_rtx(rtx, accepted.codec.payload_type))
+        if accepted.rtx_payload_type is not None:
+            number = accepted.codec.payload_type
+            formats.append(answered_rtx(repairing[number], number))
     return MediaDescription(
         kind=media.kind,
         port=9,

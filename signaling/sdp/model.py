@@ -257,9 +257,6 @@ class SessionDescription(Section):
         """The line's direction, else the session's, else sendrecv (RFC 8866 section 6.7)."""
         return media.direction or self.direction or "sendrecv"
 
-    def connection_of(self, media: MediaDescription) -> Connection | None:
-        return media.connection or self.connection
-
     def gb_ssrc_of(self, media: MediaDescription) -> str | None:
         """y= usually stands after the media line, sometimes before it."""
         return media.gb_ssrc or self.gb_ssrc

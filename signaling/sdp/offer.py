@@ -11,7 +11,7 @@ from typing import Literal
 
 from signaling.sdp import extensions as ext
 from signaling.sdp.accepted import Accepted, AcceptedCodec, AcceptedMedia, MediaDirection
-from signaling.sdp.codecs import AUDIO_PREFERENCE, VIDEO_PREFERENCE, rtx_of
+from signaling.sdp.codecs import AUDIO_PREFERENCE, VIDEO_PREFERENCE, rtx_formats
 from signaling.sdp.errors import SdpBadSetup, SdpMalformed
 from signaling.sdp.lines import offered_ssrcs
 from signaling.sdp.model import (
@@ -185,9 +185,10 @@ def _read_line(
     elif stated == "sendonly":
         direction = "recv"
     codecs = []
+    repairing = rtx_formats(line)
     for codec in line.codecs:
         if codec.encoding != "rtx":
-            rtx = rtx_of(line, codec.payload_type)
+            rtx = repairing.get(codec.payload_type)
             codecs.append(AcceptedCodec(codec, rtx.payload_type if rtx else None))
     return AcceptedMedia(
         index=index,
@@ -233,7 +234,7 @@ def _offer(lines: list[MediaDescription], local: LocalTransport, session_id: int
     return SessionDescription(
         origin=Origin("-", str(session_id), "1", "IN", "IP4", "127.0.0.1"),
         ice_lite=local.ice_lite,
-        ice_options=("trickle",),
+        ice_options=("ice2", "trickle"),  # RFC 8445 section 10
         groups=[Group("BUNDLE", tuple(line.mid or "" for line in lines))],
         media=lines,
         attributes=[("msid-semantic", "WMS *")],

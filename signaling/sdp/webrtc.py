@@ -162,7 +162,7 @@ class _Answer:
         self._answer = SessionDescription(
             origin=Origin("-", str(session_id), "1", "IN", "IP4", "127.0.0.1"),
             ice_lite=local.ice_lite,
-            ice_options=("trickle",) if self._remote.trickle else (),
+            ice_options=("ice2", "trickle") if self._remote.trickle else ("ice2",),  # RFC 8445 section 10
             extmap_allow_mixed=offer.extmap_allow_mixed,
             attributes=[("msid-semantic", "WMS *")],
         )

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass, field
-from typing import ClassVar
 
 import structlog
 
-from dispatch.sources import SourceError, SourceRegistry
-from media.plane.objects import PlanePublication, PlaneRoute
+from dispatch.sources import SourceRegistry
+from media.plane.names import PlaneError
 from media.plane.thread import DatagramReceived, PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
 from media.relay import Relay, RelayTrack
@@ -27,69 +25,20 @@ from signaling.sdp.parse import parse
 from signaling.sdp.transport import LocalCandidate, LocalTransport
 from signaling.sdp.webrtc import accept_publish, accept_view
 from signaling.sdp.write import write
+from signaling.webrtc.errors import ExchangeClosed, SessionUnknown
 from signaling.webrtc.formats import publication_format, receive_extensions, route_format, send_extensions
+from signaling.webrtc.records import Answered, Closable, Places, Session, SourceMedia
 from signaling.webrtc.session import SessionEnded, WebRtcSession
 
 _log = structlog.get_logger(__name__)
 
 #: How often sources are looked at, and sessions for lost consent.
 CHECK_SECONDS = 0.5
+#: Without such a look for so long the node is not what its peers rely on.
+HEALTHY_SECONDS = 10.0
+#: Each takes about 150 us and a few commands to the plane.
+ENDS_A_TURN = 50
 KINDS = ("video", "audio")
-
-
-class ExchangeError(Exception):
-    """Base of the exchange's refusals; `code` is stable and goes to the client.
-
-    ExchangeError
-    ├── ExchangeFull        session-limit       the node has as many sessions as it may
-    ├── ExchangeClosed      node-stopping       the node stops and takes no more
-    └── SessionUnknown      session-unknown     there is no such session (any more)
-    """
-
-    code: ClassVar[str] = "exchange-error"
-
-
-class ExchangeFull(ExchangeError):
-    code = "session-limit"
-
-
-class ExchangeClosed(ExchangeError):
-    code = "node-stopping"
-
-
-class SessionUnknown(ExchangeError):
-    code = "session-unknown"
-
-
-@dataclass(slots=True)
-class SourceMedia:
-    """The relay's side of one source: its tracks, what feeds them, and the codec of each just now."""
-
-    tracks: dict[str, RelayTrack]
-    publications: dict[str, PlanePublication] = field(default_factory=dict)
-    codecs: dict[str, Codec] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Session:
-    """One WHIP or WHEP session. `etag` names the current ICE generation (RFC 9725 section 4.3.1)."""
-
-    id: str
-    source: str
-    publishes: bool
-    peer: WebRtcSession
-    thread: PlaneThread
-    etag: str
-    publications: list[PlanePublication] = field(default_factory=list)
-    routes: list[PlaneRoute] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A new session and the SDP to answer with."""
-
-    session: Session
-    sdp: str
 
 
 class Exchange:
@@ -103,26 +52,37 @@ class Exchange:
         addresses: list[str],
         *,
         cname: str,
-        max_sessions: int,
+        max_publishers: int,
+        max_viewers: int,
         silent_after_s: float,
     ) -> None:
-        """`addresses` are told to peers as candidates, the preferred first."""
+        """`addresses` are told to peers as candidates, the preferred first; may be replaced at any time."""
         self.registry = registry
+        self.addresses = addresses
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, SourceMedia] = {}
         self._relay = relay
         self._context = context
-        self._addresses = addresses
         self._cname = cname
-        self._max_sessions = max_sessions
+        # By kind, so that a mass of viewers never keeps a publisher out.
+        self._publishers = Places("limits.max_sources", max_publishers)
+        self._viewers = Places("limits.max_viewers", max_viewers)
         self._silent_ns = int(silent_after_s * 1e9)
-        self._by_transport: dict[int, WebRtcSession] = {}
+        self._by_transport: dict[int, Session] = {}
+        self._owed: list[Closable] = []
         self._task: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
         self._closed = False
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether sessions are looked after and the plane takes commands; what is not needs a new start."""
+        return not self._owed and time.monotonic() - self._looked_at < HEALTHY_SECONDS
 
     def start(self) -> None:
         """Listen to the relay and begin to look after sources and sessions."""
         self._relay.start(self._on_event)
+        self._looked_at = time.monotonic()
         self._task = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
@@ -133,31 +93,33 @@ class Exchange:
             task, self._task = self._task, None
             task.cancel()
             await asyncio.wait([task])
-        for session in list(self.sessions.values()):
-            session.peer.end("closed", "the server stops")
-        for media in self.media.values():
-            for track in media.tracks.values():
-                track.close()
-        self.media.clear()
+        await self._end_all(list(self.sessions.values()), "closed", "the server stops")
+        for source in list(self.media):
+            self._drop_media(source)
 
     def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
         """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, or a bad value."""
-        self._room()
+        self._require_open()
+        # Who takes over a source takes its publisher's place: a sender that lost its line must always come back.
+        if self.registry.admit(source) is None:
+            self._publishers.require()
         local, credentials = self._local(self._relay.choose_thread())
         accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1], allow_dtls_client=True)
         # The registry comes last: an offer that is refused must not take the source from its present publisher.
         session = self._new_session(_token(), source, local[0], accepted, credentials, publishes=True)
         try:
+            self._feed(self.media.get(source) or self._new_media(source), session, accepted)
             previous = self.registry.publish(source, name, session.id, _now_us())
-        except SourceError:
+        except Exception:
             session.peer.end("refused", "the source cannot be published")
             raise
-        self._feed(self.media.get(source) or self._new_media(source), session, accepted)
         if previous is not None and previous in self.sessions:
             self.sessions[previous].peer.end("replaced", "the source is published by a newer session")
         return Answered(session, write(accepted.answer))
 
     def _feed(self, media: SourceMedia, session: Session, accepted: Accepted) -> None:
+        # Viewers that come later are answered for what this publisher has, not for what another had.
+        media.codecs.clear()
         for line in _first_of_each_kind(accepted.media, "recv"):
             publication = media.tracks[line.kind].publish(session.peer.transport, publication_format(line))
             session.publications.append(publication)
@@ -166,7 +128,8 @@ class Exchange:
 
     def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
         """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""
-        self._room()
+        self._require_open()
+        self._viewers.require()
         self.registry.get(source)
         media = self.media[source]
         home = next((track.home for track in media.tracks.values() if track.home is not None), None)
@@ -175,10 +138,14 @@ class Exchange:
         accepted = accept_view(parse(offer, max_bytes=max_bytes), tracks, local[1], allow_dtls_client=True)
         session_id = _token()
         session = self._new_session(session_id, source, local[0], accepted, credentials, publishes=False)
-        for line in accepted.media:
-            if line.direction == "send" and line.kind in media.tracks:
-                session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
-        self.registry.watch(source, session_id)
+        try:
+            for line in accepted.media:
+                if line.direction == "send" and line.kind in media.tracks:
+                    session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
+            self.registry.watch(source, session_id)
+        except Exception:
+            session.peer.end("refused", "the source cannot be watched")
+            raise
         return Answered(session, write(accepted.answer))
 
     def restart(self, session_id: str, remote: Credentials) -> tuple[Session, Credentials, tuple[LocalCandidate, ...]]:
@@ -187,6 +154,7 @@ class Exchange:
         local = generate_credentials()
         session.peer.restart(local, remote)
         session.etag = _token()
+        session.remote_ufrag = remote.ufrag
         return session, local, self._candidates(session.thread)
 
     def get(self, session_id: str) -> Session:
@@ -200,19 +168,28 @@ class Exchange:
         """End a session at its owner's wish. Raises SessionUnknown."""
         self.get(session_id).peer.end("deleted", "ended by its owner")
 
-    def stop(self, source: str) -> None:
-        """Take a source out and end its sessions. Raises SourceUnknown."""
+    async def stop(self, source: str) -> None:
+        """Take a source out at once and end its sessions by and by. Raises SourceUnknown."""
         gone = self.registry.stop(source)
-        for session_id in [*gone.viewers, *([gone.publisher] if gone.publisher else [])]:
-            if session_id in self.sessions:
-                self.sessions[session_id].peer.end("source-stopped", "the source was stopped")
-        self._drop_media(source)
+        # Somebody may publish under the same name meanwhile: that is a new source.
+        media = self.media.pop(source, None)
+        ids = [*gone.viewers, *([gone.publisher] if gone.publisher else [])]
+        sessions = [self.sessions[session_id] for session_id in ids if session_id in self.sessions]
+        _log.info("source_stopped", source=source, sessions=len(sessions))
+        await self._end_all(sessions, "source-stopped", "the source was stopped")
+        if media is not None:
+            self._close_media(media)
 
-    def _room(self) -> None:
+    async def _end_all(self, sessions: list[Session], code: str, reason: str) -> None:
+        """End many sessions, others' events in between: thousands at once would hold up the loop for seconds."""
+        for first in range(0, len(sessions), ENDS_A_TURN):
+            for session in sessions[first : first + ENDS_A_TURN]:
+                session.peer.end(code, reason)
+            await asyncio.sleep(0)
+
+    def _require_open(self) -> None:
         if self._closed:
             raise ExchangeClosed("the node stops")
-        if len(self.sessions) >= self._max_sessions:
-            raise ExchangeFull(f"the node has {self._max_sessions} sessions, its limit")
 
     def _new_media(self, source: str) -> SourceMedia:
         self._forget_gone_sources()
@@ -228,14 +205,27 @@ class Exchange:
     def _drop_media(self, source: str) -> None:
         media = self.media.pop(source, None)
         if media is not None:
-            for track in media.tracks.values():
-                track.close()
+            self._close_media(media)
+
+    def _close_media(self, media: SourceMedia) -> None:
+        for track in media.tracks.values():
+            self._give_back(track)
+
+    def _give_back(self, thing: Closable) -> None:
+        """Close an object of the plane; when the plane takes no command now, remember to do it later."""
+        if not self._owed:
+            try:
+                thing.close()
+                return
+            except PlaneError as error:
+                _log.warning("plane_takes_nothing_back", reason=str(error))
+        self._owed.append(thing)
 
     def _candidates(self, thread: PlaneThread) -> tuple[LocalCandidate, ...]:
         # RFC 8445 section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
         return tuple(
             LocalCandidate(address, thread.port, (126 << 24) | ((65535 - place) << 8) | 255)
-            for place, address in enumerate(self._addresses)
+            for place, address in enumerate(self.addresses)
         )
 
     def _local(self, thread: PlaneThread) -> tuple[tuple[PlaneThread, LocalTransport], Credentials]:
@@ -272,13 +262,14 @@ class Exchange:
                 self._on_close,
                 is_client=accepted.dtls_role == "client",
             )
-        except ValueError:
-            transport.close()
+        except Exception:
+            self._give_back(transport)
             raise
-        session = Session(session_id, source, publishes, peer, thread, _token())
+        session = Session(session_id, source, publishes, peer, thread, _token(), accepted.remote.ice_ufrag)
         self.sessions[session_id] = session
-        self._by_transport[transport.id] = peer
+        self._by_transport[transport.id] = session
         self._relay.occupy(thread)
+        (self._publishers if publishes else self._viewers).taken += 1
         return session
 
     def _send_track(self, source: str, kind: str, codec: Codec | None) -> SendTrack:
@@ -294,45 +285,57 @@ class Exchange:
 
     def _on_event(self, event: PlaneEvent) -> None:
         if isinstance(event, DatagramReceived):
-            peer = self._by_transport.get(event.transport.id)
-            if peer is not None:
-                peer.datagram(event)
+            session = self._by_transport.get(event.transport.id)
+            if session is not None:
+                session.peer.datagram(event)
 
     def _on_close(self, peer: WebRtcSession, ended: SessionEnded) -> None:
-        session = next((item for item in self.sessions.values() if item.peer is peer), None)
-        self._by_transport.pop(peer.transport.id, None)
-        if session is None:
-            return
+        session = self._by_transport.pop(peer.transport.id)
         del self.sessions[session.id]
         self._relay.vacate(session.thread)
+        (self._publishers if session.publishes else self._viewers).taken -= 1
         media = self.media.get(session.source)
         for publication in session.publications:
-            publication.close()
+            self._give_back(publication)
             if media is not None:
                 for kind in [kind for kind, item in media.publications.items() if item is publication]:
                     del media.publications[kind]
         for route in session.routes:
-            route.close()
+            self._give_back(route)
+        self._give_back(peer.transport)
         if session.publishes:
             self.registry.withdraw(session.source, session.id, _now_us())
         else:
             self.registry.leave(session.source, session.id)
-        _log.info("session_ended", session=session.id, source=session.source, code=ended.code, reason=ended.reason)
+        # A busy node has hundreds of viewers that come and go in a minute: theirs are no news.
+        tell = _log.info if session.publishes else _log.debug
+        tell("session_ended", session=session.id, source=session.source, code=ended.code, reason=ended.reason)
 
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            now_ns = time.monotonic_ns()
-            for source in self.registry.all():
-                media = self.media.get(source.id)
-                heard = media is not None and any(
-                    stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
-                    for publication in media.publications.values()
-                    for stats in publication.stats()
-                )
-                self.registry.observe(source.id, heard=heard, now_us=_now_us())
-            for session in list(self.sessions.values()):
-                session.peer.check()
+            try:
+                self._look()
+                self._looked_at = time.monotonic()
+            except Exception:
+                # Whatever it is, lost consent and silent sources must be noticed next time.
+                _log.exception("look_after_failed")
+
+    def _look(self) -> None:
+        for session in list(self.sessions.values()):
+            session.peer.check()
+        now_ns = time.monotonic_ns()
+        for source in self.registry.all():
+            media = self.media.get(source.id)
+            heard = media is not None and any(
+                stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
+                for publication in media.publications.values()
+                for stats in publication.stats()
+            )
+            self.registry.observe(source.id, heard=heard, now_us=_now_us())
+        while self._owed:
+            self._owed[0].close()
+            del self._owed[0]
 
 
 def _first_of_each_kind(media: list[AcceptedMedia], direction: str) -> list[AcceptedMedia]:

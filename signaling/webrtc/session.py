@@ -18,7 +18,15 @@ from media.plane.transport import PlaneTransport
 from signaling.dtls.certificate import usable_fingerprints
 from signaling.dtls.context import DtlsContext
 from signaling.dtls.endpoint import DtlsEndpoint, HandshakeCompleted, HandshakeFailed
-from signaling.ice.lite import CONSENT_SECONDS, AddressValidated, IceLite, PairNominated, Reply
+from signaling.ice.lite import (
+    CONSENT_SECONDS,
+    RESTART_GRACE_SECONDS,
+    AddressForgotten,
+    AddressValidated,
+    IceLite,
+    PairNominated,
+    Reply,
+)
 from signaling.ice.types import Address, Credentials
 from signaling.sdp.transport import RemoteTransport
 
@@ -27,7 +35,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """Why a session is over: `code` is one of peer-closed, consent-lost, closed, or a DTLS failure code."""
+    """Why a session is over: `code` is one of peer-closed, consent-lost, plane-full, internal, closed, what `end` was
+    told, or a DTLS failure code.
+    """
 
     code: str
     reason: str
@@ -60,6 +70,8 @@ class WebRtcSession:
         self._dtls = DtlsEndpoint(context, fingerprints, is_client=is_client)
         self._on_close = on_close
         self._timer: asyncio.TimerHandle | None = None
+        self._former_ufrag: bytes | None = None
+        self._former_timer: asyncio.TimerHandle | None = None
         self._path: tuple[Address, str] | None = None
         self._started = False
         self._closed = False
@@ -67,9 +79,24 @@ class WebRtcSession:
         self._listen(local, far)
 
     def datagram(self, event: DatagramReceived) -> None:
-        """Take a STUN or DTLS datagram of this transport."""
-        if self._closed:
-            return
+        """Take a STUN or DTLS datagram of this transport. Raises nothing, as `check`."""
+        if not self._closed:
+            self._safely(lambda: self._receive(event))
+
+    def check(self) -> None:
+        """End the session when the peer's consent has run out (RFC 7675)."""
+        if not self._closed:
+            self._safely(self._check)
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        """Do a step; a fault of ours in it ends this session only."""
+        try:
+            step()
+        except Exception:
+            _log.exception("session_failed", transport=self.transport.id)
+            self.end("internal", "the server met a fault; its log tells more")
+
+    def _receive(self, event: DatagramReceived) -> None:
         if event.kind == "stun":
             self._stun(event)
         else:
@@ -77,34 +104,45 @@ class WebRtcSession:
             self._dtls.receive(event.data, self._loop.time())
             self._drain(event.remote, event.local)
 
-    def check(self) -> None:
-        """End the session when the peer's consent has run out (RFC 7675)."""
+    def _check(self) -> None:
         now = self._loop.time()
-        if now > max(self._ice.consent_until, self.transport.consent_seconds + CONSENT_SECONDS):
-            self.end("consent-lost", "no valid connectivity check for 30 s")
+        answered = self.transport.consent_seconds
+        if now > max(self._ice.consent_until, answered + CONSENT_SECONDS if answered else 0.0):
+            self.end("consent-lost", "no valid connectivity check in time")
+        elif self.transport.refused:
+            self.end("plane-full", "the packet plane has no place for the peer's name or address")
         elif self.connected and self._dtls.holds_connection and self.transport.stats()["heard_ns"]:
             # An authentic packet proves that the peer has our last flight: OpenSSL's 75 KiB can go.
             self._dtls.confirm()
 
     def restart(self, local: Credentials, remote: Credentials) -> None:
         """Take new ICE credentials (RFC 8445 section 9); media goes on over the present path meanwhile."""
-        old = self._ice.local.ufrag.encode()
+        # One generation before the present one, as `IceLite`: a peer that restarts without end fills no table.
+        self._forget_former()
+        self._former_ufrag = self._ice.local.ufrag.encode()
+        self._former_timer = self._loop.call_later(RESTART_GRACE_SECONDS, self._forget_former)
         self._ice.restart(local, remote, self._loop.time())
         self._listen(local, remote)
-        self._loop.call_later(15.0, self._forget_ufrag, old)
 
     def end(self, code: str, reason: str) -> None:
-        """Close: tell the peer if there is a path, give the transport back, report once."""
+        """Close: tell the peer if there is a path, give the transport back, report once. Raises nothing.
+
+        A transport that a busy plane does not take back is `on_close`'s to close again.
+        """
         if self._closed:
             return
         self._closed = True
-        self._dtls.close()
-        if self._path is not None:
-            for datagram in self._dtls.datagrams_to_send():
-                self.transport.send(datagram, *self._path)
-        if self._timer is not None:
-            self._timer.cancel()
-        self.transport.close()
+        for timer in (self._timer, self._former_timer):
+            if timer is not None:
+                timer.cancel()
+        try:
+            self._dtls.close()
+            if self._path is not None:
+                for datagram in self._dtls.datagrams_to_send():
+                    self.transport.send(datagram, *self._path)
+            self.transport.close()
+        except Exception:
+            _log.exception("session_end_failed", transport=self.transport.id)
         self._on_close(self, SessionEnded(code, reason))
 
     def _listen(self, local: Credentials, remote: Credentials) -> None:
@@ -112,20 +150,30 @@ class WebRtcSession:
         self.transport.add_ufrag(local.ufrag.encode())
         self.transport.set_consent(f"{local.ufrag}:{remote.ufrag}".encode(), local.password.encode())
 
-    def _forget_ufrag(self, ufrag: bytes) -> None:
-        if not self._closed:
-            self.transport.remove_ufrag(ufrag)
+    def _forget_former(self) -> None:
+        if self._former_timer is not None:
+            self._former_timer.cancel()
+            self._former_timer = None
+        if self._former_ufrag is not None:
+            self.transport.remove_ufrag(self._former_ufrag)
+            self._former_ufrag = None
 
     def _stun(self, event: DatagramReceived) -> None:
         now = self._loop.time()
         outputs = self._ice.receive(event.data, event.remote, now)
         # Before the answer leaves: the peer's next datagram, its ClientHello, must not find a stranger's door.
         for output in outputs:
-            if isinstance(output, AddressValidated):
+            if isinstance(output, AddressForgotten):
+                self.transport.forget(output.address)
+                if self._path is not None and self._path[0] == output.address:
+                    self._path = None  # a peer that never nominates: the newest address takes over below
+            elif isinstance(output, AddressValidated):
                 self.transport.validate(output.address)
         for output in outputs:
             if isinstance(output, Reply):
                 self.transport.send(output.datagram, output.destination, event.local)
+            elif isinstance(output, AddressForgotten):
+                continue
             elif isinstance(output, PairNominated) or self._path is None:
                 self._use(output.address, event.local)
         if self._path is not None and not self._started:
@@ -177,6 +225,9 @@ class WebRtcSession:
 
     def _on_timer(self) -> None:
         self._timer = None
+        self._safely(self._expire)
+
+    def _expire(self) -> None:
         self._dtls.handle_timer(self._loop.time())
         if self._path is not None:
             self._drain(*self._path)

@@ -44,10 +44,6 @@ def test_defaults_hold() -> None:
         ({"http": {"tls": False, "certificate": "/a", "key": "/b"}}, "http.tls", "must be true"),
         ({"http": {"allowed_origins": ("*", "https://a.example")}}, "http.allowed_origins", "stand alone"),
         ({"media": {"port": 65535, "threads": 2}}, "media.port", "at most 65534"),
-        ({"media": {"plain_rtp_ports": (20001, 20010)}}, "media.plain_rtp_ports", "first must be even"),
-        ({"media": {"plain_rtp_ports": (20010, 20000)}}, "media.plain_rtp_ports", "below the last"),
-        ({"media": {"plain_rtp_ports": (8400, 8500)}}, "media.plain_rtp_ports", "overlaps"),
-        ({"media": {"port": 19990, "threads": 11}}, "media.plain_rtp_ports", "overlaps"),
         ({"limits": {"max_viewers": 4000}}, "media.max_transports", "at least"),
     ],
 )

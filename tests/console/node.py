@@ -62,7 +62,7 @@ class Node:
         (folder / "tokens.toml").chmod(0o600)
         (folder / "node.toml").write_text(
             f"[http]\nhost = '127.0.0.1'\nport = {self._port}\ntls = false\n"
-            f"[media]\nbind = '127.0.0.1'\nport = {_free_port(socket.SOCK_DGRAM)}\nplain_rtp_ports = [1024, 1027]\n"
+            f"[media]\nbind = '127.0.0.1'\nport = {_free_port(socket.SOCK_DGRAM)}\n"
             f"[access]\ntokens_file = 'tokens.toml'\n"
             f"[limits]\nsilent_after_s = {SILENT_AFTER_S}\n"
         )

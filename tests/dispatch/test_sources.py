@@ -238,3 +238,17 @@ class Registry(RuleBasedStateMachine):
 
 
 TestRegistry = Registry.TestCase
+
+
+def test_what_cannot_be_published_is_refused_beforehand_and_changes_nothing() -> None:
+    registry = SourceRegistry(1)
+    with pytest.raises(SourceInvalid):
+        registry.admit("-dash")
+    assert registry.admit("camera") is None and registry.all() == ()
+    registry.publish("camera", "", "first", 1)
+    assert registry.admit("camera") == "first"
+    with pytest.raises(SourceLimit):
+        registry.admit("other")
+    registry.withdraw("camera", "first", 2)
+    assert registry.admit("other") is None
+    assert [source.id for source in registry.all()] == ["camera"]

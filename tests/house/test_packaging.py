@@ -1,6 +1,7 @@
 """What the tree promises to those who install and build it."""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Limits
+from media.plane import priority
 from tests.house.tree import PRODUCT, ROOT, sources
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -116,3 +119,13 @@ def test_readme_commands_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
     for link in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert (ROOT / link).exists(), link
+
+
+def test_service_may_have_what_the_server_asks_of_the_machine() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[method-assign,assignment]
+    unit.read(ROOT / "docs" / "huishang.service")
+    assert int(unit["Service"]["LimitNICE"]) <= priority._NICE
+    assert int(unit["Service"]["LimitNOFILE"]) >= 2 * Limits().max_viewers
+    # Whatever the reason, the next start is tried.
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0" and unit["Service"]["Restart"] == "on-failure"

@@ -1,6 +1,7 @@
 """Running a server with programs beside it: signals, order, and what is left behind (nothing)."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -63,6 +64,21 @@ def test_signal_ends_server_and_program_beside(number: signal.Signals) -> None:
     output, errors = process.communicate(timeout=10)
     assert process.returncode == 0 and output.splitlines() == ["closed", "done"] and errors == ""
     assert not Path(f"/proc/{beside.split()[2]}").exists()
+
+
+def test_server_may_open_as_many_files_as_the_machine_allows() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        process = program("good")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    lines(process, 2)
+    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+    (files,) = (line.split()[3:5] for line in limits if line.startswith("Max open files"))
+    process.terminate()
+    process.communicate(timeout=10)
+    assert files == [str(before[1]), str(before[1])] != ["256", "256"]
 
 
 def test_signal_before_the_server_is_ready_starts_nothing_beside() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -11,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
+import ifaddr
+import msgspec
 import pytest
 
 from config import ConfigError, Http, Media, Server, Settings, load_tokens
-from huishang import home
+from huishang import home, server
 from huishang.server import candidate_addresses, serve
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
@@ -22,6 +25,7 @@ from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhipSession
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.peers.server import free_ports
+from tests.signaling.sdp.samples import raw
 
 
 def settings(folder: Path, *, tls: bool = False, prepared: bool = True) -> Settings:
@@ -90,6 +94,26 @@ async def test_peers_are_told_before_requests_in_hand_have_ended(tmp_path: Path)
     await task
 
 
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nX-Slow: "], ids=["silent", "half a head"])
+async def test_connection_without_a_request_is_closed_however_it_drips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.5)
+    made = settings(tmp_path)
+    async with serving(made) as urls:
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.http.port)
+        writer.write(begun)
+        ended = asyncio.create_task(reader.read())
+        async with asyncio.timeout(10):
+            while not ended.done():
+                if begun:
+                    writer.write(b"x")
+                await asyncio.wait((ended,), timeout=0.1)
+        assert await ended == b""
+        writer.close()
+        assert await health(urls[0]) == {"status": "ok"}
+
+
 async def test_authority_of_the_node_vouches_for_it(tmp_path: Path) -> None:
     made = settings(tmp_path, tls=True)
     async with serving(made):
@@ -97,6 +121,39 @@ async def test_authority_of_the_node_vouches_for_it(tmp_path: Path) -> None:
         assert await health(f"https://localhost:{made.http.port}", trust) == {"status": "ok"}
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await health(f"https://localhost:{made.http.port}")
+
+
+async def test_addresses_that_come_later_are_told_to_peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ADDRESSES_SECONDS", 0.01)
+    made = settings(tmp_path)
+    made = msgspec.structs.replace(made, media=msgspec.structs.replace(made.media, bind="0.0.0.0"))
+    adapters: list[ifaddr.Adapter] = []
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    offer = raw("chromium-publish")
+    headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {load_tokens(made.tokens_path)[0].secret}"}
+
+    async def candidates() -> set[str]:
+        async with http.post("/whip/unit", data=offer, headers=headers) as response:
+            return set(re.findall(r"^a=candidate:\S+ 1 udp \d+ (\S+)", await response.text(), re.MULTILINE))
+
+    async with serving(made), aiohttp.ClientSession(f"http://127.0.0.1:{made.http.port}") as http:
+        assert await candidates() == {"127.0.0.1"}
+        adapters.append(ifaddr.Adapter("wlan0", "wlan0", [ifaddr.IP("192.0.2.7", 24, "wlan0")]))
+        async with asyncio.timeout(10):
+            while await candidates() != {"192.0.2.7"}:
+                await asyncio.sleep(0.01)
+
+
+async def test_node_ends_with_the_fault_of_a_task_it_cannot_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("a bug that nobody knows yet")
+
+    monkeypatch.setattr(server, "_keep_addresses", broken)
+    with pytest.raises(RuntimeError, match="nobody knows"):
+        async with asyncio.timeout(10):
+            await serve(settings(tmp_path), lambda urls: None, asyncio.Event())
 
 
 async def test_ports_are_given_back(tmp_path: Path) -> None:
@@ -150,3 +207,9 @@ def test_node_on_every_address_tells_addresses_that_can_be_reached(bind: str) ->
     told = candidate_addresses(Settings(media=Media(bind=bind)))
     assert told and bind not in told
     assert bind == "::" or all(":" not in address for address in told)
+
+
+async def test_page_speaks_the_language_of_the_settings(tmp_path: Path) -> None:
+    made = msgspec.structs.replace(settings(tmp_path), server=Server(data_dir=str(tmp_path), language="en"))
+    async with serving(made) as urls, aiohttp.ClientSession() as http, http.get(urls[0]) as response:
+        assert '<html lang="en"' in await response.text()

@@ -5,11 +5,13 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import ifaddr
 import pytest
 import structlog
 
 from config import Settings, load
 from huishang.errors import StartError
+from huishang.files import only_one
 from huishang.home import prepare, write_settings
 from huishang.tls import keep_fresh, server_context
 
@@ -66,6 +68,44 @@ async def test_due_certificate_is_renewed_and_served_without_a_restart(tmp_path:
         while await end_of_certificate(port, settings) == old:
             await asyncio.sleep(0.01)
         fresh.cancel()
+
+
+async def test_renewal_that_waits_for_another_process_holds_nobody_up(tmp_path: Path) -> None:
+    settings = home_in(tmp_path, NOW - timedelta(days=370))
+    context = server_context(settings)
+    server, port = await serving(context)
+    async with server:
+        old = await end_of_certificate(port, settings)
+        with only_one(settings.data_path):  # as `huishang init` does meanwhile
+            fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
+            for _ in range(20):
+                assert await end_of_certificate(port, settings) == old
+        while await end_of_certificate(port, settings) == old:
+            await asyncio.sleep(0.01)
+        fresh.cancel()
+
+
+async def test_renewal_goes_on_after_any_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = home_in(tmp_path, NOW - timedelta(days=370))
+    context = server_context(settings)
+    server, port = await serving(context)
+    asked = 0
+
+    def no_adapters() -> list[ifaddr.Adapter]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise ValueError("an address family nobody knows")
+        return []
+
+    monkeypatch.setattr(ifaddr, "get_adapters", no_adapters)
+    async with server:
+        old = await end_of_certificate(port, settings)
+        fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
+        while await end_of_certificate(port, settings) == old:
+            await asyncio.sleep(0.01)
+        fresh.cancel()
+    assert asked >= 3
 
 
 async def test_half_copied_pair_is_not_served_and_the_whole_one_is(tmp_path: Path) -> None:

@@ -133,6 +133,31 @@ async def test_events_reach_the_listener_until_close() -> None:
     relay.close()
 
 
+async def test_fault_of_the_listener_costs_one_event_only(stage: Stage, relay: Relay) -> None:
+    thread = relay.threads[0]
+    transport = stage.own(PlaneTransport(thread))
+    transport.add_ufrag(b"ours")
+    checks = [
+        build_request(bytes(11) + bytes([number]), username=b"ours:theirs", key=b"k" * 24, priority=1, tie_breaker=1)
+        for number in range(2)
+    ]
+    heard: list[bytes] = []
+
+    def listener(event: PlaneEvent) -> None:
+        assert isinstance(event, DatagramReceived)
+        heard.append(event.data)
+        raise RuntimeError("a bug that nobody knows yet")
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        stage.commanded()
+        for check in checks:
+            peer.sendto(check, ("127.0.0.1", thread.port))
+        until(lambda: thread.counters()["received_packets"] >= 2, "both checks are in")
+        stage.commanded()
+        relay.start(listener)
+        assert heard == checks
+
+
 class Source:
     """A relayed track with publishers and viewers on threads of the test's choice."""
 

@@ -48,10 +48,12 @@ async def running_node(
     *,
     threads: int = 1,
     max_sources: int = 100,
-    max_sessions: int = 200,
+    max_publishers: int = 100,
+    max_viewers: int = 100,
     silent_after_s: float = 1.0,
     page: Path = console.STATIC,
     origins: Iterable[str] = (),
+    language: str = "zh-CN",
 ) -> AsyncIterator[Node]:
     """Run a node; assert at the end that nothing of it is left in the plane."""
     before = live_objects()
@@ -66,12 +68,15 @@ async def running_node(
             DtlsContext(Certificate.generate()),
             ["127.0.0.1"],
             cname="node",
-            max_sessions=max_sessions,
+            max_publishers=max_publishers,
+            max_viewers=max_viewers,
             silent_after_s=silent_after_s,
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
-        app, sources = make_app(exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins)
+        app, sources = make_app(
+            exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins, language=language
+        )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         ends.push_async_callback(runner.cleanup)

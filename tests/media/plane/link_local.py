@@ -4,6 +4,7 @@ Its loopback has such an address; the plane answers, asks for nothing else than 
 Prints as JSON what each side saw. Run it under `unshare --net`.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -16,7 +17,7 @@ from media.plane.thread import DatagramReceived
 from signaling.ice.stun import build_request
 from tests.media.plane.narrow_path import loopback
 from tests.media.plane.packets import rtp
-from tests.media.plane.peers import WAIT_S, staged
+from tests.media.plane.peers import WAIT_S, staged, until
 
 SIOCSIFADDR = 0x8916
 ADDRESS = "fe80::5"
@@ -27,6 +28,19 @@ def add_address() -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as control:
         packed = socket.inet_pton(socket.AF_INET6, ADDRESS)
         fcntl.ioctl(control, SIOCSIFADDR, struct.pack("=16sIi", packed, 64, socket.if_nametoindex("lo")))
+    until(_is_there, "the address")
+
+
+def _is_there() -> bool:
+    """Whether the kernel has finished looking for others with this address (RFC 4862 section 5.4)."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((ADDRESS, 0, 0, socket.if_nametoindex("lo")))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            return False
+        return True
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from media.plane.memory import live_objects
-from media.plane.names import PlaneError
+from media.plane.names import ADDRESSES_OF_A_TRANSPORT, UFRAGS_OF_A_TRANSPORT, PlaneError
 from media.plane.objects import PlaneTrack
 from media.plane.thread import DatagramReceived, PlaneThread
 from tests.media.plane.packets import rtp
@@ -149,6 +149,52 @@ def test_a_closed_transport_forgets_its_addresses_and_ufrags(stage: Stage) -> No
     stage.settle()
     assert stage.drops == {"stranger": 1, "stun_unknown_ufrag": 1}
     assert stage.events() == []
+
+
+def test_a_name_or_address_that_finds_no_place_is_counted_and_told() -> None:
+    with staged(max_transports=1) as stage:
+        first, second = stage.peer(connect=False), stage.peer(connect=False)
+        for number in range(UFRAGS_OF_A_TRANSPORT):
+            first.transport.add_ufrag(b"ufrag%d" % number)
+        stage.settle()
+        assert not first.transport.refused
+        second.transport.add_ufrag(b"late")
+        stage.settle()
+        assert second.transport.refused and not first.transport.refused
+        for number in range(ADDRESSES_OF_A_TRANSPORT + 1):
+            first.transport.validate(("192.0.2.1", 1000 + number))
+        second.transport.validate(second.address)
+        stage.settle()
+        # Its ninth address cost the first peer its own oldest one, nobody else's place.
+        assert not first.transport.refused
+        assert second.transport.stats()["drops"] == stage.drops == {"table_full": 2}
+
+
+def test_a_forgotten_address_is_a_stranger_and_makes_room() -> None:
+    with staged(max_transports=1) as stage:
+        peer = stage.peer()
+        peer.publish(stage.track(video=False))
+        peer.send(voice(0))
+        stage.settle()
+        peer.transport.forget(peer.address)
+        peer.send(voice(1))
+        stage.settle()
+        assert stage.drops == {"stranger": 1}
+        for number in range(ADDRESSES_OF_A_TRANSPORT):
+            peer.transport.validate(("192.0.2.1", 1000 + number))
+        stage.settle()
+        assert not peer.transport.refused
+
+
+def test_an_address_that_is_anothers_by_now_is_not_forgotten(stage: Stage) -> None:
+    former, peer = stage.peer(connect=False), stage.peer()
+    publication = peer.publish(stage.track(video=False))
+    former.transport.validate(peer.address)
+    peer.transport.validate(peer.address)
+    former.transport.forget(peer.address)
+    peer.send(voice(0))
+    stage.settle()
+    assert publication.stats()[0]["packets"] == 1
 
 
 def test_a_layer_that_does_not_exist_is_never_sent(stage: Stage) -> None:

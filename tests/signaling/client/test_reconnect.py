@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -28,9 +29,14 @@ def test_waits_double_with_jitter_up_to_the_most(seed: int) -> None:
     backoff = Backoff(0.5, 15.0, seed)
     nominal = [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
     for most in nominal:
-        assert most / 2 <= backoff.next_wait() <= most
+        assert 0.0 <= backoff.next_wait() <= most
     backoff.succeeded()
     assert backoff.next_wait() <= 0.5
+
+
+def test_many_that_lost_the_server_at_once_come_back_spread_over_the_whole_wait() -> None:
+    waits = sorted(Backoff(1.0, 15.0, seed).next_wait() for seed in range(1000))
+    assert max(later - earlier for earlier, later in pairwise([0.0, *waits, 1.0])) < 0.02
 
 
 async def test_ended_session_is_made_anew_until_its_user_is_done() -> None:

@@ -40,7 +40,8 @@ def problem(answer: Answer, status: int) -> str:
     assert answer.status == status, (answer.status, answer.body[:500])
     assert answer.headers["Content-Type"].startswith("application/problem+json")
     body = json.loads(answer.body)
-    assert body["status"] == status and body["title"] and body["detail"] and body["type"] == "about:blank"
+    assert body["status"] == status and body["title"] and body["detail"]
+    assert body["type"] == f"urn:huishang:problem:{body['code']}"
     return str(body["code"])
 
 

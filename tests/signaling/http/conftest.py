@@ -14,9 +14,12 @@ async def node() -> AsyncIterator[Node]:
         yield node
 
 
+def client(node: Node) -> aiohttp.ClientSession:
+    """A client of the node that may do everything."""
+    return aiohttp.ClientSession(node.url, headers={"Authorization": f"Bearer {EVERYTHING}"})
+
+
 @pytest_asyncio.fixture
 async def http(node: Node) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of the node that may do everything."""
-    headers = {"Authorization": f"Bearer {EVERYTHING}"}
-    async with aiohttp.ClientSession(node.url, headers=headers) as session:
+    async with client(node) as session:
         yield session

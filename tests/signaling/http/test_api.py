@@ -10,8 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.signaling.http.asking import ask, problem, publish, view
+from dispatch.sources import Source
+from signaling.http.api import SourcesEndpoint
+from tests.signaling.http.asking import SDP, ask, problem, publish, view
 from tests.signaling.node import EVERYTHING, ONE_CAMERA, WATCHER, Node
+from tests.signaling.sdp.samples import raw
 
 
 async def sources(http: aiohttp.ClientSession, token: str = EVERYTHING) -> list[dict[str, Any]]:
@@ -65,3 +68,41 @@ async def test_token_sees_the_sources_it_covers(http: aiohttp.ClientSession) -> 
 async def test_stopping_what_is_not_there_is_refused(http: aiohttp.ClientSession, path: str) -> None:
     code = problem(await ask(http, "DELETE", path), 404 if "%2e" not in path else 405)
     assert code in ("source-unknown", "method-not-allowed")
+
+
+async def test_many_pages_share_the_work_of_a_second_and_see_every_change_at_once(
+    node: Node, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        await publish(http, f"camera-{number}")
+    made: list[str] = []
+    describe = SourcesEndpoint._describe
+
+    def counted(self: SourcesEndpoint, source: Source) -> dict[str, object]:
+        made.append(source.id)
+        return describe(self, source)
+
+    monkeypatch.setattr(SourcesEndpoint, "_describe", counted)
+    first = await sources(http)
+    for _ in range(20):
+        assert await sources(http) == first
+    assert len(made) == 10
+    viewer = await view(http, "camera-3")
+    assert [entry["viewers"] for entry in await sources(http)] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    await ask(http, "DELETE", viewer.location)
+    await ask(http, "POST", "/whip/camera-4?name=x", data=raw("chromium-publish"), headers=SDP)
+    listed = await sources(http)
+    assert (listed[3]["viewers"], listed[4]["name"]) == (0, "x")
+    assert made[10:] == ["camera-3", "camera-3", "camera-4"]
+    node.sources.sample()
+    await sources(http)
+    assert len(made) == 23
+
+
+async def test_source_that_is_gone_and_comes_again_is_described_anew(node: Node, http: aiohttp.ClientSession) -> None:
+    await ask(http, "POST", "/whip/camera?name=one", data=raw("chromium-publish"), headers=SDP)
+    assert [entry["name"] for entry in await sources(http)] == ["one"]
+    await ask(http, "DELETE", "/api/v1/sources/camera")
+    assert await sources(http) == []
+    await ask(http, "POST", "/whip/camera?name=two", data=raw("chromium-publish"), headers=SDP)
+    assert [entry["name"] for entry in await sources(http)] == ["two"]

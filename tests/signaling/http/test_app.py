@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from signaling.webrtc import exchange
 from tests.signaling.http.asking import Answer, ask, problem
 from tests.signaling.node import EVERYTHING, Node, running_node
 
@@ -123,3 +125,33 @@ async def test_health_needs_no_token(node: Node) -> None:
     async with aiohttp.ClientSession(node.url) as stranger:
         answer = await get(stranger, "/healthz")
     assert answer.status == 200 and EVERYTHING.encode() not in answer.body
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+async def test_page_is_served_in_the_language_of_the_node(language: str) -> None:
+    async with running_node(language=language) as node, aiohttp.ClientSession(node.url) as stranger:
+        for path in ("/", "/index.html"):
+            answer = await get(stranger, path)
+            assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+            (markup,) = re.findall(rb"<html[^>]*>", answer.body)
+            assert re.findall(rb'lang="([^"]*)"', markup) == [language.encode()]
+
+
+async def test_node_that_no_longer_looks_after_its_sessions_says_so_until_it_does(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "CHECK_SECONDS", 0.01)
+    look = exchange.Exchange._look
+
+    def fault(self: exchange.Exchange) -> None:
+        raise RuntimeError("a bug that nobody knows yet")
+
+    async with aiohttp.ClientSession(node.url) as stranger, asyncio.timeout(10):
+        monkeypatch.setattr(exchange, "HEALTHY_SECONDS", 0.5)
+        monkeypatch.setattr(exchange.Exchange, "_look", fault)
+        while (answer := await get(stranger, "/healthz")).status == 200:
+            await asyncio.sleep(0.01)
+        assert problem(answer, 503) == "node-unwell"
+        monkeypatch.setattr(exchange.Exchange, "_look", look)
+        while (await get(stranger, "/healthz")).status != 200:
+            await asyncio.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from urllib.parse import quote
 
 import aiohttp
@@ -11,7 +12,8 @@ import pytest
 
 from signaling.http import whip
 from tests.signaling.http.asking import FRAGMENT, SDP, ask, attribute, problem, publish, view
-from tests.signaling.node import MAX_SDP_BYTES, Node
+from tests.signaling.http.conftest import client
+from tests.signaling.node import MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
 
 FRESH = b"a=ice-ufrag:frsh\r\na=ice-pwd:fresh-password-of-24-char\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
@@ -231,7 +233,7 @@ async def test_methods_kept_for_later_are_not_allowed_at_endpoints(
     http: aiohttp.ClientSession, method: str, path: str
 ) -> None:
     answer = await ask(http, method, path)
-    assert answer.status == 405 and "POST" in answer.headers["Allow"]
+    assert answer.status == 405 and answer.headers["Allow"] == "OPTIONS, POST"
     if method != "HEAD":
         assert problem(answer, 405) == "method-not-allowed"
 
@@ -239,16 +241,50 @@ async def test_methods_kept_for_later_are_not_allowed_at_endpoints(
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST"])
 async def test_methods_kept_for_later_are_not_allowed_at_sessions(http: aiohttp.ClientSession, method: str) -> None:
     answer = await ask(http, method, (await publish(http)).location)
-    assert answer.status == 405 and "PATCH" in answer.headers["Allow"] and "DELETE" in answer.headers["Allow"]
+    assert answer.status == 405 and answer.headers["Allow"] == "DELETE, OPTIONS, PATCH"
 
 
-async def test_node_that_is_full_says_so(http: aiohttp.ClientSession, node: Node) -> None:
-    for number in range(200):
-        assert (await publish(http, f"camera-{number % 100}")).status == 201
-        if number < 100:
-            assert (await view(http, f"camera-{number}")).status == 201
-        if len(node.exchange.sessions) == 200:
-            break
-    assert problem(await view(http, "camera-0"), 503) == "session-limit"
-    await ask(http, "DELETE", f"/whep/camera-1/{next(iter(node.exchange.registry.get('camera-1').viewers))}")
-    assert problem(await publish(http, "one-more"), 503) == "source-limit"
+async def test_viewers_up_to_their_limit_keep_no_publisher_out() -> None:
+    async with running_node(max_publishers=3, max_viewers=2) as node, client(node) as http:
+        first = await publish(http)
+        seen = [await view(http) for _ in range(2)]
+        assert [answer.status for answer in seen] == [201, 201]
+        assert problem(await view(http), 503) == "session-limit"
+        for source in ("second", "third"):
+            assert (await publish(http, source)).status == 201
+        assert problem(await view(http), 503) == "session-limit"
+        assert problem(await publish(http, "fourth"), 503) == "session-limit"
+        # A sender that lost its line comes back before we have noticed.
+        assert (await publish(http)).status == 201
+        assert problem(await ask(http, "DELETE", first.location), 404) == "session-unknown"
+        await ask(http, "DELETE", seen[0].location)
+        assert (await view(http)).status == 201
+
+
+async def test_node_with_all_its_sources_takes_no_more() -> None:
+    async with running_node(max_sources=1) as node, client(node) as http:
+        assert (await publish(http)).status == 201
+        assert problem(await publish(http, "one-more"), 503) == "source-limit"
+        assert len(node.exchange.sessions) == 1
+
+
+async def test_new_credentials_under_an_etag_are_refused_and_not_left_waiting(http: aiohttp.ClientSession) -> None:
+    created = await publish(http)
+    headers = {**FRAGMENT, "If-Match": created.headers["ETag"]}
+    refused = await ask(http, "PATCH", created.location, data=FRESH, headers=headers)
+    assert problem(refused, 412) == "etag-mismatch"
+    offered = [f"a={name}:{attribute(raw('chromium-publish'), name)}\r\n" for name in ("ice-ufrag", "ice-pwd")]
+    own = "".join(offered).encode() + CANDIDATE
+    assert (await ask(http, "PATCH", created.location, data=own, headers=headers)).status == 204
+    restarted = await ask(http, "PATCH", created.location, data=FRESH, headers={**FRAGMENT, "If-Match": "*"})
+    headers = {**FRAGMENT, "If-Match": restarted.headers["ETag"]}
+    assert (await ask(http, "PATCH", created.location, data=FRESH, headers=headers)).status == 204
+
+
+async def test_viewers_are_answered_for_what_the_present_publisher_has(node: Node, http: aiohttp.ClientSession) -> None:
+    await publish(http)
+    only_vp8 = re.sub(rb"H264", b"H26x", raw("chromium-view"))
+    only_sound = re.sub(rb"(?s)m=video.*?(?=m=|\Z)", b"", raw("chromium-publish")).replace(b"BUNDLE 0 1", b"BUNDLE 0")
+    assert (await publish(http, offer=only_sound)).status == 201
+    assert set(node.exchange.media["camera"].codecs) == {"audio"}
+    assert (await view(http, offer=only_vp8)).status == 201

@@ -126,9 +126,7 @@ def test_scoped_link_local_address_is_told_without_scope() -> None:
 
 @given(data=st.binary(max_size=1400))
 def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
-    stun.request_ufrag(data)
     for datagram in (data, struct.pack("!HHI", 1, max(0, len(data) - 12) & 0xFFFF, 0x2112A442) + data):
-        stun.request_ufrag(datagram)
         try:
             message = stun.parse(datagram)
         except stun.StunError:
@@ -223,17 +221,3 @@ def test_unknown_required_attributes_are_listed_but_bounded() -> None:
     assert message.unknown_required == tuple(range(0x7000, 0x7008))
     optional = struct.pack("!HH", 0xC057, 4) + bytes(4)
     assert not stun.parse(struct.pack("!HHI", 1, 8, 0x2112A442) + TID + optional).unknown_required
-
-
-def test_request_ufrag_names_our_session() -> None:
-    assert stun.request_ufrag(request()) == b"server"
-    assert stun.request_ufrag(request(username=b"nocolon")) is None
-    assert stun.request_ufrag(stun.build_success(TID, ("192.0.2.1", 1), KEY)) is None
-    assert stun.request_ufrag(request()[:30]) is None
-
-
-def test_stun_is_told_from_dtls_and_rtp() -> None:
-    assert stun.is_stun(request())
-    assert not stun.is_stun(b"\x80" + request()[1:])
-    assert not stun.is_stun(request()[:19])
-    assert not stun.is_stun(bytes(20))

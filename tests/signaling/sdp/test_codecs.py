@@ -17,7 +17,7 @@ from signaling.sdp.codecs import (
     h264_profile,
     match,
     relayed,
-    rtx_of,
+    rtx_formats,
 )
 from signaling.sdp.model import Codec
 from tests.signaling.sdp.samples import load
@@ -152,10 +152,9 @@ def test_nothing_is_chosen_of_formats_that_are_not_relayed() -> None:
 
 def test_rtx_is_paired_by_apt() -> None:
     media = load("chromium-publish").media[0]
-    rtx = rtx_of(media, 108)
-    assert rtx is not None
-    assert rtx.payload_type == 109
-    assert rtx_of(media, 109) is None
+    rtx = rtx_formats(media)
+    assert rtx[108].payload_type == 109
+    assert 109 not in rtx
     assert answered_rtx(Codec(109, "rtx", 90000, 1, {"apt": "108", "rtx-time": "200", "x": "1"}), 108).fmtp == {
         "apt": "108",
         "rtx-time": "200",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from signaling.sdp import extensions as ext
@@ -271,9 +273,9 @@ def test_a_viewer_without_any_codec_of_ours_is_refused() -> None:
 
 
 def test_trickle_is_answered_only_where_offered() -> None:
-    assert accept_publish(load("chromium-trickle"), LOCAL).answer.ice_options == ("trickle",)
+    assert accept_publish(load("chromium-trickle"), LOCAL).answer.ice_options == ("ice2", "trickle")
     accepted = accept_publish(load("aiortc-publish"), LOCAL)
-    assert (accepted.answer.ice_options, accepted.remote.trickle) == ((), False)
+    assert (accepted.answer.ice_options, accepted.remote.trickle) == (("ice2",), False)
 
 
 def test_an_answer_has_nothing_of_the_offer_that_we_did_not_choose() -> None:
@@ -281,3 +283,54 @@ def test_an_answer_has_nothing_of_the_offer_that_we_did_not_choose() -> None:
     assert "sprop" not in text
     assert "framerate" not in text
     assert "user1690503435" not in text
+
+
+def expensive(lines: int, formats: int, *, rtx: bool = False) -> SessionDescription:
+    """An offer that asks for as much work as a parsed one can: every line, format and extension wanted."""
+    head = raw("chromium-view").decode().split("m=", 1)[0]
+    transport = [
+        item
+        for item in raw("chromium-view").decode().splitlines()
+        if item.startswith(("a=ice-ufrag", "a=ice-pwd", "a=fingerprint", "a=setup"))
+    ][:4]
+    text = [*(item for item in head.splitlines() if not item.startswith("a=group"))]
+    text += ["a=group:BUNDLE " + " ".join(str(number) for number in range(lines))]
+    text += [f"a=extmap:{number} urn:x:{number}" for number in range(1, 15)]
+    numbers = [number for number in range(128) if not 64 <= number <= 95][:formats]
+    for mid in range(lines):
+        text += [f"m=video 9 UDP/TLS/RTP/SAVPF {' '.join(str(number) for number in numbers)}", f"a=mid:{mid}"]
+        text += ["a=recvonly", "a=rtcp-mux", *transport, "a=rtcp-fb:* nack pli"]
+        text += [f"a=rtpmap:{number} {'rtx' if rtx and number % 2 else 'VP8'}/90000" for number in numbers]
+        text += [f"a=fmtp:{number} apt={number - 1}" for number in numbers if rtx and number % 2]
+    return parse("\r\n".join(text) + "\r\n", max_bytes=1 << 20)
+
+
+def steps_of(offer: SessionDescription) -> int:
+    """Count the calls, of Python and of C, that an answer takes."""
+    count = 0
+
+    def step(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    sys.setprofile(step)
+    try:
+        accept_view(offer, [video_track(VP8)], LOCAL, allow_dtls_client=True)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_the_work_for_an_answer_grows_no_faster_than_the_offer() -> None:
+    small = steps_of(expensive(2, 16, rtx=True))
+    assert steps_of(expensive(2, 64, rtx=True)) < 4.5 * small
+    assert steps_of(expensive(8, 16, rtx=True)) < 4.5 * small
+
+
+def test_lines_and_formats_beyond_any_use_are_refused() -> None:
+    offer = expensive(20, 20)
+    accepted = accept_view(offer, [video_track(VP8)], LOCAL, allow_dtls_client=True)
+    check_answer(offer, accepted)
+    assert [item.rejected for item in accepted.media] == [False] * 16 + [True] * 4
+    (taken,) = accept_view(expensive(1, 80), [video_track(VP8)], LOCAL, allow_dtls_client=True).media
+    assert len(taken.codecs) == 64

@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from media.plane.memory import live_objects
+from media.plane.names import PlaneError
+from media.relay import RelayTrack
 from media.rtp import header
 from signaling.client.errors import ConnectFailed, HttpRefused
 from signaling.client.http import HttpOptions
@@ -19,9 +21,12 @@ from signaling.client.session import SessionOptions, WhepSession
 from signaling.ice import controlling, lite
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.webrtc import session as session_module
+from signaling.webrtc.errors import ExchangeClosed
+from signaling.webrtc.exchange import ENDS_A_TURN
 from tests.media.rtp.pictures import encoded
 from tests.signaling.dtls.pairs import context
-from tests.signaling.node import EVERYTHING, Node, running_node
+from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
+from tests.signaling.sdp.samples import raw
 
 OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=10)
 PATIENCE_SECONDS = 10.0
@@ -144,7 +149,7 @@ async def test_replaced_publisher_is_told(node: Node) -> None:
 
 async def test_stopped_source_takes_its_viewers_along(node: Node) -> None:
     async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
-        node.exchange.stop("camera")
+        await node.exchange.stop("camera")
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
         with pytest.raises(HttpRefused) as caught:
@@ -215,3 +220,128 @@ async def test_two_plane_threads_serve_one_source() -> None:
         viewers = [await stack.enter_async_context(Viewer(node)) for _ in range(12)]
         assert len({session.thread.index for session in node.exchange.sessions.values()}) == 2
         await until(lambda: all(viewer.pictures > 3 for viewer in viewers))
+
+
+@pytest.mark.parametrize("step", ["_check", "_receive"])
+async def test_fault_in_one_session_ends_that_session_only(
+    node: Node, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        async with Playing(whip(node)):
+            broken, healthy = Viewer(node), Viewer(node)
+            await stack.enter_async_context(broken)
+            await stack.enter_async_context(healthy)
+            (faulty,) = (item for item in node.exchange.sessions.values() if str(broken.location).endswith(item.id))
+
+            def fault(*arguments: object) -> None:
+                raise RuntimeError("a bug that nobody knows yet")
+
+            monkeypatch.setattr(faulty.peer, step, fault)
+            if step == "_receive":
+                await broken.restart_ice()  # ordinary checks are the plane's
+            await until(lambda: faulty.id not in node.exchange.sessions)
+            await more_pictures(healthy, 5)
+            assert len(node.exchange.sessions) == 2
+            await until(lambda: node.exchange.registry.get("camera").state.value == "live")
+        async with AsyncExitStack() as quiet:
+            held = whip(node)
+            await held.start()
+            quiet.push_async_callback(held.close)
+            assert node.exchange.registry.get("camera").state.value == "silent"
+
+
+async def test_sessions_of_a_plane_that_has_ended_still_end() -> None:
+    async with running_node() as node, AsyncExitStack() as stack:
+        publisher, viewer = whip(node), Viewer(node)
+        await publisher.start()
+        stack.push_async_callback(publisher.close)
+        await viewer.start()
+        stack.push_async_callback(viewer.close)
+        node.relay.close()
+        for session_id in list(node.exchange.sessions):
+            node.exchange.end(session_id)
+        assert node.exchange.sessions == {}
+        assert node.exchange.registry.get("camera").state.value == "offline"
+
+
+class Stubborn:
+    """An object of the plane while that takes no commands: the first closings fail."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.closed = asyncio.Event()
+
+    def close(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PlaneError("plane thread 0 does not take commands")
+        self.closed.set()
+
+
+async def test_what_the_plane_does_not_take_back_now_is_given_back_later(node: Node) -> None:
+    async with Playing(whip(node)):
+        viewer = Viewer(node)
+        await viewer.start()
+        (session,) = (item for item in node.exchange.sessions.values() if not item.publishes)
+        stubborn, behind = Stubborn(2), Stubborn(0)
+        session.routes += [stubborn, behind]  # type: ignore[list-item]
+        await viewer.close()
+        assert len(node.exchange.sessions) == 1 and not behind.closed.is_set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await stubborn.closed.wait()
+            await behind.closed.wait()
+
+
+async def test_offer_that_fails_in_the_plane_leaves_no_session_and_no_source(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise PlaneError("plane thread 0 does not take commands")
+
+    async with Playing(whip(node)):
+        monkeypatch.setattr(RelayTrack, "publish", full)
+        monkeypatch.setattr(RelayTrack, "route", full)
+        before = live_objects()
+        for refused in (whip(node), whip(node, "other"), Viewer(node)):
+            with pytest.raises(HttpRefused) as caught:
+                await refused.start()
+            assert (caught.value.status, caught.value.code) == (503, "plane-busy")
+        assert len(node.exchange.sessions) == 1
+        assert [source.id for source in node.exchange.registry.all()] == ["camera"]
+        assert node.exchange.registry.get("camera").publisher in node.exchange.sessions
+        await until(lambda: live_objects()["transport"] == before["transport"])
+
+
+async def test_others_get_their_turn_while_a_source_with_many_viewers_is_stopped() -> None:
+    """The loop is asked for a turn in between, and the name can be published anew before all old viewers have gone."""
+    viewers = 3 * ENDS_A_TURN
+    async with running_node(max_viewers=viewers) as node:
+        offer = raw("chromium-view")
+        node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        for _ in range(viewers):
+            node.exchange.view("camera", offer, MAX_SDP_BYTES)
+        stopping = asyncio.create_task(node.exchange.stop("camera"))
+        await asyncio.sleep(0)
+        assert 0 < len(node.exchange.sessions) < viewers
+        again = node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        node.exchange.end(again.session.id)
+        seen = node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES).session
+        assert not stopping.done()
+        await stopping
+        assert list(node.exchange.sessions.values()) == [seen]
+        assert node.exchange.registry.get("camera").publisher == seen.id
+        assert set(node.exchange.media) == {"camera"}
+
+
+async def test_node_with_many_sessions_ends_in_turns_and_takes_no_more() -> None:
+    viewers = 3 * ENDS_A_TURN
+    async with running_node(max_viewers=viewers) as node:
+        node.exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        for _ in range(viewers):
+            node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
+        closing = asyncio.create_task(node.exchange.close())
+        await until(lambda: len(node.exchange.sessions) < viewers)
+        with pytest.raises(ExchangeClosed):
+            node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
+        await closing
+        assert node.exchange.sessions == {} and node.exchange.media == {}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,8 +22,8 @@ from signaling.client.peer import Peer, RemoteParameters
 from signaling.client.transport import Transport
 from signaling.dtls.certificate import FingerprintError
 from signaling.dtls.profiles import SrtpProfile
-from signaling.ice import controlling, lite
-from signaling.ice.types import Address, CredentialsError, generate_credentials
+from signaling.ice import controlling, lite, stun
+from signaling.ice.types import Address, Credentials, CredentialsError, generate_credentials
 from signaling.sdp.model import Fingerprint
 from signaling.sdp.transport import RemoteTransport
 from signaling.webrtc import session as session_module
@@ -39,6 +42,8 @@ class Bench:
     relay: Relay
     sessions: dict[int, WebRtcSession] = field(default_factory=dict)
     ended: dict[WebRtcSession, asyncio.Future[SessionEnded]] = field(default_factory=dict)
+    credentials: dict[WebRtcSession, tuple[Credentials, Credentials]] = field(default_factory=dict)
+    "ours and theirs"
     ends: int = 0
 
     @property
@@ -72,6 +77,7 @@ class Bench:
             transport.close()
             raise
         self.sessions[transport.id] = session
+        self.credentials[session] = (ours, theirs)
         self.ended[session] = asyncio.get_running_loop().create_future()
         parameters = RemoteParameters(ours, self.candidates, (SERVER.certificate.fingerprint,))
         return session, Transport(Peer(CLIENT, theirs, parameters, dtls_client=not server_is_client))
@@ -92,10 +98,10 @@ class Bench:
         return connected.profile
 
 
-@pytest_asyncio.fixture
-async def bench() -> AsyncIterator[Bench]:
+@asynccontextmanager
+async def running(max_transports: int = 4096) -> AsyncIterator[Bench]:
     before = live_objects()
-    relay = Relay(Media(bind="127.0.0.1", port=0))
+    relay = Relay(Media(bind="127.0.0.1", port=0, max_transports=max_transports))
     relay.open()
     bench = Bench(relay)
     relay.start(bench.dispatch)
@@ -104,6 +110,12 @@ async def bench() -> AsyncIterator[Bench]:
         session.end("closed", "the test is over")
     relay.close()
     assert live_objects() == before
+
+
+@pytest_asyncio.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with running() as bench:
+        yield bench
 
 
 @pytest.mark.parametrize("server_is_client", [False, True], ids=["as-dtls-server", "as-dtls-client"])
@@ -195,6 +207,7 @@ async def test_silence_of_one_peer_ends_its_session_only(bench: Bench, monkeypat
     # Consent for a fraction of RFC 7675's 30 s, so that nobody has to wait for them, and asked for as often.
     for module in (lite, session_module):
         monkeypatch.setattr(module, "CONSENT_SECONDS", 0.6)
+    monkeypatch.setattr(lite, "FIRST_CHECK_SECONDS", 0.6)
     monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", 0.1)
     (silent, leaver), (never, _), (alive, stayer) = bench.pair(), bench.pair(), bench.pair()
     await bench.connect(silent, leaver)
@@ -211,3 +224,76 @@ async def test_silence_of_one_peer_ends_its_session_only(bench: Bench, monkeypat
     assert not bench.ended[alive].done()
     stayer.close()
     assert await bench.end_of(alive) == "peer-closed"
+
+
+async def test_restarts_without_end_take_no_place_from_others() -> None:
+    async with running(max_transports=2) as bench:
+        session, client = bench.pair()
+        await bench.connect(session, client)
+        for _ in range(20):
+            ours, theirs = generate_credentials(), generate_credentials()
+            session.restart(ours, theirs)
+        other, newcomer = bench.pair()
+        await bench.connect(other, newcomer)
+        # The last of the restarts is the one that counts.
+        client.restart(theirs, ours, bench.candidates)
+        await session_heard_anew(session, client)
+        newcomer.close()
+        client.close()
+
+
+async def test_addresses_without_end_take_no_place_from_others() -> None:
+    async with running(max_transports=2) as bench:
+        session, client = bench.pair()
+        await bench.connect(session, client)
+        ours, theirs = bench.credentials[session]
+        checks = [
+            stun.build_request(
+                os.urandom(12),
+                username=f"{ours.ufrag}:{theirs.ufrag}".encode(),
+                key=ours.password.encode(),
+                priority=1,
+                tie_breaker=1,
+            )
+            for _ in range(20)
+        ]
+        loop = asyncio.get_running_loop()
+        for check in checks:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+                port.setblocking(False)
+                port.bind(("127.0.0.1", 0))
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    answer = None
+                    while answer is None:
+                        # More than 20 checks a second are dropped, so some are asked again.
+                        port.sendto(check, bench.candidates[0])
+                        try:
+                            async with asyncio.timeout(0.2):
+                                answer = await loop.sock_recv(port, 2000)
+                        except TimeoutError:
+                            continue
+        other, newcomer = bench.pair()
+        await bench.connect(other, newcomer)
+        await session_heard_anew(session, client)
+        newcomer.close()
+        client.close()
+
+
+async def session_heard_anew(session: WebRtcSession, client: Transport) -> None:
+    """Wait until another authentic packet of the client has come through."""
+    before = session.transport.stats()["heard_ns"]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while session.transport.stats()["heard_ns"] == before:
+            client.send_rtcp(RECEIVER_REPORT)
+            await asyncio.sleep(0.02)
+
+
+async def test_session_without_a_place_in_the_plane_ends_at_once() -> None:
+    async with running(max_transports=2) as bench:
+        pairs = [bench.pair() for _ in range(5)]
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not any(ended.done() for ended in bench.ended.values()):
+                for session, _ in pairs:
+                    session.check()
+                await asyncio.sleep(0.01)
+        assert [await bench.end_of(session) for session, _ in pairs if session.transport.refused] == ["plane-full"]

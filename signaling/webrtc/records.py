@@ -1,0 +1,65 @@
+"""What the exchange keeps of each session and source. Data; it decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from media.plane.objects import PlanePublication, PlaneRoute
+from media.plane.thread import PlaneThread
+from media.relay import RelayTrack
+from signaling.sdp.model import Codec
+from signaling.webrtc.errors import ExchangeFull
+from signaling.webrtc.session import WebRtcSession
+
+
+class Closable(Protocol):
+    """An object of the plane; closing it again is harmless."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class SourceMedia:
+    """The relay's side of one source: its tracks, what feeds them, and the codec of each just now."""
+
+    tracks: dict[str, RelayTrack]
+    publications: dict[str, PlanePublication] = field(default_factory=dict)
+    codecs: dict[str, Codec] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Session:
+    """One WHIP or WHEP session. `etag` names the current ICE generation (RFC 9725 section 4.3.1)."""
+
+    id: str
+    source: str
+    publishes: bool
+    peer: WebRtcSession
+    thread: PlaneThread
+    etag: str
+    remote_ufrag: str
+    publications: list[PlanePublication] = field(default_factory=list)
+    routes: list[PlaneRoute] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Places:
+    """Sessions of one kind: how many there are, and how many `setting` allows."""
+
+    setting: str
+    most: int
+    taken: int = 0
+
+    def require(self) -> None:
+        """Raise ExchangeFull when there is none left."""
+        if self.taken >= self.most:
+            raise ExchangeFull(f"the node has {self.most} such sessions, its limit ({self.setting})")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A new session and the SDP to answer with."""
+
+    session: Session
+    sdp: str
