@@ -115,7 +115,6 @@ def on_loopback() -> dict[str, str]:
         "HUISHANG_MEDIA__BIND": "127.0.0.1",
         "HUISHANG_MEDIA__PORT": str(media),
         "HUISHANG_MEDIA__ADVERTISED_ADDRESSES": "127.0.0.1",
-        "HUISHANG_MEDIA__PLAIN_RTP_PORTS": "[1024, 1027]",
     }
 
 

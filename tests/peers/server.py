@@ -54,8 +54,6 @@ class Server:
             "HUISHANG_HTTP__PORT": str(self.http_port),
             "HUISHANG_MEDIA__BIND": "127.0.0.1",
             "HUISHANG_MEDIA__PORT": str(self.media_port),
-            # Viewers' ends are told at this level.
-            "HUISHANG_LOG__LEVEL": "debug",
         }
 
     def start(self) -> None:
