@@ -10,8 +10,8 @@ from libc.string cimport memcpy, memset
 from media.plane.batch cimport batch_commit, batch_room
 from media.plane.codec cimport CODEC_VP8
 from media.plane.model cimport (
-    DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, RECENT_RESENDS,
-    SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Publication, Track, Transport, drop,
+    DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, NO_PAYLOAD_TYPE,
+    RECENT_RESENDS, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Publication, Track, Transport, drop,
 )
 from media.plane.ratelimit cimport bucket_take
 from media.plane.rewrite cimport (
@@ -144,7 +144,7 @@ cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, Packe
     cdef int result
     if not _takes(route, stream, slot):
         return
-    if route.payload_types[slot.codec] == 0:
+    if route.payload_types[slot.codec] == NO_PAYLOAD_TYPE:
         drop(plane, route.transport, DROP_ROUTE_CODEC)
         route.drops += 1
         return
@@ -213,14 +213,15 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         return
     if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < RESEND_PAUSE_NS:
         return
+    # Before the search, so that asking for what is gone is bounded as well.
+    if not bucket_take(&route.resend_bucket, plane.now_ns):
+        drop(plane, transport, DROP_RESEND_RATE)
+        return
     slot = NULL
     if rewrite_find(&route.rewrite, sequence, &key, &ext) == 0:
         slot = _held(route.track, key, ext)
     if slot == NULL:
         drop(plane, transport, DROP_RESEND_GONE)
-        return
-    if not bucket_take(&route.resend_bucket, plane.now_ns):
-        drop(plane, transport, DROP_RESEND_RATE)
         return
     if rewrite_find_timestamp(&route.rewrite, sequence, slot.timestamp, &timestamp) < 0:
         return

@@ -17,7 +17,7 @@ from media.plane.model cimport (
 )
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
 from media.plane.report cimport TICK_NS, report_tick
-from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_used
+from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_put_off, ring_used
 
 cdef enum:
     MAX_EVENTS = 64
@@ -51,8 +51,8 @@ cdef void _mirror_down(PlaneState *plane, Mirror *mirror) noexcept nogil:
     if ring_used(&mirror.down):
         return                  # the eventfd stays readable: epoll reports the rest after the others had their turn
     ring_finish_wait(&mirror.down)
-    while not ring_prepare_wait(&mirror.down):
-        bridge_drain_down(plane, mirror)
+    if not ring_prepare_wait(&mirror.down):
+        ring_put_off(&mirror.down)      # what came meanwhile: after the others as well, or it might never end
 
 
 cdef void _mirror_up(PlaneState *plane, Mirror *mirror) noexcept nogil:

@@ -20,12 +20,13 @@ from media.plane.twcc cimport TwccHistory, TwccRecorder
 
 cdef enum:
     DATAGRAM_CAPACITY = 1600        # larger datagrams are counted and dropped
-    PAYLOAD_CAPACITY = 1440         # leaves room for our header, extensions, tag and RTX in 1,500 bytes
+    PAYLOAD_CAPACITY = 1440         # what comes in 1,500 bytes; with our extensions and tag the largest are fragmented
     MAX_LAYERS = 3
     MAX_PAYLOAD_TYPES = 32          # of one publication
     MAX_DECLARED_SSRCS = 8          # of one publication
     IDENTIFIER_CAPACITY = 16        # MID and RID, RFC 8852 bounds neither; senders use 1 to 8 bytes
     CODEC_SLOTS = 12                # more than CodecId has
+    NO_PAYLOAD_TYPE = 255           # the viewer did not negotiate the codec; 0 is PCMU's
     BURST_CAPACITY = 64
     MAX_WAITING = 256               # streams with an unfinished burst at one time
     RECENT_RESENDS = 64
@@ -212,7 +213,7 @@ cdef struct Route:
     int paused
     uint32_t ssrc
     uint32_t rtx_ssrc
-    uint8_t payload_types[CODEC_SLOTS]      # by CodecId; 0: not negotiated
+    uint8_t payload_types[CODEC_SLOTS]      # by CodecId, or NO_PAYLOAD_TYPE
     uint64_t packets
     uint64_t octets
     uint8_t _line[48]

@@ -3,15 +3,16 @@
 
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from media.plane.codec cimport CODEC_NONE
 from media.plane.command cimport (
     COMMAND_ADD_PUBLICATION, COMMAND_ADD_ROUTE, COMMAND_ADD_TRACK, COMMAND_REMOVE_PUBLICATION, COMMAND_REMOVE_ROUTE,
     COMMAND_REMOVE_TRACK, COMMAND_SET_ROUTE, COMMAND_WANT_KEYFRAME, Command,
 )
 from media.plane.memory cimport allocate_lines, free_stream, new_stream
 from media.plane.model cimport (
-    IDENTIFIER_CAPACITY, MAX_DECLARED_SSRCS, MAX_LAYERS, MAX_PAYLOAD_TYPES, Stream,
+    CODEC_SLOTS, IDENTIFIER_CAPACITY, MAX_DECLARED_SSRCS, MAX_LAYERS, MAX_PAYLOAD_TYPES, NO_PAYLOAD_TYPE, Stream,
 )
 from media.plane.names import CODECS, PlaneError
 from media.plane.ratelimit cimport bucket_init
@@ -19,6 +20,14 @@ from media.plane.rewrite cimport rewrite_init
 from media.plane.thread cimport PlaneThread
 
 RESENDS_A_SECOND = 500
+
+
+def _check(codec, *payload_types):
+    """A CodecId is a place in the plane's arrays, and a payload type has seven bits."""
+    if not CODEC_NONE < codec < CODEC_SLOTS:
+        raise ValueError(f"no codec has the number {codec}")
+    if not all(0 <= number < 128 for number in payload_types):
+        raise ValueError(f"no payload types: {payload_types}")
 
 
 cdef class PlaneTrack(PlaneHandle):
@@ -91,6 +100,7 @@ cdef class PlanePublication(PlaneHandle):
             state.rid_lengths[at] = min(len(rid), IDENTIFIER_CAPACITY)
             memcpy(state.rids[at], <const char *>rid, state.rid_lengths[at])
         for number, codec, clock_rate, rtx_for in payload_types[:MAX_PAYLOAD_TYPES]:
+            _check(codec, number, rtx_for)
             state.payload_types[state.payload_type_count].number = number
             state.payload_types[state.payload_type_count].codec = codec
             state.payload_types[state.payload_type_count].clock_rate = clock_rate
@@ -170,7 +180,9 @@ cdef class PlaneRoute(PlaneHandle):
         state.ssrc = ssrc
         state.rtx_ssrc = rtx_ssrc
         state.layer = layer
+        memset(state.payload_types, NO_PAYLOAD_TYPE, sizeof(state.payload_types))
         for codec, (number, rtx) in payload_types.items():
+            _check(codec, number, rtx)
             state.payload_types[codec] = number
             state.rtx_payload_types[codec] = rtx
         rewrite_init(&state.rewrite, first_sequence, first_timestamp, clock_rate)

@@ -109,6 +109,14 @@ cdef void _restart(PlaneState *plane, Stream *stream, uint32_t clock_rate) noexc
     burst_forget(plane, stream)
     stream.key = fresh_key(plane)
     receive_init(&stream.receive, clock_rate)
+    stream.receive.nack_enabled = stream.publication.nack
+    streamclock_init(&stream.clock, clock_rate)
+
+
+cdef void _new_clock(Stream *stream, uint32_t clock_rate) noexcept nogil:
+    """The sender goes on under the same SSRC with a codec whose timestamps count otherwise."""
+    stream.receive.clock_rate = clock_rate
+    stream.receive.transit_known = 0
     streamclock_init(&stream.clock, clock_rate)
 
 
@@ -260,6 +268,8 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     ) != 0:
         drop(plane, transport, DROP_RTP_MALFORMED)
         return
+    if payload_type.clock_rate != stream.receive.clock_rate:
+        _new_clock(stream, payload_type.clock_rate)
     if is_rtx:
         verdict = receive_recovered(&stream.receive, header.sequence, plane.now_ns, &ext)
     else:

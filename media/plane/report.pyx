@@ -35,6 +35,10 @@ cdef enum:
     ASSUMED_RTT_NS = 60000000   # before a round trip is known: retry NACKs as on a fair 4G link
 
 
+# DLSR has 16 bits of seconds; an older report tells no round trip.
+cdef int64_t MAX_DLSR_NS = 65535 * <int64_t>REPORT_NS
+
+
 cdef void _send(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
     if not transport.ready or length == 0:
         return
@@ -114,9 +118,10 @@ cdef void _block(PlaneState *plane, Stream *stream, RtcpReport *block) noexcept 
     block.cumulative_lost = report.cumulative_lost
     block.highest_sequence = report.highest_sequence
     block.jitter = report.jitter
-    block.lsr = stream.last_sr_middle
+    block.lsr = 0
     block.dlsr = 0
-    if stream.last_sr_ns:
+    if stream.last_sr_ns and plane.now_ns - stream.last_sr_ns < MAX_DLSR_NS:
+        block.lsr = stream.last_sr_middle
         block.dlsr = <uint32_t>((plane.now_ns - stream.last_sr_ns) * 65536 // 1000000000)
 
 

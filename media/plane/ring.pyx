@@ -219,6 +219,8 @@ cdef class RingView:
 
     def __init__(self, slot_bytes, slots, first_index=0):
         """Make a ring of its own; `first_index` lets tests begin just before the indexes wrap at 2**64."""
+        if self.ring == NULL:
+            raise ValueError("slot size or number of slots out of range")
 
     def __dealloc__(self):
         ring_free(&self.own)

@@ -363,6 +363,8 @@ cdef class TapRingView:
 
     def __init__(self, capacity_bytes, policy, first_position=0):
         """`first_position` (a multiple of 8) lets tests begin anywhere in the memory."""
+        if self.ring == NULL:
+            raise ValueError("capacity out of range")
 
     def __dealloc__(self):
         tapring_free(&self.own)

@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The handle of one peer's packet path: made, told where and how to send, read, given back."""
 
+import secrets
+
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -15,6 +17,7 @@ from media.plane.model cimport (
 )
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.ratelimit cimport bucket_init
+from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
 from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init
 from media.plane.table cimport ssrc_table_free, ssrc_table_init
 from media.plane.thread cimport PlaneThread
@@ -57,7 +60,7 @@ cdef class PlaneTransport(PlaneHandle):
         state.cname_length = len(name)
         self._set_socket(port_socket, latch)
         self._set_extensions(receive_ids or {}, send_ids or {})
-        seed = self.id * 0x9E3779B97F4A7C15 & 0x7FFFFFFFFFFFFFFF
+        seed = secrets.randbits(63)
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.route_ssrcs, self.max_ssrcs, seed)
@@ -98,18 +101,21 @@ cdef class PlaneTransport(PlaneHandle):
 
     def _set_extensions(self, receive_ids, send_ids):
         cdef Transport *state = self.state
+        for kind in (*receive_ids, *send_ids):
+            if not EXTENSION_NONE < kind < EXTENSION_KINDS:
+                raise ValueError(f"no header extension has the number {kind}")
         for kind, identifier in receive_ids.items():
             if 0 < identifier < 15:
                 state.extension_kinds[identifier] = kind
         for kind, identifier in send_ids.items():
             if 0 < identifier < 15:
                 state.extension_ids[kind] = identifier
-        if 5 in receive_ids:
+        if EXTENSION_TWCC in receive_ids:
             state.arrivals = <TwccRecorder *>malloc(sizeof(TwccRecorder))
             if state.arrivals == NULL:
                 raise MemoryError
             twcc_recorder_init(state.arrivals)
-        if 5 in send_ids:
+        if EXTENSION_TWCC in send_ids:
             state.sends = <TwccHistory *>malloc(sizeof(TwccHistory))
             if state.sends == NULL:
                 raise MemoryError

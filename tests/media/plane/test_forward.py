@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from media.plane.names import codec_number
 from tests.media.plane.packets import (
     VP8,
     continuous,
@@ -425,3 +426,13 @@ def test_two_byte_elements_are_read_and_lying_lengths_end_the_search(stage: Stag
         publisher.send(bytes(packet))
     got = viewer.wait_packets(2)
     assert [packet.extensions for packet in got] == [{2: b"\x02"}, {1: b"\x07"}]
+
+
+def test_payload_type_0_is_one_like_the_others(stage: Stage) -> None:
+    """PCMU's by RFC 3551: browsers, telephones and cameras use it."""
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track(video=False)
+    pcmu = codec_number("PCMU")
+    publisher.publish(track, payload_types=((0, pcmu, 8_000, 0),))
+    viewer.watch(track, payload_types={pcmu: (0, 0)}, clock_rate=8_000)
+    publisher.send(*(rtp(number, b"sound", payload_type=0) for number in range(3)))
+    assert [packet.payload_type for packet in viewer.wait_packets(3)] == [0, 0, 0]

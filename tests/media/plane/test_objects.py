@@ -18,7 +18,7 @@ from media.plane.srtp import SrtpKeys
 from media.plane.tapring import DROP_OLDEST, TapRingView
 from media.plane.thread import PlaneThread
 from media.plane.transport import PlaneTransport
-from tests.media.plane.packets import nack, pli, rtp, rtx, vp8
+from tests.media.plane.packets import VP8, nack, pli, rtp, rtx, vp8
 from tests.media.plane.peers import (
     AUDIO_ROUTE,
     AUDIO_TYPES,
@@ -143,6 +143,30 @@ def test_objects_of_two_threads_cannot_be_joined(stage: Stage) -> None:
         PlaneRoute(far, transport, ssrc=1, payload_types={}, clock_rate=1, first_timestamp=0, first_sequence=0)
     with pytest.raises(PlaneError, match="two plane threads"):
         stage.mirror(track, track)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda peer, track: PlaneTransport(peer.plane, send_ids={200: 1}),
+        lambda peer, track: PlaneTransport(peer.plane, send_ids={-1: 1}),
+        lambda peer, track: PlaneTransport(peer.plane, receive_ids={9: 1}),
+        lambda peer, track: peer.publish(track, payload_types=((96, 12, 90_000, 0),)),
+        lambda peer, track: peer.publish(track, payload_types=((128, VP8, 90_000, 0),)),
+        lambda peer, track: peer.watch(track, payload_types={12: (100, 101)}),
+        lambda peer, track: peer.watch(track, payload_types={VP8: (100, 128)}),
+        lambda peer, track: peer.watch(track, payload_types={VP8: (-1, 101)}),
+    ],
+)
+def test_numbers_that_are_no_places_in_the_plane_are_refused(
+    stage: Stage, make: Callable[[Peer, PlaneTrack], Closable]
+) -> None:
+    peer, track = stage.peer(), stage.track()
+    before = live_objects()
+    with pytest.raises(ValueError):
+        make(peer, track)
+    assert live_objects() == before
+    peer.watch(track)
 
 
 def test_too_large_a_datagram_is_refused_at_once(stage: Stage) -> None:

@@ -6,12 +6,27 @@ import time
 
 import pytest
 
-from tests.media.plane.packets import RR, RTPFB, SDES, SR, Control, Packet, ntp_from_utc, rtp, sr, utc_from_ntp, vp8
+from media.plane.names import codec_number
+from tests.media.plane.packets import (
+    OPUS,
+    RR,
+    RTPFB,
+    SDES,
+    SR,
+    Control,
+    Packet,
+    ntp_from_utc,
+    rtp,
+    sr,
+    utc_from_ntp,
+    vp8,
+)
 from tests.media.plane.peers import CAPTURE_TIME, MID, RID, TWCC, Peer, Stage, until
 from tests.media.plane.test_twcc import decode
 
 HOUR_S = 3600.0
 ALLOWED_S = 0.002
+PCMA = codec_number("PCMA")
 
 
 class WrongClock:
@@ -156,6 +171,26 @@ def test_between_two_numberings_of_a_publisher_no_report_is_made(stage: Stage) -
     report = next_report(viewer)
     packet = viewer.received.packets[-1]
     assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
+
+
+def test_reports_follow_a_codec_with_another_clock_under_the_same_ssrc(stage: Stage) -> None:
+    types = ((111, OPUS, 48_000, 0), (8, PCMA, 8_000, 0))
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track(video=False)
+    publisher.publish(track, payload_types=types)
+    viewer.watch(track, payload_types={OPUS: (109, 0), PCMA: (8, 0)})
+    rates = []
+    sequence = 0
+    for payload_type, _, rate, _ in types:
+        reports: list[Control] = []
+        while len(reports) < 3:
+            known = len(viewer.received.control)
+            publisher.send(rtp(sequence, b"sound", timestamp=int(time.monotonic() * rate), payload_type=payload_type))
+            sequence += 1
+            publisher.settle()
+            reports += [item for item in viewer.read().control[known:] if item.kind == SR]
+        (first_ntp, first), (ntp, last) = (struct.unpack("!QI", item.body[4:16]) for item in reports[-2:])
+        rates.append(((last - first) & 0xFFFFFFFF) / (utc_from_ntp(ntp) - utc_from_ntp(first_ntp)))
+    assert rates == pytest.approx([48_000, 8_000], rel=0.02)
 
 
 def test_without_reports_of_the_publisher_arrival_serves(stage: Stage) -> None:

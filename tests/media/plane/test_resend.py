@@ -224,6 +224,21 @@ def test_a_nack_storm_is_answered_within_bounds_and_costs_nobody_else(stage: Sta
     assert calm.transport.stats()["drops"] == {}
 
 
+def test_asking_for_what_is_gone_is_bounded_too(stage: Stage) -> None:
+    """Each question costs a look into every cache of the track."""
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    viewer.watch(track, first_sequence=40_000)
+    publisher.send(*pictures(0, 1))
+    viewer.wait_packets(3)
+    for turn in range(40):
+        viewer.send(nack(1000, range(30_000 + 250 * turn, 30_250 + 250 * turn)))
+    viewer.settle()
+    drops = viewer.transport.stats()["drops"]
+    assert drops["resend_gone"] + drops["resend_rate"] == 10_000
+    assert drops["resend_gone"] < 5000
+
+
 @pytest.mark.parametrize(
     "request_of", [lambda: nack(1001, [0]), lambda: nack(4242, [100])], ids=["of the repair stream", "of nothing"]
 )

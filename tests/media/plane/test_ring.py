@@ -146,7 +146,7 @@ def test_a_short_message_does_not_show_what_the_slot_held_before() -> None:
 
 @pytest.mark.parametrize(
     ("slot_bytes", "slots"),
-    [(8, 1), (8, 3), (8, 0), (0, 8), (8, 2**25), (2**20 + 1, 2), (-1, 8), (8, -8), (8, 2**33)],
+    [(8, 1), (8, 3), (8, 0), (0, 8), (8, 2**25), (2**20 + 1, 2), (-1, 8), (8, -8), (8, 2**33), (0, 0)],
 )
 def test_impossible_sizes_are_refused(slot_bytes: int, slots: int) -> None:
     with pytest.raises(ValueError):

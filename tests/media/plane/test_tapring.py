@@ -39,7 +39,7 @@ def readable(ring: TapRingView) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("capacity", "policy"), [(4095, 1), (-1, 1), (2**32 + 1, 1), (0, 1), (4096, 0), (4096, 3), (4096, -1)]
+    ("capacity", "policy"), [(4095, 1), (-1, 1), (2**32 + 1, 1), (0, 1), (4096, 0), (4096, 3), (4096, -1), (0, 0)]
 )
 def test_impossible_rings_are_refused(capacity: int, policy: int) -> None:
     with pytest.raises(ValueError):
