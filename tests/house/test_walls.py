@@ -35,7 +35,6 @@ from huishang import a
     assert imported(text) == {"media", "dispatch", "signaling", "huishang"}
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("module", "imports"),
     [

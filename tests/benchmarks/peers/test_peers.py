@@ -30,7 +30,6 @@ def floor(shape: shapes.Shape) -> Stage:
 
 @pytest.mark.parametrize("shape", [shapes.frames(), shapes.opus()], ids=lambda shape: str(shape.kind))
 @pytest.mark.parametrize("make", [huishang, janus, floor])
-@pytest.mark.timeout(60)
 def test_every_viewer_gets_all_packets_and_they_are_authentic(
     make: Callable[[shapes.Shape], Stage], shape: shapes.Shape
 ) -> None:
