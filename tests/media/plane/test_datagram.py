@@ -16,7 +16,8 @@ from media.plane.srtp import SrtpKeys
 from media.plane.thread import STRANGER_CHECKS_A_SECOND, DatagramReceived, PlaneEvent
 from media.plane.transport import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND, PlaneTransport
 from tests.media.plane.packets import RR, nack, rr, rtp, vp8
-from tests.media.plane.peers import CM, GCM, KEY_BYTES, VIDEO_TYPES, Peer, Stage, staged, until
+from tests.media.plane.peers import CM, GCM, KEY_BYTES, VIDEO_TYPES, Peer, Stage, staged
+from tests.patience import wait_until
 
 UFRAG = "ours"
 DTLS_RECORD = b"\x16\xfe\xfd" + bytes(8) + b"\0\x01x"
@@ -390,7 +391,7 @@ def test_replays_and_forgeries_from_elsewhere_do_not_move_the_port(stage: Stage)
             thief.sendto(stolen, camera.target)
         if number % 30 == 29:
             stage.settle()
-    until(lambda: camera.transport.stats()["sent_packets"] > 0, "a report")
+    wait_until(lambda: camera.transport.stats()["sent_packets"] > 0, "a report")
     camera.wait_control(RR)
     assert len(viewer.wait_packets(300)) == 300
     assert camera.transport.stats()["drops"] == {"replay": 900, "authentication": 300}
@@ -434,5 +435,5 @@ def test_a_plain_port_made_with_keys_never_takes_a_clear_packet(stage: Stage) ->
         stage.own(PlanePublication(transport, track, mid=b"", payload_types=VIDEO_TYPES))
         stage.commanded()
         sender.sendto(rtp(1, vp8(0, key=True)), own.getsockname())
-        until(lambda: stage.drops == {"authentication": 1}, "the clear packet is refused")
+        wait_until(lambda: stage.drops == {"authentication": 1}, "the clear packet is refused")
         assert transport.stats()["remote"] is False

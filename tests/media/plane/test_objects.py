@@ -32,8 +32,8 @@ from tests.media.plane.peers import (
     Received,
     Stage,
     staged,
-    until,
 )
+from tests.patience import wait_until
 
 NOTHING = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
 
@@ -69,7 +69,9 @@ def test_objects_are_counted_while_they_live() -> None:
         assert live_objects() == {"transport": 2, "track": 2, "publication": 1, "route": 1, "tap": 1, "mirror": 1}
         route.close()
         publication.close()
-        until(lambda: not stage.events() and live_objects()["route"] == live_objects()["publication"] == 0, "freed")
+        wait_until(
+            lambda: not stage.events() and live_objects()["route"] == live_objects()["publication"] == 0, "freed"
+        )
     assert live_objects() == NOTHING
 
 
@@ -233,7 +235,7 @@ class Visitors:
         for peer in (self.socket, self.traffic.publisher):
             peer.read()
             peer.received = Received()
-        until(lambda: not self.stage.events() and live_objects()["transport"] == 3, "all viewers gone")
+        wait_until(lambda: not self.stage.events() and live_objects()["transport"] == 3, "all viewers gone")
         return resident_bytes(), len(os.listdir("/proc/self/fd")), live_objects()
 
 
@@ -319,5 +321,5 @@ def test_objects_may_go_in_any_order_under_traffic(seed: int, threads: int) -> N
             if chance.random() < 0.3:
                 stage.events()
         traffic.flow(8)
-        until(lambda: not stage.events() and not any(live_objects()[kind] for kind in ("track", "route")), "freed")
+        wait_until(lambda: not stage.events() and not any(live_objects()[kind] for kind in ("track", "route")), "freed")
     assert live_objects() == NOTHING

@@ -7,7 +7,8 @@ import pytest
 
 from media.plane.thread import StreamBound
 from tests.media.plane.packets import H264, OPUS, RTPFB, VP8, h264, rtp, rtx, vp8
-from tests.media.plane.peers import CM, GCM, LEVEL, MID, REPAIRED_RID, RID, VIDEO_TYPES, Peer, Stage, staged, until
+from tests.media.plane.peers import CM, GCM, LEVEL, MID, REPAIRED_RID, RID, VIDEO_TYPES, Peer, Stage, staged
+from tests.patience import wait_until
 
 IDS = {MID: 1, RID: 2, REPAIRED_RID: 3}
 
@@ -401,7 +402,7 @@ def test_without_nack_in_the_description_nothing_is_asked(stage: Stage) -> None:
     publisher, track = stage.peer(), stage.track()
     publication = publisher.publish(track, nack=False)
     publisher.send(rtp(0, vp8(key=True)), rtp(5, vp8()), rtp(6, vp8()))
-    until(lambda: publication.stats()[0]["keyframe_requests"] > 0, "a keyframe is asked for instead")
+    wait_until(lambda: publication.stats()[0]["keyframe_requests"] > 0, "a keyframe is asked for instead")
     assert publication.stats()[0]["nacks"] == 0
     assert [item for item in publisher.settle().control if item.kind == RTPFB and item.count == 1] == []
 

@@ -15,9 +15,9 @@ import pytest
 
 from media.plane.tapring import DROP_NEWEST, DROP_OLDEST, HEADER_PAGE_BYTES, TapRingView
 from media.plane.tapwords import TapWords
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 15
 
 # Prints "ready", then the number of every record, or only sums if a third argument is given; "torn" for a
 # packet that is not what its number says.
