@@ -44,4 +44,4 @@ def test_any_answer_is_survived(lines: list[str]) -> None:
     text = "\r\n".join(lines)
     best_candidate(text)
     redirected = redirect_candidates(text, ("127.0.0.1", 1))
-    assert redirect_candidates(redirected, ("127.0.0.1", 1)) == redirected
+    assert best_candidate(redirected) in (None, ("127.0.0.1", 1))

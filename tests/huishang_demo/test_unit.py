@@ -154,7 +154,8 @@ async def test_process_ends_with_status_zero_when_its_input_ends(taker: Taker) -
         assert child.stdin is not None
         child.stdin.write(Orders(taker.url, "token", None).to_line())
         async with asyncio.timeout(PATIENCE_S):
-            await taker.tracks.get()
+            track = await taker.tracks.get()
+            await track.recv()  # before that it may not know yet what to say goodbye to
             child.stdin.close()
             assert await child.wait() == 0
         assert taker.ended == 1, "it said goodbye"
