@@ -16,7 +16,8 @@ from media.plane.thread import DatagramReceived
 from signaling.ice.stun import build_request
 from tests.media.plane.narrow_path import loopback
 from tests.media.plane.packets import rtp
-from tests.media.plane.peers import WAIT_S, staged
+from tests.media.plane.peers import staged
+from tests.patience import PATIENCE_S
 
 SIOCSIFADDR = 0x8916
 ADDRESS = "fe80::5"
@@ -46,7 +47,7 @@ def main() -> None:
         event = stage.wait_event(lambda event: isinstance(event, DatagramReceived))
         assert isinstance(event, DatagramReceived)
         viewer.transport.send(b"\1\1answer", event.remote, event.local)
-        viewer.socket.settimeout(WAIT_S)
+        viewer.socket.settimeout(PATIENCE_S)
         answered = viewer.socket.recvfrom(100)
         viewer.socket.settimeout(None)
         viewer.transport.validate(event.remote)

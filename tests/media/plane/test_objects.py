@@ -33,7 +33,7 @@ from tests.media.plane.peers import (
     Stage,
     staged,
 )
-from tests.patience import wait_until
+from tests.patience import PATIENCE_S, wait_until
 
 NOTHING = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
 
@@ -258,7 +258,7 @@ def grown_by_silent_publications() -> None:
 
 def test_caches_cost_no_memory_before_packets_come() -> None:
     code = "from tests.media.plane.test_objects import grown_by_silent_publications as run; run()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=PATIENCE_S)
     # AddressSanitizer writes to all that it clears.
     assert int(done.stdout) < (256 << 20 if "asan" in os.environ.get("LD_PRELOAD", "") else 8 << 20)
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from media.plane.copies import PlaneTap
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
