@@ -1,7 +1,25 @@
-"""What every test shares: how hypothesis tries."""
+"""What every test shares: how hypothesis tries, and what a failure shows."""
 
+from collections.abc import Generator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import logs
+
+LOG_LINES = 60
 
 # A shared machine is slow at times; pytest's own time limit catches what hangs.
 settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("test")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for path in logs.watched:
+            report.sections.append(("server log", "\n".join(logs.read(path).splitlines()[-LOG_LINES:])))
+    return report

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
-import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +24,15 @@ from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.reconnect import Backoff, stay_connected
 from signaling.client.session import SessionOptions
+from tests import logs
+from tests.patience import PATIENCE_S, until
+from tests.ports import free_ports
 
 TOKEN: Final = "token-for-everything-1"
 WATCHER: Final = "token-that-only-watches"
 PUBLISHER: Final = "token-that-only-publishes"
-SILENT_AFTER_S: Final = 6.0
+#: The most there is: a machine that stands still must not make a source silent that is not meant to be.
+SILENT_AFTER_S: Final = 60.0
 
 _TOKENS: Final = f"""
 [[token]]
@@ -45,24 +50,19 @@ verbs = ["publish"]
 """
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(type=kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Node:
     """`python -m huishang serve` on loopback over plain HTTP; keeps its ports and data from start to start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _free_port(socket.SOCK_STREAM)
+        self._port = free_ports()
         self._process: Offspring | None = None
+        self._log = folder / "node.log"
         (folder / "tokens.toml").write_text(_TOKENS)
         (folder / "tokens.toml").chmod(0o600)
         (folder / "node.toml").write_text(
             f"[http]\nhost = '127.0.0.1'\nport = {self._port}\ntls = false\n"
-            f"[media]\nbind = '127.0.0.1'\nport = {_free_port(socket.SOCK_DGRAM)}\n"
+            f"[media]\nbind = '127.0.0.1'\nport = {free_ports()}\n"
             f"[access]\ntokens_file = 'tokens.toml'\n"
             f"[limits]\nsilent_after_s = {SILENT_AFTER_S}\n"
         )
@@ -71,18 +71,20 @@ class Node:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def session_ends(self) -> list[str]:
+        """The code of every session's end so far, as the log tells."""
+        return re.findall(r"session_ended.* code=(\S+)", logs.read(self._log))
+
     async def start(self) -> None:
         """Start and wait until it answers. It dies with this process, whatever ends it."""
-        argv = (sys.executable, "-m", "huishang", "serve", "--config", str(self._folder / "node.toml"))
+        serve = (sys.executable, "-m", "huishang", "serve", "--config", str(self._folder / "node.toml"))
+        argv = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(self._log), *serve)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HUISHANG_")}
         self._process = await Offspring.start(argv, environ)
+        logs.watched.add(self._log)
         try:
-            async with asyncio.timeout(15):
-                while True:
-                    with contextlib.suppress(aiohttp.ClientError):
-                        await self.sources()
-                        return
-                    await asyncio.sleep(0.05)
+            await until("the node answers", self._answers)
         except BaseException:
             await self.stop(signal.SIGKILL)
             raise
@@ -92,8 +94,13 @@ class Node:
         if self._process is None:
             return
         process, self._process = self._process, None
-        os.kill(process.pid, number)
-        await process.stop()
+        logs.watched.discard(self._log)
+        if number == signal.SIGKILL:
+            os.kill(process.pid, number)
+            await process.wait()
+        else:
+            # Asked once: at a second signal it would leave without a word to its peers.
+            assert await process.stop(PATIENCE_S) == 0
 
     async def sources(self) -> dict[str, dict[str, Any]]:
         """Ask for the sources, by identifier."""
@@ -105,12 +112,16 @@ class Node:
             listed = json.loads(await answer.text())["sources"]
         return {source["id"]: source for source in listed}
 
-    async def wait(self, holds: Any, seconds: float = 15.0) -> dict[str, dict[str, Any]]:
+    async def wait(self, holds: Callable[[dict[str, dict[str, Any]]], bool]) -> dict[str, dict[str, Any]]:
         """Ask until `holds(sources)`; give the sources."""
-        async with asyncio.timeout(seconds):
-            while not holds(sources := await self.sources()):
-                await asyncio.sleep(0.05)
+        sources: dict[str, dict[str, Any]] = await until("the sources are as they should be", self.sources, holds)
         return sources
+
+    async def _answers(self) -> bool:
+        with contextlib.suppress(aiohttp.ClientError):
+            await self.sources()
+            return True
+        return False
 
 
 class _HeldPublisher(Publisher):

@@ -1,10 +1,8 @@
-"""Fuzz the STUN parser and both agents with mutated messages, for FUZZ_SECONDS (default 2)."""
+"""Fuzz the STUN parser and both agents with mutated messages."""
 
 from __future__ import annotations
 
-import os
 import random
-import time
 
 import pytest
 
@@ -12,6 +10,7 @@ from signaling.ice import stun
 from signaling.ice.controlling import ControllingIce
 from signaling.ice.lite import IceLite
 from signaling.ice.types import Credentials
+from tests.fuzz.effort import SEED, rounds
 
 pytestmark = pytest.mark.fuzz
 
@@ -63,11 +62,9 @@ def mutate(rng: random.Random, datagram: bytes) -> bytes:
 
 
 def test_mutated_messages_never_raise_and_never_pass() -> None:
-    seed = int(os.environ.get("FUZZ_SEED", str(random.SystemRandom().randrange(2**32))))
-    rng = random.Random(seed)
+    rng = random.Random(SEED)
     originals = corpus()
-    end = time.monotonic() + float(os.environ.get("FUZZ_SECONDS", "2"))
-    while time.monotonic() < end:
+    for _ in rounds(20):
         lite = IceLite(LOCAL, REMOTE, 0.0)
         client = ControllingIce(REMOTE, LOCAL, [("192.0.2.1", 1)])
         client.start(0.0)
@@ -76,9 +73,9 @@ def test_mutated_messages_never_raise_and_never_pass() -> None:
             outputs = lite.receive(datagram, ("192.0.2.9", 9), 1.0)
             client.receive(datagram, ("192.0.2.1", 1), 1.0)
             if lite.counters.accepted and not outputs:
-                raise AssertionError(f"seed {seed}: accepted without answer: {datagram.hex()}")
+                raise AssertionError(f"seed {SEED}: accepted without answer: {datagram.hex()}")
             if lite.counters.accepted:
                 # Only the bytes after MESSAGE-INTEGRITY, which it does not cover, may differ.
-                assert any(datagram[20:76] == o[20:76] for o in originals), f"seed {seed}: {datagram.hex()}"
+                assert any(datagram[20:76] == o[20:76] for o in originals), f"seed {SEED}: {datagram.hex()}"
                 break
-        assert client.selected is None, f"seed {seed}"
+        assert client.selected is None, f"seed {SEED}"

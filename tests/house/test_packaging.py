@@ -14,6 +14,7 @@ import pytest
 from config.settings import Limits
 from media.plane import priority
 from tests.house.tree import PRODUCT, ROOT, sources
+from tests.patience import PATIENCE_S
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
@@ -95,7 +96,7 @@ def test_help_names_every_target() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=PATIENCE_S,
         check=True,
     ).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
@@ -109,7 +110,7 @@ def test_script_is_executable_strict_and_parses(script: str) -> None:
     path = ROOT / ".ci" / script
     assert path.stat().st_mode & 0o111
     assert "set -euo pipefail" in path.read_text(encoding="utf-8")
-    subprocess.run(["bash", "-n", str(path)], timeout=10, check=True)
+    subprocess.run(["bash", "-n", str(path)], timeout=PATIENCE_S, check=True)
 
 
 def test_readme_commands_exist() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.tree import PRODUCT, ROOT, sources
+from tests.patience import PATIENCE_S
 
 IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\b|c?import\s+([\w.]+))", re.MULTILINE)
 
@@ -35,7 +36,6 @@ from huishang import a
     assert imported(text) == {"media", "dispatch", "signaling", "huishang"}
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("module", "imports"),
     [
@@ -55,8 +55,8 @@ def test_linter_breaks_on_a_forbidden_import(tmp_path: Path, module: str, import
         (tmp_path / package / "__init__.py").touch()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     lint = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
-    kept = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
+    kept = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert kept.returncode == 0, kept.stdout + kept.stderr
     (tmp_path / module / "wrong.py").write_text(f"import {imports}\n")
-    broken = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
+    broken = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert broken.returncode == 1 and "BROKEN" in broken.stdout

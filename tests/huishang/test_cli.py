@@ -16,6 +16,8 @@ import pytest
 
 from config import sample_text
 from huishang import __version__
+from tests.patience import PATIENCE_S
+from tests.ports import free_ports
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -28,7 +30,7 @@ def huishang(*arguments: str, folder: Path, **settings: str) -> "subprocess.Comp
     """Run a command to its end in `folder`."""
     argv = [sys.executable, "-m", "huishang", *arguments]
     return subprocess.run(
-        argv, cwd=folder, env=environment(**settings), capture_output=True, text=True, timeout=15, check=False
+        argv, cwd=folder, env=environment(**settings), capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -98,22 +100,13 @@ def test_terminal_without_chinese_is_no_obstacle(tmp_path: Path) -> None:
     assert done.returncode == 0 and "made var/huishang.toml" in done.stdout
 
 
-def free_ports() -> tuple[int, int]:
-    """Give a TCP and a UDP port of loopback that nobody uses now."""
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(("127.0.0.1", 0))
-        return tcp.getsockname()[1], udp.getsockname()[1]
-
-
 def on_loopback() -> dict[str, str]:
     """Give settings that keep a server on loopback, at free ports."""
-    http, media = free_ports()
     return {
         "HUISHANG_HTTP__HOST": "127.0.0.1",
-        "HUISHANG_HTTP__PORT": str(http),
+        "HUISHANG_HTTP__PORT": str(free_ports()),
         "HUISHANG_MEDIA__BIND": "127.0.0.1",
-        "HUISHANG_MEDIA__PORT": str(media),
+        "HUISHANG_MEDIA__PORT": str(free_ports()),
         "HUISHANG_MEDIA__ADVERTISED_ADDRESSES": "127.0.0.1",
     }
 
@@ -140,13 +133,13 @@ def node(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 def test_run_prints_an_address_that_opens_and_stops_at_ctrl_c(node: "subprocess.Popen[str]", tmp_path: Path) -> None:
     base, _, token = first_url(node).partition("/#token=")
     trust = ssl.create_default_context(cafile=tmp_path / "var/tls/ca.pem")
-    with urllib.request.urlopen(f"{base}/", context=trust, timeout=5) as page:
+    with urllib.request.urlopen(f"{base}/", context=trust, timeout=PATIENCE_S) as page:
         assert page.status == 200 and "text/html" in page.headers["Content-Type"]
     asked = urllib.request.Request(f"{base}/api/v1/sources", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(asked, context=trust, timeout=5) as answer:
+    with urllib.request.urlopen(asked, context=trust, timeout=PATIENCE_S) as answer:
         assert answer.status == 200
     node.send_signal(signal.SIGINT)
-    assert node.wait(10) == 0
+    assert node.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])

@@ -1,6 +1,7 @@
 """Files that are whole or absent."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from huishang.files import only_one, write_new_or_over
+from tests.patience import PATIENCE_S, wait_until
 
 
 def test_written_file_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
@@ -40,7 +42,9 @@ def test_lock_is_held_against_another_process(tmp_path: Path) -> None:
     code = "import sys, huishang.files as f, pathlib\nwith f.only_one(pathlib.Path(sys.argv[1])): print('in')"
     with only_one(tmp_path):
         other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(1.0)
-    output, _ = other.communicate(timeout=10)
+        # The kernel's list of locks marks with an arrow who waits for one.
+        waits = re.compile(rf"-> FLOCK .* {other.pid} ")
+        wait_until(lambda: waits.search(Path("/proc/locks").read_text()) or other.poll() is not None, "it waits")
+        assert other.poll() is None
+    output, _ = other.communicate(timeout=PATIENCE_S)
     assert output == b"in\n" and other.returncode == 0

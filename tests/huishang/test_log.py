@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from tests.patience import PATIENCE_S
+
 CODE = """
 import logging, sys
 import structlog
@@ -20,7 +22,7 @@ logging.getLogger("aiohttp.server").warning("odd %s", "request")
 def logged(level: str, form: str) -> str:
     """Run the code above and give what it wrote on standard error; standard output must stay empty."""
     done = subprocess.run(
-        [sys.executable, "-c", CODE, level, form], capture_output=True, text=True, timeout=15, check=True
+        [sys.executable, "-c", CODE, level, form], capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     assert done.stdout == ""
     return done.stderr

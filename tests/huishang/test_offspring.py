@@ -5,25 +5,26 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from huishang.offspring import Offspring
+from tests.patience import until, wait_until
 
-OBEDIENT = "import time, sys; print('up', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);print('up', flush=True); time.sleep(60)"
+OBEDIENT = "import time, sys; print('up', flush=True); time.sleep(3600)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);print('up', flush=True); time.sleep(3600)"
+)
 # A parent that starts a stubborn child in its own group, then obeys.
-WITH_CHILD = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); time.sleep(60)"
+WITH_CHILD = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); time.sleep(3600)"
 
 
 async def started(code: str, tmp_path: Path) -> Offspring:
     """Start Python code and wait until it (or its child) has printed."""
     script = f"import os\nos.dup2(os.open({str(tmp_path / 'out')!r}, os.O_WRONLY | os.O_CREAT), 1)\n{code}"
     child = await Offspring.start([sys.executable, "-c", script], os.environ)
-    while not (tmp_path / "out").exists() or not (tmp_path / "out").read_text():
-        await asyncio.sleep(0.01)
+    await until("its first word", lambda: (tmp_path / "out").exists() and (tmp_path / "out").read_text())
     return child
 
 
@@ -56,8 +57,7 @@ async def test_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Pa
 async def test_grandchild_does_not_survive_its_obedient_parent(tmp_path: Path) -> None:
     child = await started(WITH_CHILD, tmp_path)
     assert await child.stop() == -signal.SIGTERM
-    while not group_is_gone(child.pid):
-        await asyncio.sleep(0.01)
+    await until("the end of the grandchild", lambda: group_is_gone(child.pid))
 
 
 async def test_stopping_one_that_has_ended_gives_its_status(tmp_path: Path) -> None:
@@ -98,5 +98,4 @@ with asyncio.Runner(loop_factory={loop}) as runner:
         parent.kill()
         # The pipe's other ends are the parent's and the child's: it is at its end when both are going.
         assert parent.stdout.read() == ""
-    while not group_is_gone(int(lines[0])):
-        time.sleep(0.01)
+    wait_until(lambda: group_is_gone(int(lines[0])), "the end of the child")

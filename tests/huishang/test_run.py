@@ -1,6 +1,5 @@
 """Running a server with programs beside it: signals, order, and what is left behind (nothing)."""
 
-import os
 import resource
 import signal
 import socket
@@ -9,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.patience import PATIENCE_S, wait_until
+from tests.ports import free_ports
 
 # A process of its own, because it takes the signals: a server that listens, and one program beside it.
 PROGRAM = """
@@ -28,24 +30,16 @@ async def serve(settings, ready, stop):
     await stop.wait()
     server.close()
     print("closed", flush=True)
-code = "import os, time; print('beside', os.environ['X'], os.getpid(), flush=True); time.sleep(60)"
+code = "import os, time; print('beside', os.environ['X'], os.getpid(), flush=True); time.sleep(3600)"
 beside = Program((sys.executable, "-c", code), {"X": "y"})
 run(Settings(), serve, [beside], lambda urls: print(*urls, flush=True))
 print("done", flush=True)
 """
 
 
-def free_port() -> int:
-    """Give a TCP port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def program(behaviour: str, port: int | None = None) -> "subprocess.Popen[str]":
     """Start the program above."""
-    argv = [sys.executable, "-c", PROGRAM, str(port or free_port()), behaviour]
+    argv = [sys.executable, "-c", PROGRAM, str(port or free_ports()), behaviour]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -61,7 +55,7 @@ def test_signal_ends_server_and_program_beside(number: signal.Signals) -> None:
     url, beside = lines(process, 2)
     assert url == "https://localhost:1" and beside.startswith("beside y ")
     process.send_signal(number)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0 and output.splitlines() == ["closed", "done"] and errors == ""
     assert not Path(f"/proc/{beside.split()[2]}").exists()
 
@@ -85,7 +79,7 @@ def test_signal_before_the_server_is_ready_starts_nothing_beside() -> None:
     process = program("never-ready")
     assert lines(process, 1) == ["up"]
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0 and output.splitlines() == ["closed", "done"]
 
 
@@ -93,21 +87,20 @@ def test_second_signal_ends_a_server_that_does_not_stop_and_its_program_with_it(
     process = program("deaf")
     _, beside = lines(process, 2)
     process.send_signal(signal.SIGINT)
-    while Path(f"/proc/{beside.split()[2]}").exists():
-        os.sched_yield()
+    wait_until(lambda: not Path(f"/proc/{beside.split()[2]}").exists(), "the first signal ends the program beside")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
 
 
 def test_server_that_breaks_leaves_nothing_behind() -> None:
     process = program("crash")
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1 and output == "" and "RuntimeError: broken" in errors
 
 
 def test_address_in_use_is_a_start_error_that_names_the_keys() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = program("good", taken.getsockname()[1])
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert "StartError: " in errors and "change http.port or media.port" in errors

@@ -24,16 +24,16 @@ from media.plane.names import PlaneError
 from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhipSession
 from signaling.sdp.offer import PublishTrack, offer_codecs
-from tests.peers.server import free_ports
+from tests.patience import PATIENCE_S
+from tests.ports import free_ports
 from tests.signaling.sdp.samples import raw
 
 
 def settings(folder: Path, *, tls: bool = False, prepared: bool = True) -> Settings:
-    http_port, media_port = free_ports()
     made = Settings(
         server=Server(data_dir=str(folder)),
-        http=Http(host="127.0.0.1", port=http_port, tls=tls),
-        media=Media(bind="127.0.0.1", port=media_port),
+        http=Http(host="127.0.0.1", port=free_ports(), tls=tls),
+        media=Media(bind="127.0.0.1", port=free_ports()),
     )
     if prepared:
         home.prepare(made, datetime.now(UTC))
@@ -42,7 +42,7 @@ def settings(folder: Path, *, tls: bool = False, prepared: bool = True) -> Setti
 
 @asynccontextmanager
 async def serving(made: Settings) -> AsyncIterator[list[str]]:
-    """Serve until left; give the base URLs. The end must come within seconds."""
+    """Serve until left; give the base URLs."""
     ready: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     task = asyncio.create_task(serve(made, ready.set_result, stop))
@@ -51,7 +51,7 @@ async def serving(made: Settings) -> AsyncIterator[list[str]]:
         await task
     yield ready.result()
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await task
 
 

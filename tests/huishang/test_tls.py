@@ -14,6 +14,7 @@ from huishang.errors import StartError
 from huishang.files import only_one
 from huishang.home import prepare, write_settings
 from huishang.tls import keep_fresh, server_context
+from tests.patience import until
 
 NOW = datetime.now(UTC)
 
@@ -65,8 +66,7 @@ async def test_due_certificate_is_renewed_and_served_without_a_restart(tmp_path:
     async with server:
         old = await end_of_certificate(port, settings)
         fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
-        while await end_of_certificate(port, settings) == old:
-            await asyncio.sleep(0.01)
+        await until("another certificate", lambda: end_of_certificate(port, settings), lambda end: end != old)
         fresh.cancel()
 
 
@@ -120,12 +120,10 @@ async def test_half_copied_pair_is_not_served_and_the_whole_one_is(tmp_path: Pat
             fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
             await asyncio.sleep(0)
             own.certificate_path.write_bytes(other.certificate_path.read_bytes())
-            while not any(event["event"] == "certificate_not_renewed" for event in events):
-                await asyncio.sleep(0.01)
+            await until("a complaint", lambda: [one["event"] for one in events if "not_renewed" in one["event"]])
             assert await end_of_certificate(port, own) == old
             own.key_path.write_bytes(other.key_path.read_bytes())
-            while not any(event["event"] == "certificate_loaded" for event in events):
-                await asyncio.sleep(0.01)
+            await until("the new pair", lambda: [one["event"] for one in events if "loaded" in one["event"]])
         assert await end_of_certificate(port, other) != old
         fresh.cancel()
 

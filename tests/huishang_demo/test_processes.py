@@ -11,29 +11,32 @@ from huishang.demo import processes
 from huishang.demo.__main__ import parse
 from huishang.demo.processes import Orders, run_children
 from huishang.demo.units import UNITS
+from tests.patience import PATIENCE_S, until
 
 CHILD = "tests.huishang_demo.child"
 
 
 async def appeared(folder: Path, unit: str, count: int = 1) -> list[int]:
     """Wait until `count` children of `unit` have read their orders; return their process ids."""
-    async with asyncio.timeout(10):
-        while len(found := sorted(folder.glob(f"{unit}.*.ready"))) < count:
-            await asyncio.sleep(0.02)
-    return [int(path.name.split(".")[1]) for path in found]
+
+    def ready() -> list[int]:
+        return [int(path.name.split(".")[1]) for path in sorted(folder.glob(f"{unit}.*.ready"))]
+
+    pids: list[int] = await until(f"{count} of {unit}", ready, lambda found: len(found) >= count)
+    return pids
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether no process has `pid` (a zombie counts as gone)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
 
 
 async def gone(pid: int) -> None:
-    """Wait until no process has `pid` (a zombie counts as gone)."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-            except FileNotFoundError:
-                return
-            if state == "Z":
-                return
-            await asyncio.sleep(0.02)
+    await until(f"the end of process {pid}", lambda: is_gone(pid))
 
 
 async def test_children_get_their_orders_and_end_with_us(tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ async def test_no_child_outlives_its_parent(tmp_path: Path, number: signal.Signa
     try:
         pids = await appeared(tmp_path, "a") + await appeared(tmp_path, "b")
         os.kill(parent.pid, number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             status = await parent.wait()
         assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
         for pid in pids:

@@ -25,8 +25,7 @@ from huishang.demo.unit import audio_level, publish_tracks, run, ticks
 from huishang.demo.units import UNITS, Unit, by_id
 from signaling.client.errors import HttpRefused
 from tests.huishang_demo.test_tone import strongest_hz
-
-DEADLINE_S = 15
+from tests.patience import PATIENCE_S
 
 
 class Taker:
@@ -36,6 +35,7 @@ class Taker:
         self.names: list[str] = []
         self.tracks: asyncio.Queue[Any] = asyncio.Queue()
         self.peers: list[RTCPeerConnection] = []
+        self.ended = 0
         self.status = 201
         self.url = ""
 
@@ -56,6 +56,7 @@ class Taker:
         return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
 
     async def end(self, _request: web.Request) -> web.Response:
+        self.ended += 1
         return web.Response()
 
 
@@ -107,7 +108,7 @@ async def tone_of(track: Any) -> float:
 @pytest.mark.parametrize("name", ["county-command", "drone-1", "radio-phone"])
 async def test_peer_sees_the_colour_and_hears_the_tone_of_the_unit(taker: Taker, name: str) -> None:
     unit = by_id(name)
-    async with asyncio.timeout(DEADLINE_S), running(unit, taker.url):
+    async with asyncio.timeout(PATIENCE_S), running(unit, taker.url):
         tracks = [await taker.tracks.get() for _ in range(2 if unit.video else 1)]
         assert taker.names == [unit.name]
         by_kind = {track.kind: track for track in tracks}
@@ -119,7 +120,7 @@ async def test_peer_sees_the_colour_and_hears_the_tone_of_the_unit(taker: Taker,
 
 async def test_unit_behind_a_detour_is_delayed_and_loses_packets(taker: Taker) -> None:
     unit = replace(by_id("radio-phone"), link=LinkSettings(loss=0.1, delay_s=0.05, seed=5))
-    async with asyncio.timeout(DEADLINE_S), running(unit, taker.url):
+    async with asyncio.timeout(PATIENCE_S), running(unit, taker.url):
         track = await taker.tracks.get()
         await tone_of(track)
         reports = await taker.peers[0].getStats()
@@ -129,7 +130,7 @@ async def test_unit_behind_a_detour_is_delayed_and_loses_packets(taker: Taker) -
 
 async def test_unit_comes_back_when_the_server_ended_its_session(taker: Taker) -> None:
     unit = by_id("radio-phone")
-    async with asyncio.timeout(DEADLINE_S), running(unit, taker.url):
+    async with asyncio.timeout(PATIENCE_S), running(unit, taker.url):
         first = await taker.tracks.get()
         await first.recv()
         await taker.peers[0].close()
@@ -141,7 +142,7 @@ async def test_unit_comes_back_when_the_server_ended_its_session(taker: Taker) -
 async def test_token_refused_for_good_ends_the_unit(taker: Taker) -> None:
     taker.status = 401
     with pytest.raises(HttpRefused):
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             await run(by_id("radio-phone"), Orders(taker.url, "wrong", None))
 
 
@@ -152,10 +153,12 @@ async def test_process_ends_with_status_zero_when_its_input_ends(taker: Taker) -
     try:
         assert child.stdin is not None
         child.stdin.write(Orders(taker.url, "token", None).to_line())
-        async with asyncio.timeout(DEADLINE_S):
-            await taker.tracks.get()
+        async with asyncio.timeout(PATIENCE_S):
+            track = await taker.tracks.get()
+            await track.recv()  # before that it may not know yet what to say goodbye to
             child.stdin.close()
             assert await child.wait() == 0
+        assert taker.ended == 1, "it said goodbye"
     finally:
         if child.returncode is None:
             child.kill()

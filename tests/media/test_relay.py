@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -11,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from config import Media
+from media.plane.memory import live_objects
 from media.plane.names import PlaneError
 from media.plane.tapring import DROP_NEWEST, TapRingView
 from media.plane.thread import DatagramReceived, PlaneEvent
@@ -19,7 +21,9 @@ from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
 from media.tap import TapReader
 from signaling.ice.stun import build_request
 from tests.media.plane.packets import rtp, vp8
-from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage, until
+from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage
+from tests.patience import PATIENCE_S, wait_until
+from tests.ports import free_ports
 
 PUBLISHED = PublicationFormat(mid=b"0", payload_types=VIDEO_TYPES)
 WATCHED = RouteFormat(ssrc=1000, rtx_ssrc=1001, payload_types=VIDEO_ROUTE, clock_rate=90_000)
@@ -47,22 +51,6 @@ def relay(stage: Stage) -> Relay:
     return relay
 
 
-def free_ports(count: int) -> int:
-    """Return the first of so many UDP ports in a row that nobody has."""
-    for first in range(40_000, 60_000, count):
-        probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-        try:
-            for place, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + place))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
-
-
 def test_threads_take_ports_in_a_row() -> None:
     first = free_ports(2)
     with closing(Relay(settings(port=first))) as relay:
@@ -83,9 +71,11 @@ def test_port_that_is_taken_is_named_and_the_others_are_given_back() -> None:
 def test_close_may_come_twice_and_before_open() -> None:
     relay = Relay(settings())
     relay.close()
+    before = live_objects(), threading.active_count()
     relay.open()
     relay.close()
     relay.close()
+    assert (live_objects(), threading.active_count()) == before
 
 
 def test_transports_go_where_fewest_are(relay: Relay) -> None:
@@ -121,11 +111,9 @@ async def test_events_reach_the_listener_until_close() -> None:
     check = build_request(bytes(12), username=b"ours:theirs", key=b"k" * 24, priority=1, tie_breaker=1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
-        async with asyncio.timeout(5):
-            while seen.empty():
-                peer.sendto(check, ("127.0.0.1", relay.threads[0].port))
-                await asyncio.sleep(0.02)
-        event = seen.get_nowait()
+        peer.sendto(check, ("127.0.0.1", relay.threads[0].port))
+        async with asyncio.timeout(PATIENCE_S):
+            event = await seen.get()
         assert isinstance(event, DatagramReceived)
         assert (event.kind, event.transport, event.data) == ("stun", transport, check)
         assert event.remote == peer.getsockname()
@@ -152,7 +140,7 @@ async def test_fault_of_the_listener_costs_one_event_only(stage: Stage, relay: R
         stage.commanded()
         for check in checks:
             peer.sendto(check, ("127.0.0.1", thread.port))
-        until(lambda: thread.counters()["received_packets"] >= 2, "both checks are in")
+        wait_until(lambda: thread.counters()["received_packets"] >= 2, "both checks are in")
         stage.commanded()
         relay.start(listener)
         assert heard == checks
@@ -224,7 +212,7 @@ def test_a_tap_reads_on_while_the_publisher_moves(stage: Stage, relay: Relay, th
         for number in range(3):
             source.picture(publisher, 100 + turn, key=number == 0)
             wanted.append((100 + turn, source.sequence))
-        until(lambda: ring.counters()["written_records"] == len(wanted), "the tap has all packets")
+        wait_until(lambda: ring.counters()["written_records"] == len(wanted), "the tap has all packets")
     tap.close()
     stage.settle()
     with TapReader.from_fds(*ring.fds()) as reader:

@@ -26,6 +26,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
+from tests.patience import PATIENCE_S
 from tests.peers import colour, tone
 
 FRAMES_A_SECOND: Final = 15
@@ -171,11 +172,11 @@ class Viewer(End):
     def _track(self, kind: str) -> MediaStreamTrack:
         return next(item.receiver.track for item in self.connection.getTransceivers() if item.kind == kind)
 
-    async def shows(self, colour_name: str, seconds: float = 15.0) -> None:
+    async def shows(self, colour_name: str) -> None:
         """Wait until a decoded picture has the colour."""
         seen: str | None = "nothing"
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(PATIENCE_S):
                 while seen != colour_name:
                     frame = await self._track("video").recv()
                     assert isinstance(frame, VideoFrame)
@@ -183,11 +184,11 @@ class Viewer(End):
         except TimeoutError:
             raise AssertionError(f"{seen} is seen, not {colour_name}") from None
 
-    async def hears(self, tone_hz: float, seconds: float = 15.0) -> None:
+    async def hears(self, tone_hz: float) -> None:
         """Wait until a fifth of a second of sound has its most energy at the tone."""
         heard = 0.0
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(PATIENCE_S):
                 while abs(heard - tone_hz) > tone.TOLERANCE_HZ:
                     blocks = []
                     for _ in range(10):

@@ -10,9 +10,9 @@ from typing import Any, Final
 from playwright.async_api import Browser, Page
 
 from tests.console.browser import FLAGS
-from tests.peers import colour
+from tests.patience import PATIENCE_S, until
+from tests.peers import colour, tone
 from tests.peers.server import Server
-from tests.peers.waiting import until
 
 ALL_FLAGS: Final = [
     *FLAGS,
@@ -75,22 +75,20 @@ class PeerPage:
         """Return the colour that a viewer shows now."""
         return colour.name_of((await self.call("look", viewer))["colour"])
 
-    async def shows(self, viewer: str, colour_name: str, seconds: float = 15.0) -> None:
+    async def shows(self, viewer: str, colour_name: str) -> None:
         """Wait until a viewer shows a colour."""
         await until(
             f"{viewer} shows {colour_name}",
             lambda: self.call("look", viewer),
             lambda seen: colour.name_of(seen["colour"]) == colour_name,
-            seconds,
         )
 
-    async def hears(self, viewer: str, tone_hz: float, seconds: float = 15.0) -> None:
+    async def hears(self, viewer: str, tone_hz: float) -> None:
         """Wait until a viewer hears a tone."""
         await until(
             f"{viewer} hears {tone_hz} Hz",
             lambda: self.call("hear", viewer),
-            lambda heard: abs(heard - tone_hz) < 15,
-            seconds,
+            lambda heard: abs(heard - tone_hz) < tone.TOLERANCE_HZ,
         )
 
     async def stats(self, person: str, kind: str, media: str | None = None) -> dict[str, Any]:
@@ -106,6 +104,7 @@ class PeerPage:
 async def open_page(browser: Browser, server: Server) -> AsyncIterator[PeerPage]:
     """Open a page of the server's origin, in a window of its own; closed at the end with all its connections."""
     context = await browser.new_context(ignore_https_errors=True, bypass_csp=True)
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = await context.new_page()
     await page.goto(f"{server.url}/healthz")
     await page.evaluate(_SCRIPT)

@@ -7,7 +7,8 @@ import socket
 import subprocess
 from typing import Final
 
-_SECONDS: Final = 10.0
+from tests.patience import PATIENCE_S
+
 _RECORD: Final = 13
 "Bytes of a DTLS record's header; the handshake message begins behind it (RFC 6347 section 4.3.1)."
 _FRAGMENT: Final = _RECORD + 12
@@ -20,7 +21,7 @@ def captured(*options: str) -> list[bytes]:
     """Return the datagrams of the first flight of `openssl s_client` with these options."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
-        udp.settimeout(_SECONDS)
+        udp.settimeout(PATIENCE_S)
         command = ["openssl", "s_client", "-dtls1_2", "-use_srtp", "SRTP_AEAD_AES_128_GCM"]
         command += ["-connect", f"127.0.0.1:{udp.getsockname()[1]}", *options]
         with subprocess.Popen(

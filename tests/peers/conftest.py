@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -10,17 +10,12 @@ from tests.console.browser import CHROMIUM
 from tests.peers.browser import ALL_FLAGS
 from tests.peers.server import Server
 
-LOG_LINES = 60
-_running: list[Server] = []
-
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("node"))
     server.start()
-    _running.append(server)
     yield server
-    _running.remove(server)
     server.stop()
 
 
@@ -38,14 +33,3 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALL_FLAGS)
         yield browser
         await browser.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    for server in _running:
-        if report.failed:
-            report.sections.append(("server log", "\n".join(server.log().splitlines()[-LOG_LINES:])))
-    return report

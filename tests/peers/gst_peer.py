@@ -73,7 +73,7 @@ class Connection:
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
         try:
-            with urllib.request.urlopen(request, context=tls, timeout=10) as response:
+            with urllib.request.urlopen(request, context=tls) as response:
                 text = response.read()
         except OSError as error:
             print(error, getattr(error, "read", bytes)(), file=sys.stderr)

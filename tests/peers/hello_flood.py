@@ -37,10 +37,10 @@ from signaling.sdp.offer import read_answer, view_offer
 from signaling.sdp.parse import parse
 from signaling.sdp.transport import LocalTransport
 from signaling.sdp.write import write
+from tests.patience import PATIENCE_S
 from tests.peers import client_hello
 
 BATCH_SECONDS: Final = 0.005
-CONNECT_SECONDS: Final = 20.0
 
 Hello = Callable[[], bytes]
 
@@ -85,7 +85,7 @@ class Checked:
         remote = remote_parameters(answer.remote)
         ice = ControllingIce(local, remote.credentials, remote.candidates)
         ice.start(time.monotonic())
-        deadline = time.monotonic() + CONNECT_SECONDS
+        deadline = time.monotonic() + PATIENCE_S
         while ice.selected is None:
             assert time.monotonic() < deadline, "no answer to a valid check"
             for datagram, address in ice.datagrams_to_send():
@@ -154,7 +154,7 @@ class Flood:
     def media_goes_on(self) -> bool:
         """Whether the viewer in the flood still gets media that nobody else could have made."""
         viewer = next(item for item in self._senders if item.rx is not None)
-        before, deadline = self.counted["media"], time.monotonic() + CONNECT_SECONDS
+        before, deadline = self.counted["media"], time.monotonic() + PATIENCE_S
         while self.counted["media"] == before and time.monotonic() < deadline:
             select.select([viewer.socket], [], [], 0.1)
             viewer.read(self.counted)

@@ -6,19 +6,19 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from tests import logs
+from tests.patience import PATIENCE_S, wait_until
+from tests.ports import free_ports
+
 ROOT: Final = Path(__file__).parents[2]
-START_SECONDS: Final = 20.0
-END_SECONDS: Final = 10.0
 #: What the log must never hold, whatever peers do.
 FAULTS: Final = (
     "Traceback",
@@ -37,7 +37,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log_path = folder / "server.log"
-        self.http_port, self.media_port = free_ports()
+        self.http_port = free_ports()
+        self.media_port = free_ports()
         self.url = f"https://127.0.0.1:{self.http_port}"
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -62,38 +63,37 @@ class Server:
         tokens = tomllib.loads((self.folder / "tokens.toml").read_text())["token"]
         self.token = next(item["secret"] for item in tokens if item["name"] == "all")
         with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
+            self.process = process = subprocess.Popen(
                 [sys.executable, *self.program, "serve", "-c", str(self.folder / "huishang.toml")],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert self.process.poll() is None, f"the server ended at its start:\n{self.log()}"
-            assert time.monotonic() < deadline, f"the server does not answer:\n{self.log()}"
-            time.sleep(0.05)
+        logs.watched.add(self.log_path)
+        wait_until(lambda: process.poll() is not None or self._answers(), "the server answers")
+        assert process.poll() is None, f"the server ended at its start:\n{self.log()}"
 
     def stop(self) -> None:
         """Ask for the end as systemd does; assert that it is clean and leaves no process."""
         process = self.process
         assert process is not None
+        logs.watched.discard(self.log_path)
         children = children_of(process.pid)
         process.send_signal(signal.SIGTERM)
         try:
-            status = process.wait(END_SECONDS)
+            status = process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the server did not end within {END_SECONDS} s:\n{self.log()}") from None
+            raise AssertionError(f"the server did not end within {PATIENCE_S} s:\n{self.log()}") from None
         assert status == 0, f"exit status {status}:\n{self.log()}"
         assert [child for child in children if Path(f"/proc/{child}").exists()] == []
         assert self.faults() == []
 
     def log(self) -> str:
         """Return what the server has said so far."""
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        return logs.read(self.log_path)
 
     def faults(self) -> list[str]:
         """Return the log's lines that tell of a fault of the server's own."""
@@ -102,7 +102,7 @@ class Server:
     def get(self, path: str) -> Any:
         """Return the JSON at a path of the interface."""
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})
-        with urllib.request.urlopen(request, context=self._tls, timeout=5) as response:
+        with urllib.request.urlopen(request, context=self._tls, timeout=PATIENCE_S) as response:
             return json.load(response)
 
     def source(self, identifier: str) -> dict[str, Any] | None:
@@ -129,19 +129,8 @@ class Server:
             cwd=ROOT,
             env=self.environ,
             capture_output=True,
-            timeout=START_SECONDS,
+            timeout=PATIENCE_S,
         )
-
-
-def free_ports() -> tuple[int, int]:
-    """Return a TCP and a UDP port of the loopback that nobody has just now."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-    ):
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(("127.0.0.1", 0))
-        return tcp.getsockname()[1], udp.getsockname()[1]
 
 
 def children_of(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from tests.peers.aiortc_ends import Publisher, Viewer
 from tests.peers.browser import open_page
 from tests.peers.server import Server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @pytest.mark.parametrize("codec", ["H264", "VP8"])

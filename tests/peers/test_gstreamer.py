@@ -9,18 +9,18 @@ from typing import Final
 
 import pytest
 
+from tests.patience import PATIENCE_S, until
 from tests.peers import colour
 from tests.peers.aiortc_ends import Publisher, Viewer
 from tests.peers.programs import Program, running
 from tests.peers.server import Server
-from tests.peers.waiting import until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 SCRIPT: Final = ("/usr/bin/python3", str(Path(__file__).parent / "gst_peer.py"))
 
 
 async def shows(viewer: Program, colour_name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while colour.name_of(json.loads(await viewer.line())["colour"]) != colour_name:
             pass
 

@@ -19,7 +19,7 @@ from tests.peers.programs import Program, running
 from tests.peers.server import Server
 from tests.peers.test_recovery import goes_on
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(90)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 HELLOS_A_SECOND = 4_000
 #: Half of them come from strangers; of these every octet that was kept would show in the server's memory.
 WATCHED = 10_000

@@ -6,39 +6,25 @@ import asyncio
 import os
 import socket
 import ssl
-import statistics
 import sys
+from functools import partial
+from operator import lt
 
-import aiohttp
 import pytest
 from playwright.async_api import Browser
 
-from tests.peers.browser import open_page
+from tests.patience import until
+from tests.peers.browser import PeerPage, open_page
 from tests.peers.programs import running
 from tests.peers.server import Server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 FORGED_A_SECOND = 8_000
-FLOOD_SECONDS = 4.0
+FORGED = 2 * FORGED_A_SECOND
 
 
-async def answer_times_ms(server: Server, seconds: float) -> list[float]:
-    """Ask one kept connection again and again how long a plain answer takes."""
-    loop = asyncio.get_running_loop()
-    times: list[float] = []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as session:
-        end = loop.time() + seconds
-        while loop.time() < end:
-            begun = loop.time()
-            async with session.get(f"{server.url}/healthz") as response:
-                await response.read()
-            times.append((loop.time() - begun) * 1000)
-            await asyncio.sleep(0.02)
-    return times[1:]
-
-
-def spread(times: list[float]) -> str:
-    return f"{statistics.median(times):.1f} ms (median), {max(times):.1f} ms (most)"
+async def frames(page: PeerPage, viewer: str) -> int:
+    return int((await page.stats(viewer, "inbound-rtp", "video"))["framesDecoded"])
 
 
 async def test_forged_checks_delay_nothing_and_nobody(server: Server, browser: Browser) -> None:
@@ -47,17 +33,19 @@ async def test_forged_checks_delay_nothing_and_nobody(server: Server, browser: B
         viewer = await page.view("flooded")
         await page.shows(viewer, "green")
         user = await page.call("checkUser", viewer)
-        quiet = await answer_times_ms(server, 1.0)
         before = await page.stats(viewer, "inbound-rtp", "video")
-        arguments = [str(server.media_port), user, str(FORGED_A_SECOND), str(FLOOD_SECONDS)]
+        arguments = [str(server.media_port), user, str(FORGED_A_SECOND), str(FORGED)]
         async with running([sys.executable, "-m", "tests.peers.stun_flood", *arguments]) as flood:
-            times = await answer_times_ms(server, FLOOD_SECONDS - 0.5)
-            sent = int(await flood.line())
+            over = asyncio.create_task(flood.line())
+            rounds = 0
+            while not over.done():
+                # While they come: the server answers, and pictures too.
+                assert await server.state_of("flooded") == "live"
+                shown = await frames(page, viewer)
+                await until("the next picture", lambda: frames(page, viewer), partial(lt, shown))
+                rounds += 1
+            assert await over == b"sent\n" and rounds > 0
         after = await page.stats(viewer, "inbound-rtp", "video")
-        print(f"{sent} forged checks in {FLOOD_SECONDS} s; answers took {spread(times)}, without them {spread(quiet)}")
-        assert sent > FORGED_A_SECOND * FLOOD_SECONDS * 0.5
-        assert statistics.median(times) < 100
-        assert after["framesDecoded"] >= before["framesDecoded"] + 10 * FLOOD_SECONDS
         assert after["packetsLost"] == before["packetsLost"]
         assert (await page.stats(viewer, "transport"))["dtlsState"] == "connected"
 
@@ -100,7 +88,7 @@ async def test_garbage_at_the_ports_leaves_no_trace(server: Server) -> None:
         if sent != torn:
             await _answer(reader)
         writer.transport.abort()
-    assert (await answer_times_ms(server, 0.3))[-1] < 1000
+    assert await asyncio.to_thread(server.get, "/healthz") == {"status": "ok"}
     assert server.log().splitlines()[lines:] == []
 
 

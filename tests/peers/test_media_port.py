@@ -17,14 +17,14 @@ from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhepSession, WhipSession
 from signaling.client.transport import Detached
 from signaling.sdp.offer import PublishTrack, offer_codecs
+from tests.patience import PATIENCE_S
 from tests.peers.server import Server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 ROUNDS: Final = 100
 BURST: Final = 40
 """Hostile datagrams between two packets of the honest publisher."""
 PAYLOAD_OCTETS: Final = 100
-SECONDS: Final = 15.0
 #: Far less than the hostile datagrams together, or than libsrtp would keep for each of their SSRCs.
 ALLOWED_OCTETS: Final = 1 << 20
 
@@ -137,7 +137,7 @@ async def test_a_peer_with_a_session_disturbs_nobody_and_leaves_nothing(
                 # A thief on the way: the same packet again, from its own address and from the publisher's.
                 thief.send(datagram)
                 honest.send(datagram)
-                async with asyncio.timeout(SECONDS):
+                async with asyncio.timeout(PATIENCE_S):
                     seen.append(header.parse(await got.get()))
                 if number == ROUNDS // 4:
                     resident = resident_bytes(server.process.pid)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.peers.aiortc_ends import Viewer
 from tests.peers.programs import running
 from tests.peers.server import Server
-from tests.peers.waiting import until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @pytest.mark.parametrize("flags", ["0", "dtls_active"], ids=["server-is-dtls-client", "server-is-dtls-server"])

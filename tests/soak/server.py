@@ -7,14 +7,9 @@ import os
 import signal
 import urllib.request
 from pathlib import Path
-from typing import Final
 
+from tests.patience import PATIENCE_S, until
 from tests.peers.server import Server
-from tests.peers.waiting import until
-
-TELL_SECONDS: Final = 10.0
-#: Peers that were killed are given up after the 30 s of RFC 7675.
-GIVE_UP_SECONDS: Final = 60.0
 
 
 class WatchedServer(Server):
@@ -39,22 +34,17 @@ class WatchedServer(Server):
         """Return how many plane objects of each kind live."""
         self._objects.unlink(missing_ok=True)
         os.kill(self.pid, signal.SIGUSR1)
-
-        async def told() -> bool:
-            return self._objects.exists()
-
-        await until("the server's counts", told, bool, TELL_SECONDS)
+        await until("the server's counts", self._objects.exists)
         counts: dict[str, int] = json.loads(self._objects.read_text())
         return counts
 
     async def becomes_empty(self, descriptors: int) -> None:
-        """Wait until no plane object lives and no more descriptors are open than there were."""
-        await until("no objects", self.live_objects, lambda counts: not any(counts.values()), GIVE_UP_SECONDS)
+        """Wait until no plane object lives and no more descriptors are open than there were.
 
-        async def open_now() -> int:
-            return self.descriptors()
-
-        await until("no more descriptors", open_now, lambda count: count <= descriptors, GIVE_UP_SECONDS)
+        Peers that were killed are given up after the 30 s of RFC 7675.
+        """
+        await until("no objects", self.live_objects, lambda counts: not any(counts.values()))
+        await until("no more descriptors", self.descriptors, lambda count: count <= descriptors)
 
     def descriptors(self) -> int:
         """Return how many file descriptors are open."""
@@ -65,7 +55,7 @@ class WatchedServer(Server):
         request = urllib.request.Request(
             f"{self.url}/api/v1/sources/{source}", method="DELETE", headers={"Authorization": f"Bearer {self.token}"}
         )
-        with urllib.request.urlopen(request, context=self._tls, timeout=TELL_SECONDS) as response:
+        with urllib.request.urlopen(request, context=self._tls, timeout=PATIENCE_S) as response:
             assert response.status == 204
 
     def complaints(self) -> list[str]:

@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -16,8 +15,7 @@ from benchmarks.load import records
 from benchmarks.load.path import Path
 from benchmarks.load.receive import Receiver
 from benchmarks.load.send import Sender
-
-DEADLINE_S = 10.0
+from tests.patience import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -33,10 +31,7 @@ def bound(stack: ExitStack) -> socket.socket:
 
 
 def wait_for_packets(receiver: Receiver, count: int) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while receiver.totals()[0] + receiver.dropped() < count:
-        assert time.monotonic() < deadline, receiver.totals()
-        time.sleep(0.01)
+    wait_until(lambda: receiver.totals()[0] + receiver.dropped() >= count, f"{count} packets")
 
 
 @pytest.mark.parametrize(("shape", "padded"), [("frames", False), ("trace", False), ("trace", True), ("opus", False)])
@@ -104,9 +99,7 @@ def test_sender_and_receiver_agree_on_times_and_order(stack: ExitStack) -> None:
     sender.send(False)
     sender.stop()
     wait_for_packets(receiver, sender.packets)
-    deadline = time.monotonic() + DEADLINE_S
-    while not all(stream["sender_report_seen"] for stream in receiver.viewer(0)["streams"]):
-        assert time.monotonic() < deadline
+    wait_until(lambda: all(one["sender_report_seen"] for one in receiver.viewer(0)["streams"]), "reports of both")
     receiver.stop()
     left, came = records.read(sender.recorded()), records.read(receiver.recorded())
     assert len(left) == len(came) == sender.packets
@@ -130,7 +123,7 @@ def test_publisher_makes_a_keyframe_when_asked(stack: ExitStack) -> None:
     sender.add_flow(sender.add_path(path), shapes.frames(keyframe_every_s=60), ssrc=1, payload_type=102)
     sender.start()
     sender.send(True)
-    server.settimeout(DEADLINE_S)
+    server.settimeout(PATIENCE_S)
 
     def next_keyframe() -> None:
         while True:

@@ -1,7 +1,6 @@
 """Every server that is compared really forwards the load's traffic: complete, authentic, to each viewer."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from benchmarks import shapes
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.janus import Janus
 from benchmarks.stage import FloorStage, ServedStage, Stage
+from tests.patience import wait_until
 
 VIEWERS = 3
-DEADLINE_S = 10.0
 
 
 def janus(shape: shapes.Shape) -> Stage:
@@ -30,7 +29,6 @@ def floor(shape: shapes.Shape) -> Stage:
 
 @pytest.mark.parametrize("shape", [shapes.frames(), shapes.opus()], ids=lambda shape: str(shape.kind))
 @pytest.mark.parametrize("make", [huishang, janus, floor])
-@pytest.mark.timeout(60)
 def test_every_viewer_gets_all_packets_and_they_are_authentic(
     make: Callable[[shapes.Shape], Stage], shape: shapes.Shape
 ) -> None:
@@ -38,10 +36,7 @@ def test_every_viewer_gets_all_packets_and_they_are_authentic(
     stage = make(shape)
     try:
         stage.send(True)
-        deadline = time.monotonic() + DEADLINE_S
-        while stage.receiver.totals()[0] < 50 * VIEWERS:
-            assert time.monotonic() < deadline, stage.receiver.viewer(0)
-            time.sleep(0.02)
+        wait_until(lambda: stage.receiver.totals()[0] >= 50 * VIEWERS, "packets for every viewer")
         stage.send(False)
         pid = stage.pid
         assert Path(f"/proc/{pid}").exists()

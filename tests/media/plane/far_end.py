@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from tests.media.plane.narrow_path import loopback, two_pictures
 from tests.media.plane.peers import staged
+from tests.patience import PATIENCE_S
 
 CLONE_NEWNET = 0x40000000
 ETH_P_IP = 0x0800
@@ -29,7 +30,7 @@ def checked(status: int) -> None:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=10, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, timeout=PATIENCE_S, stdout=subprocess.DEVNULL)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from media.plane.thread import DatagramReceived
 from signaling.ice.stun import build_request
 from tests.media.plane.narrow_path import loopback
 from tests.media.plane.packets import rtp
-from tests.media.plane.peers import WAIT_S, staged, until
+from tests.media.plane.peers import staged
+from tests.patience import PATIENCE_S, wait_until
 
 SIOCSIFADDR = 0x8916
 ADDRESS = "fe80::5"
@@ -28,7 +29,7 @@ def add_address() -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as control:
         packed = socket.inet_pton(socket.AF_INET6, ADDRESS)
         fcntl.ioctl(control, SIOCSIFADDR, struct.pack("=16sIi", packed, 64, socket.if_nametoindex("lo")))
-    until(_is_there, "the address")
+    wait_until(_is_there, "the address")
 
 
 def _is_there() -> bool:
@@ -60,7 +61,7 @@ def main() -> None:
         event = stage.wait_event(lambda event: isinstance(event, DatagramReceived))
         assert isinstance(event, DatagramReceived)
         viewer.transport.send(b"\1\1answer", event.remote, event.local)
-        viewer.socket.settimeout(WAIT_S)
+        viewer.socket.settimeout(PATIENCE_S)
         answered = viewer.socket.recvfrom(100)
         viewer.socket.settimeout(None)
         viewer.transport.validate(event.remote)

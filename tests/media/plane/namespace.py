@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PROGRAM_SECONDS = 15
+from tests.patience import PATIENCE_S
 
 
-def run_alone(module: str, *arguments: str) -> list[dict[str, Any]]:
+def run_alone(module: str, *arguments: str) -> Any:
     """Run a program in a new network namespace, as root or as root of a user namespace; return the JSON it printed."""
     namespaces = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
     done = subprocess.run(
@@ -19,9 +19,8 @@ def run_alone(module: str, *arguments: str) -> list[dict[str, Any]]:
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
         text=True,
-        timeout=PROGRAM_SECONDS,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])

@@ -23,12 +23,11 @@ from media.plane.srtp import PROFILES, SrtpKeys
 from media.plane.thread import PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
 from tests.media.plane.packets import H264, OPUS, VP8, Control, Packet, is_rtcp, read_rtcp, read_rtp
+from tests.patience import PATIENCE_S, wait_until
 
 GCM = "SRTP_AEAD_AES_128_GCM"
 CM = "SRTP_AES128_CM_SHA1_80"
 KEY_BYTES = {GCM: 28, CM: 30, "SRTP_AEAD_AES_256_GCM": 44, "SRTP_AES128_CM_SHA1_32": 30}
-
-WAIT_S = 5.0
 
 MID, RID, REPAIRED_RID, LEVEL, TWCC, ROTATION, CAPTURE_TIME = range(1, 8)
 "Extension kinds as `PlaneTransport` wants them"
@@ -44,14 +43,6 @@ class Closable(Protocol):
 
 
 Owned = TypeVar("Owned", bound=Closable)
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_S) -> None:
-    """Wait for something that another thread does; fail with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.0005)
 
 
 def sockaddr(host: str, port: int) -> tuple[Any, ...]:
@@ -210,9 +201,9 @@ class Peer:
             if source[1] == self.target[1]:  # another process may still send to whoever had this port before
                 self._take(datagram, source)
 
-    def wait(self, condition: Callable[[Received], bool], what: str, seconds: float = WAIT_S) -> Received:
+    def wait(self, condition: Callable[[Received], bool], what: str) -> Received:
         """Read until the condition holds."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_S
         while not condition(self.read()):
             left = deadline - time.monotonic()
             assert left > 0, f"in vain: {what}; {self.plane.counters()}"
@@ -225,13 +216,13 @@ class Peer:
         assert len(self.received.packets) == count
         return self.received.packets
 
-    def wait_control(self, kind: int, count: int | None = None, seconds: float = WAIT_S) -> Control:
+    def wait_control(self, kind: int, count: int | None = None) -> Control:
         """Wait for an RTCP packet of this kind (and format); return the newest."""
 
         def found(got: Received) -> list[Control]:
             return [item for item in got.control if item.kind == kind and count in (None, item.count)]
 
-        return found(self.wait(lambda got: bool(found(got)), f"RTCP {kind}/{count}", seconds))[-1]
+        return found(self.wait(lambda got: bool(found(got)), f"RTCP {kind}/{count}"))[-1]
 
     def settle(self) -> Received:
         """Wait until the plane has handled all datagrams and commands so far, and read what came of it."""
@@ -302,7 +293,7 @@ class Stage:
             transport, ours = self._barriers[plane]
             token = os.urandom(8)
             transport.send(token, ours.getsockname()[:2])
-            ours.settimeout(WAIT_S)
+            ours.settimeout(PATIENCE_S)
             while ours.recv(2000) != token:
                 pass
 
@@ -312,7 +303,7 @@ class Stage:
         def read() -> bool:
             return all(plane.counters()["received_packets"] >= count for plane, count in self.sent.items())
 
-        until(read, "the planes have read all datagrams")
+        wait_until(read, "the planes have read all datagrams")
         self.commanded()
 
     def events(self) -> list[PlaneEvent]:
@@ -325,7 +316,7 @@ class Stage:
             found.extend(event for event in self.events() if wanted(event))
             return bool(found)
 
-        until(seen, what)
+        wait_until(seen, what)
         return found[0]
 
     def close(self) -> None:
@@ -334,7 +325,9 @@ class Stage:
             thing.close()
         for transport, _ in self._barriers.values():
             transport.close()
-        until(lambda: not self.events() and not any(plane.live_objects for plane in self.threads), "everything freed")
+        wait_until(
+            lambda: not self.events() and not any(plane.live_objects for plane in self.threads), "everything freed"
+        )
         self.stop()
         assert live_objects() == self.alive_before
 

@@ -11,7 +11,7 @@ from media.plane.memory import live_objects
 from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import PlaneEvent
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
-from tests.media.plane.packets import PSFB, SR, Packet, nack, pli, rtp, sr, vp8
+from tests.media.plane.packets import PSFB, Packet, nack, pli, rtp, sr, vp8
 from tests.media.plane.peers import (
     AUDIO_TYPES,
     LEVEL,
@@ -23,9 +23,10 @@ from tests.media.plane.peers import (
     Peer,
     Stage,
     staged,
-    until,
 )
-from tests.media.plane.test_report import WrongClock, told_capture
+from tests.media.plane.test_report import WrongClock, wait_for_capture
+from tests.patience import PATIENCE_S, wait_until
+from tests.ports import free_ports
 
 
 def numbers(packets: list[Packet]) -> list[int]:
@@ -103,7 +104,7 @@ def test_a_keyframe_request_crosses_back_and_is_collected() -> None:
         for _ in range(20):
             bridged.there.send(pli(1000))
             bridged.here.send(pli(1000))
-        until(lambda: bridged.publication.stats()[0]["keyframe_requests"] >= 1, "the publisher was asked")
+        wait_until(lambda: bridged.publication.stats()[0]["keyframe_requests"] >= 1, "the publisher was asked")
         stage.settle()
         assert bridged.publication.stats()[0]["keyframe_requests"] == 1
         assert bridged.publisher.wait_control(PSFB, 1).media_ssrc == 77
@@ -116,7 +117,7 @@ def test_a_far_viewer_who_comes_later_has_a_keyframe_asked_for(stage: Stage) -> 
     asked = bridged.publication.stats()[0]["keyframe_requests"]
     late = stage.peer(plane=bridged.far_plane)
     late.watch(bridged.far)
-    until(lambda: bridged.publication.stats()[0]["keyframe_requests"] > asked, "asked for the late viewer")
+    wait_until(lambda: bridged.publication.stats()[0]["keyframe_requests"] > asked, "asked for the late viewer")
     bridged.publisher.send(rtp(1, vp8(1, key=True)))
     assert numbers(late.wait_packets(1)) == [100]
 
@@ -132,7 +133,7 @@ def test_mirrors_that_begin_while_packets_flow_wake_both_threads(stage: Stage) -
         far = stage.track(plane=far_plane)
         route = watcher.watch(far, ssrc=10_000 + 2 * turn)
         mirror = stage.mirror(near, far)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_S
         while not any(packet.ssrc == 10_000 + 2 * turn for packet in watcher.read().packets):
             assert time.monotonic() < deadline, f"nothing came over mirror {turn}"
             sequence += 1
@@ -181,12 +182,7 @@ def test_the_far_threads_reports_tell_capture_too(stage: Stage) -> None:
     camera.reports()
     camera.picture()
     bridged.there.wait_packets(2)
-    known = len(bridged.there.read().control)
-    report = bridged.there.wait(
-        lambda got: any(item.kind == SR for item in got.control[known:]), "a sender report"
-    ).control[-2]
-    for packet in bridged.there.received.packets:
-        assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < 0.002
+    wait_for_capture(bridged.there, camera)
 
 
 def test_a_restarted_publisher_continues_on_the_far_thread(stage: Stage) -> None:
@@ -231,7 +227,7 @@ def test_a_mirror_of_a_closed_thread_lets_go_of_the_other(stage: Stage) -> None:
     bridged.far_plane.close()
     bridged.mirror.close()
     stage.settle()
-    until(lambda: not stage.events() and live_objects()["mirror"] == 0, "the mirror is back")
+    wait_until(lambda: not stage.events() and live_objects()["mirror"] == 0, "the mirror is back")
 
 
 # --- the relay over two threads ---------------------------------------------------------------------------------------
@@ -344,12 +340,12 @@ def test_a_far_viewers_wish_follows_the_publisher_that_moved(node: Node) -> None
 
 async def test_a_relay_hands_events_of_all_threads_to_one_loop() -> None:
     events: list[PlaneEvent] = []
-    settings = Media(bind="127.0.0.1", port=0x7000, threads=2)
-    relay = Relay(settings)
+    first = free_ports(2)
+    relay = Relay(Media(bind="127.0.0.1", port=first, threads=2))
     relay.open()
     try:
         relay.start(events.append)
-        assert [thread.port for thread in relay.threads] == [0x7000, 0x7001]
+        assert [thread.port for thread in relay.threads] == [first, first + 1]
         for _ in range(9):
             relay.occupy(relay.threads[0])
         assert relay.choose_thread() is relay.threads[1]

@@ -9,8 +9,9 @@ from media.plane.names import ADDRESSES_OF_A_TRANSPORT, UFRAGS_OF_A_TRANSPORT, P
 from media.plane.objects import PlaneTrack
 from media.plane.thread import DatagramReceived, PlaneThread
 from tests.media.plane.packets import rtp
-from tests.media.plane.peers import Stage, staged, until
+from tests.media.plane.peers import Stage, staged
 from tests.media.plane.test_datagram import request
+from tests.patience import wait_until
 
 RING_SLOTS = 1024
 
@@ -26,7 +27,7 @@ def test_more_commands_than_the_ring_holds_are_all_applied_in_order() -> None:
             peer.transport.send(number.to_bytes(4, "big"), peer.address)
             if number % 500 == 499:
                 sent = number + 1
-                until(lambda: len(peer.read().other) >= sent, "all datagrams so far")  # noqa: B023
+                wait_until(lambda: len(peer.read().other) >= sent, "all datagrams so far")  # noqa: B023
         peer.wait(lambda got: len(got.other) == 5 * RING_SLOTS, "all datagrams")
         assert [int.from_bytes(datagram, "big") for datagram in peer.received.other] == list(range(5 * RING_SLOTS))
 
@@ -38,7 +39,7 @@ def test_more_objects_than_both_rings_hold_are_closed_in_one_go() -> None:
         assert stage.plane.live_objects == 4 * RING_SLOTS
         for track in tracks:
             track.close()
-        until(lambda: not stage.events() and stage.plane.live_objects == 0, "all tracks are back")
+        wait_until(lambda: not stage.events() and stage.plane.live_objects == 0, "all tracks are back")
 
 
 def test_events_that_were_read_while_waiting_for_room_are_not_lost() -> None:

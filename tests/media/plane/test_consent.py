@@ -11,6 +11,7 @@ from media.plane import consent
 from media.plane.thread import DatagramReceived
 from signaling.ice.stun import build_request
 from tests.media.plane.peers import GCM, Peer, Stage
+from tests.patience import PATIENCE_S
 
 USERNAME = b"ours:theirs"
 KEY = b"our-own-ice-password-24c"
@@ -40,7 +41,7 @@ def stun_events(stage: Stage) -> list[bytes]:
 
 
 def answer_to(peer: Peer, datagram: bytes) -> bytes:
-    peer.socket.settimeout(5)
+    peer.socket.settimeout(PATIENCE_S)
     peer.socket.sendto(datagram, ("127.0.0.1", peer.plane.port))
     while True:
         received = peer.socket.recv(2000)

@@ -1,12 +1,8 @@
 """A datagram's first steps at the socket: STUN and DTLS rates, strangers, addresses both ways, plain RTP's latching."""
 
-import json
 import os
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from aioice import stun
@@ -15,8 +11,10 @@ from media.plane.objects import PlanePublication
 from media.plane.srtp import SrtpKeys
 from media.plane.thread import STRANGER_CHECKS_A_SECOND, DatagramReceived, PlaneEvent
 from media.plane.transport import CHECKS_A_SECOND, DTLS_DATAGRAMS_A_SECOND, PlaneTransport
+from tests.media.plane.namespace import run_alone
 from tests.media.plane.packets import RR, nack, rr, rtp, vp8
-from tests.media.plane.peers import CM, GCM, KEY_BYTES, VIDEO_TYPES, Peer, Stage, staged, until
+from tests.media.plane.peers import CM, GCM, KEY_BYTES, VIDEO_TYPES, Peer, Stage, staged
+from tests.patience import wait_until
 
 UFRAG = "ours"
 DTLS_RECORD = b"\x16\xfe\xfd" + bytes(8) + b"\0\x01x"
@@ -197,18 +195,7 @@ def test_answers_come_from_the_address_that_was_asked(bind: str, addresses: list
 
 
 def test_a_peer_at_a_link_local_address_is_answered_through_its_link() -> None:
-    namespaces = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
-    done = subprocess.run(
-        ["unshare", *namespaces, sys.executable, "-m", "tests.media.plane.link_local"],
-        cwd=Path(__file__).parents[3],
-        env={**os.environ, "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=15,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = run_alone("link_local")
     assert found["remote"] == ["fe80::5%1", found["peer"][1]]
     assert found["local"] == "fe80::5%1"
     assert bytes.fromhex(found["answer"]) == b"\1\1answer"
@@ -390,7 +377,7 @@ def test_replays_and_forgeries_from_elsewhere_do_not_move_the_port(stage: Stage)
             thief.sendto(stolen, camera.target)
         if number % 30 == 29:
             stage.settle()
-    until(lambda: camera.transport.stats()["sent_packets"] > 0, "a report")
+    wait_until(lambda: camera.transport.stats()["sent_packets"] > 0, "a report")
     camera.wait_control(RR)
     assert len(viewer.wait_packets(300)) == 300
     assert camera.transport.stats()["drops"] == {"replay": 900, "authentication": 300}
@@ -434,5 +421,5 @@ def test_a_plain_port_made_with_keys_never_takes_a_clear_packet(stage: Stage) ->
         stage.own(PlanePublication(transport, track, mid=b"", payload_types=VIDEO_TYPES))
         stage.commanded()
         sender.sendto(rtp(1, vp8(0, key=True)), own.getsockname())
-        until(lambda: stage.drops == {"authentication": 1}, "the clear packet is refused")
+        wait_until(lambda: stage.drops == {"authentication": 1}, "the clear packet is refused")
         assert transport.stats()["remote"] is False

@@ -29,7 +29,8 @@ from tests.media.plane.packets import (
     rtp,
     vp8,
 )
-from tests.media.plane.peers import CM, GCM, TWCC, VIDEO_TYPES, Peer, Stage, staged, until
+from tests.media.plane.peers import CM, GCM, TWCC, VIDEO_TYPES, Peer, Stage, staged
+from tests.patience import wait_until
 
 
 def requests(peer: Peer, kind: int = 1) -> list[Control]:
@@ -57,16 +58,13 @@ def test_the_requests_of_all_viewers_become_one_an_interval_until_a_keyframe_com
     with staged(keyframe_interval_ms=150) as stage:
         publisher, viewers = audience(stage, 8)
         asked = len(requests(publisher))
-        deadline = time.monotonic() + 4 * interval_s
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while (found := len(requests(publisher)) - asked) < 4:
             for viewer in viewers:
                 viewer.send(pli(1000), fir(1000, 3), pli(1000))
             publisher.settle()
-        times = [item.at for item in requests(publisher)[asked:]]
-        assert 3 <= len(times) <= 6
+        assert found <= 1 + (time.monotonic() - began) / interval_s
         assert all(item.media_ssrc == 77 for item in requests(publisher))
-        # Between sending and reading there is a thread or two; the average cannot be hurried.
-        assert times[-1] - times[0] >= (len(times) - 1) * interval_s - 0.03
         publisher.send(rtp(2, vp8(2, key=True)))
         publisher.settle()
         asked = len(requests(publisher))
@@ -103,12 +101,12 @@ def test_a_new_viewer_and_a_resumed_one_have_a_keyframe_asked_for(stage: Stage) 
     publisher.settle()
     assert publication.stats()[0]["keyframe_requests"] == 0
     route = stage.peer().watch(track)
-    until(lambda: publication.stats()[0]["keyframe_requests"] == 1, "asked for the new viewer")
+    wait_until(lambda: publication.stats()[0]["keyframe_requests"] == 1, "asked for the new viewer")
     publisher.send(rtp(1, vp8(1, key=True)))
     publisher.settle()
     route.set(paused=True)
     route.set(paused=False)
-    until(lambda: publication.stats()[0]["keyframe_requests"] == 2, "asked for the resumed viewer")
+    wait_until(lambda: publication.stats()[0]["keyframe_requests"] == 2, "asked for the resumed viewer")
 
 
 def test_requests_for_what_is_paused_or_unknown_or_sound_ask_nobody(stage: Stage) -> None:
@@ -133,6 +131,7 @@ def test_requests_for_what_is_paused_or_unknown_or_sound_ask_nobody(stage: Stage
 
 
 def test_a_viewers_report_shows_loss_and_round_trip(stage: Stage) -> None:
+    began = time.monotonic()
     _, (viewer,) = audience(stage, 1)
     (route,) = stage.routes
     report = viewer.wait_control(SR)
@@ -142,7 +141,7 @@ def test_a_viewers_report_shows_loss_and_round_trip(stage: Stage) -> None:
     viewer.settle()
     stats = route.stats()
     assert (stats["remote_lost"], stats["remote_fraction_lost"]) == (17, 0.25)
-    assert answered_after * 1000 <= stats["rtt_ms"] < 2000
+    assert answered_after * 1000 <= stats["rtt_ms"] < (time.monotonic() - began) * 1000
     known = stats["rtt_ms"]
     # Nonsense: a report we never sent, a delay longer than the time that has passed, somebody else's SSRC.
     for block in (
@@ -247,7 +246,7 @@ def test_more_feedback_than_a_tick_reads_is_read_all_the_same(stage: Stage) -> N
         for _ in range(500):
             stranger.sendto(feedback(base, [1]), ("127.0.0.1", stage.plane.port))
     viewer.send(feedback(base, [1] * 40))
-    until(lambda: viewer.transport.stats()["feedback_received"] == 40, "the feedback behind the flood")
+    wait_until(lambda: viewer.transport.stats()["feedback_received"] == 40, "the feedback behind the flood")
     assert stage.drops == {"stranger": 500}
 
 

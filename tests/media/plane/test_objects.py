@@ -32,8 +32,8 @@ from tests.media.plane.peers import (
     Received,
     Stage,
     staged,
-    until,
 )
+from tests.patience import PATIENCE_S, wait_until
 
 NOTHING = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
 
@@ -69,7 +69,9 @@ def test_objects_are_counted_while_they_live() -> None:
         assert live_objects() == {"transport": 2, "track": 2, "publication": 1, "route": 1, "tap": 1, "mirror": 1}
         route.close()
         publication.close()
-        until(lambda: not stage.events() and live_objects()["route"] == live_objects()["publication"] == 0, "freed")
+        wait_until(
+            lambda: not stage.events() and live_objects()["route"] == live_objects()["publication"] == 0, "freed"
+        )
     assert live_objects() == NOTHING
 
 
@@ -257,7 +259,7 @@ class Visitors:
         for peer in (self.socket, self.traffic.publisher):
             peer.read()
             peer.received = Received()
-        until(lambda: not self.stage.events() and live_objects()["transport"] == 3, "all viewers gone")
+        wait_until(lambda: not self.stage.events() and live_objects()["transport"] == 3, "all viewers gone")
         return resident_bytes(), len(os.listdir("/proc/self/fd")), live_objects()
 
 
@@ -280,7 +282,7 @@ def grown_by_silent_publications() -> None:
 
 def test_caches_cost_no_memory_before_packets_come() -> None:
     code = "from tests.media.plane.test_objects import grown_by_silent_publications as run; run()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=PATIENCE_S)
     # AddressSanitizer writes to all that it clears.
     assert int(done.stdout) < (256 << 20 if "asan" in os.environ.get("LD_PRELOAD", "") else 8 << 20)
 
@@ -343,5 +345,5 @@ def test_objects_may_go_in_any_order_under_traffic(seed: int, threads: int) -> N
             if chance.random() < 0.3:
                 stage.events()
         traffic.flow(8)
-        until(lambda: not stage.events() and not any(live_objects()[kind] for kind in ("track", "route")), "freed")
+        wait_until(lambda: not stage.events() and not any(live_objects()[kind] for kind in ("track", "route")), "freed")
     assert live_objects() == NOTHING

@@ -7,17 +7,7 @@ import pytest
 
 from media.plane.thread import StreamBound
 from tests.media.plane.packets import H264, OPUS, RTPFB, VP8, h264, rtp, rtx, vp8
-from tests.media.plane.peers import (
-    CM,
-    GCM,
-    LEVEL,
-    MID,
-    REPAIRED_RID,
-    RID,
-    Peer,
-    Stage,
-    staged,
-)
+from tests.media.plane.peers import CM, GCM, LEVEL, MID, REPAIRED_RID, RID, Peer, Stage, staged
 
 IDS = {MID: 1, RID: 2, REPAIRED_RID: 3}
 

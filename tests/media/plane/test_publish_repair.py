@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.media.plane.packets import PSFB, RTPFB, rtp, rtx, vp8
-from tests.media.plane.peers import TWCC, VIDEO_TYPES, Peer, Stage, until
+from tests.media.plane.peers import TWCC, VIDEO_TYPES, Peer, Stage
+from tests.patience import wait_until
 
 
 def payloads(viewer: Peer) -> list[bytes]:
@@ -71,7 +72,7 @@ def test_without_nack_in_the_description_nothing_is_asked(stage: Stage) -> None:
     publisher, track = stage.peer(), stage.track()
     publication = publisher.publish(track, nack=False)
     publisher.send(rtp(0, vp8(key=True)), rtp(5, vp8()), rtp(6, vp8()))
-    until(lambda: publication.stats()[0]["keyframe_requests"] > 0, "a keyframe is asked for instead")
+    wait_until(lambda: publication.stats()[0]["keyframe_requests"] > 0, "a keyframe is asked for instead")
     assert publication.stats()[0]["nacks"] == 0
     assert [item for item in publisher.settle().control if item.kind == RTPFB and item.count == 1] == []
 

@@ -21,12 +21,14 @@ from tests.media.plane.packets import (
     utc_from_ntp,
     vp8,
 )
-from tests.media.plane.peers import CAPTURE_TIME, MID, RID, TWCC, Peer, Stage, until
+from tests.media.plane.peers import CAPTURE_TIME, MID, RID, TWCC, Peer, Stage
 from tests.media.plane.test_twcc import decode
+from tests.patience import wait_until
 
 HOUR_S = 3600.0
 ALLOWED_S = 0.002
 PCMA = codec_number("PCMA")
+TICKS_A_SECOND = 4000  # of transport-wide feedback
 
 
 class WrongClock:
@@ -87,6 +89,26 @@ def next_report(viewer: Peer, ssrc: int = 1000) -> Control:
     return [item for item in viewer.received.control if item.kind == SR and item.ssrc == ssrc][-1]
 
 
+def wait_for_capture(viewer: Peer, camera: WrongClock) -> None:
+    """Wait until a report tells when the newest picture was taken.
+
+    The least delay counts: when the machine stood still in every report so far, more of them are needed.
+    """
+
+    def told_right() -> bool:
+        report = next_report(viewer)
+        camera.picture()
+        viewer.wait(lambda got: len(got.packets) > 0 and got.packets[-1].payload[-8:] in camera.captured, "a picture")
+        packet = viewer.received.packets[-1]
+        error_s = told_capture(report, packet.timestamp) - camera.capture_of(packet)
+        assert error_s > -ALLOWED_S, "a way takes time; nothing seems taken before it was"
+        if error_s >= ALLOWED_S:
+            camera.reports()
+        return error_s < ALLOWED_S
+
+    wait_until(told_right, "a true capture time")
+
+
 @pytest.mark.parametrize("off_s", [0.0, 5 * HOUR_S, -3000 * HOUR_S])
 def test_a_forwarded_report_tells_capture_in_the_servers_utc(stage: Stage, off_s: float) -> None:
     publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
@@ -101,15 +123,14 @@ def test_a_forwarded_report_tells_capture_in_the_servers_utc(stage: Stage, off_s
     report = viewer.wait_control(SR)
     assert report.ssrc == 1000
     written = utc_from_ntp(int.from_bytes(report.body[4:12], "big"))
-    assert abs(written - time.time() + (time.monotonic() - report.at)) < 0.1
-    for packet in viewer.received.packets:
-        assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
+    assert camera.started < written < time.time() + ALLOWED_S
     packets, octets = struct.unpack("!II", report.body[16:24])
     stats = route.stats()
     assert (packets, octets) == (stats["packets"], stats["octets"])
     assert octets == sum(len(packet.payload) for packet in viewer.received.packets)
     name = viewer.wait_control(SDES)
     assert name.body[:14] == struct.pack("!IBB", 1000, 1, 8) + b"huishang"
+    wait_for_capture(viewer, camera)
 
 
 def test_reports_stay_right_over_switches_of_layer_publisher_and_pauses(stage: Stage) -> None:
@@ -124,18 +145,11 @@ def test_reports_stay_right_over_switches_of_layer_publisher_and_pauses(stage: S
         camera.picture(key=True, extensions={1: b"0", 2: b"ab"[number : number + 1]})
         camera.reports()
 
-    def check(camera: WrongClock) -> None:
-        report = next_report(viewer)
-        camera.picture()
-        viewer.wait(lambda got: len(got.packets) > 0 and got.packets[-1].payload[-8:] in camera.captured, "a picture")
-        packet = viewer.received.packets[-1]
-        assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
-
-    check(layers[0])
+    wait_for_capture(viewer, layers[0])
     route.set(layer=1)
     stage.settle()
     layers[1].picture(key=True)
-    check(layers[1])
+    wait_for_capture(viewer, layers[1])
     publication.close()
     publisher.transport.close()
     other = stage.peer()
@@ -145,7 +159,7 @@ def test_reports_stay_right_over_switches_of_layer_publisher_and_pauses(stage: S
     stage.settle()
     camera.picture(key=True)
     camera.reports()
-    check(camera)
+    wait_for_capture(viewer, camera)
 
 
 def test_between_two_numberings_of_a_publisher_no_report_is_made(stage: Stage) -> None:
@@ -168,9 +182,7 @@ def test_between_two_numberings_of_a_publisher_no_report_is_made(stage: Stage) -
         publisher.settle()
     assert len(viewer.settle().control) == known
     camera.picture(key=True)
-    report = next_report(viewer)
-    packet = viewer.received.packets[-1]
-    assert abs(told_capture(report, packet.timestamp) - camera.capture_of(packet)) < ALLOWED_S
+    wait_for_capture(viewer, camera)
 
 
 def test_reports_follow_a_codec_with_another_clock_under_the_same_ssrc(stage: Stage) -> None:
@@ -239,23 +251,23 @@ def test_a_publisher_is_told_what_arrived(stage: Stage) -> None:
     first = publisher.wait_control(RR)
     publisher.send(*(sound(65_530 + number) for number in range(1, 20) if number not in (4, 5, 9)))
     ntp = ntp_from_utc(time.time() + 9 * HOUR_S)
+    sent_at = time.monotonic()
     publisher.send(sr(77, ntp, 0))
     publisher.settle()
-    sent_at = time.monotonic()
-    publisher.wait(lambda got: sum(item.kind == RR and item.count == 1 for item in got.control) >= 1, "a report")
-    report = publisher.wait_control(RR, 1)
-    assert report.ssrc == first.ssrc == 0xABCDEF01
-    ssrc, loss, highest, _, lsr, dlsr = struct.unpack("!IIIIII", report.body[4:28])
-    if highest == 65_530:
-        publisher.received.control.clear()
+    reports: list[tuple[int, ...]] = []
+    for _ in range(2):
+        publisher.settle().control.clear()
         report = publisher.wait_control(RR, 1)
-        ssrc, loss, highest, _, lsr, dlsr = struct.unpack("!IIIIII", report.body[4:28])
+        assert report.ssrc == first.ssrc == 0xABCDEF01
+        reports.append(struct.unpack("!IIIIII", report.body[4:28]))
+    ssrc, loss, highest, _, lsr, dlsr = reports[0]
     assert ssrc == 77
     assert loss & 0xFFFFFF == 3
     assert loss >> 24 in (3 * 256 // 20, 3 * 256 // 19)
     assert highest == 65_530 + 19
     assert lsr == ntp >> 16 & 0xFFFFFFFF
-    assert dlsr / 65_536 == pytest.approx(report.at - sent_at, abs=0.1)
+    # Since our report: time that has passed for the plane too, and more of it in each.
+    assert 0 < dlsr < reports[1][5] < (time.monotonic() - sent_at) * 65_536
     stats = publication.stats()[0]
     assert (stats["lost"], stats["expected"], stats["packets"]) == (3, 20, 17)
 
@@ -263,11 +275,17 @@ def test_a_publisher_is_told_what_arrived(stage: Stage) -> None:
 def test_jitter_is_told_in_timestamp_units(stage: Stage) -> None:
     publisher, track = stage.peer(), stage.track(video=False)
     publication = publisher.publish(track)
-    for number in range(100):
-        # The timestamps say 200 ms a packet, but all come at once: RFC 3550's estimate nears 9,600 ticks.
-        publisher.send(rtp(number, b"sound", timestamp=number * 9600, payload_type=111))
-    publisher.settle()
-    assert publication.stats()[0]["jitter"] == pytest.approx(0.2, rel=0.05)
+    numbers = itertools.count()
+
+    def steady() -> bool:
+        for _, number in zip(range(100), numbers, strict=False):
+            # The timestamps say 200 ms a packet, but all come at once: RFC 3550's estimate nears 9,600 ticks.
+            publisher.send(rtp(number, b"sound", timestamp=number * 9600, payload_type=111))
+        publisher.settle()
+        return bool(publication.stats()[0]["jitter"] == pytest.approx(0.2, rel=0.05))
+
+    # Where the machine stood still between two packets, it takes more of them.
+    wait_until(steady, "a jitter of 200 ms")
 
 
 @pytest.mark.parametrize("reduced", [False, True])
@@ -285,6 +303,7 @@ def test_arrivals_are_fed_back_by_transport_wide_number(stage: Stage) -> None:
     publisher.publish(track)
     lost = {3, 4, 11}
     numbers = [65_530 + number for number in range(20) if number not in lost]
+    began = time.monotonic()
     for number in numbers:
         extensions = {5: struct.pack("!H", number & 0xFFFF)}
         publisher.send(rtp(number, b"sound", payload_type=111, extensions=extensions))
@@ -304,11 +323,12 @@ def test_arrivals_are_fed_back_by_transport_wide_number(stage: Stage) -> None:
                 assert item.media_ssrc == 77
         return len(arrived) == len(numbers)
 
-    until(complete, "feedback for all")
+    wait_until(complete, "feedback for all")
     assert list(arrived) == [number & 0xFFFF for number in numbers]
     assert missing == {(65_530 + number) & 0xFFFF for number in lost}
     assert counts == list(range(len(counts)))
-    assert all(0 <= b - a < 4000 for a, b in itertools.pairwise(arrived.values()))
+    ticks = list(arrived.values())
+    assert ticks == sorted(ticks) and ticks[-1] - ticks[0] <= (time.monotonic() - began) * TICKS_A_SECOND
 
 
 def test_the_senders_capture_time_is_passed_on_as_it_is(stage: Stage) -> None:

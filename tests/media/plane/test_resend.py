@@ -16,7 +16,8 @@ from tests.media.plane.packets import (
     sequences,
     vp8,
 )
-from tests.media.plane.peers import CM, GCM, MID, RID, Peer, Stage, until
+from tests.media.plane.peers import CM, GCM, MID, RID, Peer, Stage
+from tests.patience import wait_until
 
 
 @pytest.mark.parametrize("profile", [GCM, CM, ""])
@@ -263,7 +264,7 @@ def test_a_route_that_is_closed_stops_and_the_others_go_on(stage: Stage) -> None
     leaving.wait_packets(3)
     route.close()
     stage.settle()
-    until(lambda: track.route_count == 1, "the route is gone")
+    wait_until(lambda: track.route_count == 1, "the route is gone")
     publisher.send(*picture(1, 3))
     staying.wait_packets(6)
     assert len(leaving.settle().packets) == 3

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from media.plane.ring import RingView, consume_numbers, produce_numbers
-
-PATIENCE_MS = 2000
+from tests.patience import PATIENCE_S
 
 
 class RingModel(RuleBasedStateMachine):
@@ -67,8 +66,8 @@ def pass_between_threads(slots: int, count: int, batch: int, lockstep: bool) -> 
     ring = RingView(72, slots, 2**64 - count // 2)
     producer = threading.Thread(target=produce_numbers, args=(ring, count, batch, lockstep))
     producer.start()
-    received, wrong, _, lost_wake_ups = consume_numbers(ring, count, PATIENCE_MS)
-    producer.join(timeout=PATIENCE_MS / 1000)
+    received, wrong, _, lost_wake_ups = consume_numbers(ring, count, int(PATIENCE_S * 1000))
+    producer.join(timeout=PATIENCE_S)
     assert (received, wrong, lost_wake_ups) == (count, 0, 0)
     assert not producer.is_alive()
     assert len(ring) == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import media.plane
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.asan
 
@@ -26,7 +27,7 @@ print(starts_keyframe("H264", payload))
 
 def read_payload(claimed_bytes: int) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-c", READ_PAYLOAD, str(ROOM), str(claimed_bytes)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_a_read_past_the_end_inside_the_plane_ends_the_process_with_a_report() -> None:

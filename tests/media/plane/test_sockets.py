@@ -13,7 +13,7 @@ import pytest
 
 from media.plane.names import PlaneError
 from media.plane.sockets import PlaneSockets, open_sockets
-from tests.media.plane.peers import WAIT_S
+from tests.patience import PATIENCE_S
 
 BUFFER_BYTES = 1 << 20
 FEEDBACK = (b"\x8f\xcd\x00\x05", b"\xaf\xcd\x00\x05")
@@ -47,7 +47,7 @@ def no_more_than_one_descriptor() -> Iterator[None]:
 def received(one: socket.socket, count: int) -> list[bytes]:
     got: list[bytes] = []
     while len(got) < count:
-        assert select.select([one], [], [], WAIT_S)[0], f"{got} came, {count} were due"
+        assert select.select([one], [], [], PATIENCE_S)[0], f"{got} came, {count} were due"
         got.append(one.recv(100))
     return got
 

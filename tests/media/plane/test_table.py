@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.plane.table import AddressTableView, SsrcTableView, UfragTableView, siphash13
+from tests.patience import PATIENCE_S
 
 V4 = bytes(10) + b"\xff\xff"
 
@@ -140,7 +141,7 @@ def test_hash_agrees_with_the_interpreters_own_siphash_at_every_length() -> None
         env={"PYTHONHASHSEED": "0"},
         capture_output=True,
         check=True,
-        timeout=20,
+        timeout=PATIENCE_S,
     ).stdout
     ours = [siphash13(bytes(16), bytes(range(n))) for n in range(1, 64)]
     assert [number & 0xFFFFFFFFFFFFFFFF for number in json.loads(printed)] == ours

@@ -17,7 +17,8 @@ from media.plane.names import PlaneError
 from media.plane.tapring import DROP_NEWEST, DROP_OLDEST, TapRingView
 from media.tap import TapKind, TapReader
 from tests.media.plane.packets import OPUS, VP8, rtp, rtx, vp8
-from tests.media.plane.peers import MID, RID, Stage, until
+from tests.media.plane.peers import MID, RID, Stage
+from tests.patience import PATIENCE_S, wait_until
 
 WORKER = """
 import json, sys
@@ -51,7 +52,7 @@ class Worker:
     def records(self) -> list[dict[str, object]]:
         """Say that nothing more comes; return what was read."""
         self.ring.close()
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0
         names = ("kind", "flags", "route", "ssrc", "sequence", "rid", "monotonic_ns", "wall_ns", "lost", "packet")
         return [dict(zip(names, json.loads(line), strict=True)) for line in output.splitlines()]
@@ -90,10 +91,10 @@ def test_a_worker_process_reads_every_packet_as_it_came(stage: Stage) -> None:
             )
             for number in range(300)
         ]
-        before_ns = time.monotonic_ns()
+        before_ns, before_utc_ns = time.monotonic_ns(), time.time_ns()
         publisher.send(*packets)
         drained(stage, tap)
-        after_ns = time.monotonic_ns()
+        after_ns, after_utc_ns = time.monotonic_ns(), time.time_ns()
         records = process.records()
     assert [record["packet"] for record in records] == [tapped(packet, VP8) for packet in packets]
     assert [record["sequence"] for record in records] == [(65_400 + number) & 0xFFFF for number in range(300)]
@@ -101,12 +102,11 @@ def test_a_worker_process_reads_every_packet_as_it_came(stage: Stage) -> None:
     assert {(record["kind"], record["route"], record["ssrc"], record["rid"]) for record in records} == {
         (TapKind.RTP, tap.id, 77, "")
     }
-    wall_offset = time.time_ns() - time.monotonic_ns()
     for record in records:
         arrival, wall = record["monotonic_ns"], record["wall_ns"]
         assert isinstance(arrival, int) and isinstance(wall, int)
         assert before_ns <= arrival <= after_ns
-        assert wall - arrival == pytest.approx(wall_offset, abs=5e6)
+        assert before_utc_ns <= wall <= after_utc_ns
 
 
 def test_late_and_recovered_packets_come_with_their_own_numbers_and_duplicates_do_not(stage: Stage) -> None:
@@ -215,7 +215,7 @@ def test_a_tap_on_a_mirrors_far_track_reads_what_one_on_the_near_reads(stage: St
             payload = vp8(number, key=number % 50 == 0)
             publisher.send(rtp(65_500 + number, payload, ssrc=5 + place, extensions=extensions))
     count = 400 if layer < 0 else 200
-    until(lambda: rings[1].counters()["written_records"] >= count, "all packets crossed")
+    wait_until(lambda: rings[1].counters()["written_records"] >= count, "all packets crossed")
     for tap in taps:
         drained(stage, tap)
     seen = []
@@ -240,7 +240,7 @@ def test_a_ring_takes_taps_of_one_thread_only(stage: Stage) -> None:
         stage.tap(far, ring)
     for tap in taps:
         drained(stage, tap)
-    until(lambda: not stage.events() and live_objects()["tap"] == 0, "the taps are back")
+    wait_until(lambda: not stage.events() and live_objects()["tap"] == 0, "the taps are back")
     stage.tap(far, ring)
 
 

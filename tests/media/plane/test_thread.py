@@ -1,8 +1,10 @@
 """The thread as control sees it: woken when there is something, told what matters first, ended cleanly."""
 
+import ctypes
 import gc
 import os
 import select
+import struct
 import threading
 import time
 
@@ -12,8 +14,9 @@ from media.plane.names import PlaneError
 from media.plane.objects import PlaneTrack
 from media.plane.thread import DatagramReceived, PlaneThread, StreamBound
 from tests.media.plane.packets import rtp, vp8
-from tests.media.plane.peers import Stage, staged, until
+from tests.media.plane.peers import Stage, staged
 from tests.media.plane.test_datagram import DTLS_RECORD, request
+from tests.patience import PATIENCE_S, wait_until
 
 RING_SLOTS = 1024
 ESSENTIAL_SLOTS = 256
@@ -31,8 +34,8 @@ def test_the_descriptor_is_readable_exactly_when_there_are_events(stage: Stage) 
     assert not readable(stage.plane)
     for _ in range(3):
         peer.send_raw(request())
-        assert readable(stage.plane, 5)
-        until(lambda: len(stage.plane.events()) == 1, "one event")
+        assert readable(stage.plane, PATIENCE_S)
+        wait_until(lambda: len(stage.plane.events()) == 1, "one event")
         assert not readable(stage.plane)
 
 
@@ -44,10 +47,10 @@ def test_no_wake_up_is_lost_between_reading_and_waiting(stage: Stage) -> None:
     for number in range(80):
         peer.send_raw(DTLS_RECORD)
         if number % 3 == 0:
-            assert readable(stage.plane, 5)
+            assert readable(stage.plane, PATIENCE_S)
         seen += len(stage.plane.events())
     while seen < 80:
-        assert readable(stage.plane, 5)
+        assert readable(stage.plane, PATIENCE_S)
         seen += len(stage.plane.events())
     assert seen == 80
 
@@ -96,6 +99,7 @@ def test_counters_say_what_the_thread_did(stage: Stage) -> None:
     publisher, viewer, track = stage.peer(), stage.peer(), stage.track(video=False)
     publisher.publish(track)
     viewer.watch(track)
+    began_ns = time.monotonic_ns()
     publisher.send(*(rtp(number, b"sound", payload_type=111) for number in range(30)))
     publisher.settle()
     got = viewer.settle()
@@ -109,33 +113,30 @@ def test_counters_say_what_the_thread_did(stage: Stage) -> None:
     stats = viewer.transport.stats()
     assert stats["sent_packets"] >= 30
     assert publisher.transport.stats()["received_packets"] == 30
-    assert abs(publisher.transport.stats()["heard_ns"] - time.monotonic_ns()) < 2e9
+    assert began_ns < publisher.transport.stats()["heard_ns"] < time.monotonic_ns()
 
 
 def test_an_idle_thread_sleeps() -> None:
     with staged() as stage:
         stage.settle()
-        before = stage.plane.counters()["wakeups"]
+        before, began = stage.plane.counters()["wakeups"], time.monotonic()
         time.sleep(0.2)  # what is tested is that nothing happens
-        assert stage.plane.counters()["wakeups"] - before < 80
+        assert stage.plane.counters()["wakeups"] - before < 400 * (time.monotonic() - began)
 
 
 def test_packets_leave_while_python_holds_the_interpreter() -> None:
-    """A call that never gives up the GIL begins before the packets are due and ends after."""
-    with staged(flush_us=5000) as stage:
+    """They are due only while a call that does not give up the GIL waits for the first of them."""
+    poll = ctypes.PyDLL(None).poll
+    with staged(flush_us=100_000) as stage:
         publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
         publisher.publish(track)
         viewer.watch(track)
         publisher.settle()
         packets = [publisher.protect(rtp(number, vp8(number, key=True), marker=False)) for number in range(50)]
-        many = [number * 7919 % 2_000_003 for number in range(2_000_000)]
+        viewer.settle()
         publisher.send_raw(*packets)
-        started = time.monotonic()
-        many.sort()
-        held_s = time.monotonic() - started
-        relayed = viewer.transport.stats()["sent_packets"]
-        assert relayed >= 50
-        assert held_s > 0.1
+        asked = struct.pack("=ihh", viewer.socket.fileno(), select.POLLIN, 0)
+        assert poll(asked, 1, int(PATIENCE_S * 1000)) == 1
         viewer.wait_packets(50)
 
 

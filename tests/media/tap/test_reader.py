@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from media.plane.tapring import DROP_NEWEST, DROP_OLDEST, DROPPED, HEADER_PAGE_BYTES, WRITTEN, TapRingView
 from media.tap import TapKind, TapReader, TapReaderReplaced, TapRecord, TapRingError
+from tests.patience import PATIENCE_S, wait_until
 
 CAPACITY = 4096
-PATIENCE_S = 10.0
 
 
 def all_records(reader: TapReader) -> Iterator[TapRecord]:
@@ -168,8 +168,7 @@ def test_wait_is_ended_by_a_record_and_by_the_writers_end() -> None:
         thread = threading.Thread(target=sleeper)
         thread.start()
         ring.write(b"x")
-        while ring.counters()["used_bytes"] and thread.is_alive():
-            os.sched_yield()
+        wait_until(lambda: not ring.counters()["used_bytes"], "the record is read")
         ring.close()
         thread.join(PATIENCE_S)
         assert not thread.is_alive()

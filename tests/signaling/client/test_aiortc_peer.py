@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,9 +26,10 @@ from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions, WhepSession
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.media.rtp.pictures import decoded_count, encoded
+from tests.patience import PATIENCE_S
 from tests.signaling.dtls.pairs import context
 
-OPTIONS = SessionOptions(context=context("client"), connect_seconds=10)
+OPTIONS = SessionOptions(context=context("client"), connect_seconds=PATIENCE_S)
 
 
 @pytest.fixture(autouse=True)
@@ -83,13 +85,13 @@ async def test_aiortc_decodes_what_we_publish(encoding: str, encoder: str) -> No
         frames = encoded(encoder)
 
         async def publish() -> None:
-            for repeat in range(1000):
-                publisher.send(0, frames[repeat % len(frames)], time.monotonic())
+            for frame in itertools.cycle(frames):
+                publisher.send(0, frame, time.monotonic())
                 await asyncio.sleep(1 / 30)
 
         publishing = asyncio.ensure_future(publish())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 sizes = set()
                 for _ in range(10):
                     frame = await remote.recv()
@@ -115,7 +117,7 @@ async def test_we_receive_what_aiortc_publishes() -> None:
         WhepSession(url, ("video",), OPTIONS, on_rtp=on_rtp) as session,
     ):
         (line,) = session.media
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await complete.wait()
         known = {number for ssrc in line.ssrcs for number in (ssrc.primary, ssrc.rtx)}
         assert {packet.ssrc for packet in packets} <= known

@@ -14,6 +14,7 @@ from signaling.client.http import HttpOptions
 from signaling.client.reconnect import Backoff, stay_connected
 from signaling.client.session import SessionOptions, WhipSession
 from signaling.sdp.offer import PublishTrack, offer_codecs
+from tests.patience import PATIENCE_S
 from tests.signaling.client.lite_server import whip_server
 from tests.signaling.dtls.pairs import context
 
@@ -21,7 +22,7 @@ TRACKS = (PublishTrack("audio", offer_codecs("audio", ["opus"]), "s", "a", "unit
 
 
 def session(url: str, token: str = "right") -> WhipSession:
-    return WhipSession(url, TRACKS, SessionOptions(HttpOptions(token), context("client"), connect_seconds=5))
+    return WhipSession(url, TRACKS, SessionOptions(HttpOptions(token), context("client"), connect_seconds=PATIENCE_S))
 
 
 @given(st.integers(0, 1000))
@@ -50,7 +51,7 @@ async def test_ended_session_is_made_anew_until_its_user_is_done() -> None:
             server.sessions[-1].end()
             await asyncio.Event().wait()  # cancelled when the path ends
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await stay_connected(
                 lambda: session(f"{server.url}/whip/x"),
                 use,

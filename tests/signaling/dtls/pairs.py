@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
 from signaling.dtls.endpoint import DtlsEndpoint, Event
+from tests.patience import PATIENCE_S
 
 
 @functools.cache
@@ -101,10 +102,10 @@ class Link:
         return min(times, default=now + 1.0)
 
 
-def run(links: list[Link], done: Callable[[Link], bool], seconds: float) -> list[Link]:
+def run(links: list[Link], done: Callable[[Link], bool]) -> list[Link]:
     """Run all links in real time until `done` holds for each; return those for which it never did."""
     now = time.monotonic()
-    end = now + seconds
+    end = now + PATIENCE_S
     for link in links:
         link.start(now)
     waiting = list(links)

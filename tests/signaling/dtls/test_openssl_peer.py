@@ -16,15 +16,14 @@ from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
 from signaling.dtls.endpoint import DtlsEndpoint, HandshakeCompleted, PeerClosed
 from signaling.dtls.profiles import SrtpProfile
-
-_SECONDS = 10.0
+from tests.patience import PATIENCE_S
 
 
 def pump(
     endpoint: DtlsEndpoint, udp: socket.socket, peer: tuple[str, int] | None, until: Callable[[], bool]
 ) -> tuple[str, int] | None:
-    """Serve one endpoint on a socket until the condition holds; fails after 10 s."""
-    deadline = time.monotonic() + _SECONDS
+    """Serve one endpoint on a socket until the condition holds; fails when it never does."""
+    deadline = time.monotonic() + PATIENCE_S
     while not until():
         now = time.monotonic()
         assert now < deadline, "no progress"
@@ -85,7 +84,7 @@ def test_openssl_client_exports_the_same_keys(profile: SrtpProfile, tmp_path: Pa
 
             # The alert it sends on leaving is read by the few keys that were kept.
             pump(server, udp, peer, closed)
-            output, _ = client.communicate(timeout=_SECONDS)
+            output, _ = client.communicate(timeout=PATIENCE_S)
     assert isinstance(event, HandshakeCompleted) and event.profile is profile
     assert (event.remote_key_salt, event.local_key_salt) == profile.split_keys(exported(output))
     assert ends == [PeerClosed()]
@@ -120,7 +119,7 @@ def test_openssl_server_exports_the_same_keys(tmp_path: Path) -> None:
         (alert,) = client.datagrams_to_send()
         # Written by us, not by OpenSSL: the server ends only when it can decrypt it.
         udp.sendto(alert, ("127.0.0.1", port))
-        output, _ = server.communicate(timeout=_SECONDS)
+        output, _ = server.communicate(timeout=PATIENCE_S)
     assert isinstance(event, HandshakeCompleted)
     assert (event.local_key_salt, event.remote_key_salt) == profile.split_keys(exported(output))
     assert server.returncode == 0

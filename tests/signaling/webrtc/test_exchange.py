@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,18 +17,17 @@ from signaling.client.errors import ConnectFailed, HttpRefused
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions, WhepSession
-from signaling.ice import controlling, lite
 from signaling.sdp.offer import PublishTrack, offer_codecs
-from signaling.webrtc import session as session_module
 from signaling.webrtc.errors import ExchangeClosed
 from signaling.webrtc.exchange import ENDS_A_TURN
+from signaling.webrtc.session import WebRtcSession
 from tests.media.rtp.pictures import encoded
+from tests.patience import PATIENCE_S, until
 from tests.signaling.dtls.pairs import context
 from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
 
-OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=10)
-PATIENCE_SECONDS = 10.0
+OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=PATIENCE_S)
 
 
 @pytest_asyncio.fixture
@@ -60,16 +58,10 @@ class Viewer(WhepSession):
         return len(self.payload_types)
 
 
-async def until(done: Callable[[], Any]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not done():
-            await asyncio.sleep(0.02)
-
-
 async def more_pictures(viewer: Viewer, count: int) -> None:
     """Wait until a viewer has got so many more."""
     wanted = viewer.pictures + count
-    await until(lambda: viewer.pictures >= wanted)
+    await until(f"{count} more pictures", lambda: viewer.pictures >= wanted)
 
 
 async def play(publisher: Publisher, encoder: str = "libx264") -> None:
@@ -91,22 +83,29 @@ class Playing:
 
     async def __aenter__(self) -> Publisher:
         await self.publisher.start()
-        self._task = asyncio.ensure_future(play(self.publisher, self._encoder))
+        self.go_on()
         return self.publisher
 
     async def __aexit__(self, *exception: object) -> None:
+        await self.hold()
+        await self.publisher.close()
+
+    def go_on(self) -> None:
+        self._task = asyncio.ensure_future(play(self.publisher, self._encoder))
+
+    async def hold(self) -> None:
+        """Send nothing more, without leaving."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        await self.publisher.close()
 
 
 async def test_viewers_get_the_pictures_of_their_source(node: Node) -> None:
     async with Playing(whip(node)), Viewer(node) as first, Viewer(node) as second:
-        await until(lambda: first.pictures > 5 and second.pictures > 5)
+        await until("pictures", lambda: first.pictures > 5 and second.pictures > 5)
         assert node.exchange.registry.get("camera").viewers == set(node.exchange.sessions) - {
             node.exchange.registry.get("camera").publisher
         }
-    await until(lambda: not node.exchange.sessions)
+    await until("nobody left", lambda: not node.exchange.sessions)
 
 
 async def test_source_is_live_while_it_is_heard_and_silent_soon_after(node: Node) -> None:
@@ -115,8 +114,13 @@ async def test_source_is_live_while_it_is_heard_and_silent_soon_after(node: Node
     def state() -> str:
         return node.exchange.registry.get("camera").state.value
 
-    async with Playing(publisher):
-        await until(lambda: state() == "live")
+    playing = Playing(publisher)
+    async with playing:
+        await until("live", lambda: state() == "live")
+        await playing.hold()
+        await until("silent", lambda: state() == "silent")
+        playing.go_on()
+        await until("live again", lambda: state() == "live")
     assert state() == "offline"
     held = whip(node)
     await held.start()
@@ -129,10 +133,10 @@ async def test_viewers_stay_and_get_the_next_publishers_other_codec(node: Node) 
         viewer = Viewer(node)
         async with Playing(whip(node)):
             await stack.enter_async_context(viewer)
-            await until(lambda: viewer.pictures > 3)
+            await until("pictures", lambda: viewer.pictures > 3)
         before = viewer.pictures
         async with Playing(whip(node, encoding="VP8"), "libvpx"):
-            await until(lambda: viewer.pictures > before + 3)
+            await until("pictures", lambda: viewer.pictures > before + 3)
         (line,) = viewer.media
         encodings = {accepted.codec.payload_type: accepted.codec.encoding for accepted in line.codecs}
         seen = [encodings[number] for number in viewer.payload_types]
@@ -141,7 +145,7 @@ async def test_viewers_stay_and_get_the_next_publishers_other_codec(node: Node) 
 
 async def test_replaced_publisher_is_told(node: Node) -> None:
     async with Playing(whip(node)) as first, Playing(whip(node)) as second:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await first.closed()).code == "peer-closed"
         (session,) = node.exchange.sessions.values()
         assert second.session.location is not None and second.session.location.endswith(session.id)
@@ -150,7 +154,7 @@ async def test_replaced_publisher_is_told(node: Node) -> None:
 async def test_stopped_source_takes_its_viewers_along(node: Node) -> None:
     async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
         await node.exchange.stop("camera")
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
         with pytest.raises(HttpRefused) as caught:
             async with Viewer(node):
@@ -158,20 +162,19 @@ async def test_stopped_source_takes_its_viewers_along(node: Node) -> None:
         assert caught.value.code == "source-unknown"
 
 
-async def test_silence_of_one_peer_ends_its_session_only(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (lite, session_module):
-        monkeypatch.setattr(module, "CONSENT_SECONDS", 0.8)
-    monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", 0.2)
+async def test_silence_of_one_peer_ends_its_session_only(node: Node, silenced: list[WebRtcSession]) -> None:
     async with Playing(whip(node)), Viewer(node) as silent, Viewer(node) as alive:
+        assert silent.location is not None
+        silenced.append(node.exchange.get(silent.location.rsplit("/", 1)[1]).peer)
         taken = silent.detach()
-        await until(lambda: len(node.exchange.sessions) == 2)
+        await until("its end", lambda: len(node.exchange.sessions) == 2)
         await more_pictures(alive, 5)
         taken.socket.close()
 
 
 async def test_ice_restart_from_another_address_keeps_the_pictures_coming(node: Node) -> None:
     async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
-        await until(lambda: viewer.pictures > 3)
+        await until("pictures", lambda: viewer.pictures > 3)
         for session in (viewer, publisher.session):
             await session.restart_ice()
             await more_pictures(viewer, 10)
@@ -186,7 +189,7 @@ async def test_end_of_the_node_is_told_to_every_peer() -> None:
         await viewer.start()
         stack.push_async_callback(viewer.close)
         await node.exchange.close()
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
         for late in (whip(node, "other"), Viewer(node)):
             with pytest.raises(HttpRefused) as refused:
@@ -200,7 +203,7 @@ async def test_nothing_stays_of_sessions_that_came_and_went(node: Node) -> None:
         for _ in range(25):
             async with Viewer(node), Viewer(node):
                 pass
-        await until(lambda: live_objects() == before)
+        await until("nothing left", lambda: live_objects() == before)
         assert len(node.exchange.sessions) == 1
 
 
@@ -212,14 +215,14 @@ async def test_peer_that_gives_up_in_the_middle_leaves_nothing(node: Node) -> No
             viewer = WhepSession(f"{node.url}/whep/camera", ("video",), impatient)
             with pytest.raises(ConnectFailed):
                 await viewer.start()
-        await until(lambda: live_objects() == before)
+        await until("nothing left", lambda: live_objects() == before)
 
 
 async def test_two_plane_threads_serve_one_source() -> None:
     async with running_node(threads=2) as node, Playing(whip(node)), AsyncExitStack() as stack:
         viewers = [await stack.enter_async_context(Viewer(node)) for _ in range(12)]
         assert len({session.thread.index for session in node.exchange.sessions.values()}) == 2
-        await until(lambda: all(viewer.pictures > 3 for viewer in viewers))
+        await until("pictures for all", lambda: all(viewer.pictures > 3 for viewer in viewers))
 
 
 @pytest.mark.parametrize("step", ["_check", "_receive"])
@@ -239,10 +242,10 @@ async def test_fault_in_one_session_ends_that_session_only(
             monkeypatch.setattr(faulty.peer, step, fault)
             if step == "_receive":
                 await broken.restart_ice()  # ordinary checks are the plane's
-            await until(lambda: faulty.id not in node.exchange.sessions)
+            await until("the faulty session's end", lambda: faulty.id not in node.exchange.sessions)
             await more_pictures(healthy, 5)
             assert len(node.exchange.sessions) == 2
-            await until(lambda: node.exchange.registry.get("camera").state.value == "live")
+            await until("a live source", lambda: node.exchange.registry.get("camera").state.value == "live")
         async with AsyncExitStack() as quiet:
             held = whip(node)
             await held.start()
@@ -287,7 +290,7 @@ async def test_what_the_plane_does_not_take_back_now_is_given_back_later(node: N
         session.routes += [stubborn, behind]  # type: ignore[list-item]
         await viewer.close()
         assert len(node.exchange.sessions) == 1 and not behind.closed.is_set()
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             await stubborn.closed.wait()
             await behind.closed.wait()
 
@@ -309,7 +312,7 @@ async def test_offer_that_fails_in_the_plane_leaves_no_session_and_no_source(
         assert len(node.exchange.sessions) == 1
         assert [source.id for source in node.exchange.registry.all()] == ["camera"]
         assert node.exchange.registry.get("camera").publisher in node.exchange.sessions
-        await until(lambda: live_objects()["transport"] == before["transport"])
+        await until("the transports' end", lambda: live_objects()["transport"] == before["transport"])
 
 
 async def test_others_get_their_turn_while_a_source_with_many_viewers_is_stopped() -> None:
@@ -340,7 +343,7 @@ async def test_node_with_many_sessions_ends_in_turns_and_takes_no_more() -> None
         for _ in range(viewers):
             node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
         closing = asyncio.create_task(node.exchange.close())
-        await until(lambda: len(node.exchange.sessions) < viewers)
+        await until("the first viewers' end", lambda: len(node.exchange.sessions) < viewers)
         with pytest.raises(ExchangeClosed):
             node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
         await closing

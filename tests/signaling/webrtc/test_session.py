@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -22,16 +23,16 @@ from signaling.client.peer import Peer, RemoteParameters
 from signaling.client.transport import Transport
 from signaling.dtls.certificate import FingerprintError
 from signaling.dtls.profiles import SrtpProfile
-from signaling.ice import controlling, lite, stun
+from signaling.ice import stun
 from signaling.ice.types import Address, Credentials, CredentialsError, generate_credentials
 from signaling.sdp.model import Fingerprint
 from signaling.sdp.transport import RemoteTransport
-from signaling.webrtc import session as session_module
 from signaling.webrtc.session import SessionEnded, WebRtcSession
+from tests.patience import PATIENCE_S, until
 from tests.signaling.dtls.pairs import context
+from tests.signaling.webrtc.conftest import CONSENT_SECONDS
 
 SERVER, CLIENT = context("server"), context("client")
-PATIENCE_SECONDS = 10.0
 RECEIVER_REPORT = bytes.fromhex("80c9000100000001")
 
 
@@ -87,15 +88,18 @@ class Bench:
         self.ended[session].set_result(ended)
 
     async def end_of(self, session: WebRtcSession) -> str:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             return (await asyncio.shield(self.ended[session])).code
 
     async def connect(self, session: WebRtcSession, client: Transport) -> SrtpProfile:
-        connected = await client.connect(self.candidates, PATIENCE_SECONDS)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not session.connected:
-                await asyncio.sleep(0.005)
+        connected = await client.connect(self.candidates, PATIENCE_S)
+        await until("connected", lambda: session.connected)
         return connected.profile
+
+
+def heard_ns(session: WebRtcSession) -> int:
+    """Return when the last packet came, 0 before the first."""
+    return int(session.transport.stats()["heard_ns"])
 
 
 @asynccontextmanager
@@ -132,11 +136,9 @@ async def test_peer_that_hurries_loses_nothing_to_a_door_not_yet_open(bench: Ben
     pairs = [bench.pair() for _ in range(30)]
     for session, client in pairs:
         # Its ClientHello follows our first answer at once, its first packet our last flight.
-        await client.connect(bench.candidates, PATIENCE_SECONDS)
+        await client.connect(bench.candidates, PATIENCE_S)
         client.send_rtcp(RECEIVER_REPORT)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not session.transport.stats()["heard_ns"]:
-                await asyncio.sleep(0.002)
+        await until("its first packet", partial(heard_ns, session))
     drops = bench.relay.threads[0].counters()["drops"]
     assert (drops.get("stranger", 0), drops.get("no_keys", 0)) == (0, 0)
     for _, client in pairs:
@@ -148,7 +150,7 @@ async def test_peer_is_told_of_the_end(bench: Bench, server_is_client: bool) -> 
     session, client = bench.pair(server_is_client=server_is_client)
     await bench.connect(session, client)
     session.end("deleted", "ended by its owner")
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await client.closed).code == "peer-closed"
     assert await bench.end_of(session) == "deleted"
 
@@ -169,7 +171,7 @@ async def test_other_certificate_than_announced_ends_the_session(bench: Bench, s
     honest, other = bench.pair()
     await bench.connect(honest, other)
     with pytest.raises(ConnectFailed):
-        await client.connect(bench.candidates, PATIENCE_SECONDS)
+        await client.connect(bench.candidates, PATIENCE_S)
         await client.closed
         raise ConnectFailed("closed", "the client believed it was connected, then was told")
     assert await bench.end_of(session) == "dtls-fingerprint-mismatch"
@@ -194,31 +196,32 @@ async def test_restart_moves_the_session_to_the_peers_new_address(bench: Bench) 
     session.restart(ours, theirs)
     # The client goes on from a fresh socket, as after a change of network.
     client.restart(theirs, ours, bench.candidates)
-    heard_before = session.transport.stats()["heard_ns"]
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while session.transport.stats()["heard_ns"] == heard_before:
-            client.send_rtcp(RECEIVER_REPORT)
-            await asyncio.sleep(0.02)
+    heard_before = heard_ns(session)
+
+    def heard() -> bool:
+        client.send_rtcp(RECEIVER_REPORT)
+        return bool(heard_ns(session) != heard_before)
+
+    await until("packets from there", heard)
     client.close()
     assert await bench.end_of(session) == "peer-closed"
 
 
-async def test_silence_of_one_peer_ends_its_session_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Consent for a fraction of RFC 7675's 30 s, so that nobody has to wait for them, and asked for as often.
-    for module in (lite, session_module):
-        monkeypatch.setattr(module, "CONSENT_SECONDS", 0.6)
-    monkeypatch.setattr(lite, "FIRST_CHECK_SECONDS", 0.6)
-    monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", 0.1)
+async def test_silence_of_one_peer_ends_its_session_only(bench: Bench, silenced: list[WebRtcSession]) -> None:
     (silent, leaver), (never, _), (alive, stayer) = bench.pair(), bench.pair(), bench.pair()
     await bench.connect(silent, leaver)
     await bench.connect(alive, stayer)
     taken = leaver.detach()
-    begun = asyncio.get_running_loop().time()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while asyncio.get_running_loop().time() < begun + 1.5 or not bench.ended[silent].done():
-            for session in bench.sessions.values():
-                session.check()
-            await asyncio.sleep(0.05)
+    silenced += [silent, never]
+    loop = asyncio.get_running_loop()
+    longer_than_consent = loop.time() + 2 * CONSENT_SECONDS
+
+    def judged() -> bool:
+        for session in bench.sessions.values():
+            session.check()
+        return loop.time() > longer_than_consent and bench.ended[silent].done() and bench.ended[never].done()
+
+    await until("the end of the silent ones", judged)
     taken.socket.close()
     assert await bench.end_of(silent) == await bench.end_of(never) == "consent-lost"
     assert not bench.ended[alive].done()
@@ -262,7 +265,7 @@ async def test_addresses_without_end_take_no_place_from_others() -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
                 port.setblocking(False)
                 port.bind(("127.0.0.1", 0))
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(PATIENCE_S):
                     answer = None
                     while answer is None:
                         # More than 20 checks a second are dropped, so some are asked again.
@@ -282,7 +285,7 @@ async def test_addresses_without_end_take_no_place_from_others() -> None:
 async def session_heard_anew(session: WebRtcSession, client: Transport) -> None:
     """Wait until another authentic packet of the client has come through."""
     before = session.transport.stats()["heard_ns"]
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_S):
         while session.transport.stats()["heard_ns"] == before:
             client.send_rtcp(RECEIVER_REPORT)
             await asyncio.sleep(0.02)
@@ -291,7 +294,7 @@ async def session_heard_anew(session: WebRtcSession, client: Transport) -> None:
 async def test_session_without_a_place_in_the_plane_ends_at_once() -> None:
     async with running(max_transports=2) as bench:
         pairs = [bench.pair() for _ in range(5)]
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_S):
             while not any(ended.done() for ended in bench.ended.values()):
                 for session, _ in pairs:
                     session.check()
