@@ -3,7 +3,7 @@
 const KEEP = "huishang.token";
 const TIMEOUT_MS = 6000;
 
-/** What went wrong. `code`: "network", "unauthorized", or the code of the server's problem details. */
+/** What went wrong. `code`: "network", or the code of the server's problem details, "unauthorized" and others. */
 export class ApiError extends Error {
   constructor(code, status = 0, detail = "") {
     super(code);
@@ -31,15 +31,18 @@ export function setToken(value) {
   sessionStorage.setItem(KEEP, value.trim());
 }
 
+/** Codes where no problem details came: a proxy or another server answered, and the status says enough. */
+const BARE = { 401: "unauthorized", 403: "forbidden" };
+
 async function toError(response) {
-  if (response.status === 401 || response.status === 403) return new ApiError("unauthorized", response.status);
+  const { status } = response;
   let problem = {};
   try {
-    problem = await response.json();
+    problem = (await response.json()) ?? {};
   } catch {
-    // Not problem details: a proxy or another server answered. The status says enough.
+    // Not problem details.
   }
-  return new ApiError(problem.code ?? `http-${response.status}`, response.status, problem.detail ?? "");
+  return new ApiError(problem.code ?? BARE[status] ?? `http-${status}`, status, problem.detail ?? "");
 }
 
 async function request(path, { method = "GET", headers = {}, body, signal, keepalive = false } = {}) {

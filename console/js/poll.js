@@ -1,6 +1,6 @@
 // Asks the server for its sources every second, and says how the link to it is.
 
-import { ApiError, listSources } from "./api.js";
+import { ApiError, listSources, token } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { ServerClock } from "./clock.js";
 
@@ -11,7 +11,7 @@ export class Poll {
   #asking = false;
   #backoff = new Backoff({ firstMs: 1000, longestMs: 10000 });
 
-  /** `listed(sources)` after each answer; `linkChanged()` when `link`, `lostAt` or `retryAt` changed. */
+  /** `listed(sources)` after each answer; `linkChanged()` when `link` changed, and whenever a token was refused. */
   constructor({ listed, linkChanged }) {
     this.listed = listed;
     this.linkChanged = linkChanged;
@@ -31,6 +31,7 @@ export class Poll {
     clearTimeout(this.#timer);
     this.#asking = true;
     const sent = performance.now();
+    const shown = token();
     try {
       const answer = await listSources();
       this.clock.sample(Date.parse(answer.now), sent, performance.now());
@@ -40,9 +41,10 @@ export class Poll {
       this.#again(EVERY_MS);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      // A refused token does not heal by asking again; the person is asked instead.
-      if (error.code === "unauthorized") this.#say("refused");
-      else this.#lost();
+      // A refused token does not heal by asking again; the person is asked instead, or has given another meanwhile.
+      if (error.code !== "unauthorized") this.#lost();
+      else if (token() === shown) this.#say("refused");
+      else this.#again(0);
     } finally {
       this.#asking = false;
     }
@@ -63,6 +65,7 @@ export class Poll {
     if (link === "lost" && this.link !== "lost") this.lostAt = this.now();
     const changed = link !== this.link;
     this.link = link;
-    if (changed) this.linkChanged();
+    // A second wrong token changes nothing, and yet the person has to be asked again.
+    if (changed || link === "refused") this.linkChanged();
   }
 }

@@ -23,7 +23,7 @@ export class Viewer {
       path: () => `/whep/${encodeURIComponent(sourceId)}`,
       prepare: (pc) => this.#prepare(pc),
       // Asking again does not give a right that the token has not.
-      fatal: (error) => error.code === "unauthorized",
+      fatal: (error) => error.code === "unauthorized" || error.code === "forbidden",
       changed: (state, error) => {
         this.refused = state === "closed" && error !== null;
         if (state !== "connected") this.#before = null;
@@ -46,7 +46,9 @@ export class Viewer {
   }
 
   hurry() {
-    this.#session.hurry();
+    // Another token, or a right given meanwhile, may open what was shut.
+    if (this.refused) this.open();
+    else this.#session.hurry();
   }
 
   /**
