@@ -64,14 +64,17 @@ async function request(path, { method = "GET", headers = {}, body, signal, keepa
   return response;
 }
 
-/** The sources the server has: {now, sources}. */
+/** The sources the server has: {now, sources}. An answer of another shape comes from something between. */
 export async function listSources() {
   const response = await request("/api/v1/sources", { headers: { Accept: "application/json" } });
+  let answer = null;
   try {
-    return await response.json();
+    answer = await response.json();
   } catch {
-    throw new ApiError("network");
+    // Judged below.
   }
+  if (!Array.isArray(answer?.sources)) throw new ApiError("network");
+  return { now: answer.now, sources: answer.sources.filter((source) => typeof source?.id === "string") };
 }
 
 /** Offer a session (WHIP or WHEP): returns {answer, location}. */

@@ -41,6 +41,10 @@ export class Tile {
     this.meter = new Meter(this.#parts.meter);
     this.#parts.video.srcObject = this.viewer.stream;
     new ResizeObserver(() => this.#fitName()).observe(this.#parts.name);
+  }
+
+  /** Begin to watch; not before the wall knows this tile and can end it. */
+  start() {
     this.viewer.open();
     this.render();
   }

@@ -9,6 +9,17 @@ const BEAT_MS = 100;
 const CLOCK_BEATS = 2;
 const MEASURE_BEATS = 10;
 
+/** Do `act` for each of `items`; one that fails is reported and keeps no other from its turn. */
+function forEach(items, act) {
+  for (const item of items) {
+    try {
+      act(item);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+}
+
 export class Wall {
   #tiles = new Map();
   #full = null;
@@ -41,11 +52,11 @@ export class Wall {
     this.#known = true;
     const present = new Set(sources.map((source) => source.id));
     for (const [id, tile] of this.#tiles) if (!present.has(id)) this.#remove(id, tile);
-    for (const source of sources) {
+    forEach(sources, (source) => {
       const tile = this.#tiles.get(source.id);
       if (tile) tile.update(source);
       else this.#add(source);
-    }
+    });
     this.render();
   }
 
@@ -55,7 +66,7 @@ export class Wall {
     setText(this.emptyWords, t(this.#known ? "wall.none.why" : "wall.asking.why"));
     this.list.hidden = this.#tiles.size === 0;
     this.list.setAttribute("aria-label", t("wall.label"));
-    for (const tile of this.#tiles.values()) tile.render();
+    forEach(this.tiles, (tile) => tile.render());
     this.detail.show(this.#full, this.now());
   }
 
@@ -121,6 +132,7 @@ export class Wall {
     const tile = new Tile(source, { enlarge: (which) => this.enlarge(which), now: this.now });
     this.#tiles.set(source.id, tile);
     this.list.append(tile.element);
+    tile.start();
   }
 
   #remove(id, tile) {
@@ -132,10 +144,10 @@ export class Wall {
   #tick() {
     this.#beat += 1;
     const tiles = this.tiles;
-    for (const tile of tiles) tile.beat();
-    if (this.#beat % CLOCK_BEATS === 0) for (const tile of tiles) tile.renderClock();
+    forEach(tiles, (tile) => tile.beat());
+    if (this.#beat % CLOCK_BEATS === 0) forEach(tiles, (tile) => tile.renderClock());
     if (this.#beat % MEASURE_BEATS === 0) {
-      for (const tile of tiles) tile.measure();
+      forEach(tiles, (tile) => tile.measure());
       this.detail.show(this.#full, this.now());
     }
   }
