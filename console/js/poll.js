@@ -58,7 +58,7 @@ export class Poll {
       this.#say("refused");
       return null;
     }
-    const wait = this.#backoff.next();
+    const wait = error.retryAfterMs + this.#backoff.next();
     this.retryAt = performance.now() + wait;
     this.#say("lost");
     return wait;

@@ -2,10 +2,13 @@
 
 import { Session } from "./session.js";
 import { figures, sample } from "./stats.js";
+import { Turns } from "./turns.js";
 
 const HISTORY = 120;
 /** Media flows at the server but none can be shown here (lost way, changed codec): begin again after this long. */
 const NOTHING_COMES_S = 10;
+/** A browser holds six connections to a server: offers that wait there must not keep the list of sources waiting. */
+const offers = new Turns(3);
 
 export class Viewer {
   #session;
@@ -22,6 +25,7 @@ export class Viewer {
     this.#session = new Session({
       path: () => `/whep/${encodeURIComponent(sourceId)}`,
       prepare: (pc) => this.#prepare(pc),
+      turns: offers,
       // Asking again does not give a right that the token has not.
       fatal: (error) => error.code === "unauthorized" || error.code === "forbidden",
       changed: (state, error) => {
