@@ -3,6 +3,7 @@
 import { Detail } from "./detail.js";
 import { h, setText } from "./dom.js";
 import { t } from "./i18n.js";
+import { Seen } from "./seen.js";
 import { Tile } from "./tile.js";
 
 const BEAT_MS = 100;
@@ -25,6 +26,8 @@ export class Wall {
   #full = null;
   #beat = 0;
   #known = false;
+  #away = false;
+  #byElement = new Map();
 
   /** `now()`: server UTC in ms. `stage`: the element that is filled. */
   constructor(stage, now) {
@@ -35,6 +38,13 @@ export class Wall {
     this.emptyWords = h("span", { class: "soft" });
     this.empty = h("p", { class: "empty" }, this.emptyTitle, this.emptyWords);
     this.detail = new Detail(() => this.leave());
+    this.seen = new Seen({
+      shown: (element, seen) => this.#byElement.get(element)?.place({ seen }),
+      away: (away) => {
+        this.#away = away;
+        this.#placeAll();
+      },
+    });
     stage.append(this.empty, this.list, this.detail.element);
     setInterval(() => this.#tick(), BEAT_MS);
   }
@@ -76,9 +86,8 @@ export class Wall {
       this.leave();
       return;
     }
-    this.#full?.setBig(false);
     this.#full = tile;
-    tile.setBig(true);
+    this.#placeAll();
     this.stage.classList.add("full");
     this.detail.show(tile, this.now());
     tile.picture.focus({ preventScroll: true });
@@ -91,7 +100,7 @@ export class Wall {
     const tile = this.#full;
     if (!tile) return false;
     this.#full = null;
-    tile.setBig(false);
+    this.#placeAll();
     this.stage.classList.remove("full");
     this.detail.show(null);
     tile.picture.focus();
@@ -131,12 +140,26 @@ export class Wall {
   #add(source) {
     const tile = new Tile(source, { enlarge: (which) => this.enlarge(which), now: this.now });
     this.#tiles.set(source.id, tile);
+    this.#byElement.set(tile.element, tile);
     this.list.append(tile.element);
-    tile.start();
+    this.#place(tile);
+    this.seen.observe(tile.element);
+  }
+
+  /** In full view one source plays; the others are heard if they were chosen to be. */
+  #place(tile) {
+    const big = tile === this.#full;
+    tile.place({ big, aside: this.#full !== null && !big, away: this.#away });
+  }
+
+  #placeAll() {
+    forEach(this.tiles, (tile) => this.#place(tile));
   }
 
   #remove(id, tile) {
     if (this.#full === tile) this.leave();
+    this.seen.forget(tile.element);
+    this.#byElement.delete(tile.element);
     tile.dispose();
     this.#tiles.delete(id);
   }

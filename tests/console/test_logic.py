@@ -72,9 +72,11 @@ async def test_server_clock_believes_the_quickest_answer(blank: Page) -> None:
 LIVE = {"state": "live", "since": "2026-11-21T03:12:44Z", "tracks": []}
 FACTS = {
     "source": LIVE,
+    "kind": "all",
     "link": "connected",
     "refused": False,
     "pausedAt": 0,
+    "stillAt": None,
     "frameAt": 99_000,
     "linkLostAt": None,
     "audioOnly": False,
@@ -90,6 +92,11 @@ FACTS = {
         ({"frameAt": None}, "connecting", None),
         ({"link": "connecting"}, "connecting", None),
         ({"link": "retrying", "linkLostAt": 90_000}, "retrying", 90_000),
+        ({"kind": "nothing", "link": "closed", "stillAt": 60_000}, "still", 60_000),
+        ({"kind": "nothing", "link": "closed", "source": {**LIVE, "state": "offline", "since": ""}}, "offline", None),
+        ({"kind": "sound", "stillAt": 60_000}, "soundOnly", 60_000),
+        ({"kind": "sound", "link": "connecting"}, "connecting", None),
+        ({"kind": "sound", "audioOnly": True}, "live", None),
         ({"pausedAt": 80_000, "link": "closed"}, "paused", 80_000),
         ({"cameraOffAt": 70_000, "frameAt": 60_000}, "cameraOff", 70_000),
         ({"audioOnly": True, "frameAt": None}, "live", None),
