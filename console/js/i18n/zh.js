@@ -6,7 +6,8 @@ export default {
 
   "top.skip": "跳到画面",
   "top.count": "信源 {total} 路，在线 {live} 路",
-  "top.zone": "北京时间 (UTC+8)，以服务器时钟为准",
+  "top.zone": "北京时间",
+  "top.zone.why": "北京时间 (UTC+8)，以服务器时钟为准",
   "top.publish": "发布我的画面",
   "top.publish.why": "把本机摄像头或测试画面发给服务器",
   "top.publish.already": "正在发布，先停止才能重新选择",
@@ -45,7 +46,7 @@ export default {
   "tile.label": "{name}，{state}。按回车键放大或缩小",
   "tile.mute": "静音 (M)",
   "tile.unmute": "打开声音 (M)",
-  "tile.pause": "暂停这路画面以节省线路 (P)",
+  "tile.pause": "暂停这路画面以节省带宽 (P)",
   "tile.resume": "继续播放 (P)",
   "tile.enlarge": "放大（回车）",
   "tile.reduce": "返回画面墙 (Esc)",
@@ -61,7 +62,7 @@ export default {
   "state.frozen": "画面停住",
   "state.frozen.why": "信源仍在线，暂时没有新画面",
   "state.paused": "已暂停",
-  "state.paused.why": "不占线路，按 P 继续",
+  "state.paused.why": "不占带宽，按 P 继续",
   "state.still": "未播放",
   "state.still.why": "看到时自动播放，现在不占带宽",
   "state.soundOnly": "只听声音",
@@ -73,7 +74,7 @@ export default {
   "state.cameraOff": "摄像头已关闭",
   "state.cameraOff.why": "声音仍在传送",
   "state.forbidden": "没有观看权限",
-  "state.forbidden.why": "令牌不许看这路信源，请找管理员",
+  "state.forbidden.why": "令牌无权观看此信源，请联系管理员",
   "state.since": "{time} 起",
 
   "source.live": "在线",
@@ -112,8 +113,8 @@ export default {
   "detail.curve.now": "{now}，最高 {top}",
 
   "token.title": "请输入访问令牌",
-  "token.missing": "服务器只让持有令牌的人观看。启动服务器时屏幕上打印的地址带有令牌，也可以向管理员要。",
-  "token.refused": "服务器不接受这个令牌：可能输错了，或已换新。请重新输入，或向管理员要新的令牌。",
+  "token.missing": "服务器只让持有令牌的人观看。启动服务器时屏幕上打印的地址带有令牌，也可以向管理员索取。",
+  "token.refused": "服务器不接受这个令牌：可能输错了，或已换新。请重新输入，或向管理员索取新的令牌。",
   "token.label": "访问令牌",
   "token.go": "进入",
 
