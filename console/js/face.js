@@ -71,6 +71,11 @@ export class Face {
     if (this.capture.title !== title) this.capture.title = title;
   }
 
+  /** Call `act` when the video shows its next frame; never in browsers that cannot tell. */
+  onFrame(act) {
+    this.video.requestVideoFrameCallback?.(act);
+  }
+
   /** Keep what the video shows now, for when it shows nothing; true if it showed something. */
   keepStill() {
     const { still, video } = this;

@@ -189,11 +189,22 @@ export class Tile {
   }
 
   #linkChanged(state) {
-    if (state === "connected") this.#linkLostAt = null;
+    if (state === "connected") {
+      this.#linkLostAt = null;
+      this.#frameAt = null;
+      this.face.onFrame(() => this.#firstFrame());
+    }
     if (state === "retrying" && this.#linkLostAt === null) {
       this.#linkLostAt = this.acts.now();
       this.#keepStill();
     }
+    this.render();
+  }
+
+  /** Samples come once a second; that there is a picture at all is said when it is seen. */
+  #firstFrame() {
+    if (this.#frameAt !== null) return;
+    this.#frameAt = this.acts.now();
     this.render();
   }
 

@@ -155,3 +155,21 @@ async def test_what_is_wanted(blank: Page, place: dict[str, Any], choice: dict[s
     place = {"seen": False, "big": False, "aside": False, "away": False, **place}
     choice = {"paused": False, "muted": True, **choice}
     assert await run(blank, "wanted", "m.wanted(a[0], a[1])", [place, choice]) == kind
+
+
+async def test_picture_is_called_live_with_its_first_frame_and_not_with_the_next_sample(
+    context: BrowserContext, node: Node, units: None
+) -> None:
+    page = await context.new_page()
+    # The samples run on the page's own clock, which stands still from when the tiles are there; frames do not.
+    await page.clock.install()
+    await page.goto(f"{node.url}/#token={TOKEN}")
+    await expect(page.locator(".tile")).to_have_count(2, timeout=WAIT_MS)
+    await page.clock.pause_at("2100-01-01")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("p")
+    first = (await order(page))[0]
+    await wait_state(page, first, "paused")
+    await page.keyboard.press("p")
+    await wait_state(page, first, "live")
+    await page.close()
