@@ -19,9 +19,9 @@ export default {
 
   "link.asking": "Connecting to the server",
   "link.up": "Connected to the server",
-  "link.lost": "No contact with the server since {time}.",
-  "link.again": "Trying again in {seconds} s.",
-  "link.trying": "Trying again.",
+  "link.lost": "No contact since {time}.",
+  "link.again": "Next try in {seconds} s.",
+  "link.trying": "Trying now.",
   "link.refused": "Access token not valid",
 
   "wall.label": "All sources",
