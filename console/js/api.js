@@ -2,15 +2,31 @@
 
 const KEEP = "huishang.token";
 const TIMEOUT_MS = 6000;
+/**
+ * An offer is worked off in its turn. Who gives up early only comes again, while the server makes a session for
+ * nobody; this is for a server that is gone without a word.
+ */
+const OFFER_TIMEOUT_MS = 30000;
+/** The longest we let a server send us away for. */
+const LONGEST_AWAY_MS = 60000;
 
-/** What went wrong. `code`: "network", "unauthorized", or the code of the server's problem details. */
+/** What went wrong. `code`: "network", or the code of the server's problem details, "unauthorized" and others. */
 export class ApiError extends Error {
-  constructor(code, status = 0, detail = "") {
+  constructor(code, { status = 0, detail = "", retryAfterMs = 0 } = {}) {
     super(code);
     this.code = code;
     this.status = status;
     this.detail = detail;
+    /** How long the server asks us to stay away. */
+    this.retryAfterMs = retryAfterMs;
   }
+}
+
+/** Milliseconds of a Retry-After header (RFC 9110 section 10.2.3: seconds, or a date), bounded; 0 without one. */
+export function awayMs(header, nowUtc) {
+  if (!header) return 0;
+  const ms = /^\d+$/u.test(header) ? Number(header) * 1000 : Date.parse(header) - nowUtc;
+  return Number.isNaN(ms) ? 0 : Math.min(LONGEST_AWAY_MS, Math.max(0, ms));
 }
 
 /** Take the token out of the address once, so that it stays out of bookmarks and screenshots. */
@@ -31,25 +47,28 @@ export function setToken(value) {
   sessionStorage.setItem(KEEP, value.trim());
 }
 
+/** Codes where no problem details came: a proxy or another server answered, and the status says enough. */
+const BARE = { 401: "unauthorized", 403: "forbidden" };
+
 async function toError(response) {
-  if (response.status === 401 || response.status === 403) return new ApiError("unauthorized", response.status);
+  const { status } = response;
   let problem = {};
   try {
-    problem = await response.json();
+    problem = (await response.json()) ?? {};
   } catch {
-    // Not problem details: a proxy or another server answered. The status says enough.
+    // Not problem details.
   }
-  return new ApiError(problem.code ?? `http-${response.status}`, response.status, problem.detail ?? "");
+  const code = problem.code ?? BARE[status] ?? `http-${status}`;
+  const retryAfterMs = awayMs(response.headers.get("Retry-After"), Date.now());
+  return new ApiError(code, { status, detail: problem.detail ?? "", retryAfterMs });
 }
 
-async function request(path, { method = "GET", headers = {}, body, signal, keepalive = false } = {}) {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+async function request(path, { timeoutMs = TIMEOUT_MS, headers = {}, signal, ...rest } = {}) {
+  const timeout = AbortSignal.timeout(timeoutMs);
   let response;
   try {
     response = await fetch(path, {
-      method,
-      body,
-      keepalive,
+      ...rest,
       cache: "no-store",
       headers: { Authorization: `Bearer ${token()}`, ...headers },
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
@@ -61,20 +80,23 @@ async function request(path, { method = "GET", headers = {}, body, signal, keepa
   return response;
 }
 
-/** The sources the server has: {now, sources}. */
+/** The sources the server has: {now, sources}. An answer of another shape comes from something between. */
 export async function listSources() {
   const response = await request("/api/v1/sources", { headers: { Accept: "application/json" } });
+  let answer = null;
   try {
-    return await response.json();
+    answer = await response.json();
   } catch {
-    throw new ApiError("network");
+    // Judged below.
   }
+  if (!Array.isArray(answer?.sources)) throw new ApiError("network");
+  return { now: answer.now, sources: answer.sources.filter((source) => typeof source?.id === "string") };
 }
 
 /** Offer a session (WHIP or WHEP): returns {answer, location}. */
 export async function offerSession(path, sdp, signal) {
   const headers = { "Content-Type": "application/sdp", Accept: "application/sdp" };
-  const response = await request(path, { method: "POST", headers, body: sdp, signal });
+  const response = await request(path, { method: "POST", headers, body: sdp, signal, timeoutMs: OFFER_TIMEOUT_MS });
   const location = response.headers.get("Location");
   return { answer: await response.text(), location: location && new URL(location, response.url).pathname };
 }

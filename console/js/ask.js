@@ -6,25 +6,38 @@ import { t } from "./i18n.js";
 
 export class TokenDialog extends Dialog {
   #refused = false;
+  #given = false;
 
   /** `given(token)` is called with what was typed. */
   constructor(given) {
-    super("token.title", { lasting: true });
-    this.why = h("p");
+    // Browsers let a second Escape close any dialog; without a token there is nothing behind this one.
+    super("token.title", { lasting: true, closed: () => this.#given || this.open(this.input) });
+    this.why = h("p", { id: "token-why" });
     this.label = h("span");
     this.input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
+    this.input.setAttribute("aria-describedby", this.why.id);
     this.go = h("button", { class: ["button", "main"] });
     const field = h("label", { class: "field" }, this.label, this.input);
     const form = h("form", { method: "dialog" }, field, h("div", { class: "row" }, this.go));
-    form.addEventListener("submit", () => given(this.input.value));
+    form.addEventListener("submit", () => {
+      this.#given = true;
+      given(this.input.value);
+    });
     this.body.append(this.why, form);
   }
 
   /** Ask; `refused` when the server did not accept the last one. */
   ask(refused) {
     this.#refused = refused;
+    this.#given = false;
     this.input.value = "";
     this.open(this.input);
+  }
+
+  /** A token was taken, wherever it came from. */
+  done() {
+    this.#given = true;
+    if (this.isOpen) this.close();
   }
 
   render() {

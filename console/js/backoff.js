@@ -1,4 +1,4 @@
-// How long to wait before trying again: doubling, bounded, with chance so that a room does not return as one. Pure.
+// How long to wait before trying again: chance up to a bound that doubles, so that a room does not return as one. Pure.
 
 export class Backoff {
   #attempt = 0;
@@ -14,11 +14,11 @@ export class Backoff {
     return this.#attempt;
   }
 
-  /** Milliseconds to wait before the next try. */
+  /** Milliseconds to wait before the next try: anything up to the bound, or those who failed together return so. */
   next() {
     const full = Math.min(this.longestMs, this.firstMs * 2 ** this.#attempt);
     this.#attempt += 1;
-    return full * (0.75 + 0.25 * this.random());
+    return full * this.random();
   }
 
   reset() {

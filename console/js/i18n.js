@@ -8,7 +8,7 @@ const LANGUAGES = { zh: "zh-CN", en: "en" };
 const KEEP = "huishang.language";
 const listeners = new Set();
 // Until somebody chooses, the language is that of the markup: the server may serve it as another one.
-const served = document.documentElement.lang?.slice(0, 2) ?? "";
+const served = (document.documentElement.lang ?? "").slice(0, 2).toLowerCase();
 let current = [localStorage.getItem(KEEP), served].find((name) => name in TABLES) ?? "zh";
 
 /** Text for `key` in the current language; `{name}` is replaced from `values`. */

@@ -40,6 +40,7 @@ const top = new Top(document.getElementById("top"), acts);
 function onLink() {
   if (poll.link === "refused") tokens.ask(true);
   if (poll.link === "up") {
+    tokens.done();
     wall.hurry();
     publisher.hurry();
   }

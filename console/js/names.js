@@ -21,6 +21,11 @@ export function cutMiddle(text, width, measure) {
   return cut(low);
 }
 
+// A word for a level means one only before the name of an office, or where the name ends: 小区监控 is no county and
+// 市场 no city. Chinese runs words together, so what stands before 区 decides as well.
+const OFFICE = "(?=人民政府|政府|党委|应急|指挥|会商|会议|值班|消防|公安|交通|水利|水务|气象|卫生|卫健|民政|自然资源|[\\s（(·-]|$)";
+const level = (words, english) => new RegExp(`(?:${words})${OFFICE}|\\b(?:${english})\\b`, "iu");
+
 // Order matters: a county's drone is a drone, a township's meeting room is of the township.
 const TAGS = [
   ["drone", /无人机|\bdrone\b/iu],
@@ -28,11 +33,11 @@ const TAGS = [
   ["body", /单兵|记录仪|\bbody\s?cam/iu],
   ["phone", /电话|对讲|电台|\bphone\b|\bradio\b/iu],
   ["mobile", /移动|指挥车|手机|\bmobile\b|\bvehicle\b/iu],
-  ["village", /村|社区|\bvillage\b/iu],
-  ["township", /乡|镇|街道|\btown(ship)?\b/iu],
-  ["county", /县|区|\bcounty\b/iu],
-  ["city", /市|\bcity\b/iu],
-  ["province", /省|\bprovinc/iu],
+  ["village", level("村|村委会|社区", "village")],
+  ["township", level("乡|镇|街道|街道办事处", "town|township")],
+  ["county", level("县|(?:^|[^小社校园厂景库灾片])区", "county")],
+  ["city", level("市", "city")],
+  ["province", level("省", "province|provincial")],
 ];
 
 /** Key of the tag of a source: what the server says, else what its name says, else its media. */

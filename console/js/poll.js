@@ -1,17 +1,19 @@
 // Asks the server for its sources every second, and says how the link to it is.
 
-import { ApiError, listSources } from "./api.js";
+import { ApiError, listSources, token } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { ServerClock } from "./clock.js";
 
 const EVERY_MS = 1000;
+/** Nobody looks at a page in the background; it only has to know the state when somebody comes back. */
+const HIDDEN_EVERY_MS = 5000;
 
 export class Poll {
   #timer = 0;
   #asking = false;
   #backoff = new Backoff({ firstMs: 1000, longestMs: 10000 });
 
-  /** `listed(sources)` after each answer; `linkChanged()` when `link`, `lostAt` or `retryAt` changed. */
+  /** `listed(sources)` after each answer; `linkChanged()` when `link` changed, and whenever a token was refused. */
   constructor({ listed, linkChanged }) {
     this.listed = listed;
     this.linkChanged = linkChanged;
@@ -25,44 +27,48 @@ export class Poll {
   /** Server's UTC in ms, now. */
   now = () => this.clock.utc(performance.now(), Date.now());
 
-  /** Ask now; then every second, or less often while nobody answers. */
+  /** Ask now; then every second, or less often while nobody answers or looks. */
   async ask() {
     if (this.#asking) return;
     clearTimeout(this.#timer);
     this.#asking = true;
-    const sent = performance.now();
+    // Whatever goes wrong in between, also in who is told, the next question is asked.
+    let wait = document.hidden ? HIDDEN_EVERY_MS : EVERY_MS;
+    const shown = token();
     try {
+      const sent = performance.now();
       const answer = await listSources();
       this.clock.sample(Date.parse(answer.now), sent, performance.now());
       this.#backoff.reset();
       this.#say("up");
       this.listed(answer.sources);
-      this.#again(EVERY_MS);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      // A refused token does not heal by asking again; the person is asked instead.
-      if (error.code === "unauthorized") this.#say("refused");
-      else this.#lost();
+      wait = this.#waitAfter(error, token() !== shown);
     } finally {
       this.#asking = false;
+      if (wait !== null) this.#timer = setTimeout(() => this.ask(), wait);
     }
   }
 
-  #lost() {
-    const wait = this.#backoff.next();
+  /** Milliseconds to wait, or null when only a person can help: a refused token does not heal by asking again. */
+  #waitAfter(error, hasOtherToken) {
+    if (error.code === "unauthorized") {
+      if (hasOtherToken) return 0;
+      this.#say("refused");
+      return null;
+    }
+    const wait = error.retryAfterMs + this.#backoff.next();
     this.retryAt = performance.now() + wait;
-    this.#again(wait);
     this.#say("lost");
-  }
-
-  #again(ms) {
-    this.#timer = setTimeout(() => this.ask(), ms);
+    return wait;
   }
 
   #say(link) {
     if (link === "lost" && this.link !== "lost") this.lostAt = this.now();
     const changed = link !== this.link;
     this.link = link;
-    if (changed) this.linkChanged();
+    // A second wrong token changes nothing, and yet the person has to be asked again.
+    if (changed || link === "refused") this.linkChanged();
   }
 }

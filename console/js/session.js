@@ -2,14 +2,18 @@
 
 import { offerSession, endSession, ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { Turns } from "./turns.js";
 
 const CONNECT_MS = 10000;
 /** "disconnected" often heals by itself; after this long it is treated as lost. */
 const HEAL_MS = 4000;
+/** When the server is back, all sessions of all pages want it at once: they come within this time. */
+const HURRY_MS = 2000;
 
 /**
  * Keeps one session. `path()` gives the address to post the offer to, `prepare(pc)` adds the media, `changed(state,
- * error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying.
+ * error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying. Offers wait
+ * for one of `turns`.
  */
 export class Session {
   #pc = null;
@@ -18,12 +22,15 @@ export class Session {
   #abort = null;
   #backoff = new Backoff();
   #closed = true;
+  #waits = false;
+  #notBefore = 0;
 
-  constructor({ path, prepare, changed, fatal = () => false }) {
+  constructor({ path, prepare, changed, fatal = () => false, turns = new Turns(1) }) {
     this.path = path;
     this.prepare = prepare;
     this.changed = changed;
     this.fatal = fatal;
+    this.turns = turns;
     this.state = "closed";
     this.retryAt = 0;
   }
@@ -45,9 +52,11 @@ export class Session {
     this.#say("closed");
   }
 
-  /** Try now instead of when the wait is over: the network came back, or somebody asked. */
+  /** Try soon instead of when the wait is over: the network came back. An offer in hand is left to be answered. */
   hurry() {
-    if (this.state === "retrying") this.#connect();
+    if (!this.#waits) return;
+    const due = Math.max(performance.now(), this.#notBefore) + HURRY_MS * Math.random();
+    if (due < this.retryAt) this.#wait(due);
   }
 
   /** Begin again although the connection looks well: no media comes. */
@@ -62,6 +71,7 @@ export class Session {
 
   #drop() {
     clearTimeout(this.#timer);
+    this.#waits = false;
     this.#abort?.abort();
     this.#abort = null;
     const pc = this.#pc;
@@ -80,25 +90,30 @@ export class Session {
     if (this.#backoff.attempts === 0) this.#say("connecting");
     const abort = new AbortController();
     this.#abort = abort;
+    try {
+      await this.turns.take(() => this.#offer(abort.signal), abort.signal);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      this.#retry(error instanceof ApiError ? error : new ApiError("bad-answer", { detail: String(error) }));
+    }
+  }
+
+  async #offer(signal) {
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#pc = pc;
     pc.onconnectionstatechange = () => this.#watch(pc);
-    this.#timer = setTimeout(() => this.#retry(new ApiError("media-blocked")), CONNECT_MS);
-    try {
-      this.prepare(pc);
-      await pc.setLocalDescription();
-      // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
-      const { answer, location } = await offerSession(this.path(), pc.localDescription.sdp, abort.signal);
-      if (this.#pc !== pc) {
-        if (location) endSession(location);
-        return;
-      }
-      this.#location = location;
-      await pc.setRemoteDescription({ type: "answer", sdp: answer });
-    } catch (error) {
-      if (this.#pc !== pc) return;
-      this.#retry(error instanceof ApiError ? error : new ApiError("bad-answer", 0, String(error)));
+    this.prepare(pc);
+    await pc.setLocalDescription();
+    signal.throwIfAborted();
+    // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
+    const { answer, location } = await offerSession(this.path(), pc.localDescription.sdp, signal);
+    if (signal.aborted) {
+      if (location) endSession(location);
+      return;
     }
+    this.#location = location;
+    this.#timer = setTimeout(() => this.#retry(new ApiError("media-blocked")), CONNECT_MS);
+    await pc.setRemoteDescription({ type: "answer", sdp: answer });
   }
 
   #watch(pc) {
@@ -124,9 +139,15 @@ export class Session {
       this.#say("closed", error);
       return;
     }
-    const wait = this.#backoff.next();
-    this.retryAt = performance.now() + wait;
-    this.#timer = setTimeout(() => this.#connect(), wait);
+    this.#notBefore = performance.now() + error.retryAfterMs;
+    this.#wait(this.#notBefore + this.#backoff.next());
     this.#say("retrying", error);
+  }
+
+  #wait(until) {
+    clearTimeout(this.#timer);
+    this.#waits = true;
+    this.retryAt = until;
+    this.#timer = setTimeout(() => this.#connect(), until - performance.now());
   }
 }

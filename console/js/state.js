@@ -5,11 +5,12 @@ export const FROZEN_AFTER_MS = 2500;
 
 /**
  * Decide the state of a tile: {state, since} with `since` in ms of UTC or null.
- * States: live, connecting, frozen, paused, silent, offline, cameraOff, retrying, forbidden.
+ * States: live, connecting, frozen, paused, still, soundOnly, silent, offline, cameraOff, retrying, forbidden.
  *
- * facts: `source` as the server lists it; `refused` when it will not let us watch; `link` of the viewer connection
- * ("connecting", "connected", "retrying"); `frameAt` when the last new frame was seen, null before the first;
- * `audioOnly`; `pausedAt`, `linkLostAt`, `cameraOffAt` when these began.
+ * facts: `source` as the server lists it; `refused` when it will not let us watch; `kind` of what is asked for ("all",
+ * "sound", "nothing"); `link` of the viewer connection ("connecting", "connected", "retrying"); `frameAt` when the last
+ * new frame was seen, null before the first; `audioOnly`; `stillAt` when the still was kept; `pausedAt`, `linkLostAt`,
+ * `cameraOffAt` when these began.
  */
 export function decide(facts, now) {
   const { source } = facts;
@@ -18,9 +19,11 @@ export function decide(facts, now) {
   if (source.state === "silent" || source.state === "offline") {
     return { state: source.state, since: Date.parse(source.since) || null };
   }
+  if (facts.kind === "nothing") return { state: "still", since: facts.stillAt };
   if (facts.link === "retrying") return { state: "retrying", since: facts.linkLostAt };
   if (facts.link !== "connected") return { state: "connecting", since: null };
   if (facts.audioOnly) return { state: "live", since: null };
+  if (facts.kind === "sound") return { state: "soundOnly", since: facts.stillAt };
   if (facts.cameraOffAt) return { state: "cameraOff", since: facts.cameraOffAt };
   if (facts.frameAt === null) return { state: "connecting", since: null };
   if (now - facts.frameAt > FROZEN_AFTER_MS) return { state: "frozen", since: facts.frameAt };

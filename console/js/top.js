@@ -16,13 +16,16 @@ export class Top {
     };
     this.count = h("span", { class: ["count", "numbers"] });
     this.brand = h("span");
-    this.linkWords = h("span", { class: "numbers" });
-    this.link = h("div", { class: "link", role: "status" }, h("span", { class: "lamp" }), this.linkWords);
+    // The seconds that count down are beside what a screen reader says, or it would never stop speaking.
+    this.linkWords = h("span", { class: "numbers", role: "status" });
+    this.linkAgain = h("span", { class: "numbers" });
+    this.link = h("div", { class: "link" }, h("span", { class: "lamp" }), this.linkWords, this.linkAgain);
     this.airWords = h("span", { class: ["words", "numbers"] });
     this.stop = button("stop");
     this.air = h("div", { class: "onair", hidden: true }, this.airWords, this.stop);
     this.date = h("span", { class: ["date", "soft", "numbers"] });
     this.time = h("span", { class: ["time", "numbers"] });
+    this.zone = h("span", { class: ["soft", "small"] });
     this.publishWords = h("span");
     this.publish = button("publish");
     this.publish.classList.add("main");
@@ -37,7 +40,7 @@ export class Top {
       this.count,
       this.link,
       this.air,
-      h("div", { class: "now" }, this.date, this.time),
+      h("div", { class: "now" }, this.date, this.time, this.zone),
       h("div", { class: "acts" }, this.publish, this.muteAll, this.theme, this.language, this.keys),
     );
   }
@@ -47,20 +50,21 @@ export class Top {
     setText(this.brand, t("app.name"));
     setText(this.count, t("top.count", { total: view.total, live: view.live }));
     this.link.dataset.link = view.link;
-    setText(this.linkWords, this.#linkWords(view));
+    setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt) }));
+    setText(this.linkAgain, this.#againWords(view));
     setText(this.date, dateOf(view.now));
     setText(this.time, timeOfDay(view.now));
-    const zone = t("top.zone");
-    if (this.time.title !== zone) this.time.title = zone;
+    setText(this.zone, t("top.zone"));
+    const why = t("top.zone.why");
+    if (this.time.title !== why) this.time.title = why;
     this.#renderActs(view);
     this.#renderAir(view);
   }
 
-  #linkWords(view) {
-    if (view.link !== "lost") return t(`link.${view.link}`);
+  #againWords(view) {
+    if (view.link !== "lost") return "";
     const seconds = Math.ceil(view.retryInMs / 1000);
-    const again = seconds > 0 ? t("link.again", { seconds }) : t("link.trying");
-    return `${t("link.lost", { time: timeOfDay(view.lostAt) })} ${again}`;
+    return seconds > 0 ? t("link.again", { seconds }) : t("link.trying");
   }
 
   #renderActs(view) {

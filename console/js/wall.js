@@ -3,17 +3,31 @@
 import { Detail } from "./detail.js";
 import { h, setText } from "./dom.js";
 import { t } from "./i18n.js";
+import { Seen } from "./seen.js";
 import { Tile } from "./tile.js";
 
 const BEAT_MS = 100;
 const CLOCK_BEATS = 2;
 const MEASURE_BEATS = 10;
 
+/** Do `act` for each of `items`; one that fails is reported and keeps no other from its turn. */
+function forEach(items, act) {
+  for (const item of items) {
+    try {
+      act(item);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+}
+
 export class Wall {
   #tiles = new Map();
   #full = null;
   #beat = 0;
   #known = false;
+  #away = false;
+  #byElement = new Map();
 
   /** `now()`: server UTC in ms. `stage`: the element that is filled. */
   constructor(stage, now) {
@@ -24,6 +38,13 @@ export class Wall {
     this.emptyWords = h("span", { class: "soft" });
     this.empty = h("p", { class: "empty" }, this.emptyTitle, this.emptyWords);
     this.detail = new Detail(() => this.leave());
+    this.seen = new Seen({
+      shown: (element, seen) => this.#byElement.get(element)?.place({ seen }),
+      away: (away) => {
+        this.#away = away;
+        this.#placeAll();
+      },
+    });
     stage.append(this.empty, this.list, this.detail.element);
     setInterval(() => this.#tick(), BEAT_MS);
   }
@@ -41,11 +62,11 @@ export class Wall {
     this.#known = true;
     const present = new Set(sources.map((source) => source.id));
     for (const [id, tile] of this.#tiles) if (!present.has(id)) this.#remove(id, tile);
-    for (const source of sources) {
+    forEach(sources, (source) => {
       const tile = this.#tiles.get(source.id);
       if (tile) tile.update(source);
       else this.#add(source);
-    }
+    });
     this.render();
   }
 
@@ -55,7 +76,7 @@ export class Wall {
     setText(this.emptyWords, t(this.#known ? "wall.none.why" : "wall.asking.why"));
     this.list.hidden = this.#tiles.size === 0;
     this.list.setAttribute("aria-label", t("wall.label"));
-    for (const tile of this.#tiles.values()) tile.render();
+    forEach(this.tiles, (tile) => tile.render());
     this.detail.show(this.#full, this.now());
   }
 
@@ -65,9 +86,8 @@ export class Wall {
       this.leave();
       return;
     }
-    this.#full?.setBig(false);
     this.#full = tile;
-    tile.setBig(true);
+    this.#placeAll();
     this.stage.classList.add("full");
     this.detail.show(tile, this.now());
     tile.picture.focus({ preventScroll: true });
@@ -80,7 +100,7 @@ export class Wall {
     const tile = this.#full;
     if (!tile) return false;
     this.#full = null;
-    tile.setBig(false);
+    this.#placeAll();
     this.stage.classList.remove("full");
     this.detail.show(null);
     tile.picture.focus();
@@ -120,11 +140,26 @@ export class Wall {
   #add(source) {
     const tile = new Tile(source, { enlarge: (which) => this.enlarge(which), now: this.now });
     this.#tiles.set(source.id, tile);
+    this.#byElement.set(tile.element, tile);
     this.list.append(tile.element);
+    this.#place(tile);
+    this.seen.observe(tile.element);
+  }
+
+  /** In full view one source plays; the others are heard if they were chosen to be. */
+  #place(tile) {
+    const big = tile === this.#full;
+    tile.place({ big, aside: this.#full !== null && !big, away: this.#away });
+  }
+
+  #placeAll() {
+    forEach(this.tiles, (tile) => this.#place(tile));
   }
 
   #remove(id, tile) {
     if (this.#full === tile) this.leave();
+    this.seen.forget(tile.element);
+    this.#byElement.delete(tile.element);
     tile.dispose();
     this.#tiles.delete(id);
   }
@@ -132,10 +167,10 @@ export class Wall {
   #tick() {
     this.#beat += 1;
     const tiles = this.tiles;
-    for (const tile of tiles) tile.beat();
-    if (this.#beat % CLOCK_BEATS === 0) for (const tile of tiles) tile.renderClock();
+    forEach(tiles, (tile) => tile.beat());
+    if (this.#beat % CLOCK_BEATS === 0) forEach(tiles, (tile) => tile.renderClock());
     if (this.#beat % MEASURE_BEATS === 0) {
-      for (const tile of tiles) tile.measure();
+      forEach(tiles, (tile) => tile.measure());
       this.detail.show(this.#full, this.now());
     }
   }

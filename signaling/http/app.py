@@ -18,8 +18,8 @@ from signaling.webrtc.exchange import Exchange
 MAX_BODY_BYTES = 1 << 20
 
 _POLICY = (
-    "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "media-src 'self' blob: mediastream:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE_HEADERS = {
     "Content-Security-Policy": _POLICY,

@@ -1,11 +1,13 @@
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 import console
 from tests.console.browser import CHROMIUM, FLAGS
+from tests.console.node import Node
 from tests.patience import PATIENCE_S
 
 
@@ -38,3 +40,21 @@ async def blank(browser: Browser, files: str) -> AsyncIterator[Page]:
     await page.goto(f"{files}/icons.svg")
     yield page
     await page.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    """A node without sources."""
+    node = Node(tmp_path_factory.mktemp("node"))
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A desk's window; its pages are closed after the test."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE_S * 1000)
+    yield context
+    await context.close()

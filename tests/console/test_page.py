@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from huishang.demo.units import UNITS, by_id
 from tests.console.node import PUBLISHER, TOKEN, WATCHER, LiveUnit, Node
@@ -20,15 +19,6 @@ SHOWN = tuple(by_id(name) for name in ("county-command", "drone-1", "radio-phone
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    folder: Path = tmp_path_factory.mktemp("node")
-    node = Node(folder)
-    await node.start()
-    yield node
-    await node.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
     """The units of `SHOWN`, publishing."""
     live = {unit.id: LiveUnit(unit, node) for unit in SHOWN}
@@ -38,14 +28,6 @@ async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
     yield live
     for unit in live.values():
         await unit.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    context = await browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE_S * 1000)
-    yield context
-    await context.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

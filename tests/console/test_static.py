@@ -20,14 +20,9 @@ def test_page_has_no_inline_script_or_style() -> None:
     assert not re.search(r"\sstyle=|\son\w+=", html)
 
 
-def test_page_forbids_what_it_does_not_need() -> None:
-    html = (STATIC / "index.html").read_text()
-    match = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
-    assert match
-    policy = match[1]
-    assert "default-src 'none'" in policy
-    assert "script-src 'self'" in policy
-    assert "unsafe" not in policy
+def test_only_the_server_says_what_is_forbidden() -> None:
+    """Two policies would both hold, and one of them be forgotten when the other changes."""
+    assert "Content-Security-Policy" not in (STATIC / "index.html").read_text()
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *STYLES, STATIC / "index.html"], ids=lambda path: path.name)

@@ -61,7 +61,7 @@ async def test_page_and_its_modules_are_served(http: aiohttp.ClientSession) -> N
 async def test_every_answer_carries_the_page_policy(http: aiohttp.ClientSession, path: str) -> None:
     headers = (await get(http, path)).headers
     policy = headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy and "object-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy and "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"

@@ -1,0 +1,149 @@
+// How one source looks on the wall: its elements, and what is shown on them. Decides nothing.
+
+import { h, icon, setIcon, setLabel, setText } from "./dom.js";
+import { timeOfDay } from "./clock.js";
+import { t } from "./i18n.js";
+import { cutMiddle, tagOf } from "./names.js";
+import { bars } from "./stats.js";
+import * as words from "./words.js";
+
+const ICONS = {
+  connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
+  silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert",
+};
+const pen = document.createElement("canvas").getContext("2d");
+
+export class Face {
+  #hasStill = false;
+  #full = "";
+
+  /** `acts`: {enlarge, mute, pause}, each called without arguments. */
+  constructor(id, acts) {
+    const button = (name, act) =>
+      h("button", { class: ["button", "bare", name], type: "button", on: { click: act } }, icon(name));
+    this.video = h("video", { autoplay: true, playsInline: true, muted: true });
+    this.meter = h("canvas", { hidden: true });
+    this.still = h("canvas", { class: "still", hidden: true });
+    this.capture = h("span", { class: ["capture", "numbers"], hidden: true });
+    this.boxIcon = icon("waiting");
+    this.boxTitle = h("div", { class: "title" });
+    this.boxWhy = h("div", { class: ["why", "numbers"] });
+    this.tag = h("span", { class: "tag" });
+    this.name = h("span", { class: "name" }, h("span", { "aria-hidden": "true" }), h("span", { class: "spoken" }));
+    this.bars = h("span", { class: "bars", role: "img" }, h("i"), h("i"), h("i"));
+    this.figures = h("div", { class: ["figures", "numbers"] });
+    this.mute = button("muted", acts.mute);
+    this.mute.classList.add("mute");
+    this.pause = button("pause", acts.pause);
+    this.enlarge = button("enlarge", acts.enlarge);
+    this.box = h("div", { class: "state" }, this.boxIcon, h("div", {}, this.boxTitle, this.boxWhy));
+    this.picture = h(
+      "div",
+      { class: "picture", role: "button", tabIndex: 0, on: { click: acts.enlarge } },
+      // The still lies under the video: it is seen exactly while the video has nothing to show.
+      this.still, this.video, this.meter, this.box, this.capture,
+    );
+    const who = h("div", { class: "who" }, this.tag, this.name, this.bars, this.mute, this.pause, this.enlarge);
+    const foot = h("div", { class: "foot" }, who, this.figures);
+    this.element = h("article", { class: "tile", role: "listitem", data: { id } }, this.picture, foot);
+    new ResizeObserver(() => this.#fitName()).observe(this.name);
+  }
+
+  /** `view`: {source, state, since, audioOnly, muted, paused, big, figures or null}. */
+  render(view) {
+    this.element.dataset.state = view.state;
+    this.still.hidden = view.state === "live" || !this.#hasStill;
+    this.meter.hidden = !view.audioOnly;
+    this.#renderState(view);
+    setText(this.tag, t(`tag.${tagOf(view.source)}`));
+    this.#full = view.source.name || view.source.id;
+    this.#fitName();
+    this.#renderActs(view);
+    this.#renderFigures(view);
+  }
+
+  /** Show `text` as the time of capture, or none. */
+  renderClock(text, exact) {
+    this.capture.hidden = text === null;
+    if (text === null) return;
+    setText(this.capture, text);
+    const title = t(exact ? "tile.capture" : "tile.captureAbout");
+    if (this.capture.title !== title) this.capture.title = title;
+  }
+
+  /** Call `act` when the video shows its next frame; never in browsers that cannot tell. */
+  onFrame(act) {
+    this.video.requestVideoFrameCallback?.(act);
+  }
+
+  /** Keep what the video shows now, for when it shows nothing; true if it showed something. */
+  keepStill() {
+    const { still, video } = this;
+    if (!video.videoWidth) return false;
+    still.width = video.videoWidth;
+    still.height = video.videoHeight;
+    still.getContext("2d").drawImage(video, 0, 0);
+    this.#hasStill = true;
+    return true;
+  }
+
+  #renderState({ state, since }) {
+    this.box.hidden = state === "live";
+    if (state === "live") return;
+    setIcon(this.boxIcon, ICONS[state]);
+    setText(this.boxTitle, t(`state.${state}`));
+    const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
+    setText(this.boxWhy, [when, t(`state.${state}.why`)].filter(Boolean).join(" · "));
+  }
+
+  #fitName() {
+    const { name } = this;
+    const full = this.#full;
+    const style = getComputedStyle(name);
+    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    const shown = cutMiddle(full, name.clientWidth || 200, (text) => pen.measureText(text).width);
+    setText(name.firstElementChild, shown);
+    if (name.title !== full) {
+      name.title = full;
+      setText(name.lastElementChild, full);
+    }
+  }
+
+  #renderActs({ source, state, audioOnly, muted, paused, big }) {
+    setIcon(this.mute.firstElementChild, muted ? "muted" : "sound");
+    setLabel(this.mute, t(muted ? "tile.unmute" : "tile.mute"));
+    this.mute.setAttribute("aria-pressed", String(!muted));
+    setIcon(this.pause.firstElementChild, paused ? "play" : "pause");
+    setLabel(this.pause, t(paused ? "tile.resume" : "tile.pause"));
+    setIcon(this.enlarge.firstElementChild, big ? "reduce" : "enlarge");
+    setLabel(this.enlarge, t(big ? "tile.reduce" : "tile.enlarge"));
+    const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : t(`state.${state}`);
+    const label = t("tile.label", { name: source.name || source.id, state: said });
+    if (this.picture.getAttribute("aria-label") !== label) this.picture.setAttribute("aria-label", label);
+  }
+
+  #renderFigures({ figures, audioOnly }) {
+    const quality = figures ? bars({ ...figures, audioOnly }) : 0;
+    this.bars.dataset.bars = String(quality);
+    setLabel(this.bars, t(`quality.${quality}`));
+    const shown = figures ? figureWords(figures, audioOnly) : [];
+    const line = this.figures;
+    while (line.children.length > shown.length) line.lastElementChild.remove();
+    shown.forEach(([text, bad], index) => {
+      const item = line.children[index] ?? line.appendChild(h("span"));
+      setText(item, text);
+      item.classList.toggle("bad", bad);
+    });
+  }
+}
+
+function figureWords(found, audioOnly) {
+  const picture = [[words.size(found), false], [words.frameRate(found.framesPerSecond), false]];
+  return [
+    [(audioOnly ? found.audioCodec : found.videoCodec) ?? "–", false],
+    ...(audioOnly ? [] : picture),
+    [words.bitrate(found.bitsPerSecond), false],
+    [t("figure.loss", { value: words.percent(found.loss) }), (found.loss ?? 0) > 0.01],
+    [t("figure.delay", { value: words.milliseconds(found.delayMs) }), (found.delayMs ?? 0) > 400],
+  ];
+}
