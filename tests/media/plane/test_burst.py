@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
 from tests.media.plane.packets import Packet, pictures, rtp, sequences
 from tests.media.plane.peers import Peer, Stage, staged
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -52,14 +54,18 @@ def test_sound_passes_a_picture_that_many_watch(stage: Stage) -> None:
         viewer.watch(picture, ssrc=ssrc)
     viewer.watch(sound, ssrc=9)
     passed = 0
-    for number in range(20):
+    deadline = time.monotonic() + PATIENCE_S
+    for number in itertools.count():
+        # The picture is read first; sound that waited for all of its routes would come last, every time. On a busy
+        # core the picture is often served before the sound is even sent.
+        if passed > 2:
+            break
+        assert time.monotonic() < deadline, f"sound came last {number - passed} times of {number}"
         camera.send(*pictures(number, 1))
         phone.send(rtp(number, b"sound", timestamp=960 * number, payload_type=111))
         got = viewer.wait_packets((number + 1) * (250 * 3 + 1))[-751:]
         place = next(index for index, packet in enumerate(got) if packet.ssrc == 9)
         passed += place < 700
-    # The picture is read first; sound that waited for all of its routes would come last, every time.
-    assert passed > 10
 
 
 def test_a_picture_that_comes_while_the_last_is_still_served_does_not_pass_it(stage: Stage) -> None:
