@@ -40,7 +40,7 @@ async def test_forged_checks_delay_nothing_and_nobody(server: Server, browser: B
             rounds = 0
             while not over.done():
                 # While they come: the server answers, and pictures too.
-                assert await server.state_of("flooded") == "live"
+                await until("a live source", lambda: server.state_of("flooded"), "live".__eq__)
                 shown = await frames(page, viewer)
                 await until("the next picture", lambda: frames(page, viewer), partial(lt, shown))
                 rounds += 1

@@ -54,6 +54,7 @@ def encoded(
     context.width, context.height, context.pix_fmt = width, height, pixels
     context.time_base = Fraction(1, 30)
     context.framerate = Fraction(30)
+    context.thread_count = 1  # see tests/media/rtp/pictures.py
     context.options = {**defaults, **dict(options)}
     packets = []
     for number in range(count):

@@ -17,6 +17,7 @@ def encoded(codec: str, frames: int = 12, width: int = 320, height: int = 240) -
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, 30), Fraction(30)
     context.bit_rate, context.gop_size = 2_000_000, 6
+    context.thread_count = 1  # libvpx's threads wait for each other by spinning: minutes, on a busy machine
     if codec == "libx264":
         context.options = {"preset": "ultrafast", "tune": "zerolatency"}
     noise = np.random.default_rng(7)
