@@ -29,6 +29,9 @@ GCM = "SRTP_AEAD_AES_128_GCM"
 CM = "SRTP_AES128_CM_SHA1_80"
 KEY_BYTES = {GCM: 28, CM: 30, "SRTP_AEAD_AES_256_GCM": 44, "SRTP_AES128_CM_SHA1_32": 30}
 
+#: Datagrams between two looks whether the plane follows: what the kernel drops, nobody gets.
+UNREAD_MOST = 100
+
 MID, RID, REPAIRED_RID, LEVEL, TWCC, ROTATION, CAPTURE_TIME = range(1, 8)
 "Extension kinds as `PlaneTransport` wants them"
 
@@ -107,6 +110,7 @@ class Peer:
         if plain:
             own = socket.socket(self.socket.family, socket.SOCK_DGRAM)
             own.setblocking(False)
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             own.bind((target or host, 0))
             port = own.getsockname()[1]
             options["port_socket"] = own
@@ -155,6 +159,8 @@ class Peer:
             self.sent += 1
             self.stage.sent[self.plane] = self.stage.sent.get(self.plane, 0) + 1
             self.socket.sendto(datagram, self.target)
+            if self.stage.sent[self.plane] % UNREAD_MOST == 0:
+                self.stage.wait_read()
 
     def publish(
         self, track: PlaneTrack, *, payload_types: Sequence[tuple[int, int, int, int]] = (), **options: Any
@@ -297,13 +303,17 @@ class Stage:
             while ours.recv(2000) != token:
                 pass
 
-    def settle(self) -> None:
-        """Wait until every datagram sent by our peers and every command has been handled, on every thread."""
+    def wait_read(self) -> None:
+        """Wait until the planes have read every datagram sent by our peers."""
 
         def read() -> bool:
             return all(plane.counters()["received_packets"] >= count for plane, count in self.sent.items())
 
         wait_until(read, "the planes have read all datagrams")
+
+    def settle(self) -> None:
+        """Wait until every datagram sent by our peers and every command has been handled, on every thread."""
+        self.wait_read()
         self.commanded()
 
     def events(self) -> list[PlaneEvent]:
