@@ -16,7 +16,7 @@ from media.plane.model cimport (
     WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch, tick_by,
 )
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
-from media.plane.report cimport TICK_NS, report_tick
+from media.plane.report cimport TICK_LATEST_NS, TICK_NS, report_tick
 from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_put_off, ring_used
 
 cdef enum:
@@ -25,7 +25,7 @@ cdef enum:
 
 
 cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
-    cdef int64_t until = plane.next_tick_ns
+    cdef int64_t until = plane.wake_by_ns
     cdef int index
     for index in range(plane.waiting_count):
         if plane.waiting[index].pending_since_ns + plane.flush_after_ns < until:
@@ -41,6 +41,7 @@ cdef void _tick(PlaneState *plane) noexcept nogil:
     plane.wall_offset_ns = realtime_ns() - monotonic_ns()
     plane.last_tick_ns = plane.now_ns
     plane.next_tick_ns = plane.now_ns + (TICK_NS if plane.transport_count else IDLE_NS)
+    plane.wake_by_ns = plane.now_ns + (TICK_LATEST_NS if plane.transport_count else IDLE_NS)
     if plane.has_feedback_socket and datagram_receive(plane, &plane.feedback_socket):
         tick_by(plane, plane.now_ns)
     report_tick(plane)

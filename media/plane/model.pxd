@@ -369,7 +369,8 @@ cdef struct PlaneState:
     int64_t now_ns
     int64_t wall_offset_ns          # UTC minus monotonic, sampled every second
     int64_t last_tick_ns
-    int64_t next_tick_ns
+    int64_t next_tick_ns                  # once awake, it is time from then on
+    int64_t wake_by_ns                    # what the thread wakes for, when nothing else wakes it before
     int64_t flush_after_ns
     int routes_a_turn                     # more of them get a burst in parts, others' work in between
     int64_t keyframe_interval_ns
@@ -425,3 +426,5 @@ cdef inline void tick_by(PlaneState *plane, int64_t due_ns) noexcept nogil:
         due_ns = plane.last_tick_ns + 1000000
     if due_ns < plane.next_tick_ns:
         plane.next_tick_ns = due_ns
+    if due_ns < plane.wake_by_ns:
+        plane.wake_by_ns = due_ns

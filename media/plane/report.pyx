@@ -31,7 +31,7 @@ cdef enum:
     MAX_NACKS = 128
     REPORT_NS = 1000000000
     TWCC_NS = 100000000
-    ROUNDS_A_SECOND = 50        # ticks in which every viewer is looked at once
+    ROUNDS_A_SECOND = 25        # ticks, at least, in which every viewer is looked at once
     ASSUMED_RTT_NS = 60000000   # before a round trip is known: retry NACKs as on a fair 4G link
 
 

@@ -17,16 +17,19 @@ cdef enum TwccCheck:
     TWCC_RESERVED = -7              # the reserved status symbol
     TWCC_UNSENT = -8                # reports on packets that were never sent
 
+ctypedef struct TwccSlot:           # one packet that was sent
+    int64_t sent_ns
+    uint16_t size_bytes
+    uint8_t state
+
 ctypedef struct TwccHistory:
-    int64_t sent_ns[TWCC_HISTORY]
-    uint16_t size_bytes[TWCC_HISTORY]
-    uint8_t state[TWCC_HISTORY]
     uint16_t next_sequence
     uint8_t last_feedback_count
     uint8_t has_feedback
     uint32_t last_reference         # of the last feedback, 24 bits of 64 ms
     uint64_t reference_ticks        # the same in 250 us ticks, unwrapped
     uint64_t sent                   # packets since the start
+    TwccSlot slots[TWCC_HISTORY]
 
 ctypedef struct TwccResult:         # one packet of a feedback that the history knows
     int64_t sent_ns                 # our clock
@@ -52,6 +55,10 @@ ctypedef struct TwccReport:
     uint16_t first_sequence         # as the packet says
     uint16_t last_sequence
     int64_t round_trip_ns           # of the last newly received packet, reporting delay included; -1 none
+
+cdef inline const TwccSlot *twcc_next(const TwccHistory *history) noexcept nogil:
+    """Where the next packet will be remembered."""
+    return &history.slots[history.next_sequence & (TWCC_HISTORY - 1)]
 
 cdef void twcc_history_init(TwccHistory *history, uint16_t first_sequence) noexcept nogil
 cdef uint16_t twcc_sent(TwccHistory *history, int64_t now_ns, int size_bytes) noexcept nogil

@@ -40,9 +40,9 @@ cdef uint16_t twcc_sent(TwccHistory *history, int64_t now_ns, int size_bytes) no
     """Remember a packet that is being sent; the transport-wide sequence it must carry."""
     cdef uint16_t sequence = history.next_sequence
     cdef int slot = sequence & (TWCC_HISTORY - 1)
-    history.sent_ns[slot] = now_ns
-    history.size_bytes[slot] = 0 if size_bytes < 0 else 0xFFFF if size_bytes > 0xFFFF else size_bytes
-    history.state[slot] = SLOT_SENT
+    history.slots[slot].sent_ns = now_ns
+    history.slots[slot].size_bytes = 0 if size_bytes < 0 else 0xFFFF if size_bytes > 0xFFFF else size_bytes
+    history.slots[slot].state = SLOT_SENT
     history.next_sequence += 1
     history.sent += 1
     return sequence
@@ -145,30 +145,30 @@ cdef void take_result(
     cdef int slot = sequence & (TWCC_HISTORY - 1)
     cdef TwccResult *result
     if received:
-        if history.state[slot] == SLOT_RECEIVED:
+        if history.slots[slot].state == SLOT_RECEIVED:
             out.duplicates += 1
             return
-        if history.state[slot] == SLOT_LOST:
+        if history.slots[slot].state == SLOT_LOST:
             out.late += 1
-        history.state[slot] = SLOT_RECEIVED
+        history.slots[slot].state = SLOT_RECEIVED
         out.received += 1
-        out.bytes += history.size_bytes[slot]
-        out.round_trip_ns = history.sent_ns[slot]       # turned into a difference at the end
+        out.bytes += history.slots[slot].size_bytes
+        out.round_trip_ns = history.slots[slot].sent_ns       # turned into a difference at the end
     else:
-        if history.state[slot] != SLOT_SENT:
+        if history.slots[slot].state != SLOT_SENT:
             return
-        history.state[slot] = SLOT_LOST
+        history.slots[slot].state = SLOT_LOST
         out.lost += 1
-        out.lost_bytes += history.size_bytes[slot]
+        out.lost_bytes += history.slots[slot].size_bytes
     if out.count >= out.capacity:
         out.omitted += 1
         return
     result = out.results + out.count
     out.count += 1
-    result.sent_ns = history.sent_ns[slot]
+    result.sent_ns = history.slots[slot].sent_ns
     result.arrival_us = <int64_t>(ticks * TICK_US) if received else 0
     result.sequence = sequence
-    result.size_bytes = history.size_bytes[slot]
+    result.size_bytes = history.slots[slot].size_bytes
     result.received = received
 
 
