@@ -21,7 +21,6 @@ from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_packet
 from media.plane.forward cimport forward_served
 from media.plane.model cimport BURST_CAPACITY, MAX_WAITING, PAYLOAD_CAPACITY, Mirror
-from media.plane.twcc cimport twcc_next
 
 cdef extern from * nogil:
     """
@@ -199,7 +198,7 @@ cdef void _serve(PlaneState *plane, Stream *stream, int most) noexcept nogil:
     """Serve the burst to the next routes, `most` of them; after the last one the service is over."""
     cdef Route *route = stream.next_served
     while route != NULL and most > 0:
-        _prefetch(route)
+        _prefetch(route.next_in_track)
         forward_served(plane, route, stream)
         route = route.next_in_track
         most -= 1
@@ -208,37 +207,18 @@ cdef void _serve(PlaneState *plane, Stream *stream, int most) noexcept nogil:
         stream.serving_count = 0
 
 
-cdef inline void _lines(const void *start) noexcept nogil:
-    """Bring in the three cache lines of a Route or Transport that forwarding touches."""
-    plane_prefetch(start)
-    plane_prefetch(<const uint8_t *>start + 64)
-    plane_prefetch(<const uint8_t *>start + 128)
-
-
 cdef inline void _prefetch(const Route *route) noexcept nogil:
-    """Bring in what the coming routes need, each step of the way to it one route ahead of the next.
-
-    With a hundred viewers everything about each is cold when its turn comes, and each step waits for the one before.
-    """
-    cdef const Route *at = route.next_in_track
-    cdef const uint8_t *next_sent
-    if at == NULL:
+    """Bring in what the next routes need: the transport of the coming one, the route after it."""
+    cdef const uint8_t *at
+    if route == NULL:
         return
-    if at.transport.srtp_sender != NULL:
-        # libsrtp's context begins with the pointer to its streams; were it something else, nothing would be lost.
-        plane_prefetch((<void **>at.transport.srtp_sender)[0])
-    if at.transport.sends != NULL:
-        next_sent = <const uint8_t *>twcc_next(at.transport.sends)
-        plane_prefetch(next_sent)
-        plane_prefetch(next_sent + 64)
-    at = at.next_in_track
-    if at == NULL:
-        return
-    plane_prefetch(at.transport.srtp_sender)
-    plane_prefetch(at.transport.sends)
-    at = at.next_in_track
-    if at == NULL:
-        return
-    _lines(at.transport)
-    if at.next_in_track != NULL:
-        _lines(at.next_in_track)
+    at = <const uint8_t *>route.transport
+    plane_prefetch(at)
+    plane_prefetch(at + 64)
+    plane_prefetch(at + 128)
+    plane_prefetch(route.transport.srtp_sender)
+    if route.next_in_track != NULL:
+        at = <const uint8_t *>route.next_in_track
+        plane_prefetch(at)
+        plane_prefetch(at + 64)
+        plane_prefetch(at + 128)

@@ -21,7 +21,6 @@ from media.plane.twcchistory cimport (
     TwccReport,
     TwccResult,
     twcc_history_init,
-    twcc_next,
     twcc_receive,
     twcc_sent,
 )

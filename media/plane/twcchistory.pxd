@@ -56,10 +56,6 @@ ctypedef struct TwccReport:
     uint16_t last_sequence
     int64_t round_trip_ns           # of the last newly received packet, reporting delay included; -1 none
 
-cdef inline const TwccSlot *twcc_next(const TwccHistory *history) noexcept nogil:
-    """Where the next packet will be remembered."""
-    return &history.slots[history.next_sequence & (TWCC_HISTORY - 1)]
-
 cdef void twcc_history_init(TwccHistory *history, uint16_t first_sequence) noexcept nogil
 cdef uint16_t twcc_sent(TwccHistory *history, int64_t now_ns, int size_bytes) noexcept nogil
 cdef int twcc_receive(
