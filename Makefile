@@ -53,4 +53,4 @@ asan: setup ## the packet plane's tests and all fuzzers under AddressSanitizer
 	rm -rf build/asan/lib/tests && cp -r tests pyproject.toml build/asan/lib/
 	cd build/asan/lib && LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONPATH=$(CURDIR)/build/asan/lib \
-	    $(CURDIR)/$(PY) -m pytest -q -m "not soak" --timeout 120 $(ASAN_TESTS)
+	    $(CURDIR)/$(PY) -m pytest -q -m "not soak" --timeout 600 $(ASAN_TESTS)

@@ -71,7 +71,7 @@ def test_server_may_open_as_many_files_as_the_machine_allows() -> None:
     limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
     (files,) = (line.split()[3:5] for line in limits if line.startswith("Max open files"))
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE_S)
     assert files == [str(before[1]), str(before[1])] != ["256", "256"]
 
 

@@ -24,7 +24,7 @@ from media.plane.names import PlaneError
 from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhipSession
 from signaling.sdp.offer import PublishTrack, offer_codecs
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.ports import free_ports
 from tests.signaling.sdp.samples import raw
 
@@ -104,7 +104,7 @@ async def test_connection_without_a_request_is_closed_however_it_drips(
         reader, writer = await asyncio.open_connection("127.0.0.1", made.http.port)
         writer.write(begun)
         ended = asyncio.create_task(reader.read())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not ended.done():
                 if begun:
                     writer.write(b"x")
@@ -139,9 +139,7 @@ async def test_addresses_that_come_later_are_told_to_peers(tmp_path: Path, monke
     async with serving(made), aiohttp.ClientSession(f"http://127.0.0.1:{made.http.port}") as http:
         assert await candidates() == {"127.0.0.1"}
         adapters.append(ifaddr.Adapter("wlan0", "wlan0", [ifaddr.IP("192.0.2.7", 24, "wlan0")]))
-        async with asyncio.timeout(10):
-            while await candidates() != {"192.0.2.7"}:
-                await asyncio.sleep(0.01)
+        await until("the new address", candidates, lambda told: told == {"192.0.2.7"})
 
 
 async def test_node_ends_with_the_fault_of_a_task_it_cannot_do_without(

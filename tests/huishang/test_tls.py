@@ -80,8 +80,7 @@ async def test_renewal_that_waits_for_another_process_holds_nobody_up(tmp_path: 
             fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
             for _ in range(20):
                 assert await end_of_certificate(port, settings) == old
-        while await end_of_certificate(port, settings) == old:
-            await asyncio.sleep(0.01)
+        await until("another certificate", lambda: end_of_certificate(port, settings), lambda end: end != old)
         fresh.cancel()
 
 
@@ -102,8 +101,7 @@ async def test_renewal_goes_on_after_any_fault(tmp_path: Path, monkeypatch: pyte
     async with server:
         old = await end_of_certificate(port, settings)
         fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
-        while await end_of_certificate(port, settings) == old:
-            await asyncio.sleep(0.01)
+        await until("another certificate", lambda: end_of_certificate(port, settings), lambda end: end != old)
         fresh.cancel()
     assert asked >= 3
 

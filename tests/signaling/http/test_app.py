@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from signaling.webrtc import exchange
+from tests.patience import until
 from tests.signaling.http.asking import Answer, ask, problem
 from tests.signaling.node import EVERYTHING, Node, running_node
 
@@ -146,12 +147,10 @@ async def test_node_that_no_longer_looks_after_its_sessions_says_so_until_it_doe
     def fault(self: exchange.Exchange) -> None:
         raise RuntimeError("a bug that nobody knows yet")
 
-    async with aiohttp.ClientSession(node.url) as stranger, asyncio.timeout(10):
+    async with aiohttp.ClientSession(node.url) as stranger:
         monkeypatch.setattr(exchange, "HEALTHY_SECONDS", 0.5)
         monkeypatch.setattr(exchange.Exchange, "_look", fault)
-        while (answer := await get(stranger, "/healthz")).status == 200:
-            await asyncio.sleep(0.01)
+        answer = await until("unwell", lambda: get(stranger, "/healthz"), lambda answer: answer.status != 200)
         assert problem(answer, 503) == "node-unwell"
         monkeypatch.setattr(exchange.Exchange, "_look", look)
-        while (await get(stranger, "/healthz")).status != 200:
-            await asyncio.sleep(0.01)
+        await until("well again", lambda: get(stranger, "/healthz"), lambda answer: answer.status == 200)

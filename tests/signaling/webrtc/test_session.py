@@ -284,19 +284,23 @@ async def test_addresses_without_end_take_no_place_from_others() -> None:
 
 async def session_heard_anew(session: WebRtcSession, client: Transport) -> None:
     """Wait until another authentic packet of the client has come through."""
-    before = session.transport.stats()["heard_ns"]
-    async with asyncio.timeout(PATIENCE_S):
-        while session.transport.stats()["heard_ns"] == before:
-            client.send_rtcp(RECEIVER_REPORT)
-            await asyncio.sleep(0.02)
+    before = heard_ns(session)
+
+    def heard() -> bool:
+        client.send_rtcp(RECEIVER_REPORT)
+        return heard_ns(session) != before
+
+    await until("another packet", heard)
 
 
 async def test_session_without_a_place_in_the_plane_ends_at_once() -> None:
     async with running(max_transports=2) as bench:
         pairs = [bench.pair() for _ in range(5)]
-        async with asyncio.timeout(PATIENCE_S):
-            while not any(ended.done() for ended in bench.ended.values()):
-                for session, _ in pairs:
-                    session.check()
-                await asyncio.sleep(0.01)
+
+        def ended() -> bool:
+            for session, _ in pairs:
+                session.check()
+            return any(end.done() for end in bench.ended.values())
+
+        await until("the end of one", ended)
         assert [await bench.end_of(session) for session, _ in pairs if session.transport.refused] == ["plane-full"]
