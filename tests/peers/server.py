@@ -95,6 +95,10 @@ class Server:
         """Return what the server has said so far."""
         return logs.read(self.log_path)
 
+    def log_from(self, line: int) -> list[str]:
+        """Return the log from this line on, without the ends of earlier tests' sessions: a closed page says nothing."""
+        return [told for told in self.log().splitlines()[line:] if "code=consent-lost" not in told]
+
     def faults(self) -> list[str]:
         """Return the log's lines that tell of a fault of the server's own."""
         return [line for line in self.log().splitlines() if any(fault in line for fault in FAULTS)]

@@ -143,7 +143,7 @@ async def test_a_peer_with_a_session_disturbs_nobody_and_leaves_nothing(
                     resident = resident_bytes(server.process.pid)
             assert resident_bytes(server.process.pid) - resident < ALLOWED_OCTETS
             assert got.empty()
-            assert server.log().splitlines()[lines:] == []
+            assert server.log_from(lines) == []
     assert [item.payload for item in seen] == sent
     assert [(item.sequence - seen[0].sequence) & 0xFFFF for item in seen] == list(range(ROUNDS))
     assert len({item.ssrc for item in seen}) == 1
