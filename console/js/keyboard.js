@@ -1,6 +1,8 @@
 // Keys of the page. Typing in a field and keys with Ctrl, Alt or Meta are never ours.
 
 const TYPING = "input, select, textarea, dialog";
+// It keeps the focus of the field somebody typed in until the browser draws again.
+const GONE = "dialog:not([open])";
 
 /** `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, language, theme, help}. */
 export function startKeyboard(acts) {
@@ -21,7 +23,7 @@ export function startKeyboard(acts) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
-    if (event.target instanceof Element && event.target.closest(TYPING)) return;
+    if (event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE)) return;
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
     const onPicture = event.target instanceof Element && event.target.matches(".picture");
     const pressed = event.key === "Enter" || event.key === " ";

@@ -327,6 +327,23 @@ async def test_camera_trouble_is_said_in_words(page: Page) -> None:
         await expect(page.locator("dialog[open]")).to_have_count(0)
 
 
+async def test_key_pressed_right_after_a_dialog_has_closed_is_heard(page: Page) -> None:
+    await page.keyboard.press("b")
+    await expect(page.locator("dialog[open] input")).to_be_focused()
+    # All before the browser draws again: until then the focus is still in the dialog's field.
+    again = await page.evaluate(
+        """() => {
+          const field = document.activeElement;
+          field.closest("dialog").close();
+          field.focus();
+          field.dispatchEvent(new KeyboardEvent("keydown", { key: "b", bubbles: true }));
+          return document.querySelectorAll("dialog[open]").length;
+        }"""
+    )
+    assert again == 1
+    await page.keyboard.press("Escape")
+
+
 async def test_without_https_the_test_picture_is_offered(page: Page) -> None:
     await page.evaluate("() => Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     await page.keyboard.press("b")
