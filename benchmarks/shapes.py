@@ -67,6 +67,11 @@ class Shape:
     def packets_per_second(self) -> float:
         return self.packets * SECOND_NS / self.period_ns
 
+    def packets_until(self, elapsed_ns: int) -> int:
+        """Packets that have left so long after the shape began, its period repeated."""
+        periods, rest_ns = divmod(elapsed_ns, self.period_ns)
+        return periods * self.packets + sum(len(burst.sizes) for burst in self.bursts if burst.at_ns < rest_ns)
+
     @property
     def bitrate_bps(self) -> float:
         return sum(sum(burst.sizes) for burst in self.bursts) * 8 * SECOND_NS / self.period_ns

@@ -41,7 +41,7 @@ class Sample:
 
     use: machine.Use
     packets: int
-    expected: float
+    expected: int
     """Packets that the shape promises in this time."""
 
     @property
@@ -67,9 +67,8 @@ class Stage(Protocol):
 
     @property
     def pid(self) -> int: ...
-    @property
-    def packets_per_second(self) -> float:
-        """Packets to all viewers that the shape promises."""
+    def packets_until(self, elapsed_ns: int) -> int:
+        """Packets to all viewers that the shape promises in the time since media began to flow."""
 
     def send(self, on: bool) -> None:
         """Let media flow, or stop it."""
@@ -98,9 +97,8 @@ class ServedStage:
     def pid(self) -> int:
         return self._server.pid
 
-    @property
-    def packets_per_second(self) -> float:
-        return self._shape.packets_per_second * self._viewers
+    def packets_until(self, elapsed_ns: int) -> int:
+        return self._shape.packets_until(elapsed_ns) * self._viewers
 
     def send(self, on: bool) -> None:
         self._sender.send(on)
@@ -150,9 +148,8 @@ class FloorStage:
     def pid(self) -> int:
         return self._process.pid
 
-    @property
-    def packets_per_second(self) -> float:
-        return self._shape.packets_per_second * self._viewers
+    def packets_until(self, elapsed_ns: int) -> int:
+        return self._shape.packets_until(elapsed_ns) * self._viewers
 
     def send(self, on: bool) -> None:
         self._tell("send" if on else "pause")
@@ -166,14 +163,6 @@ class FloorStage:
         self._process.stdin.flush()
 
 
-def sample(stage: Stage, seconds: float) -> Sample:
-    """Measure a stage whose media flows."""
-    before, packets = machine.Use.of(stage.pid), _packets(stage.receiver)
-    time.sleep(seconds)
-    use, packets_after = machine.Use.of(stage.pid).since(before), _packets(stage.receiver)
-    return Sample(use, packets_after - packets, stage.packets_per_second * use.seconds)
-
-
 def _packets(receiver: Receiver) -> int:
     return receiver.totals()[0] + receiver.dropped()
 
@@ -184,16 +173,20 @@ def one_round(stage: Stage, seconds: float) -> Sample:
     Raises:
         StageError: packets came that were not authentic, or none.
     """
+    began_ns = time.monotonic_ns()
     stage.send(True)
     time.sleep(SETTLE_S)
-    taken = sample(stage, seconds)
+    before, packets_before, from_ns = machine.Use.of(stage.pid), _packets(stage.receiver), time.monotonic_ns()
+    time.sleep(seconds)
+    use, packets, to_ns = machine.Use.of(stage.pid).since(before), _packets(stage.receiver), time.monotonic_ns()
     stage.send(False)
     if stage.receiver.totals()[4]:
         raise StageError(f"{stage.receiver.totals()[4]} packets are not authentic")
-    if not taken.packets:
+    if packets == packets_before:
         alive = "runs" if FilePath(f"/proc/{stage.pid}/exe").exists() else "has ended"
         raise StageError(f"nothing arrived; the server {alive}; first viewer: {stage.receiver.viewer(0)}")
-    return taken
+    expected = stage.packets_until(to_ns - began_ns) - stage.packets_until(from_ns - began_ns)
+    return Sample(use, packets - packets_before, expected)
 
 
 Round = Mapping[str, Sample]

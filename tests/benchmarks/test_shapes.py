@@ -32,6 +32,14 @@ def test_trace_is_chromiums_three_packets_a_frame_at_thirty_frames() -> None:
     assert len(uneven) > frames / 4
 
 
+def test_packets_until_a_time_are_those_that_have_left_by_then() -> None:
+    shape = shapes.frames()
+    frame_ns = 1_000_000_000 // 30
+    assert [shape.packets_until(elapsed_ns) for elapsed_ns in (0, 1, frame_ns, frame_ns + 1)] == [0, 7, 7, 14]
+    assert shape.packets_until(shape.period_ns) == 420
+    assert shape.packets_until(shape.period_ns + 1) == 427
+
+
 def test_trace_marks_the_end_of_each_frame_once() -> None:
     shape = shapes.trace()
     assert sum(burst.marker for burst in shape.bursts) == sum(burst.starts_frame for burst in shape.bursts)
