@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 
 from media.plane.model cimport Address, PlaneState, Socket, Transport
 
-cdef bint datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil
+cdef bint datagram_receive(PlaneState *plane, Socket *socket, int most) noexcept nogil
 cdef int address_to_name(const Address *address, int family, void *name) noexcept nogil
 cdef int address_to_control(const Address *local, int family, uint8_t *control) noexcept nogil
 cdef int receiver_init(PlaneState *plane) noexcept nogil

@@ -32,7 +32,6 @@ from media.plane.table cimport address_table_get, ufrag_table_get
 
 cdef enum:
     CONSENT_ROOM = 96
-    RECEIVE_ROUNDS = 4          # recvmmsg calls for one socket in one wake-up: other work must get its turn
 
 cdef uint8_t V4_MAPPED[12]
 memset(V4_MAPPED, 0, 10)
@@ -242,15 +241,16 @@ cdef int receiver_init(PlaneState *plane) noexcept nogil:
     return 0
 
 
-cdef bint datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
-    """Read what waits on a socket, `RECEIVE_ROUNDS` batches at most; return whether more may wait."""
+cdef bint datagram_receive(PlaneState *plane, Socket *socket, int most) noexcept nogil:
+    """Read what waits on a socket, `most` datagrams; return whether more may wait."""
     cdef Receiver *receiver = &plane.receiver
-    cdef int count, index, round_number
-    for round_number in range(RECEIVE_ROUNDS):
-        for index in range(RECEIVE_MESSAGES):
+    cdef int wanted, count, index
+    while most > 0:
+        wanted = most if most < RECEIVE_MESSAGES else RECEIVE_MESSAGES
+        for index in range(wanted):
             receiver.messages[index].msg_hdr.msg_namelen = sizeof(receiver.names[0])
             receiver.messages[index].msg_hdr.msg_controllen = sizeof(receiver.control[0])
-        count = recvmmsg(socket.fd, receiver.messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL)
+        count = recvmmsg(socket.fd, receiver.messages, wanted, MSG_DONTWAIT, NULL)
         if count <= 0:
             return False
         # Not earlier: a packet that came since the wake-up would seem to arrive before it was sent.
@@ -258,6 +258,7 @@ cdef bint datagram_receive(PlaneState *plane, Socket *socket) noexcept nogil:
         plane.received_packets += count
         for index in range(count):
             _one(plane, socket, receiver, index)
-        if count < RECEIVE_MESSAGES:
+        if count < wanted:
             return False
+        most -= count
     return True

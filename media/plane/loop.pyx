@@ -13,7 +13,7 @@ from media.plane.command cimport command_drain
 from media.plane.datagram cimport datagram_receive
 from media.plane.burst cimport burst_due, burst_serve
 from media.plane.model cimport (
-    WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch, tick_by,
+    WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch,
 )
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
 from media.plane.report cimport TICK_LATEST_NS, TICK_NS, report_tick
@@ -22,6 +22,8 @@ from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_put_off,
 cdef enum:
     MAX_EVENTS = 64
     IDLE_NS = 200000000         # tick without any transport
+    DATAGRAMS_A_TURN = 256      # of one socket; epoll reports what is left
+    FEEDBACKS_A_TURN = 16       # some 60 us: what a thousand viewers report at a tick must not hold up a picture
 
 
 cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
@@ -31,7 +33,7 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
         if plane.waiting[index].pending_since_ns + plane.flush_after_ns < until:
             until = plane.waiting[index].pending_since_ns + plane.flush_after_ns
     until -= monotonic_ns()
-    if until < 0 or plane.in_service != NULL:
+    if until < 0 or plane.in_service != NULL or plane.feedback_waits:
         until = 0
     wait.tv_sec = until // 1000000000
     wait.tv_nsec = until % 1000000000
@@ -42,8 +44,7 @@ cdef void _tick(PlaneState *plane) noexcept nogil:
     plane.last_tick_ns = plane.now_ns
     plane.next_tick_ns = plane.now_ns + (TICK_NS if plane.transport_count else IDLE_NS)
     plane.wake_by_ns = plane.now_ns + (TICK_LATEST_NS if plane.transport_count else IDLE_NS)
-    if plane.has_feedback_socket and datagram_receive(plane, &plane.feedback_socket):
-        tick_by(plane, plane.now_ns)
+    plane.feedback_waits = plane.has_feedback_socket
     report_tick(plane)
 
 
@@ -65,7 +66,7 @@ cdef void _mirror_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
 
 cdef void _dispatch(PlaneState *plane, Watch *watch) noexcept nogil:
     if watch.kind == WATCH_SOCKET:
-        datagram_receive(plane, <Socket *>watch.object)     # epoll reports what it leaves
+        datagram_receive(plane, <Socket *>watch.object, DATAGRAMS_A_TURN)
     elif watch.kind == WATCH_MIRROR_DOWN:
         _mirror_down(plane, <Mirror *>watch.object)
     elif watch.kind == WATCH_MIRROR_UP:
@@ -100,5 +101,7 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         burst_due(plane)
         if plane.now_ns >= plane.next_tick_ns:
             _tick(plane)
+        if plane.feedback_waits:
+            plane.feedback_waits = datagram_receive(plane, &plane.feedback_socket, FEEDBACKS_A_TURN)
         burst_serve(plane)
         batch_flush(plane)

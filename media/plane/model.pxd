@@ -351,6 +351,7 @@ cdef struct PlaneState:
     Socket socket
     Socket feedback_socket          # viewers' transport feedback, read at ticks (sockets.py)
     int has_feedback_socket
+    int feedback_waits                    # there may be something to read on it since the last tick
     Ring commands
     Watch command_watch
     Ring events
