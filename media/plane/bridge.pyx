@@ -9,7 +9,7 @@ thread's viewers and taps only, counted there.
 
 from libc.string cimport memcpy
 
-from media.plane.burst cimport burst_add, burst_end, burst_make_room
+from media.plane.burst cimport burst_add, burst_make_room
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_BRIDGE_FULL, PAYLOAD_CAPACITY, drop
 from media.plane.ring cimport ring_commit, ring_peek, ring_pop, ring_reserve
@@ -58,9 +58,7 @@ cdef void bridge_drain_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
 cdef void _take(PlaneState *plane, Mirror *mirror, const BridgeRecord *record) noexcept nogil:
     cdef Stream *stream = mirror.far_publication.streams[record.layer]
     cdef PacketSlot *slot
-    if stream.key != record.slot.key:
-        burst_end(plane, stream)
-        stream.key = record.slot.key
+    stream.key = record.slot.key
     stream.ssrc = record.ssrc
     memcpy(mirror.far_publication.rids[record.layer], record.rid, sizeof(record.rid))
     stream.codec = record.slot.codec

@@ -3,24 +3,25 @@
 
 A burst is the packets of one picture, or one packet of sound. It waits in its stream until the marker, or for
 `flush_after_ns`, so that one destination's packets lie together: one cipher context stays hot and the kernel gets one
-segmented message instead of seven. Packets of a burst that differ by a few bytes are padded to equal size (RFC 3550
-section 5.1), because a run must be equal to be segmented; the padding is part of the only version ever protected, so
-the nonce rule holds.
+segmented message instead of seven. Packets that differ by a few bytes are padded to equal size (RFC 3550 section 5.1),
+because a run must be equal to be segmented; the padding is part of the only version ever protected, so the nonce rule
+holds.
 
-A complete burst is served to the routes of its track. A few routes are served at once; many of them in turns of the
-loop, `routes_a_turn` at a time, so that a source that a thousand people watch does not hold up everybody else's by
-the ten milliseconds its fan-out takes.
+A complete burst is served to the routes of its track: at once while there is little work in this turn of the loop,
+otherwise in turns, a bounded part of the routes in each, one stream after another. So a source that a thousand people
+watch, or a publisher that catches up after a pause, does not hold up everybody else's pictures by the time that its
+fan-out takes. What comes meanwhile waits in the stream's queue; what the cache can no longer hold is dropped for the
+routes that were not served yet.
 
 Touches the plane's own state only; raises nothing, allocates nothing.
 """
 
-from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_packet
 from media.plane.forward cimport forward_served
-from media.plane.model cimport BURST_CAPACITY, MAX_WAITING, PAYLOAD_CAPACITY, Mirror
+from media.plane.model cimport BURST_CAPACITY, DROP_BEHIND, MAX_WAITING, Mirror, drop
 
 cdef extern from * nogil:
     """
@@ -30,62 +31,49 @@ cdef extern from * nogil:
     void plane_prefetch(const void *address)
 
 cdef enum:
-    ALL_ROUTES = 1 << 30
+    MESSAGE_WORK = 4            # microseconds, about: the kernel's for a message; a packet of it is another one
     PAD_LIMIT_BYTES = 24        # a run broken costs about 2 us; 24 bytes of padding cost 20 ns
 
 
 cdef void burst_make_room(PlaneState *plane, Stream *stream, const PacketSlot *slot) noexcept nogil:
-    """The slot is about to be overwritten (the numbers leapt by the cache's size): send the burst it belongs to."""
-    cdef uint16_t place = <uint16_t>(slot - stream.cache)
-    cdef int index
-    for index in range(stream.serving_count):
-        if stream.serving[index] == place:
-            _finish(plane, stream)
-            break
-    for index in range(stream.pending_count):
-        if stream.pending[index] == place:
-            burst_end(plane, stream)
-            return
+    """The slot is about to be overwritten: where its packet has not been served to all routes, they do without."""
+    cdef uint32_t count = _queued(stream, slot)
+    if count:
+        burst_send(plane, stream)       # what only waits for the rest of its picture need not be lost
+        count = _queued(stream, slot)
+        if count:
+            _abandon(plane, stream, count)
 
 
 cdef void burst_add(PlaneState *plane, Stream *stream, PacketSlot *slot) noexcept nogil:
     """Add a packet that lies in the stream's cache to its burst; send the burst when it is complete."""
-    cdef bint complete
+    cdef uint32_t pending
     if stream.track.routes == NULL and stream.track.mirrors == NULL:
         return
-    stream.pending[stream.pending_count] = <uint16_t>(slot - stream.cache)
-    stream.pending_count += 1
-    complete = slot.marker or not stream.track.is_video or stream.pending_count == BURST_CAPACITY
-    if complete or (stream.pending_count == 1 and not _wait(plane, stream)):
+    stream.queue[stream.last & stream.cache_mask] = <uint16_t>(slot - stream.cache)
+    stream.last += 1
+    pending = stream.last - stream.ready
+    if (
+        slot.marker or not stream.track.is_video or pending == BURST_CAPACITY
+        or (pending == 1 and not _wait(plane, stream))
+    ):
         burst_send(plane, stream)
 
 
 cdef void burst_send(PlaneState *plane, Stream *stream) noexcept nogil:
-    """Close the burst that waits: to copies of the track and a few routes now, to many routes in turns from now on."""
-    cdef Mirror *mirror = stream.track.mirrors
-    cdef int index
-    if stream.pending_count == 0:
+    """Close the burst that waits, and begin to serve it unless the stream has others in service."""
+    if stream.last == stream.ready:
         return
-    _finish(plane, stream)
-    memcpy(stream.serving, stream.pending, stream.pending_count * sizeof(uint16_t))
-    stream.serving_count = stream.pending_count
-    stream.pending_count = 0
-    _pad(stream)
-    while mirror != NULL:
-        for index in range(stream.serving_count):
-            bridge_packet(plane, mirror, stream, &stream.cache[stream.serving[index]])
-        mirror = mirror.next
-    stream.next_served = stream.track.routes
-    if stream.track.route_count <= plane.routes_a_turn:
-        _serve(plane, stream, ALL_ROUTES)
-    else:
+    stream.ready = stream.last
+    if stream.in_service:
+        return
+    _begin(plane, stream)
+    if _work(stream) * stream.track.route_count > plane.work_left:
         _enter_service(plane, stream)
-
-
-cdef void burst_end(PlaneState *plane, Stream *stream) noexcept nogil:
-    """Send everything that was received of the stream, now: what comes next is of another kind."""
-    burst_send(plane, stream)
-    _finish(plane, stream)
+        return
+    plane.work_left = _serve(plane, stream, plane.work_left)
+    if stream.first != stream.ready:
+        _enter_service(plane, stream)
 
 
 cdef void burst_due(PlaneState *plane) noexcept nogil:
@@ -95,26 +83,33 @@ cdef void burst_due(PlaneState *plane) noexcept nogil:
     cdef Stream *stream
     for index in range(plane.waiting_count):
         stream = plane.waiting[index]
-        if stream.pending_count == 0:
+        if stream.last != stream.ready and plane.now_ns - stream.pending_since_ns < plane.flush_after_ns:
+            plane.waiting[kept] = stream
+            kept += 1
             continue
-        if plane.now_ns - stream.pending_since_ns >= plane.flush_after_ns:
-            burst_send(plane, stream)
-            continue
-        plane.waiting[kept] = stream
-        kept += 1
+        stream.waits = 0
+        burst_send(plane, stream)
     plane.waiting_count = kept
 
 
 cdef void burst_serve(PlaneState *plane) noexcept nogil:
-    """Serve the next routes of the burst that came first; once in a turn of the loop."""
-    cdef Stream *stream = plane.in_service
-    if stream == NULL:
+    """Serve the streams whose turn it is; once in a turn of the loop."""
+    cdef Stream *stream
+    cdef int left = plane.work_a_turn
+    if plane.in_service == NULL:
         return
     # What the few are sent must not wait for what is written for the many now.
     batch_flush(plane)
-    _serve(plane, stream, plane.routes_a_turn)
-    if stream.serving_count == 0:
-        plane.in_service = stream.next_in_service
+    while plane.in_service != NULL and left > 0:
+        stream = plane.in_service
+        _leave_service(plane, stream)
+        if stream.first == stream.ready:
+            continue
+        if stream.serving_count == 0:
+            _begin(plane, stream)
+        left = _serve(plane, stream, left)
+        if stream.first != stream.ready:
+            _enter_service(plane, stream)
 
 
 cdef void burst_forget(PlaneState *plane, Stream *stream) noexcept nogil:
@@ -122,15 +117,16 @@ cdef void burst_forget(PlaneState *plane, Stream *stream) noexcept nogil:
     cdef int index
     cdef int kept = 0
     cdef Route *route = stream.track.routes
-    stream.pending_count = 0
-    if stream.serving_count:
-        stream.serving_count = 0
+    stream.first = stream.ready = stream.last
+    stream.serving_count = 0
+    if stream.in_service:
         _leave_service(plane, stream)
     for index in range(plane.waiting_count):
         if plane.waiting[index] != stream:
             plane.waiting[kept] = plane.waiting[index]
             kept += 1
     plane.waiting_count = kept
+    stream.waits = 0
     while route != NULL:
         if route.input == stream:
             route.input = NULL
@@ -139,7 +135,7 @@ cdef void burst_forget(PlaneState *plane, Stream *stream) noexcept nogil:
 
 
 cdef void burst_skip(PlaneState *plane, const Route *route) noexcept nogil:
-    """The route is about to go: no burst in service may go on with it."""
+    """The route is about to go: no stream in service may go on with it."""
     cdef Stream *stream = plane.in_service
     while stream != NULL:
         if stream.next_served == route:
@@ -147,65 +143,119 @@ cdef void burst_skip(PlaneState *plane, const Route *route) noexcept nogil:
         stream = stream.next_in_service
 
 
+cdef inline uint32_t _queued(const Stream *stream, const PacketSlot *slot) noexcept nogil:
+    """How many packets of the queue end with the one in this slot; 0: it is not in the queue."""
+    cdef uint16_t place = <uint16_t>(slot - stream.cache)
+    cdef uint32_t index
+    for index in range(stream.last - stream.first):
+        if stream.queue[(stream.first + index) & stream.cache_mask] == place:
+            return index + 1
+    return 0
+
+
 cdef inline bint _wait(PlaneState *plane, Stream *stream) noexcept nogil:
     """Let the stream's burst wait for the rest of its picture; False where no place is left to wait."""
-    if plane.waiting_count == MAX_WAITING:
-        return False
+    if not stream.waits:
+        if plane.waiting_count == MAX_WAITING:
+            return False
+        stream.waits = 1
+        plane.waiting[plane.waiting_count] = stream
+        plane.waiting_count += 1
     stream.pending_since_ns = plane.now_ns
-    plane.waiting[plane.waiting_count] = stream
-    plane.waiting_count += 1
     return True
 
 
+cdef inline int _work(const Stream *stream) noexcept nogil:
+    """About how many microseconds it takes to serve one route."""
+    return MESSAGE_WORK + stream.serving_count
+
+
+cdef void _lose(PlaneState *plane, Route *route, uint32_t count) noexcept nogil:
+    """Count packets that this route and those after it will not get."""
+    cdef uint32_t index
+    while route != NULL:
+        route.drops += count
+        for index in range(count):
+            drop(plane, route.transport, DROP_BEHIND)
+        route = route.next_in_track
+
+
+cdef void _abandon(PlaneState *plane, Stream *stream, uint32_t count) noexcept nogil:
+    """Take the first packets out of the queue, those in service whole, wherever they have not been served to yet."""
+    if stream.serving_count:
+        _lose(plane, stream.next_served, stream.serving_count)
+        count = count - stream.serving_count if count > <uint32_t>stream.serving_count else 0
+        stream.first += stream.serving_count
+        stream.serving_count = 0
+    _lose(plane, stream.track.routes, count)
+    stream.first += count
+    if stream.ready - stream.first > stream.cache_mask:
+        stream.ready = stream.first
+
+
+cdef void _begin(PlaneState *plane, Stream *stream) noexcept nogil:
+    """Take the next complete packets of the queue into service, to copies of the track at once."""
+    cdef Mirror *mirror = stream.track.mirrors
+    cdef uint32_t index
+    cdef uint32_t count = stream.ready - stream.first
+    stream.serving_count = count if count < BURST_CAPACITY else BURST_CAPACITY
+    _pad(stream)
+    while mirror != NULL:
+        for index in range(<uint32_t>stream.serving_count):
+            bridge_packet(plane, mirror, stream, burst_slot(stream, index))
+        mirror = mirror.next
+    stream.next_served = stream.track.routes
+
+
 cdef void _pad(Stream *stream) noexcept nogil:
-    """Note the bytes to add to each packet of the burst, 0 where too many; the last may stay shorter."""
+    """Note the bytes to add to each packet in service, 0 where too many; the last of a run may be shorter anyway."""
     cdef int longest = 0
-    cdef int index, length, missing
+    cdef int index, missing
     for index in range(stream.serving_count):
-        length = stream.cache[stream.serving[index]].payload_length
-        if length > longest:
-            longest = length
-    for index in range(stream.serving_count):
-        missing = longest - stream.cache[stream.serving[index]].payload_length
+        if burst_slot(stream, index).payload_length > longest:
+            longest = burst_slot(stream, index).payload_length
+    for index in range(stream.serving_count - 1):
+        missing = longest - burst_slot(stream, index).payload_length
         stream.padding[index] = missing if missing <= PAD_LIMIT_BYTES else 0
-    if stream.serving_count == 1 or longest > PAYLOAD_CAPACITY - 8:
-        stream.padding[stream.serving_count - 1] = 0
+    stream.padding[stream.serving_count - 1] = 0
 
 
 cdef void _enter_service(PlaneState *plane, Stream *stream) noexcept nogil:
-    cdef Stream **at = &plane.in_service
-    while at[0] != NULL:
-        at = &at[0].next_in_service
-    at[0] = stream
+    if plane.in_service == NULL:
+        plane.in_service = stream
+    else:
+        plane.last_in_service.next_in_service = stream
+    plane.last_in_service = stream
     stream.next_in_service = NULL
+    stream.in_service = 1
 
 
 cdef void _leave_service(PlaneState *plane, Stream *stream) noexcept nogil:
     cdef Stream **at = &plane.in_service
-    while at[0] != NULL and at[0] != stream:
+    cdef Stream *before = NULL
+    while at[0] != stream:
+        before = at[0]
         at = &at[0].next_in_service
-    if at[0] == stream:
-        at[0] = stream.next_in_service
+    at[0] = stream.next_in_service
+    if plane.last_in_service == stream:
+        plane.last_in_service = before
+    stream.in_service = 0
 
 
-cdef void _finish(PlaneState *plane, Stream *stream) noexcept nogil:
-    """Serve the burst in service to all routes that are left."""
-    if stream.serving_count:
-        _serve(plane, stream, ALL_ROUTES)
-        _leave_service(plane, stream)
-
-
-cdef void _serve(PlaneState *plane, Stream *stream, int most) noexcept nogil:
-    """Serve the burst to the next routes, `most` of them; after the last one the service is over."""
+cdef int _serve(PlaneState *plane, Stream *stream, int left) noexcept nogil:
+    """Serve the next routes as far as the work that is left allows, one at least; return what is left then."""
     cdef Route *route = stream.next_served
-    while route != NULL and most > 0:
+    cdef int work = _work(stream)
+    while route != NULL and left > 0:
         _prefetch(route.next_in_track)
         forward_served(plane, route, stream)
         route = route.next_in_track
-        most -= 1
+        left -= work
     stream.next_served = route
     if route == NULL:
+        stream.first += stream.serving_count
         stream.serving_count = 0
+    return left
 
 
 cdef inline void _prefetch_object(const void *address) noexcept nogil:

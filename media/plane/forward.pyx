@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from media.plane.batch cimport batch_commit, batch_room
+from media.plane.burst cimport burst_slot
 from media.plane.codec cimport CODEC_VP8
 from media.plane.model cimport (
     DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, NO_PAYLOAD_TYPE,
@@ -64,13 +65,18 @@ cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, u
 
 
 cdef inline bint _takes(Route *route, Stream *stream, const PacketSlot *slot) noexcept nogil:
-    """Whether the route is fed by this stream, after letting it switch to it where that is possible."""
-    if route.key == stream.key:
+    """Whether the route is fed by this packet's input, after letting it switch to it where that is possible.
+
+    It never switches to what still waits of a publication that has been replaced.
+    """
+    if route.key == slot.key:
         return not route.paused
     if route.paused or stream.layer != route.layer or (route.track.is_video and not slot.starts_keyframe):
         return False
-    rewrite_switch(&route.rewrite, stream.key, slot.ext, slot.timestamp, slot.arrival_ns)
-    route.key = stream.key
+    if stream.publication != route.track.publication:
+        return False
+    rewrite_switch(&route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns)
+    route.key = slot.key
     route.input = stream
     return True
 
@@ -149,12 +155,12 @@ cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, Packe
         route.drops += 1
         return
     result = rewrite_packet(
-        &route.rewrite, stream.key, slot.ext, slot.timestamp, slot.arrival_ns, &sequence, &timestamp
+        &route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns, &sequence, &timestamp
     )
     if result == REWRITE_JUMP:
-        rewrite_switch(&route.rewrite, stream.key, slot.ext, slot.timestamp, slot.arrival_ns)
+        rewrite_switch(&route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns)
         result = rewrite_packet(
-            &route.rewrite, stream.key, slot.ext, slot.timestamp, slot.arrival_ns, &sequence, &timestamp
+            &route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns, &sequence, &timestamp
         )
     if result < 0:
         drop(plane, route.transport, DROP_ROUTE_BEFORE_START)
@@ -166,12 +172,12 @@ cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, Packe
 
 
 cdef void forward_served(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:
-    """Send the burst that the stream serves to one route; nothing before the route's transport is ready."""
-    cdef int index
+    """Send the packets that the stream serves to one route; nothing before the route's transport is ready."""
+    cdef uint32_t index
     if not route.transport.ready:
         return
-    for index in range(stream.serving_count):
-        _forward(plane, route, stream, &stream.cache[stream.serving[index]], stream.padding[index])
+    for index in range(<uint32_t>stream.serving_count):
+        _forward(plane, route, stream, burst_slot(stream, index), stream.padding[index])
 
 
 cdef PacketSlot *_held_by(Publication *publication, uint64_t key, int64_t ext) noexcept nogil:

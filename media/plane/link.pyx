@@ -181,8 +181,6 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
         burst_forget(plane, stream)
         ssrc_table_remove_value(&transport.ssrcs, stream)
         ssrc_table_remove_value(&transport.rtx_ssrcs, stream)
-    if publication.track.publication == publication:
-        publication.track.publication = NULL
     while at[0] != publication:
         at = &at[0].next
     at[0] = publication.next
@@ -190,6 +188,9 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
     while at[0] != publication:
         at = &at[0].next_in_track
     at[0] = publication.next_in_track
+    if publication.track.publication == publication:
+        # Whoever published before it and is still there feeds the track again.
+        publication.track.publication = publication.track.publications
     if transport.publications == NULL:
         _unlink_publisher(plane, transport)
 

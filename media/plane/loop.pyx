@@ -96,6 +96,7 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
             wait.tv_nsec = 0
             count = epoll_pwait2(plane.epoll, events, MAX_EVENTS, &wait, NULL)
         plane.wakeups += 1
+        plane.work_left = plane.work_a_turn
         for index in range(count):
             _dispatch(plane, <Watch *>events[index].data.ptr)
         burst_due(plane)

@@ -6,7 +6,7 @@ The counts prove that nothing stays behind: they are all zero once every plane t
 
 import socket as sockets
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -85,8 +85,9 @@ cdef Stream *new_stream(bint is_video) except NULL:
         raise MemoryError
     # Zeroed slots are empty ones, and the kernel's zeroed pages cost nothing before a packet comes.
     stream.cache = <PacketSlot *>calloc(count, sizeof(PacketSlot))
-    if stream.cache == NULL:
-        free(stream)
+    stream.queue = <uint16_t *>calloc(count, sizeof(uint16_t))
+    if stream.cache == NULL or stream.queue == NULL:
+        free_stream(stream)
         raise MemoryError
     stream.cache_mask = count - 1
     stream.id = next_id()
@@ -97,5 +98,6 @@ cdef Stream *new_stream(bint is_video) except NULL:
 
 cdef void free_stream(Stream *stream) noexcept:
     if stream != NULL:
+        free(stream.queue)
         free(stream.cache)
         free(stream)

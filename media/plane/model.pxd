@@ -27,7 +27,7 @@ cdef enum:
     IDENTIFIER_CAPACITY = 16        # MID and RID, RFC 8852 bounds neither; senders use 1 to 8 bytes
     CODEC_SLOTS = 12                # more than CodecId has
     NO_PAYLOAD_TYPE = 255           # the viewer did not negotiate the codec; 0 is PCMU's
-    BURST_CAPACITY = 64
+    BURST_CAPACITY = 64             # packets that are served to a route in one go
     MAX_WAITING = 256               # streams with an unfinished burst at one time
     RECENT_RESENDS = 64
     BATCH_MESSAGES = 64
@@ -68,6 +68,7 @@ cdef enum:                      # DropReason
     DROP_BRIDGE_FULL
     DROP_EVENT_RATE                 # a stream's changes and goodbyes, faster than anyone means them
     DROP_TABLE_FULL                 # no place for another ufrag or address: control must end the session
+    DROP_BEHIND                     # its place in the cache was needed before all routes were served
     DROP_REASONS
 
 cdef enum TransportKind:
@@ -140,13 +141,17 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     SenderClock *sender_clock       # of the publishing transport, shared by its streams
     PacketSlot *cache
     uint32_t cache_mask
-    uint16_t pending[BURST_CAPACITY]    # cache indexes of the burst not yet forwarded
-    int pending_count
-    int64_t pending_since_ns
-    uint16_t serving[BURST_CAPACITY]    # cache indexes of the burst that goes to the routes just now
-    uint8_t padding[BURST_CAPACITY]     # bytes to add to each of its packets
-    int serving_count                   # 0: nothing in service
+    # Packets on their way to the routes: a ring of cache indexes, as large as the cache. Its three counters wrap.
+    uint16_t *queue
+    uint32_t first                      # not yet served to all routes
+    uint32_t ready                      # from here on: of a burst that is not complete yet
+    uint32_t last                       # where the next packet goes
+    int64_t pending_since_ns            # when the incomplete burst began
+    int waits                           # in the plane's list of streams with such a burst
+    int serving_count                   # packets from `first` on that go to the routes just now
+    uint8_t padding[BURST_CAPACITY]     # bytes to add to each of them
     Route *next_served
+    int in_service                      # in the plane's list of streams that are served in turns
     Stream *next_in_service
     int64_t last_packet_ns
     int64_t keyframe_wanted_ns      # 0: not wanted
@@ -366,14 +371,16 @@ cdef struct PlaneState:
     Receiver receiver
     Stream *waiting[MAX_WAITING]          # streams with an unfinished burst
     int waiting_count
-    Stream *in_service                    # streams whose burst many routes get in turns, the oldest first
+    Stream *in_service                    # streams whose packets many routes get in turns, the next one first
+    Stream *last_in_service
     int64_t now_ns
     int64_t wall_offset_ns          # UTC minus monotonic, sampled every second
     int64_t last_tick_ns
     int64_t next_tick_ns                  # once awake, it is time from then on
     int64_t wake_by_ns                    # what the thread wakes for, when nothing else wakes it before
     int64_t flush_after_ns
-    int routes_a_turn                     # more of them get a burst in parts, others' work in between
+    int work_a_turn                       # about microseconds of forwarding before others' work must get its turn
+    int work_left
     int64_t keyframe_interval_ns
     int gso
     int max_ssrcs

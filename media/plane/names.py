@@ -45,6 +45,7 @@ DROP_NAMES = (
     "bridge_full",
     "event_rate",
     "table_full",
+    "behind",
 )
 
 CODECS = ("", "H264", "H265", "VP8", "VP9", "AV1", "opus", "G722", "PCMU", "PCMA", "other")

@@ -12,7 +12,7 @@ from libc.string cimport memcmp, memcpy
 
 from media.plane.codec cimport CODEC_VP8, Vp8Descriptor, codec_starts_keyframe, codec_vp8_descriptor
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
-from media.plane.burst cimport burst_add, burst_end, burst_forget, burst_make_room, burst_send
+from media.plane.burst cimport burst_add, burst_make_room, burst_send
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
     DROP_DUPLICATE, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION, DROP_REPLACED, DROP_RTP_MALFORMED,
@@ -105,8 +105,6 @@ cdef Publication *_publication_of(Transport *transport, const RtpHeader *header,
 
 cdef void _restart(PlaneState *plane, Stream *stream, uint32_t clock_rate) noexcept nogil:
     """A new input begins in this stream: nothing of the old one may be mistaken for it."""
-    burst_end(plane, stream)
-    burst_forget(plane, stream)
     stream.key = fresh_key(plane)
     receive_init(&stream.receive, clock_rate)
     stream.receive.nack_enabled = stream.publication.nack
@@ -310,7 +308,6 @@ cdef void _accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdi
     stream.last_packet_ns = plane.now_ns
     if verdict == RECEIVE_RESTART or slot.codec != stream.codec:
         # Whatever the routes were sent before has nothing to do with what follows.
-        burst_end(plane, stream)
         stream.key = fresh_key(plane)
         keyframe_want(plane, stream.track, stream.layer)
     if slot.codec != stream.codec:

@@ -88,7 +88,7 @@ cdef class PlaneThread:
         self.state.epoll = -1
 
     def __init__(self, index, host, port, *, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
-                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, routes_a_turn=64):
+                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, work_a_turn=512):
         self.index = index
         self.live = {}
         self.named = {}
@@ -96,7 +96,7 @@ cdef class PlaneThread:
         self.sockets = open_sockets(host, port, receive_bytes, send_bytes)
         self.port = self.sockets.port
         self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
-        self.state.routes_a_turn = routes_a_turn
+        self.state.work_a_turn = work_a_turn
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
 

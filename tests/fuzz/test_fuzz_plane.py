@@ -84,7 +84,7 @@ class Crowd:
 def test_nothing_a_peer_or_a_stranger_sends_disturbs_another_stream() -> None:
     chance = random.Random(SEED)
     numbers: dict[int, int] = {}
-    with staged(max_ssrcs=12, keyframe_interval_ms=50, routes_a_turn=1) as stage:
+    with staged(max_ssrcs=12, keyframe_interval_ms=50, work_a_turn=1) as stage:
         crowd = Crowd(stage, chance)
         quiet, listener, voice = stage.peer(), stage.peer(), stage.track(video=False)
         quiet.publish(voice)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
-from tests.media.plane.packets import Packet, pictures, rtp, sequences
+from tests.media.plane.packets import Packet, continuous, pictures, rtp, sequences
 from tests.media.plane.peers import Peer, Stage, staged
 from tests.patience import PATIENCE_S
 
@@ -16,7 +16,7 @@ from tests.patience import PATIENCE_S
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """One route in a turn of the loop: the rest of the work comes between any two routes."""
-    with staged(routes_a_turn=1) as stage:
+    with staged(work_a_turn=1) as stage:
         yield stage
 
 
@@ -28,9 +28,9 @@ def numbered(first: int, count: int) -> list[int]:
     return [(first + index) & 0xFFFF for index in range(count)]
 
 
-@pytest.mark.parametrize("a_turn", [1, 7, 64])
+@pytest.mark.parametrize("a_turn", [1, 50, 512])
 def test_every_one_of_many_routes_gets_every_picture_whole_and_in_order(a_turn: int) -> None:
-    with staged(routes_a_turn=a_turn) as stage:
+    with staged(work_a_turn=a_turn) as stage:
         publisher, track = stage.peer(), stage.track()
         publisher.publish(track)
         viewers = [stage.peer(max_routes=64) for _ in range(3)]
@@ -68,6 +68,52 @@ def test_sound_passes_a_picture_that_many_watch(stage: Stage) -> None:
         passed += place < 700
 
 
+def test_a_publisher_that_catches_up_does_not_hold_up_another(stage: Stage) -> None:
+    """An uplink stood still for a moment: its sound comes all at once, with a hundred viewers for each packet."""
+    popular, phone, viewer = stage.peer(), stage.peer(), stage.peer(max_routes=101)
+    many, few = stage.track(video=False), stage.track(video=False)
+    popular.publish(many)
+    phone.publish(few)
+    for ssrc in range(1000, 1200, 2):
+        viewer.watch(many, ssrc=ssrc)
+    viewer.watch(few, ssrc=9)
+    passed = 0
+    deadline = time.monotonic() + PATIENCE_S
+    for number in itertools.count():
+        # As above: on a busy core the clump may have been served before the other is even sent.
+        if passed > 2:
+            break
+        assert time.monotonic() < deadline, f"sound came late {number - passed} times of {number}"
+        clump = [
+            rtp(20 * number + index, b"sound", timestamp=19_200 * number + 960 * index, payload_type=111)
+            for index in range(20)
+        ]
+        popular.send(*clump)
+        phone.send(rtp(number, b"sound", timestamp=960 * number, payload_type=111))
+        got = viewer.wait_packets((number + 1) * 2001)[-2001:]
+        passed += next(index for index, packet in enumerate(got) if packet.ssrc == 9) < 1000
+    for ssrc in range(1000, 1200, 2):
+        assert continuous(sequences(of(viewer, ssrc)), 100)
+    assert stage.drops == {}
+
+
+def test_what_the_cache_cannot_hold_until_all_are_served_is_dropped_and_counted(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(max_routes=40), stage.track(video=False)
+    publisher.publish(track)
+    for ssrc in range(1000, 1080, 2):
+        viewer.watch(track, ssrc=ssrc)
+    sent = 200
+    publisher.send(*(rtp(index, b"sound", timestamp=960 * index, payload_type=111) for index in range(sent)))
+    viewer.wait(
+        lambda got: len(got.packets) + stage.drops.get("behind", 0) == 40 * sent,
+        "every copy, sent or counted as dropped",
+    )
+    for ssrc in range(1000, 1080, 2):
+        numbers = sequences(of(viewer, ssrc))
+        assert numbers == sorted(set(numbers))
+    assert set(stage.drops) == {"behind"}
+
+
 def test_a_picture_that_comes_while_the_last_is_still_served_does_not_pass_it(stage: Stage) -> None:
     publisher, viewer, track = stage.peer(), stage.peer(max_routes=300), stage.track()
     publisher.publish(track)
@@ -86,8 +132,7 @@ def test_a_restart_of_the_numbers_comes_after_the_picture_in_service(stage: Stag
     for ssrc in range(1000, 1500, 2):
         viewer.watch(track, ssrc=ssrc)
     publisher.send(*pictures(0, 1), *pictures(1, 3, first_sequence=30_000))
-    publisher.settle()
-    viewer.settle()
+    viewer.wait_packets(250 * 3)
     for ssrc in range(1000, 1500, 2):
         assert sequences(of(viewer, ssrc))[:3] == numbered(100, 3)
 

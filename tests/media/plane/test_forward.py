@@ -1,6 +1,7 @@
 """Forwarding at the socket: exact bytes to every viewer, numbers that never break, resending, what may not be sent."""
 
 import itertools
+import time
 
 import pytest
 
@@ -306,7 +307,27 @@ def test_a_publisher_that_comes_back_continues_the_viewers_stream(stage: Stage) 
     assert {packet.ssrc for packet in got} == {1000}
 
 
-def test_the_newest_publication_feeds_the_track(stage: Stage) -> None:
+def test_what_waits_of_a_replaced_publication_does_not_take_the_viewers_back() -> None:
+    with staged(flush_us=100_000) as stage:
+        first, second, viewer, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
+        first.publish(track)
+        viewer.watch(track)
+        first.send(*pictures(0, 1)[:2])
+        stage.settle()
+        second.publish(track)
+        second.send(*pictures(0, 1, ssrc=88))
+        viewer.wait_packets(3)
+        # Until the first one's unfinished keyframe may wait no longer, and for some pictures after that.
+        flushed = time.monotonic() + 0.15
+        for number in itertools.count(1):
+            second.send(*picture(number, 3 * number, ssrc=88))
+            viewer.wait_packets(3 * number + 3)
+            if time.monotonic() > flushed:
+                break
+        assert continuous(sequences(viewer.received.packets), 100)
+
+
+def test_the_newest_publication_feeds_the_track_and_when_it_ends_the_one_before(stage: Stage) -> None:
     first, second, viewer, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
     first.publish(track)
     viewer.watch(track)
@@ -317,12 +338,11 @@ def test_the_newest_publication_feeds_the_track(stage: Stage) -> None:
     first.send(*picture(1, 3))
     stage.settle()
     viewer.wait_packets(6)
+    assert first.transport.stats()["drops"] == {"replaced": 3}
     newer.close()
-    first.send(*picture(2, 6))
-    stage.settle()
-    viewer.settle()
-    assert continuous(sequences(viewer.wait_packets(6)), 100)
-    assert first.transport.stats()["drops"] == {"replaced": 6}
+    first.send(*picture(2, 6), *picture(3, 9, key=True))
+    assert continuous(sequences(viewer.wait_packets(9)), 100)
+    assert first.transport.stats()["drops"] == {"replaced": 3}
 
 
 def simulcast(publisher: Peer, number: int, *, key: bool, named: bool) -> None:
