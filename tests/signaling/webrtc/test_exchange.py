@@ -17,15 +17,19 @@ from signaling.client.errors import ConnectFailed, HttpRefused
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions, WhepSession
+from signaling.ice.types import generate_credentials
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.webrtc.errors import ExchangeClosed
 from signaling.webrtc.exchange import ENDS_A_TURN
 from signaling.webrtc.session import WebRtcSession
 from tests.media.rtp.pictures import encoded
+from tests.media.standstill import fill, standing_still, waits
 from tests.patience import PATIENCE_S, until
 from tests.signaling.dtls.pairs import context
 from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
+
+__all__ = ["waits"]
 
 OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=PATIENCE_S)
 
@@ -313,6 +317,34 @@ async def test_offer_that_fails_in_the_plane_leaves_no_session_and_no_source(
         assert [source.id for source in node.exchange.registry.all()] == ["camera"]
         assert node.exchange.registry.get("camera").publisher in node.exchange.sessions
         await until("the transports' end", lambda: live_objects()["transport"] == before["transport"])
+
+
+async def test_plane_that_stands_still_holds_up_nobody_and_gets_its_objects_back_later(waits: list[float]) -> None:
+    async with running_node() as node:
+        exchange = node.exchange
+        exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        viewers = [exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES).session for _ in range(20)]
+        with standing_still(node.relay.threads[0]):
+            await until("the standstill is noticed", lambda: not exchange.is_healthy)
+            fill(viewers[0].peer.transport)
+            waits.clear()
+            for viewer in viewers[:10]:
+                exchange.end(viewer.id)
+            with pytest.raises(PlaneError):
+                exchange.publish("other", "", raw("chromium-publish"), MAX_SDP_BYTES)
+            with pytest.raises(PlaneError):
+                exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
+            with pytest.raises(PlaneError):
+                exchange.restart(viewers[10].id, generate_credentials())
+            await exchange.stop("camera")
+            assert exchange.sessions == {} and exchange.registry.all() == ()
+            looked = exchange._looked_at
+            await until("another look", lambda: exchange._looked_at != looked)
+            assert waits == []
+            assert not exchange.is_healthy
+        await until("everything is given back", lambda: exchange.is_healthy)
+        again = exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        assert list(exchange.sessions.values()) == [again.session]
 
 
 async def test_others_get_their_turn_while_a_source_with_many_viewers_is_stopped() -> None:
