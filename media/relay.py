@@ -107,8 +107,7 @@ class Relay:
         for event in thread.events():
             try:
                 listener(event)
-            except Exception:
-                # The events behind it are other peers'.
+            except Exception:  # so broad, because the events behind this one are other peers'
                 _log.exception("plane_event_failed", kind=type(event).__name__)
 
     @property

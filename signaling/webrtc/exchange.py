@@ -114,7 +114,7 @@ class Exchange:
         try:
             self._feed(self.media.get(source) or self._new_media(source), session, accepted)
             previous = self.registry.publish(source, name, session.id, _now_us())
-        except Exception:
+        except Exception:  # passed on: whatever it was, nothing of the session may stay
             session.peer.end("refused", "the source cannot be published")
             raise
         if previous is not None and previous in self.sessions:
@@ -148,7 +148,7 @@ class Exchange:
                 if line.direction == "send" and line.kind in media.tracks:
                     session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
             self.registry.watch(source, session_id)
-        except Exception:
+        except Exception:  # passed on: whatever it was, nothing of the session may stay
             session.peer.end("refused", "the source cannot be watched")
             raise
         return Answered(session, write(accepted.answer))
@@ -276,7 +276,7 @@ class Exchange:
                 lambda: self._relay.is_turning(thread),
                 is_client=accepted.dtls_role == "client",
             )
-        except Exception:
+        except Exception:  # passed on: whatever it was, no session holds the transport yet
             self._give_back(transport)
             raise
         session = Session(session_id, source, publishes, peer, thread, _token(), accepted.remote.ice_ufrag)
@@ -332,26 +332,29 @@ class Exchange:
             try:
                 self._look()
                 self._looked_at = time.monotonic()
-            except Exception:
-                # Whatever it is, lost consent and silent sources must be noticed next time.
+            except Exception:  # so broad, because lost consent and silent sources must be noticed next time
                 _log.exception("look_after_failed")
 
     def _look(self) -> None:
         # A plane that stands still hears nobody: no reason to call its peers lost.
         for session in list(self.sessions.values()) if self._relay.all_turning else ():
             session.peer.check()
-        now_ns = time.monotonic_ns()
         for source in self.registry.all():
-            media = self.media.get(source.id)
-            heard = media is not None and any(
-                stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
-                for publication in media.publications.values()
-                for stats in publication.stats()
-            )
-            self.registry.observe(source.id, heard=heard, now_us=_now_us())
+            try:
+                self.registry.observe(source.id, heard=self._is_heard(source.id), now_us=_now_us())
+            except Exception:  # so broad, because the sources behind it are other publishers'
+                _log.exception("source_not_observed", source=source.id)
         while self._owed and self._relay.all_turning:
             self._owed[0].close()
             del self._owed[0]
+
+    def _is_heard(self, source: str) -> bool:
+        media, now_ns = self.media.get(source), time.monotonic_ns()
+        return media is not None and any(
+            stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
+            for publication in media.publications.values()
+            for stats in publication.stats()
+        )
 
 
 def _first_of_each_kind(media: list[AcceptedMedia], direction: str) -> list[AcceptedMedia]:

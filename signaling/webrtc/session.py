@@ -99,7 +99,7 @@ class WebRtcSession:
         """Do a step; a fault of ours in it ends this session only."""
         try:
             step()
-        except Exception:
+        except Exception:  # so broad, because the loop and the caller have other peers to serve
             _log.exception("session_failed", transport=self.transport.id)
             self.end("internal", "the server met a fault; its log tells more")
 
@@ -145,7 +145,7 @@ class WebRtcSession:
         try:
             if self._is_turning():
                 self._leave()
-        except Exception:
+        except Exception:  # so broad, because `on_close` must come, or the session stays in every table
             _log.exception("session_end_failed", transport=self.transport.id)
         self._on_close(self, SessionEnded(code, reason))
 

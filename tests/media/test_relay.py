@@ -10,6 +10,7 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
+import structlog
 
 from config import Media
 from media import relay as relay_module
@@ -159,8 +160,10 @@ async def test_fault_of_the_listener_costs_one_event_only(stage: Stage, relay: R
             peer.sendto(check, ("127.0.0.1", thread.port))
         wait_until(lambda: thread.counters()["received_packets"] >= 2, "both checks are in")
         stage.commanded()
-        relay.start(listener)
+        with structlog.testing.capture_logs() as events:
+            relay.start(listener)
         assert heard == checks
+        assert [(one["event"], one["exc_info"]) for one in events] == [("plane_event_failed", True)] * 2
 
 
 class Source:
