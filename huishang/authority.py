@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -22,6 +23,17 @@ AUTHORITY_LIFE = timedelta(days=3653)
 # Browsers have refused longer-lived server certificates since 2020 (398 days; one day kept in hand).
 CERTIFICATE_LIFE = timedelta(days=397)
 RENEW_BEFORE = timedelta(days=30)
+#: What reading a certificate and a key out of files raises that hold something else; a new certificate mends it.
+_UNUSABLE = (
+    ValueError,
+    TypeError,  # a key with a password
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _BACKDATED = timedelta(hours=1)  # field devices' clocks run behind
 
 
@@ -139,7 +151,7 @@ def _reason_in(folder: Path, authority_pem: bytes, names: Names, now: datetime) 
         if key.public_key() != certificate.public_key():
             return "damaged"
         return renewal_reason(certificate, names, now)
-    except Exception:  # whatever the files hold instead, a new certificate mends it
+    except _UNUSABLE:
         return "damaged"
 
 

@@ -16,6 +16,7 @@ import uvloop
 from config import Settings
 from huishang.errors import StartError
 from huishang.offspring import Offspring
+from media.plane.names import PlaneError
 
 Ready = Callable[[list[str]], None]
 
@@ -58,7 +59,7 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _address_fault(error: Exception, settings: Settings) -> StartError | None:
+def _address_fault(error: OSError | PlaneError, settings: Settings) -> StartError | None:
     """Word an error that came, directly or as its cause, from an address that cannot be had."""
     reason = error if isinstance(error, OSError) else error.__cause__
     if not isinstance(reason, OSError) or reason.errno not in _BUSY:
@@ -88,7 +89,7 @@ async def _supervise(settings: Settings, serve: Serve, beside: Sequence[Program]
     companions = asyncio.create_task(_keep_beside(beside, listening, stop))
     try:
         await serve(settings, on_ready, stop)
-    except Exception as error:
+    except (OSError, PlaneError) as error:
         fault = None if listening.is_set() else _address_fault(error, settings)
         if fault is not None:
             raise fault from None

@@ -128,8 +128,7 @@ async def _sample(sources: SourcesEndpoint) -> None:
     while True:
         try:
             sources.sample()
-        except Exception:
-            # The list only grows stale; pictures go on.
+        except Exception:  # so broad, because this task's end is the node's: the list grows stale, pictures go on
             _log.exception("sources_not_sampled")
         await asyncio.sleep(SAMPLE_SECONDS)
 
@@ -140,5 +139,5 @@ async def _keep_addresses(exchange: Exchange, settings: Settings) -> None:
         await asyncio.sleep(ADDRESSES_SECONDS)
         try:
             exchange.addresses = await asyncio.to_thread(candidate_addresses, settings)
-        except Exception:
+        except Exception:  # so broad, because this task's end is the node's: the addresses told so far serve on
             _log.exception("addresses_not_read")

@@ -53,7 +53,7 @@ async def keep_fresh(
                 _log.info("certificate_loaded", path=str(settings.certificate_path))
         except StartError as error:
             _log.warning("certificate_not_renewed", reason=str(error))
-        except Exception:
+        except Exception:  # so broad, because this task's end is the node's: the old certificate serves on
             _log.exception("certificate_not_renewed")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ from media.plane.thread import PlaneEvent, PlaneThread
 from media.plane.transport import PlaneTransport
 
 _log = structlog.get_logger(__name__)
+
+#: A plane thread with nothing to do goes round five times a second, one with 1,000 viewers needs 20 ms: one that has
+#: not for so long is stuck.
+STILL_SECONDS = 1.0
+#: Given to a thread before it is called stuck: after a pause of the whole machine control may have run first.
+_BENEFIT_SECONDS = 0.02
 
 Listener = Callable[[PlaneEvent], None]
 
@@ -48,6 +55,15 @@ class RouteFormat:
     clock_rate: int
 
 
+@dataclass(slots=True)
+class _Turns:
+    """How often a thread had gone round, when that was first seen, and whether it was called stuck there."""
+
+    count: int
+    since: float
+    still: bool = False
+
+
 class Relay:
     """The plane threads of this node.
 
@@ -60,6 +76,7 @@ class Relay:
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transports: dict[int, int] = {}
+        self._turns: dict[int, _Turns] = {}
 
     def open(self) -> None:
         """Bind one UDP port per thread; port 0 lets the kernel choose."""
@@ -90,9 +107,34 @@ class Relay:
         for event in thread.events():
             try:
                 listener(event)
-            except Exception:
-                # The events behind it are other peers'.
+            except Exception:  # so broad, because the events behind this one are other peers'
                 _log.exception("plane_event_failed", kind=type(event).__name__)
+
+    @property
+    def all_turning(self) -> bool:
+        """Whether every thread takes orders; to be asked before any that may wait."""
+        return all([self.is_turning(thread) for thread in self.threads])
+
+    def is_turning(self, thread: PlaneThread) -> bool:
+        """Tell whether a thread goes round. A stuck one leaves its ring full, and then every order waits 2 s in vain.
+
+        Notices a standstill once it has been asked twice with `STILL_SECONDS` in between.
+        """
+        count = thread.counters()["wakeups"]
+        seen = self._turns.get(thread.index)
+        if seen is not None and count == seen.count:
+            if seen.still or time.monotonic() - seen.since < STILL_SECONDS:
+                return not seen.still
+            time.sleep(_BENEFIT_SECONDS)  # once a standstill
+            count = thread.counters()["wakeups"]
+            if count == seen.count:
+                seen.still = True
+                _log.error("plane_stands_still", thread=thread.index)
+                return False
+        if seen is not None and seen.still:
+            _log.warning("plane_turns_again", thread=thread.index)
+        self._turns[thread.index] = _Turns(count, time.monotonic())
+        return True
 
     def choose_thread(self, preferred: PlaneThread | None = None) -> PlaneThread:
         """Return the thread with the fewest transports; the preferred one unless it has clearly more to do."""

@@ -19,11 +19,12 @@ class ClientError(Exception):
 
 
 class HttpRefused(ClientError):
-    """The server refused; `status` is HTTP's."""
+    """The server refused; `status` is HTTP's, `retry_seconds` how long it asks to be left alone (0: not said)."""
 
-    def __init__(self, status: int, code: str, reason: str) -> None:
+    def __init__(self, status: int, code: str, reason: str, retry_seconds: float = 0.0) -> None:
         super().__init__(code, f"HTTP {status}: {reason}")
         self.status = status
+        self.retry_seconds = retry_seconds
 
 
 class HttpFailed(ClientError):

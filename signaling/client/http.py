@@ -5,9 +5,11 @@ Thin shell over aiohttp; it knows nothing of media.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
@@ -16,11 +18,15 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from signaling.client.errors import HttpFailed, HttpRefused
+from signaling.client.retry import retry_seconds
 
 _SDP: Final = "application/sdp"
 _FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 _MAX_ANSWER_BYTES: Final = 256 * 1024
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
+#: For a cancelled POST's answer and the DELETE together.  A server answers in milliseconds, a line by satellite in
+#: one or two seconds; whoever ends us kills after five.
+_TAKE_BACK_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +73,29 @@ class SignalingResource:
     async def post(self, url: str, offer: str) -> str:
         """Send the offer, remember the session's URL, return the answer.
 
-        Raises HttpRefused or HttpFailed.
+        Raises HttpRefused or HttpFailed.  Cancelled, it first ends what it may have made, within a few seconds.
         """
         headers = {"Content-Type": _SDP, "Accept": _SDP}
-        status, answer, location = await self._exchange("POST", url, offer, headers)
+        asking = asyncio.ensure_future(self._exchange("POST", url, offer, headers))
+        try:
+            status, answer, location = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await self._take_back(asking)
+            raise
         if status != 201 or not answer:
             raise HttpFailed("http-bad-answer", f"status {status} where 201 and an answer were due")
         if location:
             self.location = location
         return answer
+
+    async def _take_back(self, asking: asyncio.Future[tuple[int, str, str | None]]) -> None:
+        """End the session of a POST that nobody waits for any more, once its answer tells which it is."""
+        try:
+            async with asyncio.timeout(_TAKE_BACK_SECONDS):
+                _, _, self.location = await asking
+                await self.delete()
+        except (TimeoutError, HttpFailed, HttpRefused):
+            return
 
     async def restart_ice(self, fragment: str) -> str:
         """Send new ICE credentials; return the server's (RFC 9725 section 4.3.2).
@@ -116,7 +136,7 @@ class SignalingResource:
                     raise HttpFailed("http-bad-answer", "the answer is too long")
                 text = raw.decode(errors="replace")
                 if response.status >= 300:
-                    raise _refusal(response.status, response.content_type, text)
+                    raise _refusal(response, text)
                 location = response.headers.get("Location")
                 # Relative to the URL that answered, which redirects may have changed.
                 absolute = urljoin(str(response.url), location) if location else None
@@ -136,9 +156,11 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _refusal(status: int, content_type: str, text: str) -> HttpRefused:
-    """Read problem details (RFC 9457) when there are some."""
-    if content_type == "application/problem+json":
+def _refusal(response: aiohttp.ClientResponse, text: str) -> HttpRefused:
+    """Read problem details (RFC 9457) when there are some, and when to come again."""
+    headers = response.headers
+    wait = retry_seconds(response.status, headers.get("Retry-After"), headers.get("Date"), datetime.now(UTC))
+    if response.content_type == "application/problem+json":
         try:
             problem = json.loads(text)
         except ValueError:
@@ -146,5 +168,7 @@ def _refusal(status: int, content_type: str, text: str) -> HttpRefused:
         if isinstance(problem, dict):
             code = problem.get("code")
             reason = problem.get("detail") or problem.get("title") or ""
-            return HttpRefused(status, code if isinstance(code, str) else "http-refused", str(reason)[:500])
-    return HttpRefused(status, "http-refused", text[:200])
+            return HttpRefused(
+                response.status, code if isinstance(code, str) else "http-refused", str(reason)[:500], wait
+            )
+    return HttpRefused(response.status, "http-refused", text[:200], wait)

@@ -64,13 +64,15 @@ async def stay_connected(
 
     `use` is cancelled when the path ends; when it returns by itself, so does this function, after closing.
     A session that lived `stable_seconds` resets the waits.  `on_failure` gets code and reason of every end.
-    A refusal for good (HTTP 401, 403, 404, 410) is raised.
+    A refusal for good (HTTP 401, 403, 404, 410) is raised; one for now is kept to for as long as it asks
+    (`Retry-After`).
     """
     backoff = backoff or Backoff()
     loop = asyncio.get_running_loop()
     while True:
         session = make()
         started = loop.time()
+        asked = 0.0
         try:
             await session.start()
             if await _used(session, use):
@@ -80,6 +82,7 @@ async def stay_connected(
         except HttpRefused as error:
             if error.status in (401, 403, 404, 410):
                 raise
+            asked = error.retry_seconds
             on_failure(error.code, error.reason)
         except ClientError as error:
             on_failure(error.code, error.reason)
@@ -87,7 +90,8 @@ async def stay_connected(
             await session.close()
         if loop.time() - started > stable_seconds:
             backoff.succeeded()
-        await asyncio.sleep(backoff.next_wait())
+        # On top of it, not instead: all who were refused together were told the same.
+        await asyncio.sleep(asked + backoff.next_wait())
 
 
 async def _used(session: C, use: Callable[[C], Awaitable[None]]) -> bool:

@@ -122,5 +122,5 @@ async def problems(
         if error.status < 400:
             raise
         return problem_of(error).response()
-    except Exception as error:
+    except Exception as error:  # so broad, because a fault in one request must not end the connection others use
         return problem_of(error).response()

@@ -77,7 +77,7 @@ class Exchange:
     @property
     def is_healthy(self) -> bool:
         """Whether sessions are looked after and the plane takes commands; what is not needs a new start."""
-        return not self._owed and time.monotonic() - self._looked_at < HEALTHY_SECONDS
+        return not self._owed and self._relay.all_turning and time.monotonic() - self._looked_at < HEALTHY_SECONDS
 
     def start(self) -> None:
         """Listen to the relay and begin to look after sources and sessions."""
@@ -98,8 +98,12 @@ class Exchange:
             self._drop_media(source)
 
     def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
-        """Publish under an identifier. Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, or a bad value."""
+        """Publish under an identifier.
+
+        Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, PlaneError, or a bad value.
+        """
         self._require_open()
+        self._require_plane()
         # Who takes over a source takes its publisher's place: a sender that lost its line must always come back.
         if self.registry.admit(source) is None:
             self._publishers.require()
@@ -110,7 +114,7 @@ class Exchange:
         try:
             self._feed(self.media.get(source) or self._new_media(source), session, accepted)
             previous = self.registry.publish(source, name, session.id, _now_us())
-        except Exception:
+        except Exception:  # passed on: whatever it was, nothing of the session may stay
             session.peer.end("refused", "the source cannot be published")
             raise
         if previous is not None and previous in self.sessions:
@@ -129,6 +133,7 @@ class Exchange:
     def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
         """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""
         self._require_open()
+        self._require_plane()
         self._viewers.require()
         self.registry.get(source)
         media = self.media[source]
@@ -143,14 +148,18 @@ class Exchange:
                 if line.direction == "send" and line.kind in media.tracks:
                     session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
             self.registry.watch(source, session_id)
-        except Exception:
+        except Exception:  # passed on: whatever it was, nothing of the session may stay
             session.peer.end("refused", "the source cannot be watched")
             raise
         return Answered(session, write(accepted.answer))
 
     def restart(self, session_id: str, remote: Credentials) -> tuple[Session, Credentials, tuple[LocalCandidate, ...]]:
-        """Restart ICE with the peer's new credentials; return ours and our candidates. Raises SessionUnknown."""
+        """Restart ICE with the peer's new credentials; return ours and our candidates.
+
+        Raises SessionUnknown or PlaneError.
+        """
         session = self.get(session_id)
+        self._require_plane()
         local = generate_credentials()
         session.peer.restart(local, remote)
         session.etag = _token()
@@ -191,6 +200,10 @@ class Exchange:
         if self._closed:
             raise ExchangeClosed("the node stops")
 
+    def _require_plane(self) -> None:
+        if not self._relay.all_turning:
+            raise PlaneError("a plane thread stands still")
+
     def _new_media(self, source: str) -> SourceMedia:
         self._forget_gone_sources()
         media = SourceMedia({kind: RelayTrack(self._relay, is_video=kind == "video") for kind in KINDS})
@@ -213,7 +226,7 @@ class Exchange:
 
     def _give_back(self, thing: Closable) -> None:
         """Close an object of the plane; when the plane takes no command now, remember to do it later."""
-        if not self._owed:
+        if not self._owed and self._relay.all_turning:
             try:
                 thing.close()
                 return
@@ -260,9 +273,10 @@ class Exchange:
                 credentials,
                 accepted.remote,
                 self._on_close,
+                lambda: self._relay.is_turning(thread),
                 is_client=accepted.dtls_role == "client",
             )
-        except Exception:
+        except Exception:  # passed on: whatever it was, no session holds the transport yet
             self._give_back(transport)
             raise
         session = Session(session_id, source, publishes, peer, thread, _token(), accepted.remote.ice_ufrag)
@@ -286,7 +300,8 @@ class Exchange:
     def _on_event(self, event: PlaneEvent) -> None:
         if isinstance(event, DatagramReceived):
             session = self._by_transport.get(event.transport.id)
-            if session is not None:
+            # What is left out here comes again: peers repeat their checks and flights.
+            if session is not None and self._relay.is_turning(session.thread):
                 session.peer.datagram(event)
 
     def _on_close(self, peer: WebRtcSession, ended: SessionEnded) -> None:
@@ -317,25 +332,29 @@ class Exchange:
             try:
                 self._look()
                 self._looked_at = time.monotonic()
-            except Exception:
-                # Whatever it is, lost consent and silent sources must be noticed next time.
+            except Exception:  # so broad, because lost consent and silent sources must be noticed next time
                 _log.exception("look_after_failed")
 
     def _look(self) -> None:
-        for session in list(self.sessions.values()):
+        # A plane that stands still hears nobody: no reason to call its peers lost.
+        for session in list(self.sessions.values()) if self._relay.all_turning else ():
             session.peer.check()
-        now_ns = time.monotonic_ns()
         for source in self.registry.all():
-            media = self.media.get(source.id)
-            heard = media is not None and any(
-                stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
-                for publication in media.publications.values()
-                for stats in publication.stats()
-            )
-            self.registry.observe(source.id, heard=heard, now_us=_now_us())
-        while self._owed:
+            try:
+                self.registry.observe(source.id, heard=self._is_heard(source.id), now_us=_now_us())
+            except Exception:  # so broad, because the sources behind it are other publishers'
+                _log.exception("source_not_observed", source=source.id)
+        while self._owed and self._relay.all_turning:
             self._owed[0].close()
             del self._owed[0]
+
+    def _is_heard(self, source: str) -> bool:
+        media, now_ns = self.media.get(source), time.monotonic_ns()
+        return media is not None and any(
+            stats["heard_ns"] and now_ns - stats["heard_ns"] < self._silent_ns
+            for publication in media.publications.values()
+            for stats in publication.stats()
+        )
 
 
 def _first_of_each_kind(media: list[AcceptedMedia], direction: str) -> list[AcceptedMedia]:

@@ -32,6 +32,9 @@ from signaling.sdp.transport import RemoteTransport
 
 _log = structlog.get_logger(__name__)
 
+#: After so long a timer looks again whether the plane goes on.
+STANDSTILL_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
@@ -53,10 +56,13 @@ class WebRtcSession:
         local: Credentials,
         remote: RemoteTransport,
         on_close: Callable[[WebRtcSession, SessionEnded], None],
+        is_turning: Callable[[], bool],
         *,
         is_client: bool = False,
     ) -> None:
         """Start to listen; as DTLS client we begin the handshake once the peer's first check has come.
+
+        `is_turning` tells whether the transport's thread takes orders: one that does not would hold up the loop.
 
         Raises FingerprintError or CredentialsError for unusable values of the peer.
         """
@@ -69,6 +75,7 @@ class WebRtcSession:
         fingerprints = usable_fingerprints([(item.algorithm, item.value) for item in remote.fingerprints])
         self._dtls = DtlsEndpoint(context, fingerprints, is_client=is_client)
         self._on_close = on_close
+        self._is_turning = is_turning
         self._timer: asyncio.TimerHandle | None = None
         self._former_ufrag: bytes | None = None
         self._former_timer: asyncio.TimerHandle | None = None
@@ -92,7 +99,7 @@ class WebRtcSession:
         """Do a step; a fault of ours in it ends this session only."""
         try:
             step()
-        except Exception:
+        except Exception:  # so broad, because the loop and the caller have other peers to serve
             _log.exception("session_failed", transport=self.transport.id)
             self.end("internal", "the server met a fault; its log tells more")
 
@@ -120,14 +127,14 @@ class WebRtcSession:
         # One generation before the present one, as `IceLite`: a peer that restarts without end fills no table.
         self._forget_former()
         self._former_ufrag = self._ice.local.ufrag.encode()
-        self._former_timer = self._loop.call_later(RESTART_GRACE_SECONDS, self._forget_former)
+        self._former_timer = self._loop.call_later(RESTART_GRACE_SECONDS, self._on_former_timer)
         self._ice.restart(local, remote, self._loop.time())
         self._listen(local, remote)
 
     def end(self, code: str, reason: str) -> None:
         """Close: tell the peer if there is a path, give the transport back, report once. Raises nothing.
 
-        A transport that a busy plane does not take back is `on_close`'s to close again.
+        A transport that a busy or stuck plane does not take back is `on_close`'s to close again.
         """
         if self._closed:
             return
@@ -136,19 +143,30 @@ class WebRtcSession:
             if timer is not None:
                 timer.cancel()
         try:
-            self._dtls.close()
-            if self._path is not None:
-                for datagram in self._dtls.datagrams_to_send():
-                    self.transport.send(datagram, *self._path)
-            self.transport.close()
-        except Exception:
+            if self._is_turning():
+                self._leave()
+        except Exception:  # so broad, because `on_close` must come, or the session stays in every table
             _log.exception("session_end_failed", transport=self.transport.id)
         self._on_close(self, SessionEnded(code, reason))
+
+    def _leave(self) -> None:
+        self._dtls.close()
+        if self._path is not None:
+            for datagram in self._dtls.datagrams_to_send():
+                self.transport.send(datagram, *self._path)
+        self.transport.close()
 
     def _listen(self, local: Credentials, remote: Credentials) -> None:
         """Have checks for these credentials brought here, and the ordinary ones answered by the plane."""
         self.transport.add_ufrag(local.ufrag.encode())
         self.transport.set_consent(f"{local.ufrag}:{remote.ufrag}".encode(), local.password.encode())
+
+    def _on_former_timer(self) -> None:
+        self._former_timer = None
+        if self._is_turning():
+            self._safely(self._forget_former)
+        else:
+            self._former_timer = self._loop.call_later(STANDSTILL_SECONDS, self._on_former_timer)
 
     def _forget_former(self) -> None:
         if self._former_timer is not None:
@@ -225,7 +243,10 @@ class WebRtcSession:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._safely(self._expire)
+        if self._is_turning():
+            self._safely(self._expire)
+        else:
+            self._timer = self._loop.call_later(STANDSTILL_SECONDS, self._on_timer)
 
     def _expire(self) -> None:
         self._dtls.handle_timer(self._loop.time())

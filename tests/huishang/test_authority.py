@@ -1,5 +1,6 @@
 """The local certificate authority: what it signs, when it signs anew, what it refuses to overwrite."""
 
+import base64
 import ipaddress
 import stat
 from datetime import UTC, datetime, timedelta
@@ -7,9 +8,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store
+from hypothesis import given
+from hypothesis import strategies as st
 
+from huishang import authority as authority_module
 from huishang.authority import (
     CERTIFICATE_LIFE,
     RENEW_BEFORE,
@@ -122,6 +128,60 @@ def test_damaged_certificate_is_mended(tmp_path: Path, name: str, content: bytes
     key = load_pem_private_key((tmp_path / "server.key").read_bytes(), None)
     certificate = x509.load_pem_x509_certificate((tmp_path / "server.pem").read_bytes())
     assert key.public_key() == certificate.public_key()
+
+
+def foreign(folder: Path, kind: str) -> tuple[str, bytes]:
+    """Give a file that is sound in itself and of no use here: its name and content."""
+    key = load_pem_private_key((folder / "server.key").read_bytes(), None)
+    authority = load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(authority, ec.EllipticCurvePrivateKey)
+    issuer = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    if kind == "another authority's":
+        ensure(folder / "other", "huishang", NAMES, NOW)
+        return "server.pem", (folder / "other/server.pem").read_bytes()
+    if kind == "without names":
+        builder = x509.CertificateBuilder(
+            issuer.subject, issuer.subject, key.public_key(), 1, NOW, NOW + 9 * RENEW_BEFORE
+        )
+        return "server.pem", builder.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    encryption = serialization.BestAvailableEncryption(b"secret") if kind == "with a password" else None
+    secret = key if kind == "with a password" else ed25519.Ed25519PrivateKey.generate()
+    return "server.key", secret.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption or serialization.NoEncryption()
+    )
+
+
+@pytest.mark.parametrize("kind", ["another authority's", "without names", "with a password", "of another kind"])
+def test_sound_file_of_no_use_is_replaced(tmp_path: Path, kind: str) -> None:
+    ensure(tmp_path, "huishang", NAMES, NOW)
+    name, content = foreign(tmp_path, kind)
+    (tmp_path / name).write_bytes(content)
+    assert reasons(tmp_path) == ["damaged"]
+    assert accepts(tmp_path, "localhost", NOW)
+
+
+@given(st.sampled_from(["server.pem", "server.key"]), st.integers(0, 1 << 16), st.integers(1, 255))
+def test_any_damage_is_mended(tmp_path_factory: pytest.TempPathFactory, name: str, place: int, bits: int) -> None:
+    folder = tmp_path_factory.mktemp("tls")
+    ensure(folder, "huishang", NAMES, NOW)
+    lines = (folder / name).read_bytes().split(b"-----")
+    der = bytearray(base64.b64decode(lines[2]))
+    der[place % len(der)] ^= bits
+    lines[2] = b"\n" + base64.encodebytes(bytes(der))
+    (folder / name).write_bytes(b"-----".join(lines))
+    made = reasons(folder)
+    assert made == ["damaged"] or (made == [] and name == "server.key")  # not every byte of a key file matters
+
+
+def test_fault_of_ours_is_not_taken_for_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure(tmp_path, "huishang", NAMES, NOW)
+
+    def fault(*arguments: object) -> None:
+        raise RuntimeError("a bug that nobody knows yet")
+
+    monkeypatch.setattr(authority_module, "renewal_reason", fault)
+    with pytest.raises(RuntimeError, match="nobody knows"):
+        ensure(tmp_path, "huishang", NAMES, NOW)
 
 
 def test_damaged_authority_is_never_overwritten(tmp_path: Path) -> None:

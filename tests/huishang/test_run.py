@@ -14,13 +14,15 @@ from tests.ports import free_ports
 
 # A process of its own, because it takes the signals: a server that listens, and one program beside it.
 PROGRAM = """
-import asyncio, os, signal, sys
+import asyncio, errno, os, signal, sys
 from config import Settings
 from huishang.run import Program, run
 async def serve(settings, ready, stop):
     server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", int(sys.argv[1]))
     if sys.argv[2] == "crash":
         raise RuntimeError("broken")
+    if sys.argv[2] == "other-address":
+        raise RuntimeError("broken") from OSError(errno.EADDRINUSE, "of something else")
     if sys.argv[2] != "never-ready":
         ready(["https://localhost:1"])
     else:
@@ -93,10 +95,12 @@ def test_second_signal_ends_a_server_that_does_not_stop_and_its_program_with_it(
     assert process.returncode == 130
 
 
-def test_server_that_breaks_leaves_nothing_behind() -> None:
-    process = program("crash")
+@pytest.mark.parametrize("fault", ["crash", "other-address"])
+def test_server_that_breaks_leaves_nothing_behind_and_is_not_told_to_change_ports(fault: str) -> None:
+    process = program(fault)
     output, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1 and output == "" and "RuntimeError: broken" in errors
+    assert "StartError" not in errors
 
 
 def test_address_in_use_is_a_start_error_that_names_the_keys() -> None:

@@ -6,15 +6,17 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import ifaddr
 import msgspec
 import pytest
+import structlog
 
 from config import ConfigError, Http, Media, Server, Settings, load_tokens
 from huishang import home, server
@@ -23,6 +25,7 @@ from media.plane.memory import live_objects
 from media.plane.names import PlaneError
 from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhipSession
+from signaling.http.api import SourcesEndpoint
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.patience import PATIENCE_S, until
 from tests.ports import free_ports
@@ -140,6 +143,29 @@ async def test_addresses_that_come_later_are_told_to_peers(tmp_path: Path, monke
         assert await candidates() == {"127.0.0.1"}
         adapters.append(ifaddr.Adapter("wlan0", "wlan0", [ifaddr.IP("192.0.2.7", 24, "wlan0")]))
         await until("the new address", candidates, lambda told: told == {"192.0.2.7"})
+
+
+def twice(events: Sequence[Mapping[str, object]], event: str) -> bool:
+    return [one["event"] for one in events].count(event) > 1
+
+
+async def test_node_goes_on_after_faults_of_what_it_can_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*arguments: object) -> None:
+        raise RuntimeError("a bug that nobody knows yet")
+
+    monkeypatch.setattr(server, "ADDRESSES_SECONDS", 0.01)
+    monkeypatch.setattr(server, "SAMPLE_SECONDS", 0.01)
+    made = settings(tmp_path)
+    with structlog.testing.capture_logs() as events:
+        async with serving(made) as urls:
+            monkeypatch.setattr(SourcesEndpoint, "sample", fault)
+            monkeypatch.setattr(server, "candidate_addresses", fault)
+            for event in ("sources_not_sampled", "addresses_not_read"):
+                await until(f"{event}, again", partial(twice, events, event))
+            assert await health(urls[0]) == {"status": "ok"}
+    assert all(one["exc_info"] for one in events if one["log_level"] == "error")
 
 
 async def test_node_ends_with_the_fault_of_a_task_it_cannot_do_without(

@@ -100,10 +100,12 @@ async def test_renewal_goes_on_after_any_fault(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(ifaddr, "get_adapters", no_adapters)
     async with server:
         old = await end_of_certificate(port, settings)
-        fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
-        await until("another certificate", lambda: end_of_certificate(port, settings), lambda end: end != old)
-        fresh.cancel()
+        with structlog.testing.capture_logs() as events:
+            fresh = asyncio.create_task(keep_fresh(context, settings, every_s=0.01))
+            await until("another certificate", lambda: end_of_certificate(port, settings), lambda end: end != old)
+            fresh.cancel()
     assert asked >= 3
+    assert [one["exc_info"] for one in events if one["event"] == "certificate_not_renewed"] == [True, True]
 
 
 async def test_half_copied_pair_is_not_served_and_the_whole_one_is(tmp_path: Path) -> None:

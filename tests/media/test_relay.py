@@ -10,8 +10,10 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
+import structlog
 
 from config import Media
+from media import relay as relay_module
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
 from media.plane.tapring import DROP_NEWEST, TapRingView
@@ -22,6 +24,7 @@ from media.tap import TapReader
 from signaling.ice.stun import build_request
 from tests.media.plane.packets import rtp, vp8
 from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage
+from tests.media.standstill import standing_still
 from tests.patience import PATIENCE_S, wait_until
 from tests.ports import free_ports
 
@@ -101,6 +104,21 @@ def test_viewers_stay_with_their_publisher_until_its_thread_has_clearly_more_to_
     assert relay.choose_thread(home) is other
 
 
+def test_thread_that_stands_still_is_known_and_so_is_its_going_on(relay: Relay) -> None:
+    stuck, other = relay.threads
+    with standing_still(stuck):
+        wait_until(lambda: not relay.is_turning(stuck), "the standstill is noticed")
+        assert relay.is_turning(other) and not relay.all_turning
+    wait_until(lambda: relay.all_turning, "it goes on")
+
+
+def test_thread_that_was_only_late_gets_the_benefit(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "STILL_SECONDS", 0.0)
+    monkeypatch.setattr(relay_module, "_BENEFIT_SECONDS", 2.0)
+    # Idle, so it goes round a few times a second only: between two questions it has not.
+    assert [relay.is_turning(relay.threads[0]) for _ in range(3)] == [True] * 3
+
+
 async def test_events_reach_the_listener_until_close() -> None:
     relay = Relay(settings(1))
     relay.open()
@@ -142,8 +160,10 @@ async def test_fault_of_the_listener_costs_one_event_only(stage: Stage, relay: R
             peer.sendto(check, ("127.0.0.1", thread.port))
         wait_until(lambda: thread.counters()["received_packets"] >= 2, "both checks are in")
         stage.commanded()
-        relay.start(listener)
+        with structlog.testing.capture_logs() as events:
+            relay.start(listener)
         assert heard == checks
+        assert [(one["event"], one["exc_info"]) for one in events] == [("plane_event_failed", True)] * 2
 
 
 class Source:

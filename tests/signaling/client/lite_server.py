@@ -161,6 +161,12 @@ class WhipServer:
         """Candidates of higher priority at which nobody answers."""
         self.deaf = False
         """Whether new sessions ignore all datagrams."""
+        self.busy: list[dict[str, str]] = []
+        """Headers of the 503s that the next offers are refused with."""
+        self.may_answer = {"POST": asyncio.Event(), "DELETE": asyncio.Event()}
+        """Cleared, such requests are done, but their answers held back."""
+        for event in self.may_answer.values():
+            event.set()
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -177,6 +183,8 @@ class WhipServer:
                 status=401,
                 content_type="application/problem+json",
             )
+        if self.busy:
+            return web.Response(status=503, headers=self.busy.pop(0))
         offer = parse(await request.read())
         first = offer.media[0]
         assert first.ice_ufrag and first.ice_pwd
@@ -202,6 +210,7 @@ class WhipServer:
         asyncio.get_running_loop().add_reader(udp.fileno(), session.read)
         self.sessions.append(session)
         location = f"/session/{len(self.sessions) - 1}"
+        await self.may_answer["POST"].wait()
         return web.Response(
             status=201,
             text=write(accepted.answer),
@@ -221,6 +230,7 @@ class WhipServer:
 
     async def _delete(self, request: web.Request) -> web.Response:
         self.requests.append("DELETE")
+        await self.may_answer["DELETE"].wait()
         return web.Response()
 
     def close(self) -> None:

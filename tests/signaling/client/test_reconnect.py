@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import pairwise
 
 import pytest
@@ -60,6 +61,27 @@ async def test_ended_session_is_made_anew_until_its_user_is_done() -> None:
             )
         assert ends == ["peer-closed"] * 2
         assert server.requests == ["POST /whip/x", "DELETE"] * 3
+
+
+async def test_server_that_asks_for_time_is_given_it_and_nonsense_is_no_such_wish() -> None:
+    async with whip_server() as server:
+        server.busy = [{"Retry-After": "1"}, {"Retry-After": "soon"}]
+        asked_at: list[float] = []
+        ends: list[str] = []
+
+        def make() -> WhipSession:
+            asked_at.append(time.monotonic())
+            return session(f"{server.url}/whip/x")
+
+        async def use(connected: WhipSession) -> None:
+            return
+
+        async with asyncio.timeout(PATIENCE_S):
+            await stay_connected(
+                make, use, backoff=Backoff(0.01, 0.02), on_failure=lambda code, reason: ends.append(code)
+            )
+        assert ends == ["http-refused"] * 2
+        assert asked_at[1] - asked_at[0] >= 1.0
 
 
 async def test_unreachable_server_is_tried_again_but_a_refusal_for_good_is_raised() -> None:

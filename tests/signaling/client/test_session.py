@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import aiohttp
 import pylibsrtp
 import pytest
 from cryptography import x509
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from media.rtp import header, rtcp, vp8
+from signaling.client import http
 from signaling.client.errors import ConnectFailed, HttpFailed, HttpRefused
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
@@ -25,6 +27,7 @@ from signaling.client.session import SessionOptions, WhepSession, WhipSession, c
 from signaling.sdp.model import Candidate
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.sdp.transport import LocalCandidate
+from tests import patience
 from tests.patience import PATIENCE_S
 from tests.signaling.client.lite_server import ServedSession, whip_server
 from tests.signaling.dtls.pairs import context
@@ -160,6 +163,40 @@ async def test_silent_media_port_fails_and_the_session_is_deleted() -> None:
             await WhipSession(f"{server.url}/whip/x", TRACKS, options(connect_seconds=0.3)).start()
         assert failed.value.code == "connect-timeout"
         assert server.requests[-1] == "DELETE"
+
+
+async def test_session_whose_offer_was_cancelled_is_deleted_once_its_answer_tells_its_url() -> None:
+    async with whip_server() as server:
+        server.may_answer["POST"].clear()
+        starting = asyncio.ensure_future(WhipSession(f"{server.url}/whip/x", TRACKS, options()).start())
+        await patience.until("the session on the server", lambda: server.sessions)
+        starting.cancel()
+        await asyncio.sleep(0)
+        server.may_answer["POST"].set()
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait([starting])
+        assert starting.cancelled()
+        assert server.requests == ["POST /whip/x", "DELETE"]
+
+
+@pytest.mark.parametrize("unanswered", ["POST", "DELETE"])
+async def test_cancelled_offer_is_not_waited_for_without_end(unanswered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_TAKE_BACK_SECONDS", 0.2)
+    monkeypatch.setattr(http, "_TIMEOUT", aiohttp.ClientTimeout(total=None))
+    async with whip_server() as server:
+        for event in server.may_answer.values():
+            event.clear()
+        starting = asyncio.ensure_future(WhipSession(f"{server.url}/whip/x", TRACKS, options()).start())
+        await patience.until("the session on the server", lambda: server.sessions)
+        starting.cancel()
+        await asyncio.sleep(0)
+        if unanswered == "DELETE":
+            server.may_answer["POST"].set()
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait([starting])
+        assert starting.cancelled()
+        for event in server.may_answer.values():
+            event.set()
 
 
 async def test_detached_connection_keeps_consent_by_its_core() -> None:

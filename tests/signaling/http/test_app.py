@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import pytest_asyncio
+import structlog
 
 from signaling.webrtc import exchange
 from tests.patience import until
@@ -120,6 +121,25 @@ async def test_other_methods_are_not_allowed(http: aiohttp.ClientSession, method
 async def test_what_is_not_there_is_a_problem_with_a_code(http: aiohttp.ClientSession) -> None:
     for path in ("/nothing.html", "/api/v2/sources", "/whip", "/whip/", "/whip/a/b/c"):
         assert problem(await get(http, path), 404) == "not-found"
+
+
+async def test_fault_in_one_request_is_logged_and_leaves_the_connection_to_the_next(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bug = RuntimeError("a bug that nobody knows yet")
+
+    def fault(*arguments: object) -> None:
+        raise bug
+
+    connector = aiohttp.TCPConnector(limit=1)
+    headers = {"Authorization": f"Bearer {EVERYTHING}"}
+    async with aiohttp.ClientSession(node.url, connector=connector, headers=headers) as one_connection:
+        with monkeypatch.context() as broken, structlog.testing.capture_logs() as events:
+            broken.setattr(type(node.exchange.registry), "all", fault)
+            answer = await get(one_connection, "/api/v1/sources")
+        assert problem(answer, 500) == "internal" and b"nobody knows" not in answer.body
+        assert [(one["event"], one["exc_info"]) for one in events] == [("request_failed", bug)]
+        assert (await get(one_connection, "/api/v1/sources")).status == 200
 
 
 async def test_health_needs_no_token(node: Node) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
@@ -17,15 +19,19 @@ from signaling.client.errors import ConnectFailed, HttpRefused
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions, WhepSession
+from signaling.ice.types import generate_credentials
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.webrtc.errors import ExchangeClosed
 from signaling.webrtc.exchange import ENDS_A_TURN
 from signaling.webrtc.session import WebRtcSession
 from tests.media.rtp.pictures import encoded
+from tests.media.standstill import fill, standing_still, waits
 from tests.patience import PATIENCE_S, until
 from tests.signaling.dtls.pairs import context
 from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
+
+__all__ = ["waits"]
 
 OPTIONS = SessionOptions(HttpOptions(EVERYTHING), context("client"), connect_seconds=PATIENCE_S)
 
@@ -62,6 +68,10 @@ async def more_pictures(viewer: Viewer, count: int) -> None:
     """Wait until a viewer has got so many more."""
     wanted = viewer.pictures + count
     await until(f"{count} more pictures", lambda: viewer.pictures >= wanted)
+
+
+def is_live(node: Node, source: str) -> bool:
+    return node.exchange.registry.get(source).state.value == "live"
 
 
 async def play(publisher: Publisher, encoder: str = "libx264") -> None:
@@ -253,6 +263,48 @@ async def test_fault_in_one_session_ends_that_session_only(
             assert node.exchange.registry.get("camera").state.value == "silent"
 
 
+async def test_fault_while_a_session_ends_keeps_nothing_of_it_and_no_other_from_ending(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Playing(whip(node)):
+        healthy = Viewer(node)
+        async with healthy, Viewer(node) as broken:
+            (faulty,) = (item for item in node.exchange.sessions.values() if str(broken.location).endswith(item.id))
+
+            def fault() -> None:
+                raise RuntimeError("a bug that nobody knows yet")
+
+            monkeypatch.setattr(faulty.peer, "_leave", fault)
+            with structlog.testing.capture_logs() as events:
+                node.exchange.end(faulty.id)
+            assert [(one["event"], one["exc_info"]) for one in events if one["log_level"] == "error"] == [
+                ("session_end_failed", True)
+            ]
+            assert faulty.id not in node.exchange.sessions and len(node.exchange.sessions) == 2
+            assert faulty.id not in node.exchange.registry.get("camera").viewers
+            await more_pictures(healthy, 5)
+
+
+async def test_fault_about_one_source_leaves_the_others_observed(node: Node) -> None:
+    class Broken:
+        def stats(self) -> None:
+            raise RuntimeError("a bug that nobody knows yet")
+
+        def close(self) -> None:
+            return
+
+    async with Playing(whip(node, "first")), Playing(whip(node, "second")):
+        for source in ("first", "second"):
+            await until(f"{source} is live", partial(is_live, node, source))
+        with structlog.testing.capture_logs() as events:
+            node.exchange.media["first"].publications["video"] = Broken()  # type: ignore[assignment]
+            async with Playing(whip(node, "third")):
+                await until("third is live", partial(is_live, node, "third"))
+        failed = [one for one in events if one["event"] == "source_not_observed"]
+        assert failed and all(one["source"] == "first" and one["exc_info"] for one in failed)
+        assert node.exchange.is_healthy
+
+
 async def test_sessions_of_a_plane_that_has_ended_still_end() -> None:
     async with running_node() as node, AsyncExitStack() as stack:
         publisher, viewer = whip(node), Viewer(node)
@@ -295,24 +347,64 @@ async def test_what_the_plane_does_not_take_back_now_is_given_back_later(node: N
             await behind.closed.wait()
 
 
-async def test_offer_that_fails_in_the_plane_leaves_no_session_and_no_source(
-    node: Node, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("where", ["tracks", "session"])
+@pytest.mark.parametrize(
+    ("fault", "answer"),
+    [
+        (PlaneError("plane thread 0 does not take commands"), (503, "plane-busy")),
+        (RuntimeError("a bug that nobody knows yet"), (500, "internal")),
+    ],
+    ids=["plane", "bug"],
+)
+async def test_offer_that_fails_leaves_no_session_and_no_source(
+    node: Node, monkeypatch: pytest.MonkeyPatch, where: str, fault: Exception, answer: tuple[int, str]
 ) -> None:
-    def full(*arguments: object) -> None:
-        raise PlaneError("plane thread 0 does not take commands")
+    def fail(*arguments: object) -> None:
+        raise fault
 
     async with Playing(whip(node)):
-        monkeypatch.setattr(RelayTrack, "publish", full)
-        monkeypatch.setattr(RelayTrack, "route", full)
+        if where == "tracks":
+            monkeypatch.setattr(RelayTrack, "publish", fail)
+            monkeypatch.setattr(RelayTrack, "route", fail)
+        else:
+            monkeypatch.setattr(WebRtcSession, "_listen", fail)
         before = live_objects()
         for refused in (whip(node), whip(node, "other"), Viewer(node)):
             with pytest.raises(HttpRefused) as caught:
                 await refused.start()
-            assert (caught.value.status, caught.value.code) == (503, "plane-busy")
+            assert (caught.value.status, caught.value.code) == answer
         assert len(node.exchange.sessions) == 1
         assert [source.id for source in node.exchange.registry.all()] == ["camera"]
         assert node.exchange.registry.get("camera").publisher in node.exchange.sessions
         await until("the transports' end", lambda: live_objects()["transport"] == before["transport"])
+
+
+async def test_plane_that_stands_still_holds_up_nobody_and_gets_its_objects_back_later(waits: list[float]) -> None:
+    async with running_node() as node:
+        exchange = node.exchange
+        exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        viewers = [exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES).session for _ in range(20)]
+        with standing_still(node.relay.threads[0]):
+            await until("the standstill is noticed", lambda: not exchange.is_healthy)
+            fill(viewers[0].peer.transport)
+            waits.clear()
+            for viewer in viewers[:10]:
+                exchange.end(viewer.id)
+            with pytest.raises(PlaneError):
+                exchange.publish("other", "", raw("chromium-publish"), MAX_SDP_BYTES)
+            with pytest.raises(PlaneError):
+                exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
+            with pytest.raises(PlaneError):
+                exchange.restart(viewers[10].id, generate_credentials())
+            await exchange.stop("camera")
+            assert exchange.sessions == {} and exchange.registry.all() == ()
+            looked = exchange._looked_at
+            await until("another look", lambda: exchange._looked_at != looked)
+            assert waits == []
+            assert not exchange.is_healthy
+        await until("everything is given back", lambda: exchange.is_healthy)
+        again = exchange.publish("camera", "", raw("chromium-publish"), MAX_SDP_BYTES)
+        assert list(exchange.sessions.values()) == [again.session]
 
 
 async def test_others_get_their_turn_while_a_source_with_many_viewers_is_stopped() -> None:

@@ -27,10 +27,14 @@ from signaling.ice import stun
 from signaling.ice.types import Address, Credentials, CredentialsError, generate_credentials
 from signaling.sdp.model import Fingerprint
 from signaling.sdp.transport import RemoteTransport
+from signaling.webrtc import session as session_module
 from signaling.webrtc.session import SessionEnded, WebRtcSession
-from tests.patience import PATIENCE_S, until
+from tests.media.standstill import fill, standing_still, waits
+from tests.patience import PATIENCE_S, until, wait_until
 from tests.signaling.dtls.pairs import context
 from tests.signaling.webrtc.conftest import CONSENT_SECONDS
+
+__all__ = ["waits"]
 
 SERVER, CLIENT = context("server"), context("client")
 RECEIVER_REPORT = bytes.fromhex("80c9000100000001")
@@ -73,7 +77,15 @@ class Bench:
         )
         transport = PlaneTransport(self.relay.threads[0])
         try:
-            session = WebRtcSession(transport, SERVER, ours, remote, self._on_close, is_client=server_is_client)
+            session = WebRtcSession(
+                transport,
+                SERVER,
+                ours,
+                remote,
+                self._on_close,
+                partial(self.relay.is_turning, transport.thread),
+                is_client=server_is_client,
+            )
         except ValueError:
             transport.close()
             raise
@@ -243,6 +255,39 @@ async def test_restarts_without_end_take_no_place_from_others() -> None:
         await session_heard_anew(session, client)
         newcomer.close()
         client.close()
+
+
+async def test_former_credentials_are_forgotten_once_a_plane_that_stood_still_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    monkeypatch.setattr(session_module, "RESTART_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(session_module, "STANDSTILL_SECONDS", 0.01)
+    session, _ = bench.pair()
+    ours, theirs = bench.credentials[session]
+    thread = bench.relay.threads[0]
+    with standing_still(thread):
+        session.restart(generate_credentials(), generate_credentials())
+        wait_until(lambda: not bench.relay.is_turning(thread), "the standstill is noticed")
+        fill(session.transport)
+        waits.clear()
+        await asyncio.sleep(0.1)  # too short on a slow machine, it would only prove less
+        assert waits == []
+    old = stun.build_request(
+        os.urandom(12),
+        username=f"{ours.ufrag}:{theirs.ufrag}".encode(),
+        key=ours.password.encode(),
+        priority=1,
+        tie_breaker=1,
+    )
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+
+        def unknown() -> bool:
+            port.sendto(old, bench.candidates[0])
+            return thread.counters()["drops"].get("stun_unknown_ufrag", 0) > 0
+
+        await until("the former name is unknown", unknown)
+    assert not bench.ended[session].done()
 
 
 async def test_addresses_without_end_take_no_place_from_others() -> None:
