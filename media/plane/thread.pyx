@@ -5,6 +5,7 @@ Control is one thread (the event loop's): the command ring has one producer. Eve
 control, handed over by a command, and freed only after the thread has answered its removal, or has ended.
 """
 
+import os
 import random
 import threading
 import time
@@ -20,10 +21,10 @@ from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.loop cimport plane_loop
 from media.plane.memory cimport ip_text
-from media.plane.model cimport DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_SOCKET, Socket
+from media.plane.model cimport DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_SOCKET, Socket, Watch
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport (
-    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event, errno,
 )
 from media.plane.priority import prefer_this_thread
 from media.plane.sockets import open_sockets
@@ -77,8 +78,8 @@ PlaneEvent = DatagramReceived | StreamBound | StreamEnded
 cdef class PlaneThread:
     """One thread, one UDP port, and everything that is pinned to it.
 
-    Raises PlaneError when the socket cannot be had. `close()` must be called once; until then `fileno()` becomes
-    readable when `events()` has something to say.
+    Raises PlaneError when its socket or its epoll cannot be had. `close()` must be called once; until then `fileno()`
+    becomes readable when `events()` has something to say.
     """
 
     def __cinit__(self):
@@ -95,14 +96,17 @@ cdef class PlaneThread:
         self.collected = []
         self.sockets = open_sockets(host, port, receive_bytes, send_bytes)
         self.port = self.sockets.port
-        self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
+        try:
+            self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
+        except BaseException:
+            self.sockets.close()
+            raise
         self.state.routes_a_turn = routes_a_turn
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
 
     def _fill(self, host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso):
         cdef PlaneState *state = self.state
-        cdef epoll_event event
         state.index = self.index
         state.flush_after_ns = flush_us * 1000
         state.keyframe_interval_ns = keyframe_interval_ms * 1000000
@@ -124,11 +128,21 @@ cdef class PlaneThread:
         if failed:
             raise MemoryError
         state.epoll = epoll_create1(EPOLL_CLOEXEC)
+        if state.epoll < 0:
+            self._refused("epoll_create1", errno)
+        self._watch(state.socket.fd, &state.socket.watch)
+        self._watch(ring_fd(&state.commands), &state.command_watch)
+
+    cdef int _watch(self, int fd, Watch *watch) except -1:
+        cdef epoll_event event
         event.events = EPOLLIN
-        event.data.ptr = &state.socket.watch
-        epoll_ctl(state.epoll, EPOLL_CTL_ADD, state.socket.fd, &event)
-        event.data.ptr = &state.command_watch
-        epoll_ctl(state.epoll, EPOLL_CTL_ADD, ring_fd(&state.commands), &event)
+        event.data.ptr = watch
+        if epoll_ctl(self.state.epoll, EPOLL_CTL_ADD, fd, &event) != 0:
+            self._refused("epoll_ctl", errno)
+        return 0
+
+    def _refused(self, call, int problem):
+        raise PlaneError(f"plane thread {self.index}: {call}: {os.strerror(problem)}")
 
     cdef int _fill_socket(self, Socket *filled, opened, host) except -1:
         filled.fd = opened.fileno()
