@@ -7,6 +7,7 @@ of them, because each is its own piece of memory. After `unlink_*` nothing in th
 
 from libc.string cimport memcmp, memcpy, memmove
 
+from media.plane.admission cimport admission_release
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop
@@ -179,8 +180,7 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
     for layer in range(publication.layer_count):
         stream = publication.streams[layer]
         burst_forget(plane, stream)
-        ssrc_table_remove_value(&transport.ssrcs, stream)
-        ssrc_table_remove_value(&transport.rtx_ssrcs, stream)
+        admission_release(plane, stream)
     if publication.track.publication == publication:
         publication.track.publication = NULL
     while at[0] != publication:
