@@ -27,7 +27,7 @@ from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event, errno,
 )
 from media.plane.priority import prefer_this_thread
-from media.plane.sockets import open_sockets
+from media.plane.sockets import WILDCARDS, open_sockets
 from media.plane.ratelimit cimport bucket_init
 from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
@@ -43,6 +43,10 @@ cdef enum:
 
 # STUN checks of unknown addresses that one plane thread hands to control, all together: at 15 us each 2 % of a core.
 STRANGER_CHECKS_A_SECOND = 1000
+# A latched sender without keys keeps its port while it is heard more often than this. Longer than a source takes to be
+# called silent (`limits.silent_after_s`), and than the 6.2 s that a peer on hold, who sends nothing but reports, may let
+# pass between two of them (RFC 3550 section 6.3.1).
+LATCH_SILENCE_MS = 7000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ cdef class PlaneThread:
         self.state.epoll = -1
 
     def __init__(self, index, host, port, *, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
-                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, routes_a_turn=64):
+                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, routes_a_turn=64,
+                 latch_silence_ms=LATCH_SILENCE_MS):
         self.index = index
         self.live = {}
         self.named = {}
@@ -102,6 +107,7 @@ cdef class PlaneThread:
             self.sockets.close()
             raise
         self.state.routes_a_turn = routes_a_turn
+        self.state.latch_silence_ns = latch_silence_ms * 1000000
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
 
@@ -147,7 +153,7 @@ cdef class PlaneThread:
     cdef int _fill_socket(self, Socket *filled, opened, host) except -1:
         filled.fd = opened.fileno()
         filled.family = opened.family
-        filled.wildcard = host in ("::", "0.0.0.0")
+        filled.wildcard = host in WILDCARDS
         filled.watch.kind = WATCH_SOCKET
         filled.watch.object = filled
         return 0
