@@ -119,6 +119,7 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         transport.srtp_sender = <void *>command.numbers[0]
         transport.srtp_receiver = <void *>command.numbers[1]
         transport.same_ssrc_resend = <int>command.numbers[2]
+        transport.retired_count = 0     # nothing captured before authenticates now
         link_ready(plane, transport)
     elif command.kind == COMMAND_SEND:
         _send(plane, transport, command)

@@ -3,10 +3,10 @@
 
 Nothing a stranger sends changes anything here. STUN requests reach control only when they name a ufrag we gave out,
 and no faster than control can afford; DTLS and media only from addresses that a STUN check has validated before
-(plain RTP: from the first sender on a port of its own).
+(plain RTP: from the latched sender on a port of its own).
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from media.plane.batch cimport batch_commit, batch_room
@@ -22,9 +22,11 @@ from media.plane.net cimport (
     IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, monotonic_ns, msghdr,
     recvmmsg, sockaddr_in, sockaddr_in6,
 )
-from media.plane.link cimport link_ready
+from media.plane.link cimport link_heard, link_ready
 from media.plane.publish cimport publish_packet
 from media.plane.ratelimit cimport bucket_take
+from media.plane.rtcp cimport RTCP_OK, rtcp_check
+from media.plane.rtp cimport RTP_OK, RtpHeader, rtp_parse
 from media.plane.stunfilter cimport (
     DATAGRAM_DTLS, DATAGRAM_RTCP, DATAGRAM_RTP, DATAGRAM_STUN, STUN_BINDING_REQUEST, datagram_kind, stun_filter,
 )
@@ -64,7 +66,7 @@ cdef void _read_local(msghdr *header, Address *local) noexcept nogil:
             scope_in(local.ip, (<in6_pktinfo *>CMSG_DATA(control)).ipi6_ifindex)
         elif control.cmsg_level == IPPROTO_IP and control.cmsg_type == IP_PKTINFO:
             memcpy(local.ip, V4_MAPPED, 12)
-            memcpy(local.ip + 12, &(<in_pktinfo *>CMSG_DATA(control)).ipi_addr, 4)
+            memcpy(local.ip + 12, &(<in_pktinfo *>CMSG_DATA(control)).ipi_spec_dst, 4)  # ours, even of a broadcast
         control = CMSG_NXTHDR(header, control)
 
 
@@ -150,16 +152,39 @@ cdef void _stun(PlaneState *plane, Transport *known, const Address *remote, cons
     event_datagram(plane, EVENT_STUN, transport, remote, local, packet, length)
 
 
-cdef bint _latch(PlaneState *plane, Transport *transport, const Address *remote, int family) noexcept nogil:
+cdef void _latch(PlaneState *plane, Transport *transport, const Address *remote, msghdr *header) noexcept nogil:
     """Plain RTP: send where packets come from, because a peer behind NAT does not know its own address."""
-    if transport.latch and not transport.latched:
-        transport.remote = remote[0]
-        transport.remote_name_length = address_to_name(remote, family, &transport.remote_name)
-        transport.has_remote = transport.remote_name_length > 0
-        transport.latched = 1
-        link_ready(plane, transport)
-        return True
-    return memcmp(transport.remote.ip, remote.ip, 16) == 0 and transport.remote.port == remote.port
+    cdef int family = transport.socket.family
+    cdef Address local
+    transport.remote = remote[0]
+    transport.remote_name_length = address_to_name(remote, family, &transport.remote_name)
+    transport.has_remote = transport.remote_name_length > 0
+    if transport.socket.wildcard:
+        _read_local(header, &local)
+        transport.local_control_length = address_to_control(&local, family, transport.local_control)
+    transport.latched = 1
+    link_ready(plane, transport)
+
+
+cdef bint _is_valid(int kind, const uint8_t *packet, int length) noexcept nogil:
+    cdef RtpHeader header
+    if kind == DATAGRAM_RTP:
+        return rtp_parse(packet, length, False, &header) == RTP_OK
+    return rtcp_check(packet, length) == RTCP_OK
+
+
+cdef bint _from_latched(PlaneState *plane, Transport *transport, const Address *remote, msghdr *header, int kind,
+                        const uint8_t *packet, int length) noexcept nogil:
+    """Without keys: whether this sender has the port. A valid one takes it when nobody has, or only somebody silent."""
+    cdef int64_t silent_ns = plane.now_ns - transport.latched_heard_ns
+    if transport.latch and (not transport.latched or silent_ns > plane.latch_silence_ns) and _is_valid(
+        kind, packet, length
+    ):
+        _latch(plane, transport, remote, header)
+    elif memcmp(transport.remote.ip, remote.ip, 16) != 0 or transport.remote.port != remote.port:
+        return False
+    transport.latched_heard_ns = plane.now_ns
+    return True
 
 
 cdef void _media(PlaneState *plane, Transport *transport, int kind, uint8_t *packet, int length) noexcept nogil:
@@ -171,27 +196,26 @@ cdef void _media(PlaneState *plane, Transport *transport, int kind, uint8_t *pac
         feedback_packet(plane, transport, packet, length)
 
 
-cdef void _plain(PlaneState *plane, Socket *socket, const Address *remote, uint8_t *packet, int length) noexcept nogil:
+cdef void _plain(PlaneState *plane, Transport *transport, const Address *remote, msghdr *header, uint8_t *packet,
+                 int length) noexcept nogil:
     """A datagram on a plain transport's own port.
 
-    With keys any sender that authenticates may take the place of the latched one; without, the first sender keeps it.
+    With keys any sender that authenticates may take the place of the latched one; without, only of one that is silent.
     """
-    cdef Transport *transport = socket.transport
     cdef int kind = datagram_kind(packet, length)
     cdef uint64_t authentic = transport.authentic
     if kind != DATAGRAM_RTP and kind != DATAGRAM_RTCP:
         drop(plane, transport, DROP_UNKNOWN_DATAGRAM)
         return
     if transport.srtp_receiver == NULL:
-        if not _latch(plane, transport, remote, socket.family):
+        if not _from_latched(plane, transport, remote, header, kind, packet, length):
             drop(plane, transport, DROP_STRANGER)
             return
         _media(plane, transport, kind, packet, length)
         return
     _media(plane, transport, kind, packet, length)
     if transport.latch and transport.authentic != authentic:
-        transport.latched = 0
-        _latch(plane, transport, remote, socket.family)
+        _latch(plane, transport, remote, header)
 
 
 cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index) noexcept nogil:
@@ -200,13 +224,14 @@ cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index)
     cdef int length = <int>receiver.messages[index].msg_len
     cdef Address remote, local
     cdef Transport *transport
+    cdef uint64_t authentic
     cdef int kind
     if header.msg_flags & MSG_TRUNC:
         drop(plane, NULL, DROP_UNKNOWN_DATAGRAM)
         return
     _read_name(receiver.names[index], socket.family, &remote)
     if socket.owned:
-        _plain(plane, socket, &remote, packet, length)
+        _plain(plane, socket.transport, &remote, header, packet, length)
         return
     kind = datagram_kind(packet, length)
     transport = <Transport *>address_table_get(&plane.addresses, remote.ip, remote.port)
@@ -222,7 +247,10 @@ cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index)
         _read_local(header, &local)
         event_datagram(plane, EVENT_DTLS, transport, &remote, &local, packet, length)
     elif kind == DATAGRAM_RTP or kind == DATAGRAM_RTCP:
+        authentic = transport.authentic
         _media(plane, transport, kind, packet, length)
+        if transport.authentic != authentic and plane.now_ns >= transport.next_heard_ns:
+            link_heard(plane, transport, &remote)
     else:
         drop(plane, transport, DROP_UNKNOWN_DATAGRAM)
 

@@ -7,11 +7,11 @@ keyframe wish for a route; the rest of a storm is counted and dropped.
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 
+from media.plane.admission cimport admission_admits, admission_media, admission_note
 from media.plane.event cimport EVENT_BYE, event_stream
 from media.plane.forward cimport forward_again
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_RESEND_RATE, DROP_RTCP_MALFORMED, Route, Stream, drop
-from media.plane.publish cimport publish_admits, publish_note, publish_stream
 from media.plane.rtcp cimport (
     RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT, RTCP_ITEM_SR,
     RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
@@ -27,7 +27,7 @@ cdef enum:
 
 
 cdef void _sender_report(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
-    cdef Stream *stream = publish_stream(transport, item.sender_ssrc)
+    cdef Stream *stream = admission_media(transport, item.sender_ssrc)
     if stream == NULL:
         return
     stream.last_sr_middle = ntp_middle32(item.ntp)
@@ -97,11 +97,12 @@ cdef void feedback_packet(PlaneState *plane, Transport *transport, uint8_t *pack
     cdef int kind
     cdef uint32_t sender
     sender = read32(packet + 4)     # datagram_kind has seen that there are so many bytes
-    if not publish_admits(plane, transport, sender) or not srtp_open(
+    if not admission_admits(plane, transport, sender) or not srtp_open(
         plane, transport, srtp_unprotect_rtcp, packet, &length
     ):
         return
-    publish_note(transport, sender)
+    if not admission_note(plane, transport, sender):
+        return
     if rtcp_check(packet, length) != RTCP_OK:
         drop(plane, transport, DROP_RTCP_MALFORMED)
         return
@@ -122,6 +123,6 @@ cdef void feedback_packet(PlaneState *plane, Transport *transport, uint8_t *pack
         elif kind == RTCP_ITEM_TWCC:
             _transport_feedback(plane, transport, &item)
         elif kind == RTCP_ITEM_BYE:
-            stream = publish_stream(transport, item.sender_ssrc)
+            stream = admission_media(transport, item.sender_ssrc)
             if stream != NULL:
                 event_stream(plane, EVENT_BYE, stream)

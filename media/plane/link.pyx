@@ -5,15 +5,20 @@ Unlinking twice is harmless: a transport takes its publications and routes out w
 of them, because each is its own piece of memory. After `unlink_*` nothing in the plane points to the object.
 """
 
+from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy, memmove
 
+from media.plane.admission cimport admission_release
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
-from media.plane.model cimport DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop
+from media.plane.model cimport DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop
 from media.plane.table cimport (
     UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
     ssrc_table_remove_value, ufrag_table_get, ufrag_table_put, ufrag_table_remove,
 )
+
+cdef enum:
+    HEARD_PAUSE_NS = 1000000000
 
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil:
@@ -71,22 +76,59 @@ cdef void _unlink_address(PlaneState *plane, Transport *transport, int place) no
         address_table_remove(&plane.addresses, at.ip, at.port)
     transport.address_count -= 1
     memmove(at, at + 1, (transport.address_count - place) * sizeof(Address))
+    memmove(&transport.heard_ns[place], &transport.heard_ns[place + 1],
+            (transport.address_count - place) * sizeof(int64_t))
 
 
-cdef void link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
-    """Take DTLS and media from this address. A peer with too many loses the oldest that it does not use."""
+cdef int _place(const Transport *transport, const Address *address) noexcept nogil:
+    """Where in its list a transport has an address; behind the end: not at all."""
     cdef int place = 0
     while place < transport.address_count and not _is(&transport.addresses[place], address):
         place += 1
+    return place
+
+
+cdef bint _held_by_another(PlaneState *plane, const Transport *transport, const Address *address) noexcept nogil:
+    """Whether another peer's authentic packets come from the address just now."""
+    cdef Transport *holder = <Transport *>address_table_get(&plane.addresses, address.ip, address.port)
+    cdef int place
+    if holder == NULL or holder == transport:
+        return False
+    place = _place(holder, address)
+    return place < holder.address_count and plane.now_ns - holder.heard_ns[place] < plane.address_held_ns
+
+
+cdef void link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
+    """Take DTLS and media from this address. A peer with too many loses the oldest that it does not use.
+
+    A check proves only that its sender knows a password, not where it is: a peer that forges the source of one must
+    not cut off who is really there. Control asks again with the peer's next check.
+    """
+    cdef int place
+    if _held_by_another(plane, transport, address):
+        drop(plane, transport, DROP_ADDRESS_HELD)
+        return
+    place = _place(transport, address)
     if place < transport.address_count:
         _unlink_address(plane, transport, place)
     elif place == MAX_ADDRESSES:
         place = 1 if transport.has_remote and _is(&transport.addresses[0], &transport.remote) else 0
         _unlink_address(plane, transport, place)
     transport.addresses[transport.address_count] = address[0]
+    # Held from its first authentic packet on, not by the check itself.
+    transport.heard_ns[transport.address_count] = plane.now_ns - plane.address_held_ns
+    transport.next_heard_ns = plane.now_ns
     transport.address_count += 1
     if address_table_put(&plane.addresses, address.ip, address.port, transport) < 0:
         drop(plane, transport, DROP_TABLE_FULL)
+
+
+cdef void link_heard(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
+    """An authentic packet came from this address: it is the peer's, whoever else names it in a check."""
+    cdef int place = _place(transport, address)
+    transport.next_heard_ns = plane.now_ns + HEARD_PAUSE_NS
+    if place < transport.address_count:
+        transport.heard_ns[place] = plane.now_ns
 
 
 cdef void unlink_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
@@ -179,8 +221,7 @@ cdef void unlink_publication(PlaneState *plane, Publication *publication) noexce
     for layer in range(publication.layer_count):
         stream = publication.streams[layer]
         burst_forget(plane, stream)
-        ssrc_table_remove_value(&transport.ssrcs, stream)
-        ssrc_table_remove_value(&transport.rtx_ssrcs, stream)
+        admission_release(plane, stream)
     while at[0] != publication:
         at = &at[0].next
     at[0] = publication.next

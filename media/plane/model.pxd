@@ -35,6 +35,7 @@ cdef enum:
     RECEIVE_MESSAGES = 64
     # As in names.py: what control keeps to is what there is room for.
     MAX_ADDRESSES = 8               # of one transport, validated; as many as ICE remembers
+    MAX_RETIRED = 1024              # SSRCs of one transport, while its keys last
     MAX_UFRAGS = 2                  # of one transport: the present generation, and the former in its grace
 
 cdef enum:                      # DropReason
@@ -69,6 +70,7 @@ cdef enum:                      # DropReason
     DROP_EVENT_RATE                 # a stream's changes and goodbyes, faster than anyone means them
     DROP_TABLE_FULL                 # no place for another ufrag or address: control must end the session
     DROP_BEHIND                     # its place in the cache was needed before all routes were served
+    DROP_ADDRESS_HELD               # a valid check from an address that another peer is using
     DROP_REASONS
 
 cdef enum TransportKind:
@@ -288,11 +290,12 @@ cdef struct Transport:
     int has_remote
     Address remote
     int latched
-    int latch                       # plain: take the first authenticated (or first valid) sender
+    int latch                       # plain: take the authenticated sender, or, without keys, the first valid one
+    int64_t latched_heard_ns        # the last datagram from there
     void *srtp_receiver
     int same_ssrc_resend            # AES-CM or no encryption: the nonce rule allows it
     uint8_t extension_kinds[16]     # received element id -> ExtensionKind
-    SsrcTable ssrcs                 # inbound media: Stream*, or UNBOUND
+    SsrcTable ssrcs                 # inbound media: Stream*, or the turn in which it was heard (admission.pyx)
     SsrcTable rtx_ssrcs             # inbound RTX: Stream*
     SsrcTable route_ssrcs           # outbound media and RTX: Route*
     Publication *publications
@@ -304,6 +307,8 @@ cdef struct Transport:
     SenderClock sender_clock
     int64_t rtt_ns                  # to the peer, 0 unknown
     Address addresses[MAX_ADDRESSES]        # its keys in the plane's tables: at its end nobody searches those
+    int64_t heard_ns[MAX_ADDRESSES]         # when an authentic packet came from each of them
+    int64_t next_heard_ns                   # to be noted once a second
     int address_count
     uint8_t ufrags[MAX_UFRAGS][UFRAG_KEY_MAX_BYTES]
     int ufrag_lengths[MAX_UFRAGS]
@@ -329,6 +334,8 @@ cdef struct Transport:
     uint64_t twcc_lost
     uint64_t drops[DROP_REASONS]
     int linked
+    uint32_t retired[MAX_RETIRED]   # SSRCs that lost their place under the present keys
+    int retired_count
 
 cdef struct Batch:
     uint8_t *arena
@@ -384,7 +391,10 @@ cdef struct PlaneState:
     int64_t keyframe_interval_ns
     int gso
     int max_ssrcs
+    int64_t address_held_ns               # after an authentic packet from an address no other peer's check takes it
+    int64_t latch_silence_ns        # a latched sender without keys that says nothing for so long has lost its place
     uint64_t keys_given             # to streams
+    uint64_t notes                  # of SSRCs without a stream
     uint64_t wakeups
     uint64_t received_packets
     uint64_t sent_packets

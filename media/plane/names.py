@@ -46,6 +46,7 @@ DROP_NAMES = (
     "event_rate",
     "table_full",
     "behind",
+    "address_held",
 )
 
 CODECS = ("", "H264", "H265", "VP8", "VP9", "AV1", "opus", "G722", "PCMU", "PCMA", "other")

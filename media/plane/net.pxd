@@ -49,6 +49,10 @@ cdef extern from "<netinet/in.h>" nogil:
     int IPV6_RECVPKTINFO
 
 
+cdef extern from "<arpa/inet.h>" nogil:
+    uint32_t htonl(uint32_t value)
+
+
 cdef extern from "<netinet/udp.h>" nogil:
     int UDP_SEGMENT
 

@@ -7,17 +7,20 @@ Binding an SSRC follows RFC 9143 section 9.2 and RFC 8852: MID and RID first, th
 description, then a payload type that only one publication has.
 """
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+from media.plane.admission cimport (
+    admission_admits, admission_bind_media, admission_bind_repair, admission_media, admission_note, admission_repair,
+)
 from media.plane.codec cimport CODEC_VP8, Vp8Descriptor, codec_starts_keyframe, codec_vp8_descriptor
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
 from media.plane.burst cimport burst_add, burst_make_room, burst_send
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
 from media.plane.model cimport (
     DROP_DUPLICATE, DROP_NOT_PUBLISHED, DROP_PAYLOAD_TYPE, DROP_PROBATION, DROP_REPLACED, DROP_RTP_MALFORMED,
-    DROP_SSRC_LIMIT, DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION,
-    PacketSlot, PayloadType, Publication, drop, fresh_key, tick_by,
+    DROP_TOO_LARGE, DROP_TOO_OLD, PAYLOAD_CAPACITY, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION,
+    PacketSlot, PayloadType, Publication, Stream, drop, fresh_key, tick_by,
 )
 from media.plane.receive cimport (
     RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
@@ -29,12 +32,8 @@ from media.plane.rtp cimport (
 )
 from media.plane.senderclock cimport streamclock_init, streamclock_packet
 from media.plane.srtp cimport srtp_open, srtp_unprotect
-from media.plane.table cimport ssrc_table_count, ssrc_table_get, ssrc_table_put, ssrc_table_remove
 from media.plane.tap cimport tap_packet
 from media.plane.twcc cimport twcc_record
-
-# An SSRC that was seen but that no publication takes (yet): kept, so that the number of contexts stays bounded.
-cdef Stream *UNBOUND = <Stream *><uintptr_t>1
 
 cdef enum:
     LEVEL_SHIFT = 3             # smoothing of the audio level: 1/8 of the difference a packet
@@ -134,43 +133,16 @@ cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *hea
         return NULL
     stream = publication.streams[layer]
     if payload_type.rtx_for:
-        stream.rtx_ssrc = header.ssrc
-        ssrc_table_remove(&transport.ssrcs, header.ssrc)
-        ssrc_table_put(&transport.rtx_ssrcs, header.ssrc, stream)
+        admission_bind_repair(plane, stream, header.ssrc)
         return stream
-    if stream.bound:
-        ssrc_table_put(&transport.ssrcs, stream.ssrc, UNBOUND)
+    admission_bind_media(plane, stream, header.ssrc)
     stream.bound = 1
-    stream.ssrc = header.ssrc
     stream.codec = payload_type.codec
     _restart(plane, stream, payload_type.clock_rate)
-    ssrc_table_put(&transport.ssrcs, header.ssrc, stream)
     event_stream(plane, EVENT_STREAM_BOUND, stream)
     if stream.track.routes != NULL or stream.track.mirrors != NULL:
         keyframe_want(plane, stream.track, stream.layer)
     return stream
-
-
-cdef Stream *publish_stream(Transport *transport, uint32_t ssrc) noexcept nogil:
-    """Return the stream that this SSRC feeds, NULL for none."""
-    cdef Stream *stream = <Stream *>ssrc_table_get(&transport.ssrcs, ssrc)
-    return stream if stream != UNBOUND else NULL
-
-
-cdef bint publish_admits(PlaneState *plane, Transport *transport, uint32_t ssrc) noexcept nogil:
-    """Whether a packet of this SSRC may be unprotected: libsrtp keeps a context for every SSRC that authenticates."""
-    if ssrc_table_get(&transport.ssrcs, ssrc) != NULL or ssrc_table_get(&transport.rtx_ssrcs, ssrc) != NULL:
-        return True
-    if ssrc_table_count(&transport.ssrcs) + ssrc_table_count(&transport.rtx_ssrcs) < <uint32_t>plane.max_ssrcs:
-        return True
-    drop(plane, transport, DROP_SSRC_LIMIT)
-    return False
-
-
-cdef void publish_note(Transport *transport, uint32_t ssrc) noexcept nogil:
-    """Remember an SSRC that authenticated, though nothing is fed by it yet: it counts among those admitted."""
-    if ssrc_table_get(&transport.ssrcs, ssrc) == NULL and ssrc_table_get(&transport.rtx_ssrcs, ssrc) == NULL:
-        ssrc_table_put(&transport.ssrcs, ssrc, UNBOUND)
 
 
 cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packet, int length) noexcept nogil:
@@ -185,13 +157,16 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
     if rtp_parse(packet, length, True, &header) != RTP_OK:
         drop(plane, transport, DROP_RTP_MALFORMED)
         return
-    stream = <Stream *>ssrc_table_get(&transport.ssrcs, header.ssrc)
+    stream = admission_media(transport, header.ssrc)
     if stream == NULL:
-        stream = <Stream *>ssrc_table_get(&transport.rtx_ssrcs, header.ssrc)
+        stream = admission_repair(transport, header.ssrc)
         is_rtx = stream != NULL
-        if stream == NULL and not publish_admits(plane, transport, header.ssrc):
+        if stream == NULL and not admission_admits(plane, transport, header.ssrc):
             return
     if not srtp_open(plane, transport, srtp_unprotect, packet, &length):
+        return
+    # At once: libsrtp has a context for it now, whatever the packet turns out to be.
+    if stream == NULL and not admission_note(plane, transport, header.ssrc):
         return
     if rtp_parse(packet, length, False, &header) != RTP_OK:
         drop(plane, transport, DROP_RTP_MALFORMED)
@@ -200,10 +175,9 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
     rtp_extensions(packet, &header, transport.extension_kinds, &found)
     if transport.arrivals != NULL and found.lengths[EXTENSION_TWCC] == 2:
         twcc_record(transport.arrivals, read16(found.values[EXTENSION_TWCC]), plane.now_ns)
-    if stream == NULL or stream == UNBOUND:
+    if stream == NULL:
         stream = _bind(plane, transport, &header, &found)
         if stream == NULL:
-            publish_note(transport, header.ssrc)
             drop(plane, transport, DROP_NOT_PUBLISHED)
             return
         is_rtx = not stream.bound or stream.ssrc != header.ssrc

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from media.plane.names import PlaneError
 
+WILDCARDS = ("::", "0.0.0.0")
+
 IP_PKTINFO = 8  # linux/in.h; the socket module does not name it
 SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
 
@@ -91,14 +93,20 @@ def _bound(host: str, port: int, receive_bytes: int, send_bytes: int, *, shared:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        else:
-            made.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        tell_destinations(made)
         made.bind((host, port))
     except OSError:
         made.close()
         raise
     return made
+
+
+def tell_destinations(opened: socket.socket) -> None:
+    """Have the kernel say of each datagram to which of our addresses it was sent."""
+    if opened.family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
 
 
 def _attach(member: socket.socket) -> None:

@@ -8,6 +8,8 @@ from media.plane.model cimport (
 
 ctypedef int (*srtp_function)(void *context, void *packet, int *length) noexcept nogil
 
+ctypedef int (*srtp_remove_function)(void *context, unsigned int ssrc) noexcept nogil
+
 cdef enum SrtpStatus:
     SRTP_OK = 0
     SRTP_AUTH_FAIL = 7
@@ -18,6 +20,7 @@ cdef srtp_function srtp_protect
 cdef srtp_function srtp_unprotect
 cdef srtp_function srtp_protect_rtcp
 cdef srtp_function srtp_unprotect_rtcp
+cdef srtp_remove_function srtp_remove_stream     # the SSRC in network order
 
 
 cdef inline bint srtp_open(PlaneState *plane, Transport *transport, srtp_function unprotect, uint8_t *packet,

@@ -15,13 +15,14 @@ from media.plane.names import PlaneError
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
-cdef srtp_function _function(str name) except NULL:
-    return <srtp_function><uintptr_t>int(ffi.cast("uintptr_t", ffi.addressof(lib, name)))
+cdef void *_function(str name) except NULL:
+    return <void *><uintptr_t>int(ffi.cast("uintptr_t", ffi.addressof(lib, name)))
 
-srtp_protect = _function("srtp_protect")
-srtp_unprotect = _function("srtp_unprotect")
-srtp_protect_rtcp = _function("srtp_protect_rtcp")
-srtp_unprotect_rtcp = _function("srtp_unprotect_rtcp")
+srtp_protect = <srtp_function>_function("srtp_protect")
+srtp_unprotect = <srtp_function>_function("srtp_unprotect")
+srtp_protect_rtcp = <srtp_function>_function("srtp_protect_rtcp")
+srtp_unprotect_rtcp = <srtp_function>_function("srtp_unprotect_rtcp")
+srtp_remove_stream = <srtp_remove_function>_function("srtp_remove_stream")
 
 # A recovered packet may come more than a thousand late at video rates; libsrtp's default of 128 would refuse it.
 RECEIVE_WINDOW_PACKETS = 2048

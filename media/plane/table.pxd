@@ -45,4 +45,5 @@ cdef void *ssrc_table_get(const SsrcTable *t, uint32_t ssrc) noexcept nogil
 cdef int ssrc_table_put(SsrcTable *t, uint32_t ssrc, void *value) noexcept nogil
 cdef int ssrc_table_remove(SsrcTable *t, uint32_t ssrc) noexcept nogil
 cdef uint32_t ssrc_table_remove_value(SsrcTable *t, const void *value) noexcept nogil
+cdef bint ssrc_table_next(const SsrcTable *t, uint32_t *index, uint32_t *ssrc, void **value) noexcept nogil
 cdef uint32_t ssrc_table_count(const SsrcTable *t) noexcept nogil

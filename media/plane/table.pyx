@@ -308,6 +308,10 @@ cdef inline void _ssrc_key(uint8_t *key, uint32_t ssrc) noexcept nogil:
     key[3] = <uint8_t>ssrc
 
 
+cdef inline uint32_t _ssrc_of(const uint8_t *key) noexcept nogil:
+    return <uint32_t>key[0] << 24 | <uint32_t>key[1] << 16 | <uint32_t>key[2] << 8 | key[3]
+
+
 cdef int ssrc_table_init(SsrcTable *t, uint32_t capacity, uint64_t seed) noexcept nogil:
     return _init(&t.keys, capacity, SSRC_STRIDE_BYTES, seed)
 
@@ -336,6 +340,19 @@ cdef int ssrc_table_remove(SsrcTable *t, uint32_t ssrc) noexcept nogil:
 
 cdef uint32_t ssrc_table_remove_value(SsrcTable *t, const void *value) noexcept nogil:
     return _remove_value(&t.keys, value)
+
+
+cdef bint ssrc_table_next(const SsrcTable *t, uint32_t *index, uint32_t *ssrc, void **value) noexcept nogil:
+    """Give the first entry from slot `index` on, and move `index` behind it; False at the end."""
+    cdef const uint8_t *slot
+    while t.keys.count and index[0] <= t.keys.mask:
+        slot = _slot(&t.keys, index[0])
+        index[0] += 1
+        if _value_of(slot) != NULL:
+            ssrc[0] = _ssrc_of(slot + KEY_OFFSET_BYTES)
+            value[0] = _value_of(slot)
+            return True
+    return False
 
 
 cdef uint32_t ssrc_table_count(const SsrcTable *t) noexcept nogil:

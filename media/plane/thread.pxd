@@ -2,7 +2,7 @@
 
 from media.plane.command cimport Command, CommandKind
 from media.plane.event cimport Event
-from media.plane.model cimport PlaneState, Socket
+from media.plane.model cimport PlaneState, Socket, Watch
 
 cdef class PlaneThread:
     cdef PlaneState *state
@@ -13,6 +13,7 @@ cdef class PlaneThread:
     cdef dict live              # address -> the object whose memory the thread may still use
     cdef dict named             # the same objects by id
     cdef list collected         # events that wait for `events()`
+    cdef int _watch(self, int fd, Watch *watch) except -1
     cdef int _fill_socket(self, Socket *filled, opened, host) except -1
     cdef Command *begin(self, CommandKind kind, void *object) except NULL
     cdef Command *_wait_for_room(self) except NULL

@@ -6,6 +6,8 @@ from media.plane.sockets import PlaneSockets
 from media.plane.transport import PlaneTransport
 
 STRANGER_CHECKS_A_SECOND: int
+LATCH_SILENCE_MS: int
+ADDRESS_HELD_MS: int
 
 @dataclass(frozen=True, slots=True)
 class DatagramReceived:
@@ -53,6 +55,7 @@ class PlaneThread:
         max_transports: int = 4096,
         gso: bool = True,
         routes_a_turn: int = 64,
+        latch_silence_ms: int = ...,
     ) -> None: ...
     def fileno(self) -> int: ...
     def events(self) -> list[PlaneEvent]: ...

@@ -5,6 +5,7 @@ Control is one thread (the event loop's): the command ring has one producer. Eve
 control, handed over by a command, and freed only after the thread has answered its removal, or has ended.
 """
 
+import os
 import random
 import threading
 import time
@@ -20,13 +21,13 @@ from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.loop cimport plane_loop
 from media.plane.memory cimport ip_text
-from media.plane.model cimport DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_SOCKET, Socket
+from media.plane.model cimport DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_SOCKET, Socket, Watch
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport (
-    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event, errno,
 )
 from media.plane.priority import prefer_this_thread
-from media.plane.sockets import open_sockets
+from media.plane.sockets import WILDCARDS, open_sockets
 from media.plane.ratelimit cimport bucket_init
 from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
@@ -42,6 +43,13 @@ cdef enum:
 
 # STUN checks of unknown addresses that one plane thread hands to control, all together: at 15 us each 2 % of a core.
 STRANGER_CHECKS_A_SECOND = 1000
+# A latched sender without keys keeps its port while it is heard more often than this. Longer than a source takes to be
+# called silent (`limits.silent_after_s`), and than the 6.2 s that a peer on hold, who sends nothing but reports, may let
+# pass between two of them (RFC 3550 section 6.3.1).
+LATCH_SILENCE_MS = 7000
+# A validated address stays its peer's for so long after an authentic packet, whoever else names it in a valid check.
+# Longer than between two reports of one that only listens (RFC 3550 section 6.2: 5 s, at random up to half more).
+ADDRESS_HELD_MS = 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,8 @@ PlaneEvent = DatagramReceived | StreamBound | StreamEnded
 cdef class PlaneThread:
     """One thread, one UDP port, and everything that is pinned to it.
 
-    Raises PlaneError when the socket cannot be had. `close()` must be called once; until then `fileno()` becomes
-    readable when `events()` has something to say.
+    Raises PlaneError when its socket or its epoll cannot be had. `close()` must be called once; until then `fileno()`
+    becomes readable when `events()` has something to say.
     """
 
     def __cinit__(self):
@@ -88,21 +96,29 @@ cdef class PlaneThread:
         self.state.epoll = -1
 
     def __init__(self, index, host, port, *, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
-                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, work_a_turn=512):
+                 keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, work_a_turn=512,
+                 latch_silence_ms=LATCH_SILENCE_MS, address_held_ms=ADDRESS_HELD_MS):
+        if work_a_turn < 1:
+            raise ValueError("a turn must do some work")
         self.index = index
         self.live = {}
         self.named = {}
         self.collected = []
         self.sockets = open_sockets(host, port, receive_bytes, send_bytes)
         self.port = self.sockets.port
-        self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
+        try:
+            self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
+        except BaseException:
+            self.sockets.close()
+            raise
         self.state.work_a_turn = work_a_turn
+        self.state.latch_silence_ns = latch_silence_ms * 1000000
+        self.state.address_held_ns = address_held_ms * 1000000
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
 
     def _fill(self, host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso):
         cdef PlaneState *state = self.state
-        cdef epoll_event event
         state.index = self.index
         state.flush_after_ns = flush_us * 1000
         state.keyframe_interval_ns = keyframe_interval_ms * 1000000
@@ -124,16 +140,26 @@ cdef class PlaneThread:
         if failed:
             raise MemoryError
         state.epoll = epoll_create1(EPOLL_CLOEXEC)
+        if state.epoll < 0:
+            self._refused("epoll_create1", errno)
+        self._watch(state.socket.fd, &state.socket.watch)
+        self._watch(ring_fd(&state.commands), &state.command_watch)
+
+    cdef int _watch(self, int fd, Watch *watch) except -1:
+        cdef epoll_event event
         event.events = EPOLLIN
-        event.data.ptr = &state.socket.watch
-        epoll_ctl(state.epoll, EPOLL_CTL_ADD, state.socket.fd, &event)
-        event.data.ptr = &state.command_watch
-        epoll_ctl(state.epoll, EPOLL_CTL_ADD, ring_fd(&state.commands), &event)
+        event.data.ptr = watch
+        if epoll_ctl(self.state.epoll, EPOLL_CTL_ADD, fd, &event) != 0:
+            self._refused("epoll_ctl", errno)
+        return 0
+
+    def _refused(self, call, int problem):
+        raise PlaneError(f"plane thread {self.index}: {call}: {os.strerror(problem)}")
 
     cdef int _fill_socket(self, Socket *filled, opened, host) except -1:
         filled.fd = opened.fileno()
         filled.family = opened.family
-        filled.wildcard = host in ("::", "0.0.0.0")
+        filled.wildcard = host in WILDCARDS
         filled.watch.kind = WATCH_SOCKET
         filled.watch.object = filled
         return 0

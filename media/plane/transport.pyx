@@ -19,6 +19,7 @@ from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.ratelimit cimport bucket_init
 from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
 from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init
+from media.plane.sockets import WILDCARDS, tell_destinations
 from media.plane.table cimport ssrc_table_free, ssrc_table_init
 from media.plane.thread cimport PlaneThread
 from media.plane.twcc cimport TwccHistory, TwccRecorder, twcc_history_init, twcc_recorder_init
@@ -35,7 +36,8 @@ cdef class PlaneTransport(PlaneHandle):
 
     WebRTC: nothing is taken from an address before `validate`, nothing is sent before `select`, no media passes before
     `set_keys`. Plain RTP (`port_socket` given): a port of its own, the far end declared with `select` or latched to
-    the first sender; `keys` given here hold from the first packet on, so that none passes in the clear before.
+    the first sender (without keys to the next, once that one is silent); `keys` given here hold from the first packet
+    on, so that none passes in the clear before.
 
     When it is closed, its publications and routes stop at once but are closed on their own.
     """
@@ -92,7 +94,9 @@ cdef class PlaneTransport(PlaneHandle):
         state.latch = 1 if latch else 0
         self.own_socket.fd = port_socket.fileno()
         self.own_socket.family = port_socket.family
-        self.own_socket.wildcard = 0
+        self.own_socket.wildcard = port_socket.getsockname()[0] in WILDCARDS
+        if self.own_socket.wildcard:
+            tell_destinations(port_socket)
         self.own_socket.owned = 1
         self.own_socket.transport = state
         self.own_socket.watch.kind = WATCH_SOCKET

@@ -35,7 +35,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class AddressValidated:
-    """The peer proved that it owns `address` (first valid check from there, or first since forgotten)."""
+    """A valid check came from `address`."""
 
     address: Address
 
@@ -190,7 +190,8 @@ class IceLite:
             del self._addresses[source]
         else:
             outputs += self._make_room()
-            outputs.append(AddressValidated(source))
+        # Each time: where ordinary checks are answered elsewhere, one that comes here is not known there any more.
+        outputs.append(AddressValidated(source))
         self._addresses[source] = None
         # After a restart only the new credentials may move the nomination.
         if message.use_candidate and source != self.nominated and login is self._login:

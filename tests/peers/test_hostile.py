@@ -7,12 +7,18 @@ import os
 import socket
 import ssl
 import sys
+from contextlib import ExitStack
 from functools import partial
-from operator import lt
+from operator import le, lt
 
 import pytest
 from playwright.async_api import Browser
 
+from benchmarks import shapes
+from benchmarks.load.dial import check
+from benchmarks.peers.huishang import Huishang
+from benchmarks.traffic import received_by, sent_by
+from signaling.client.session import remote_parameters
 from tests.patience import until
 from tests.peers.browser import PeerPage, open_page
 from tests.peers.programs import running
@@ -98,3 +104,28 @@ async def _answer(reader: asyncio.StreamReader) -> None:
             await reader.read(4096)
     except (TimeoutError, OSError):
         return
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["of one who is heard", "of one who has said nothing yet"])
+async def test_a_forged_check_in_anothers_name_silences_nobody(heard: bool) -> None:
+    """A peer with an honest session of its own sends one valid check whose source address is a publisher's."""
+    with ExitStack() as stack:
+        server = Huishang()
+        stack.callback(server.close)
+        published = server.publish("source", ["audio"])
+        sender, _ = sent_by([published], {"audio": shapes.opus()}, stack)
+        receiver = received_by(server.watch("source", 1), stack)
+
+        async def arrives(packets: int) -> None:
+            goal = receiver.totals()[0] + packets
+            await until("sound", lambda: receiver.totals()[0], partial(le, goal))
+
+        if heard:
+            sender.send(True)
+            await arrives(5)
+        local, accepted = server.ask_to_watch("source")
+        thief = check(remote_parameters(accepted.remote).credentials, local, 7)
+        # From the publisher's own socket, as one who forges its address would.
+        published.path.socket.send(thief)
+        sender.send(True)
+        await arrives(50)

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import struct
+from functools import partial
 
 from aioice import stun as oracle
 
@@ -25,18 +26,18 @@ ADDRESS = "fe80::5"
 USERNAME, KEY = b"ours:theirs", b"our-own-ice-password-24c"
 
 
-def add_address() -> None:
+def add_address(address: str) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as control:
-        packed = socket.inet_pton(socket.AF_INET6, ADDRESS)
+        packed = socket.inet_pton(socket.AF_INET6, address)
         fcntl.ioctl(control, SIOCSIFADDR, struct.pack("=16sIi", packed, 64, socket.if_nametoindex("lo")))
-    wait_until(_is_there, "the address")
+    wait_until(partial(_is_there, address), "the address")
 
 
-def _is_there() -> bool:
+def _is_there(address: str) -> bool:
     """Whether the kernel has finished looking for others with this address (RFC 4862 section 5.4)."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((ADDRESS, 0, 0, socket.if_nametoindex("lo")))
+            probe.bind((address, 0, 0, socket.if_nametoindex("lo")))
         except OSError as error:
             if error.errno != errno.EADDRNOTAVAIL:
                 raise
@@ -46,7 +47,7 @@ def _is_there() -> bool:
 
 def main() -> None:
     loopback(65536)
-    add_address()
+    add_address(ADDRESS)
     with staged("::") as stage:
         publisher, track = stage.peer(host=f"{ADDRESS}%lo", connect=False), stage.track(video=False)
         publisher.publish(track)

@@ -83,8 +83,8 @@ class Received:
 class Peer:
     """A socket with SRTP of its own, and the plane's transport towards it.
 
-    `profile` empty: no encryption. `plain`: a transport with a port of its own. `connect=False` leaves address and
-    keys to the test.
+    `profile` empty: no encryption. `plain`: a transport with a port of its own, on the address `bind` if that is not
+    `target`. `connect=False` leaves address and keys to the test.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Peer:
         target: str = "",
         connect: bool = True,
         plain: bool = False,
+        bind: str = "",
         plane: PlaneThread | None = None,
         **options: Any,
     ) -> None:
@@ -108,10 +109,11 @@ class Peer:
         self.address: tuple[str, int] = self.socket.getsockname()[:2]
         port = self.plane.port
         if plain:
-            own = socket.socket(self.socket.family, socket.SOCK_DGRAM)
+            bind = bind or target or host
+            own = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET, socket.SOCK_DGRAM)
             own.setblocking(False)
             own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-            own.bind((target or host, 0))
+            own.bind((bind, 0))
             port = own.getsockname()[1]
             options["port_socket"] = own
         self.target = sockaddr(target or host, port)

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import resource
 import select
 import struct
 import threading
@@ -162,3 +163,42 @@ def test_close_may_be_called_twice_and_ends_the_thread() -> None:
 def test_an_address_that_is_not_ours_is_refused_in_words(host: str) -> None:
     with pytest.raises(PlaneError, match=host):
         PlaneThread(0, host, 0)
+
+
+def test_want_of_descriptors_is_told_in_words_and_leaves_nothing_open() -> None:
+    """The sockets and the rings' descriptors can still be had, epoll's cannot."""
+    plane = PlaneThread(0, "127.0.0.1", 0)
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    plane.close()
+    del plane
+    gc.collect()
+    needed = before - len(os.listdir("/proc/self/fd"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(needed)]
+    limit = max(held) + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        # Below the limit there may be other gaps: only what is freed here shall be free.
+        while (spare := _one_more()) is not None:
+            held.append(spare)
+        for _ in range(needed - 1):
+            os.close(held.pop())
+        with pytest.raises(PlaneError, match=r"epoll_create1: Too many open files"):
+            PlaneThread(0, "127.0.0.1", 0)
+        gc.collect()
+        for _ in range(needed - 1):
+            spare = _one_more()
+            assert spare is not None, "left open"
+            held.append(spare)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def _one_more() -> int | None:
+    try:
+        return os.open("/dev/null", os.O_RDONLY)
+    except OSError:
+        return None
