@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from aiortc.rtp import RtpPacket as OraclePacket
 from hypothesis import given
@@ -92,9 +94,21 @@ def test_lying_lengths_are_refused(packet: bytes) -> None:
 def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
     for packet in (data, b"\x90" + data, b"\xb1" + data):
         try:
-            parse(packet)
+            read = parse(packet)
         except PacketError:
             continue
+        end = len(packet) - read.padding
+        assert packet[end - len(read.payload) : end] == read.payload
+        written = build(
+            read.payload,
+            payload_type=read.payload_type,
+            sequence=read.sequence,
+            timestamp=read.timestamp,
+            ssrc=read.ssrc,
+            marker=read.marker,
+            extensions=read.extensions,
+        )
+        assert parse(written) == replace(read, padding=0)
 
 
 def test_element_with_id_15_ends_the_list() -> None:
