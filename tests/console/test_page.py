@@ -244,6 +244,8 @@ async def test_token_that_may_not_watch_is_told_so_on_the_tile(
     page = await context.new_page()
     await page.goto(f"{node.url}/#token={PUBLISHER}")
     await wait_state(page, "drone-1", "forbidden")
+    await expect(tile(page, "drone-1").locator(".title")).to_have_text("没有观看权限")
+    await expect(tile(page, "drone-1").locator(".why")).to_have_text("令牌无权观看此信源，请联系管理员")
     await page.close()
 
 

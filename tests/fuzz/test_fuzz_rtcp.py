@@ -6,6 +6,7 @@ the process.
 
 import random
 import struct
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,9 @@ from tests.fuzz.effort import SEED, rounds
 from tests.media.plane.test_twcc import decode
 
 pytestmark = pytest.mark.fuzz
+
+#: Does one thing to what is fuzzed, checks what came of it, and names that.
+Once = Callable[[], str]
 
 FIRST_SEQUENCE = 65_000
 SENT = 1500
@@ -71,10 +75,10 @@ def mutate(packet: bytes, others: list[bytes], chance: random.Random) -> bytes:
     return bytes(data[:4000])
 
 
-def fuzz_reader(chance: random.Random) -> Callable[[], None]:
+def fuzz_reader(chance: random.Random) -> Once:
     packets = compound_packets(chance) + feedback_packets(chance)[:20]
 
-    def once() -> None:
+    def once() -> str:
         packet = mutate(chance.choice(packets), packets, chance)
         code = rtcp.check(packet)
         items = rtcp.read(packet)
@@ -84,21 +88,22 @@ def fuzz_reader(chance: random.Random) -> Callable[[], None]:
         if code == 0 and items:
             # What was checked whole is read whole: cutting behind it changes no item.
             assert rtcp.read(packet + b"\x40") == items
+        return "refused" if code else "read"
 
     return once
 
 
-def fuzz_feedback(chance: random.Random) -> Callable[[], None]:
+def fuzz_feedback(chance: random.Random) -> Once:
     packets = feedback_packets(chance)
     history = History(FIRST_SEQUENCE)
     for size in range(SENT):
         history.sent(size * 10**6, size)
 
-    def once() -> None:
+    def once() -> str:
         answer = history.receive(mutate(chance.choice(packets), packets, chance), 10**12)
         if not isinstance(answer, Report):
             assert -8 <= answer <= -1
-            return
+            return "refused"
         count = ((answer.last_sequence - answer.first_sequence) & 0xFFFF) + 1
         assert answer.received + answer.lost + answer.duplicates + answer.unknown <= count <= SENT
         assert answer.late <= answer.received
@@ -106,43 +111,47 @@ def fuzz_feedback(chance: random.Random) -> Callable[[], None]:
         assert all(result.size_bytes < SENT for result in answer.results)
         if chance.random() < 0.1:
             history.sent(10**12, chance.randrange(SENT))
+        return "read"
 
-    def guarded() -> None:
+    def guarded() -> str:
         nonlocal history
-        once()
+        told = once()
         if chance.random() < 0.001:  # every packet is known by now
             history = History(FIRST_SEQUENCE)
             for size in range(SENT):
                 history.sent(size * 10**6, size)
+        return told
 
     return guarded
 
 
-def fuzz_recorder(chance: random.Random) -> Callable[[], None]:
+def fuzz_recorder(chance: random.Random) -> Once:
     recorder = twcc.Recorder()
     position, now_ns = 0, 2**32 * 250_000 - 10**10
 
-    def once() -> None:
+    def once() -> str:
         nonlocal position, now_ns
         position += chance.choice((1, 1, 1, 1, 2, 30, -1, -40, chance.randint(-70_000, 70_000)))
         now_ns = max(0, now_ns + chance.choice((0, 10**5, 10**7, 10**9, -(10**8))))
         recorder.record(position & 0xFFFF, now_ns)
-        if chance.random() < 0.1:
-            capacity = chance.randint(24, 1300)
-            reported = 0
-            while packet := recorder.build(capacity):
-                assert len(packet) <= capacity
-                reported += decode(packet).count
-            assert reported <= 2048
+        if chance.random() >= 0.1:
+            return "recorded"
+        capacity = chance.randint(24, 1300)
+        reported = 0
+        while packet := recorder.build(capacity):
+            assert len(packet) <= capacity
+            reported += decode(packet).count
+        assert reported <= 2048
+        return "reported" if reported else "nothing to report"
 
     return once
 
 
-def fuzz_clocks(chance: random.Random) -> Callable[[], None]:
+def fuzz_clocks(chance: random.Random) -> Once:
     sender, stream = Sender(), Stream(90_000)
     ntp, timestamp, now_ns = 2**63, 2**32 - 1000, 10**12
 
-    def once() -> None:
+    def once() -> str:
         nonlocal ntp, timestamp, now_ns
         wild = chance.random() < 0.02
         now_ns = chance.choice((0, 2**62, chance.randrange(2**63))) if wild else now_ns + chance.randrange(10**9)
@@ -157,14 +166,25 @@ def fuzz_clocks(chance: random.Random) -> Callable[[], None]:
         assert stream.capture_ns(sender, timestamp) >= -1
         assert abs(sender.state_now["drift_ppb"]) <= 600_000
         stream.rtp_at(sender, now_ns)
+        return "unknown" if stream.capture_ns(sender, timestamp) < 0 else "known"
 
     return once
 
 
-@pytest.mark.parametrize("fuzzer", [fuzz_reader, fuzz_feedback, fuzz_recorder, fuzz_clocks])
-def test_hostile_input_is_bounded(fuzzer: Callable[[random.Random], Callable[[], None]]) -> None:
+@pytest.mark.parametrize(
+    ("fuzzer", "outcomes"),
+    [
+        (fuzz_reader, {"read", "refused"}),
+        (fuzz_feedback, {"read", "refused"}),
+        (fuzz_recorder, {"recorded", "reported"}),
+        (fuzz_clocks, {"known", "unknown"}),
+    ],
+)
+def test_hostile_input_is_bounded(fuzzer: Callable[[random.Random], Once], outcomes: set[str]) -> None:
     chance = random.Random(f"{SEED}/{fuzzer.__name__}")
     once = fuzzer(chance)
+    came: Counter[str] = Counter()
     for _ in rounds(20, seconds=0.5):
-        for _ in range(50):
-            once()
+        came.update(once() for _ in range(50))
+    # Else what is tried would end at the door, or never at it.
+    assert outcomes <= came.keys(), came

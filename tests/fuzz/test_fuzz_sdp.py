@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 
 import pytest
 
@@ -61,25 +62,31 @@ TOKENS = [
 ]
 
 
-def fuzz_sdp(data: bytes) -> None:
-    """Feed one description to everything that reads one."""
+def fuzz_sdp(data: bytes) -> set[str]:
+    """Feed one description to everything that reads one; tell what was done with it."""
+    done = set()
     try:
         fragment = parse_fragment(data)
     except SdpError:
         pass
     else:
         assert parse_fragment(write_fragment(fragment)) == fragment
+        done.add("fragment")
     try:
         description = parse(data)
     except SdpError:
-        return
+        return done | {"refused"}
     assert parse(write(description), max_bytes=1 << 20) == description
     with contextlib.suppress(SdpError):
         check(description, accept_publish(description, LOCAL, allow_dtls_client=True))
+        done.add("published")
     with contextlib.suppress(SdpError):
         check(description, accept_view(description, [video_track(), audio_track(None)], LOCAL))
+        done.add("viewed")
     with contextlib.suppress(SdpError):
         read_answer(description)
+        done.add("answer")
+    return done
 
 
 def check(offer: SessionDescription, accepted: Accepted) -> None:
@@ -124,10 +131,12 @@ def mutated(source: random.Random, seeds: list[bytes]) -> bytes:
 def test_only_documented_errors_come_of_mutated_descriptions() -> None:
     source = random.Random(SEED)
     seeds = [raw(name) for name in NAMES]
+    done: Counter[str] = Counter()
     for _ in rounds(200):
         data = mutated(source, seeds)
         try:
-            fuzz_sdp(data)
+            done.update(fuzz_sdp(data))
         except Exception as error:
             error.add_note(f"FUZZ_SEED={SEED}: {data!r}")
             raise
+    assert done.keys() >= {"refused", "published", "viewed", "answer"}, done

@@ -184,6 +184,16 @@ class Viewer(End):
         except TimeoutError:
             raise AssertionError(f"{seen} is seen, not {colour_name}") from None
 
+    async def next_colours(self, count: int) -> set[str | None]:
+        """Return the colours of so many of the next decoded pictures."""
+        seen: set[str | None] = set()
+        async with asyncio.timeout(PATIENCE_S):
+            for _ in range(count):
+                frame = await self._track("video").recv()
+                assert isinstance(frame, VideoFrame)
+                seen.add(colour.of_frame(frame))
+        return seen
+
     async def hears(self, tone_hz: float) -> None:
         """Wait until a fifth of a second of sound has its most energy at the tone."""
         heard = 0.0

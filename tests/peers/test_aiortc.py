@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser
 
-from tests.peers.aiortc_ends import Publisher, Viewer
+from tests.peers.aiortc_ends import SIZE, Publisher, Viewer
 from tests.peers.browser import open_page
 from tests.peers.server import Server
 
@@ -21,6 +21,7 @@ async def test_viewer_decodes_colour_and_tone_of_the_publisher(server: Server, c
     ):
         await viewer.shows("blue")
         await viewer.hears(900)
+        assert await viewer.next_colours(10) == {"blue"}
         assert "GCM" in publisher.srtp_profile and "GCM" in viewer.srtp_profile
 
 
@@ -32,6 +33,8 @@ async def test_chromium_shows_what_aiortc_publishes(server: Server, browser: Bro
         viewer = await page.view("mixed")
         await page.shows(viewer, "yellow")
         await page.hears(viewer, 1300)
+        video = await page.stats(viewer, "inbound-rtp", "video")
+        assert (await page.colour(viewer), video["frameWidth"], video["frameHeight"]) == ("yellow", *SIZE)
 
 
 async def test_aiortc_decodes_what_chromium_publishes(server: Server, browser: Browser) -> None:
@@ -40,3 +43,4 @@ async def test_aiortc_decodes_what_chromium_publishes(server: Server, browser: B
         async with Viewer(f"{server.url}/whep/from-chromium", server.token) as viewer:
             await viewer.shows("green")
             await viewer.hears(400)
+            assert await viewer.next_colours(10) == {"green"}

@@ -40,8 +40,9 @@ async def test_forged_checks_delay_nothing_and_nobody(server: Server, browser: B
         await page.shows(viewer, "green")
         user = await page.call("checkUser", viewer)
         before = await page.stats(viewer, "inbound-rtp", "video")
-        arguments = [str(server.media_port), user, str(FORGED_A_SECOND), str(FORGED)]
-        async with running([sys.executable, "-m", "tests.peers.stun_flood", *arguments]) as flood:
+        arguments = ["forged", str(server.media_port), str(FORGED_A_SECOND), str(FORGED), user]
+        async with running([sys.executable, "-m", "benchmarks.load.stun_flood", *arguments]) as flood:
+            assert await flood.line() == b"begun\n"
             over = asyncio.create_task(flood.line())
             rounds = 0
             while not over.done():
@@ -50,7 +51,7 @@ async def test_forged_checks_delay_nothing_and_nobody(server: Server, browser: B
                 shown = await frames(page, viewer)
                 await until("the next picture", lambda: frames(page, viewer), partial(lt, shown))
                 rounds += 1
-            assert await over == b"sent\n" and rounds > 0
+            assert float(await over) >= FORGED / FORGED_A_SECOND and rounds > 0
         after = await page.stats(viewer, "inbound-rtp", "video")
         assert after["packetsLost"] == before["packetsLost"]
         assert (await page.stats(viewer, "transport"))["dtlsState"] == "connected"

@@ -9,18 +9,32 @@ from typing import Any
 
 from tests.patience import PATIENCE_S
 
+NEEDED = """\
+this test needs a network namespace of its own: run it as root, or as a user who may make user namespaces
+(`unshare --net --map-root-user true` must succeed: see the sysctls user.max_user_namespaces,
+user.max_net_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns,
+and what a container forbids)"""
+
 
 def run_alone(module: str, *arguments: str) -> Any:
     """Run a program in a new network namespace, as root or as root of a user namespace; return the JSON it printed."""
-    namespaces = ["--net"] if os.geteuid() == 0 else ["--net", "--map-root-user"]
-    done = subprocess.run(
-        ["unshare", *namespaces, sys.executable, "-m", f"tests.media.plane.{module}", *arguments],
+    alone = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    allowed = _run([*alone, "true"])
+    assert allowed.returncode == 0, f"{NEEDED}: {allowed.stderr.strip()}"
+    done = _run([*alone, sys.executable, "-m", f"tests.media.plane.{module}", *arguments])
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    # Debian's ethtool is where a user's own path does not lead.
+    path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+    return subprocess.run(
+        command,
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "PYTHONPATH": "."},
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])

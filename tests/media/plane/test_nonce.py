@@ -31,6 +31,8 @@ class Ledger:
         self.highest: dict[int, int] = {}
         self.seen: dict[tuple[int, int], bytes] = {}
         self.repeated = 0
+        self.reused: list[str] = []
+        "what breaks the rule"
 
     def index_of(self, ssrc: int, sequence: int) -> int:
         highest = self.highest.get(ssrc, sequence)
@@ -45,11 +47,13 @@ class Ledger:
             return
         self.repeated += 1
         if self.profile == GCM:
-            assert before == datagram, f"one nonce, two packets: SSRC {ssrc}, sequence {sequence}"
+            if before != datagram:
+                self.reused.append(f"one nonce, two packets: SSRC {ssrc}, sequence {sequence}")
         else:
             first, second = self._encrypted(before), self._encrypted(datagram)
             shared = min(len(first), len(second))
-            assert first[:shared] == second[:shared], f"one key stream, two texts: SSRC {ssrc}, sequence {sequence}"
+            if first[:shared] != second[:shared]:
+                self.reused.append(f"one key stream, two texts: SSRC {ssrc}, sequence {sequence}")
 
     @staticmethod
     def _encrypted(datagram: bytes) -> bytes:
@@ -78,6 +82,8 @@ class Scene:
         self.layer = 0
         self.paused = False
         self.entered = 0
+        self.refused = 0
+        self.drops: dict[str, int] = {}
         self.withheld: list[bytes] = []
         self.recent: list[bytes] = []
         self.new_publisher(first_in)
@@ -182,8 +188,7 @@ class Scene:
         for datagram in got.wire:
             self.ledger.enter(datagram)
         self.entered += len(got.wire)
-        if self.ledger.profile == GCM:
-            assert not got.refused
+        self.refused += len(got.refused)
         got.wire.clear()
         got.refused.clear()
         del got.packets[:-1]
@@ -226,8 +231,7 @@ def run(profile: str, repair: bool, first_in: int, first_out: int, seed: int, st
         for step in steps:
             does[step]()
         scene.look()
-        # The plane itself never tries: libsrtp's refusal would lose the packet.
-        assert "protect" not in scene.viewer.transport.stats()["drops"]
+        scene.drops = scene.viewer.transport.stats()["drops"]
     return scene
 
 
@@ -243,7 +247,12 @@ def run(profile: str, repair: bool, first_in: int, first_out: int, seed: int, st
 def test_no_nonce_protects_two_texts(
     profile: str, repair: bool, first_in: int, first_out: int, seed: int, steps: list[str]
 ) -> None:
-    run(profile, repair, first_in, first_out, seed, steps)
+    scene = run(profile, repair, first_in, first_out, seed, steps)
+    assert scene.ledger.reused == []
+    # The plane itself never tries: libsrtp's refusal would lose the packet.
+    assert "protect" not in scene.drops
+    if profile == GCM:
+        assert scene.refused == 0
 
 
 def test_the_scene_does_what_it_is_meant_to() -> None:
@@ -265,12 +274,10 @@ def test_the_ledger_tells_reuse_from_repetition() -> None:
     for profile in (GCM, CM):
         ledger = Ledger(profile)
         ledger.enter(first)
-        try:
-            ledger.enter(second)
-        except AssertionError:
-            continue
-        raise RuntimeError("reuse was not seen")
-    Ledger(CM).enter(first)
+        ledger.enter(bytes(bytearray(first)))  # received once more
+        assert (ledger.repeated, ledger.reused) == (1, [])
+        ledger.enter(second)
+        assert (ledger.repeated, len(ledger.reused)) == (2, 1)
     wrapped = Ledger(GCM)
     for number in (65_535, 0, 65_535):
         wrapped.enter(bytes(2) + number.to_bytes(2, "big") + bytes(8) + b"same")
@@ -319,10 +326,19 @@ def test_a_route_keeps_its_ssrcs_when_the_keys_are_renewed(stage: Stage) -> None
 
 
 def test_an_ssrc_that_never_met_a_key_is_free_again(stage: Stage) -> None:
-    track = stage.track()
-    for viewer in (stage.peer(profile="", plain=True), stage.peer(connect=False)):
+    publisher, track = stage.peer(), stage.track()
+    publisher.publish(track)
+    viewers = [stage.peer(profile="", plain=True), stage.peer(connect=False)]
+    for viewer in viewers:
         for _ in range(3):
             viewer.watch(track).close()
+        viewer.watch(track)
+    viewers[1].connect()
+    publisher.send(*pictures(0, 2))
+    for viewer in viewers:
+        assert [(packet.ssrc, packet.sequence) for packet in viewer.wait_packets(6)] == [
+            (1000, number) for number in range(100, 106)
+        ]
 
 
 def test_one_ssrc_cannot_carry_pictures_and_their_repair(stage: Stage) -> None:

@@ -1,6 +1,6 @@
 """Resending at the socket: as RTX or under the same number, from what the cache holds, within bounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -97,8 +97,14 @@ def test_a_lost_packet_is_resent_from_before_a_pause(stage: Stage) -> None:
 # --- from before a switch -------------------------------------------------------------------------------------------
 
 
+#: Number, timestamp and payload of the packet that came again.
+Resent = tuple[int, int, bytes]
+
+
 class Switched:
-    """A viewer who got two pictures before a switch and two after it, asks for some of all, and gets them."""
+    """A viewer who got two pictures before a switch and two after it, and asks for some of all."""
+
+    asked = (101, 105, 106, 111)
 
     def __init__(self, stage: Stage, *, far: bool = False, **published: Any) -> None:
         self.stage = stage
@@ -115,20 +121,23 @@ class Switched:
         self.publisher.send(*packets)
         self.viewer.wait_packets(6)
 
-    def after(self, publisher: Peer, packets: list[bytes], resent: bool = True) -> None:
+    def after(self, publisher: Peer, packets: list[bytes]) -> list[Resent]:
+        """Send what comes after; give what is resent of `asked`."""
         publisher.send(*packets)
-        first = list(self.viewer.wait_packets(12))
-        assert sequences(first) == list(range(100, 112))
-        self.viewer.send(nack(1000, [101, 105, 106, 111]))
-        again = self.viewer.wait_packets(16 if resent else 14)[12:]
-        wanted = [101, 105, 106, 111] if resent else [106, 111]
-        assert [packet.original for packet in again] == wanted
-        for packet in again:
-            before = first[packet.original - 100]
-            assert (packet.payload[2:], packet.timestamp) == (before.payload, before.timestamp)
-        self.viewer.settle()
-        gone = 0 if resent else 2
-        assert self.viewer.transport.stats()["drops"] == ({"resend_gone": gone} if gone else {})
+        assert sequences(self.viewer.wait_packets(12)) == list(range(100, 112))
+        self.viewer.send(nack(1000, self.asked))
+        again = self.viewer.settle().packets[12:]
+        return [(packet.original, packet.timestamp, packet.payload[2:]) for packet in again]
+
+    def sent(self, numbers: Sequence[int]) -> list[Resent]:
+        """Give what the viewer got under these numbers at first."""
+        first = [self.viewer.received.packets[number - 100] for number in numbers]
+        return [(packet.sequence, packet.timestamp, packet.payload) for packet in first]
+
+    @property
+    def drops(self) -> dict[str, int]:
+        drops: dict[str, int] = self.viewer.transport.stats()["drops"]
+        return drops
 
 
 def layer(packets: list[bytes], rid: bytes) -> list[bytes]:
@@ -145,7 +154,9 @@ def test_a_lost_packet_is_resent_from_before_another_layer(stage: Stage, far: bo
     scene.before(layer(pictures(0, 2), b"a"))
     scene.route.set(layer=1)
     stage.settle()
-    scene.after(scene.publisher, layer(pictures(2, 2, ssrc=78), b"b"))
+    resent = scene.after(scene.publisher, layer(pictures(2, 2, ssrc=78), b"b"))
+    assert resent == scene.sent(scene.asked)
+    assert scene.drops == {}
 
 
 @both_sides
@@ -153,14 +164,18 @@ def test_a_lost_packet_is_resent_from_before_the_publisher_numbered_anew(stage: 
     scene = Switched(stage, far=far)
     scene.before(pictures(0, 2))
     confirming = rtp(30_000, vp8(2), timestamp=9000)
-    scene.after(scene.publisher, [confirming, *pictures(2, 2, first_sequence=30_001)])
+    resent = scene.after(scene.publisher, [confirming, *pictures(2, 2, first_sequence=30_001)])
+    assert resent == scene.sent(scene.asked)
+    assert scene.drops == {}
 
 
 @both_sides
 def test_a_lost_packet_is_resent_from_before_the_publisher_took_another_ssrc(stage: Stage, far: bool) -> None:
     scene = Switched(stage, far=far)
     scene.before(pictures(0, 2))
-    scene.after(scene.publisher, pictures(2, 2, first_sequence=7, ssrc=79))
+    resent = scene.after(scene.publisher, pictures(2, 2, first_sequence=7, ssrc=79))
+    assert resent == scene.sent(scene.asked)
+    assert scene.drops == {}
 
 
 def test_a_lost_packet_is_resent_from_a_publisher_that_was_replaced_until_it_goes(stage: Stage) -> None:
@@ -173,34 +188,34 @@ def test_a_lost_packet_is_resent_from_a_publisher_that_was_replaced_until_it_goe
             scene.publication.close()
         stage.settle()
         # The same numbers as the first one's: what is resent must be the first one's packets all the same.
-        scene.after(other, pictures(0, 2, ssrc=79), resent=not gone)
+        resent = scene.after(other, pictures(0, 2, ssrc=79))
+        assert resent == scene.sent(scene.asked[2:] if gone else scene.asked)
+        assert scene.drops == ({"resend_gone": 2} if gone else {})
 
 
-def test_what_is_no_longer_known_is_counted_and_not_sent(stage: Stage) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+LONG_AGO = [packet for number in range(220) for packet in picture(number, 3 * number, key=number == 0)]
+# libsrtp would refuse to protect it; a leap of the numbers makes it old while it still lies in the cache.
+BEHIND_THE_WINDOW = [*pictures(0, 1), *picture(1, 2052)]
+
+
+@pytest.mark.parametrize(
+    ("profile", "rtx", "sent", "asked", "resent"),
+    [(GCM, True, LONG_AGO, [100, 90, 5000], 0), (CM, False, BEHIND_THE_WINDOW, [100, 102, 2152], 1)],
+    ids=["no longer known", "behind the cipher's window"],
+)
+def test_what_cannot_be_resent_is_counted_and_not_sent(
+    stage: Stage, profile: str, rtx: bool, sent: list[bytes], asked: list[int], resent: int
+) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(profile=profile), stage.track()
     publisher.publish(track)
-    viewer.watch(track)
-    for number in range(220):
-        publisher.send(*picture(number, 3 * number, key=number == 0))
-    publisher.settle()
-    viewer.wait_packets(660)
-    viewer.send(nack(1000, [100, 90, 5000]))
+    viewer.watch(track, rtx_ssrc=1001 if rtx else 0, payload_types={VP8: (100, 101 if rtx else 0)})
+    publisher.send(*sent)
+    viewer.wait_packets(len(sent))
+    viewer.send(nack(1000, asked))
     viewer.settle()
-    assert len(viewer.received.packets) == 660
-    assert viewer.transport.stats()["drops"] == {"resend_gone": 3}
-
-
-def test_a_packet_behind_the_cipher_window_is_not_repeated(stage: Stage) -> None:
-    """libsrtp would refuse to protect it; a leap of the numbers makes it old while it still lies in the cache."""
-    publisher, viewer, track = stage.peer(), stage.peer(profile=CM), stage.track()
-    publisher.publish(track)
-    viewer.watch(track, rtx_ssrc=0, payload_types={VP8: (100, 0)})
-    publisher.send(*pictures(0, 1), *picture(1, 2052))
-    viewer.wait_packets(6)
-    viewer.send(nack(1000, [100, 102, 2152]))
-    viewer.settle()
-    assert len(viewer.received.refused) == 1
-    assert viewer.transport.stats()["drops"] == {"resend_gone": 2}
+    assert len(viewer.received.packets) == len(sent)
+    assert len(viewer.received.refused) == resent  # under its own number again
+    assert viewer.transport.stats()["drops"] == {"resend_gone": len(asked) - resent}
 
 
 def test_a_nack_storm_is_answered_within_bounds_and_costs_nobody_else(stage: Stage) -> None:

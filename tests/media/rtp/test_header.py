@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
+
 import pytest
 from aiortc.rtp import RtpPacket as OraclePacket
 from hypothesis import given
@@ -88,13 +91,32 @@ def test_lying_lengths_are_refused(packet: bytes) -> None:
         parse(packet)
 
 
-@given(st.binary(max_size=100))
-def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
-    for packet in (data, b"\x90" + data, b"\xb1" + data):
+@given(
+    data=st.binary(max_size=100),
+    csrcs=st.integers(0, 3),
+    profile=st.sampled_from([0xBEDE, 0x1000, 0x1005, 0xABCD]),
+    words=st.integers(0, 4),
+    padding=st.integers(0, 12),
+)
+def test_arbitrary_bytes_are_parsed_or_refused(data: bytes, csrcs: int, profile: int, words: int, padding: int) -> None:
+    extended = bytes(11 + 4 * csrcs) + struct.pack("!HH", profile, words) + data
+    for packet in (data, bytes([0x90 | csrcs]) + extended, bytes([0xB0 | csrcs]) + extended + bytes([padding])):
         try:
-            parse(packet)
+            read = parse(packet)
         except PacketError:
             continue
+        end = len(packet) - read.padding
+        assert packet[end - len(read.payload) : end] == read.payload
+        written = build(
+            read.payload,
+            payload_type=read.payload_type,
+            sequence=read.sequence,
+            timestamp=read.timestamp,
+            ssrc=read.ssrc,
+            marker=read.marker,
+            extensions=read.extensions,
+        )
+        assert parse(written) == replace(read, padding=0)
 
 
 def test_element_with_id_15_ends_the_list() -> None:

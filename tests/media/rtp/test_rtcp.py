@@ -91,6 +91,10 @@ def test_arbitrary_bytes_are_parsed_or_refused(data: bytes, kind: int, count: in
     body = data[: len(data) // 4 * 4]
     for compound in (data, bytes((0x80 | count, kind)) + (len(body) // 4).to_bytes(2, "big") + body):
         try:
-            rtcp.parse(compound)
+            items = rtcp.parse(compound)
         except PacketError:
             continue
+        assert rtcp.parse(compound + compound) == items * 2
+        if compound:
+            with pytest.raises(PacketError):
+                rtcp.parse(compound[:-1])

@@ -109,6 +109,15 @@ class Playing:
         await asyncio.wait([self._task])
 
 
+async def both(node: Node, stack: AsyncExitStack) -> tuple[Publisher, Viewer]:
+    """Connect a publisher that sends nothing and a viewer; both leave with the stack."""
+    publisher, viewer = whip(node), Viewer(node)
+    for session in (publisher, viewer):
+        await session.start()
+        stack.push_async_callback(session.close)
+    return publisher, viewer
+
+
 async def test_viewers_get_the_pictures_of_their_source(node: Node) -> None:
     async with Playing(whip(node)), Viewer(node) as first, Viewer(node) as second:
         await until("pictures", lambda: first.pictures > 5 and second.pictures > 5)
@@ -193,11 +202,7 @@ async def test_ice_restart_from_another_address_keeps_the_pictures_coming(node: 
 
 async def test_end_of_the_node_is_told_to_every_peer() -> None:
     async with AsyncExitStack() as stack, running_node() as node:
-        publisher, viewer = whip(node), Viewer(node)
-        await publisher.start()
-        stack.push_async_callback(publisher.close)
-        await viewer.start()
-        stack.push_async_callback(viewer.close)
+        publisher, viewer = await both(node, stack)
         await node.exchange.close()
         async with asyncio.timeout(PATIENCE_S):
             assert (await viewer.closed()).code == (await publisher.closed()).code == "peer-closed"
@@ -307,11 +312,7 @@ async def test_fault_about_one_source_leaves_the_others_observed(node: Node) -> 
 
 async def test_sessions_of_a_plane_that_has_ended_still_end() -> None:
     async with running_node() as node, AsyncExitStack() as stack:
-        publisher, viewer = whip(node), Viewer(node)
-        await publisher.start()
-        stack.push_async_callback(publisher.close)
-        await viewer.start()
-        stack.push_async_callback(viewer.close)
+        await both(node, stack)
         node.relay.close()
         for session_id in list(node.exchange.sessions):
             node.exchange.end(session_id)
