@@ -1,4 +1,7 @@
-"""The whole server over IPv6 alone: page, interface and media, with Chromium and aiortc at the ends."""
+"""The whole server over IPv6 alone, interface and media, with aiortc at the ends.
+
+Not with Chromium: it offers no IPv6 candidate on a machine that has only the loopback's address of that family.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,9 @@ from collections.abc import Iterator
 
 import aioice.ice
 import pytest
-from playwright.async_api import Browser
 
 from tests.peers import aiortc_ends
 from tests.peers.aiortc_ends import Publisher, Viewer
-from tests.peers.browser import PeerPage, open_page
 from tests.peers.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -30,25 +31,6 @@ def only_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
         aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["::1"]
 
     monkeypatch.setattr(aiortc_ends, "loopback_only", six_only)
-
-
-async def paths(page: PeerPage, person: str) -> set[str]:
-    """Return the server's addresses that a connection of the page has checked with success."""
-    entries = await page.call("stats", person)
-    pairs = [entry for entry in entries if entry["type"] == "candidate-pair" and entry["state"] == "succeeded"]
-    remote = {pair["remoteCandidateId"] for pair in pairs}
-    return {entry["address"] for entry in entries if entry["id"] in remote}
-
-
-async def test_chromium_publishes_and_views_over_ipv6(six: Server, browser: Browser) -> None:
-    async with open_page(browser, six) as page:
-        await page.publish("six", "green", 600)
-        viewer = await page.view("six")
-        await page.shows(viewer, "green")
-        await page.hears(viewer, 600)
-        for person in ("publish-six", viewer):
-            assert await paths(page, person) == {"::1"}
-            assert (await page.stats(person, "transport"))["srtpCipher"].startswith("SRTP_AEAD_AES")
 
 
 async def test_aiortc_publishes_and_views_over_ipv6(six: Server) -> None:
