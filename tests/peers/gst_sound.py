@@ -1,7 +1,7 @@
 """GStreamer's webrtcbin with sound, run by Debian's Python as gst_peer.py is, which has the pictures.
 
-/usr/bin/python3 -m tests.peers.gst_sound view URL TOKEN           prints the loudest frequency of each second's sound, a line each
-/usr/bin/python3 -m tests.peers.gst_sound publish URL TOKEN HZ     publishes Opus of one tone until it is ended
+/usr/bin/python3 -m tests.peers.gst_sound view URL TOKEN          prints the loudest frequency twice a second
+/usr/bin/python3 -m tests.peers.gst_sound publish URL TOKEN HZ    publishes Opus of one tone until it is ended
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import gi
+
 from tests.peers.gst_peer import Connection, _link, _make
 
 gi.require_version("Gst", "1.0")
