@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from playwright.async_api import Browser, Page
 
 from tests.console.browser import FLAGS
 from tests.patience import PATIENCE_S, until
 from tests.peers import colour, tone
-from tests.peers.server import Server
 
 ALL_FLAGS: Final = [
     *FLAGS,
@@ -25,10 +24,20 @@ ALL_FLAGS: Final = [
 _SCRIPT: Final = (Path(__file__).parent / "page.js").read_text()
 
 
+class Site(Protocol):
+    """What a page needs to know of a server."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def token(self) -> str: ...
+
+
 class PeerPage:
     """One page with any number of publishers and viewers, each with a name of its own in the page."""
 
-    def __init__(self, page: Page, server: Server) -> None:
+    def __init__(self, page: Page, server: Site) -> None:
         self.page = page
         self._server = server
 
@@ -101,7 +110,7 @@ class PeerPage:
 
 
 @asynccontextmanager
-async def open_page(browser: Browser, server: Server) -> AsyncIterator[PeerPage]:
+async def open_page(browser: Browser, server: Site) -> AsyncIterator[PeerPage]:
     """Open a page of the server's origin, in a window of its own; closed at the end with all its connections."""
     context = await browser.new_context(ignore_https_errors=True, bypass_csp=True)
     context.set_default_timeout(PATIENCE_S * 1000)

@@ -30,16 +30,21 @@ FAULTS: Final = (
 
 
 class Server:
-    """`huishang serve` on loopback and free ports, with its data in `folder`. `start` once, `stop` once."""
+    """`huishang serve` on loopback and free ports, with its data in `folder`. `start` once, `stop` once.
+
+    `host` is the loopback it has, `settings` are more of the environment's.
+    """
 
     program: ClassVar[tuple[str, ...]] = ("-m", "huishang")
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1", **settings: str) -> None:
         self.folder = folder
         self.log_path = folder / "server.log"
         self.http_port = free_ports()
-        self.media_port = free_ports()
-        self.url = f"https://127.0.0.1:{self.http_port}"
+        self.media_port = free_ports(2)
+        self.url = f"https://[{host}]:{self.http_port}" if ":" in host else f"https://{host}:{self.http_port}"
+        self._host = host
+        self._settings = settings
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
         self._tls = ssl.create_default_context()
@@ -51,10 +56,11 @@ class Server:
         """The settings that differ from those of `init`."""
         return {
             **os.environ,
-            "HUISHANG_HTTP__HOST": "127.0.0.1",
+            "HUISHANG_HTTP__HOST": self._host,
             "HUISHANG_HTTP__PORT": str(self.http_port),
-            "HUISHANG_MEDIA__BIND": "127.0.0.1",
+            "HUISHANG_MEDIA__BIND": self._host,
             "HUISHANG_MEDIA__PORT": str(self.media_port),
+            **self._settings,
         }
 
     def start(self) -> None:

@@ -1,0 +1,69 @@
+"""`huishang run` as `make run` starts it: server and demonstration, an address to open, and nothing left by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huishang.demo.units import UNITS
+from tests.huishang.test_cli import environment, first_url, on_loopback
+from tests.patience import PATIENCE_S, wait_until
+
+
+def group(leader: int) -> set[int]:
+    """Give the living processes of a terminal's job, and of the sessions that its programs made for themselves."""
+    found = {leader}
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = entry.read_text().rpartition(") ")[2].split()[:2]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if state not in "ZX":
+            parents[int(entry.parent.name)] = int(parent)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found & set(parents)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """`huishang run` in a job of its own, as a shell at a terminal starts it."""
+    argv = [sys.executable, "-m", "huishang", "run"]
+    environ = environment(**on_loopback())
+    with subprocess.Popen(
+        argv, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_ctrl_c_leaves_neither_server_nor_demonstration(job: subprocess.Popen[str], tmp_path: Path) -> None:
+    base, _, token = first_url(job).partition("/#token=")
+    trust = ssl.create_default_context(cafile=tmp_path / "var/tls/ca.pem")
+    asked = urllib.request.Request(f"{base}/api/v1/sources", headers={"Authorization": f"Bearer {token}"})
+
+    def sources() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(asked, context=trust, timeout=PATIENCE_S) as answer:
+            listed: list[dict[str, Any]] = json.load(answer)["sources"]
+            return listed
+
+    wait_until(lambda: [source["state"] for source in sources()] == ["live"] * len(UNITS), "all units are live")
+    assert {source["name"] for source in sources()} == {unit.name for unit in UNITS}
+    running = group(job.pid)
+    assert len(running) == 2 + len(UNITS), "the server, the demonstration, and each unit a process of its own"
+    os.killpg(job.pid, signal.SIGINT)
+    assert job.wait(PATIENCE_S) == 0
+    left = {pid for pid in running if Path(f"/proc/{pid}").exists()}
+    assert left == set()
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
