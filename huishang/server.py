@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 
 import structlog
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from config import Settings, load_tokens
 from console import STATIC
@@ -22,6 +19,7 @@ from signaling.dtls.context import DtlsContext
 from signaling.http.access import Access
 from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
+from signaling.http.listener import listening
 from signaling.webrtc.exchange import Exchange
 
 _log = structlog.get_logger(__name__)
@@ -30,10 +28,6 @@ _log = structlog.get_logger(__name__)
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 SAMPLE_SECONDS = 1.0
 ADDRESSES_SECONDS = 5.0
-#: A connection that has brought no whole request for so long is closed; the page asks every second.
-IDLE_SECONDS = 30.0
-#: How long requests in hand may take once the server stops.
-SHUTDOWN_SECONDS = 2.0
 
 
 async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: asyncio.Event) -> None:
@@ -74,17 +68,7 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             tasks.append(asyncio.create_task(keep_fresh(tls, settings)))
         for task in tasks:
             ends.callback(task.cancel)
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_http_log(),
-            shutdown_timeout=SHUTDOWN_SECONDS,
-            # The only time limit on a request's head that aiohttp knows; an hour unless told.
-            keepalive_timeout=IDLE_SECONDS,
-        )
-        await runner.setup()
-        ends.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, settings.http.host, settings.http.port, ssl_context=tls).start()
+        await ends.enter_async_context(listening(app, settings.http.host, settings.http.port, tls))
         ready(page_urls(settings))
         await _until(stop, tasks)
 
@@ -98,19 +82,6 @@ def candidate_addresses(settings: Settings) -> list[str]:
         return own
     # A machine without a network still serves itself.
     return ["127.0.0.1"] if settings.media.bind in ("::", "0.0.0.0", "127.0.0.1") else [settings.media.bind]
-
-
-def _http_log() -> logging.Logger:
-    """Return the log of the HTTP server, without requests and bodies that are no HTTP: strangers send thousands."""
-    theirs = (HttpProcessingError, web.RequestPayloadError)
-
-    def is_ours(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], theirs))
-
-    log = logging.getLogger("huishang.http")
-    if not log.filters:
-        log.addFilter(is_ours)
-    return log
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -1,7 +1,7 @@
 """Our own DTLS certificate and the peer's fingerprint (RFC 8122, RFC 8827 section 6.5).
 
 One EC P-256 certificate serves all peers of a process; peers know it by its fingerprint in the SDP, so it is
-self-signed and names nobody.  Touches files only where `load` and `save` say so.
+self-signed and names nobody.  It lives as long as the process and is never written down.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 from cryptography import x509
@@ -31,16 +29,11 @@ class DtlsError(ValueError):
 
     DtlsError
     - FingerprintError: an a=fingerprint value is malformed, or none given is usable
-    - CertificateError: a PEM file holds no EC certificate with its key
     """
 
 
 class FingerprintError(DtlsError):
     """An a=fingerprint value is malformed, or none given has a usable hash function."""
-
-
-class CertificateError(DtlsError):
-    """A PEM file holds no EC certificate with its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +112,3 @@ class Certificate:
             .sign(key, hashes.SHA256())
         )
         return cls(key, certificate)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.  Raises CertificateError (contents) or OSError (file)."""
-        pem = path.read_bytes()
-        try:
-            key = serialization.load_pem_private_key(pem, password=None)
-            certificate = x509.load_pem_x509_certificate(pem)
-        except (ValueError, TypeError) as error:
-            raise CertificateError(f"{path}: {error}") from None
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
-            raise CertificateError(f"{path}: not an EC key with its own certificate")
-        return cls(key, certificate)
-
-    def save(self, path: Path) -> None:
-        """Write key and certificate as PEM, readable by the owner alone.  Raises OSError."""
-        key = self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        pem = key + self.certificate.public_bytes(serialization.Encoding.PEM)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)

@@ -28,6 +28,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
+    "unsupported-encoding": (415, "The body is compressed"),
     "body-too-large": (413, "The body is too large"),
     "body-incomplete": (400, "The body did not arrive whole"),
     "body-timeout": (408, "The body did not arrive in time"),

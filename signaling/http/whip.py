@@ -54,14 +54,14 @@ class WhipEndpoint:
         self._access.require(request, "publish", source)
         offer = await self._body(request, _SDP)
         name = request.query.get("name", "")
-        async with self._turns.turn(request):
+        async with self._turns.of_publisher(request):
             return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
 
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "watch", source)
         offer = await self._body(request, _SDP)
-        async with self._turns.turn(request):
+        async with self._turns.of_viewer(request):
             return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
 
     async def _options(self, request: web.Request) -> web.Response:
@@ -140,6 +140,10 @@ class WhipEndpoint:
     async def _body(self, request: web.Request, content_type: str) -> bytes:
         if request.content_type != content_type:
             raise Problem("unsupported-media-type", f"send Content-Type: {content_type}")
+        encodings = ",".join(request.headers.getall("Content-Encoding", [])).lower().split(",")
+        if any(encoding.strip() not in ("", "identity") for encoding in encodings):
+            detail = "send the body without Content-Encoding"
+            raise Problem("unsupported-encoding", detail, {"Accept-Encoding": "identity"})
         if request.content_length is not None and request.content_length > self._max_bytes:
             raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
         try:

@@ -6,8 +6,8 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import ifaddr
 import msgspec
 import pytest
 import structlog
+import uvloop
 
 from config import ConfigError, Http, Media, Server, Settings, load_tokens
 from huishang import home, server
@@ -25,6 +26,7 @@ from media.plane.memory import live_objects
 from media.plane.names import PlaneError
 from signaling.client.http import HttpOptions
 from signaling.client.session import SessionOptions, WhipSession
+from signaling.http import listener
 from signaling.http.api import SourcesEndpoint
 from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.patience import PATIENCE_S, until
@@ -101,7 +103,7 @@ async def test_peers_are_told_before_requests_in_hand_have_ended(tmp_path: Path)
 async def test_connection_without_a_request_is_closed_however_it_drips(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(server, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(listener, "IDLE_SECONDS", 0.5)
     made = settings(tmp_path)
     async with serving(made) as urls:
         reader, writer = await asyncio.open_connection("127.0.0.1", made.http.port)
@@ -115,6 +117,31 @@ async def test_connection_without_a_request_is_closed_however_it_drips(
         assert await ended == b""
         writer.close()
         assert await health(urls[0]) == {"status": "ok"}
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_connection_that_never_begins_tls_ends_before_one_that_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(listener, "IDLE_SECONDS", 5.0)
+    made = settings(tmp_path, tls=True)
+    trust = ssl.create_default_context(cafile=str(made.authority_path))
+
+    async def first_to_end() -> str:
+        reads = {}
+        async with serving(made), AsyncExitStack() as ends:
+            for kind, tls in (("asks nothing", trust), ("no TLS", None)):
+                reader, writer = await asyncio.open_connection("127.0.0.1", made.http.port, ssl=tls)
+                ends.callback(writer.close)
+                reads[asyncio.create_task(reader.read())] = kind
+            done, others = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
+            for other in others:
+                other.cancel()
+            return " and ".join(reads[read] for read in done)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(first_to_end()) == "no TLS"
 
 
 async def test_authority_of_the_node_vouches_for_it(tmp_path: Path) -> None:

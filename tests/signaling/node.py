@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-
 import console
 from config import Media, Token
 from dispatch.sources import SourceRegistry
@@ -20,6 +18,7 @@ from signaling.dtls.context import DtlsContext
 from signaling.http.access import Access
 from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
+from signaling.http.listener import listening
 from signaling.webrtc.exchange import Exchange
 
 EVERYTHING: Final = "token-for-everything-1"
@@ -77,9 +76,6 @@ async def running_node(
         app, sources = make_app(
             exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins, language=language
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        ends.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", exchange, relay, sources)
+        port = await ends.enter_async_context(listening(app, "127.0.0.1", 0))
+        yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources)
     assert live_objects() == before

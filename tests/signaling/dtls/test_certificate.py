@@ -1,10 +1,8 @@
-"""signaling.dtls.certificate: keeping a certificate, reading and checking fingerprints."""
+"""signaling.dtls.certificate: reading and checking fingerprints."""
 
 from __future__ import annotations
 
 import hashlib
-import stat
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,31 +11,11 @@ from hypothesis import strategies as st
 
 from signaling.dtls.certificate import (
     Certificate,
-    CertificateError,
     Fingerprint,
     FingerprintError,
     certificate_matches,
     usable_fingerprints,
 )
-
-
-def test_saved_certificate_is_loaded_with_the_same_fingerprint(tmp_path: Path) -> None:
-    certificate = Certificate.generate()
-    certificate.save(tmp_path / "dtls.pem")
-    assert stat.S_IMODE((tmp_path / "dtls.pem").stat().st_mode) == 0o600
-    assert Certificate.load(tmp_path / "dtls.pem").fingerprint == certificate.fingerprint
-
-
-def test_file_without_matching_key_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "dtls.pem"
-    first, second = Certificate.generate(), Certificate.generate()
-    first.certificate, second.certificate = second.certificate, first.certificate
-    first.save(path)
-    with pytest.raises(CertificateError):
-        Certificate.load(path)
-    path.write_text("not PEM")
-    with pytest.raises(CertificateError):
-        Certificate.load(path)
 
 
 @given(st.sampled_from(["sha-256", "SHA-384", "sha-512"]), st.binary(min_size=64, max_size=64))

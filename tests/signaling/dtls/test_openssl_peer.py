@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
@@ -46,6 +47,14 @@ def exported(output: str) -> bytes:
     return bytes.fromhex(match[1])
 
 
+def peer_with_pem(folder: Path) -> tuple[Certificate, Path]:
+    """Make the command's certificate; return it and the file that holds it and its key."""
+    made, path = Certificate.generate(), folder / "peer.pem"
+    key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(key + made.certificate.public_bytes(Encoding.PEM))
+    return made, path
+
+
 def options(profile: SrtpProfile, pem: Path) -> list[str]:
     size = 2 * (profile.key_bytes + profile.salt_bytes)
     return [
@@ -56,8 +65,7 @@ def options(profile: SrtpProfile, pem: Path) -> list[str]:
 
 @pytest.mark.parametrize("profile", list(SrtpProfile))
 def test_openssl_client_exports_the_same_keys(profile: SrtpProfile, tmp_path: Path) -> None:
-    pem, theirs = tmp_path / "peer.pem", Certificate.generate()
-    theirs.save(pem)
+    theirs, pem = peer_with_pem(tmp_path)
     server = DtlsEndpoint(DtlsContext(Certificate.generate()), [theirs.fingerprint], is_client=False)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
@@ -92,8 +100,7 @@ def test_openssl_client_exports_the_same_keys(profile: SrtpProfile, tmp_path: Pa
 
 def test_openssl_server_exports_the_same_keys(tmp_path: Path) -> None:
     profile = SrtpProfile.AES128_CM_SHA1_80
-    pem, theirs = tmp_path / "peer.pem", Certificate.generate()
-    theirs.save(pem)
+    theirs, pem = peer_with_pem(tmp_path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

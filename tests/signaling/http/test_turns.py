@@ -6,17 +6,20 @@ import asyncio
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from signaling.http import turns
+from signaling.http.listener import listening
+from tests.patience import PATIENCE_S, until
 from tests.signaling.http.asking import ask, publish, view
 from tests.signaling.node import EVERYTHING, Node
 from tests.signaling.sdp.samples import raw
 
 
-def request(source: str = "camera") -> bytes:
-    """A viewer's POST as bytes."""
-    offer = raw("chromium-view")
-    head = f"POST /whep/{source} HTTP/1.1\r\nHost: node\r\nContent-Type: application/sdp\r\n"
+def request(kind: str = "whep", source: str = "camera") -> bytes:
+    """A viewer's or publisher's POST as bytes."""
+    offer = raw("chromium-view" if kind == "whep" else "chromium-publish")
+    head = f"POST /{kind}/{source} HTTP/1.1\r\nHost: node\r\nContent-Type: application/sdp\r\n"
     return f"{head}Authorization: Bearer {EVERYTHING}\r\nContent-Length: {len(offer)}\r\n\r\n".encode() + offer
 
 
@@ -60,6 +63,50 @@ async def test_offers_beyond_what_can_be_answered_in_time_are_told_when_to_come_
     assert set(statuses) == {201, 503}
     assert len(node.exchange.registry.get("camera").viewers) == statuses.count(201)
     assert (await view(http)).status == 201
+
+
+async def test_viewers_in_every_place_keep_no_publisher_out(
+    node: Node, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 5)
+    await publish(http)
+    storm = await connections(node, 55)
+    for number, (_, writer) in enumerate(storm):
+        writer.write(request() if number < 50 else request("whip", f"unit-{number}"))
+    statuses = []
+    for reader, writer in storm:
+        async with asyncio.timeout(PATIENCE_S):
+            statuses.append((await reader.readline()).split()[1])
+        writer.close()
+    assert b"503" in statuses[:50]
+    assert statuses[50:] == [b"201"] * 5
+
+
+async def test_publishers_go_before_the_viewers_that_wait() -> None:
+    queue, gate, order, come = turns.Turns(), asyncio.Event(), list[str](), list[str]()
+
+    async def answer(request: web.Request) -> web.Response:
+        name = request.path.removeprefix("/")
+        come.append(name)
+        async with (queue.of_publisher if name.startswith("publisher") else queue.of_viewer)(request):
+            await gate.wait()
+            order.append(name)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    names = [f"{kind} {number}" for kind in ("viewer", "publisher") for number in range(4)]
+    async with (
+        listening(app, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+        asyncio.TaskGroup() as clients,
+    ):
+        for count, name in enumerate(names, 1):
+            clients.create_task(ask(http, "GET", f"/{name}"))
+            await until(f"{name} waits", come.copy, names[:count].__eq__)
+        gate.set()
+    # The first viewer had its turn when nobody else was there.
+    assert order == names[:1] + names[4:] + names[1:4]
 
 
 async def test_every_refusal_for_want_of_room_says_when_to_come_again(node: Node, http: aiohttp.ClientSession) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import zlib
 from urllib.parse import quote
 
 import aiohttp
@@ -158,6 +159,23 @@ async def test_body_that_never_ends_is_given_up(http: aiohttp.ClientSession, mon
 async def test_other_content_type_is_refused(http: aiohttp.ClientSession, path: str, headers: dict[str, str]) -> None:
     answer = await ask(http, "POST", path, data=raw("chromium-publish"), headers=headers)
     assert problem(answer, 415) == "unsupported-media-type"
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "gzip", "GZIP", "br", "identity, gzip", "x-own"])
+async def test_compressed_body_is_refused(node: Node, http: aiohttp.ClientSession, encoding: str) -> None:
+    offer = zlib.compress(raw("chromium-publish"))
+    created = await publish(http)
+    for method, path, kind in (("POST", "/whip/other", SDP), ("PATCH", created.location, FRAGMENT)):
+        answer = await ask(http, method, path, data=offer, headers={**kind, "Content-Encoding": encoding})
+        assert problem(answer, 415) == "unsupported-encoding"
+        assert answer.headers["Accept-Encoding"] == "identity"
+    assert len(node.exchange.sessions) == 1
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", "", "identity, identity"])
+async def test_body_that_says_it_is_not_compressed_is_taken(http: aiohttp.ClientSession, encoding: str) -> None:
+    headers = {**SDP, "Content-Encoding": encoding}
+    assert (await ask(http, "POST", "/whip/camera", data=raw("chromium-publish"), headers=headers)).status == 201
 
 
 async def test_session_ends_once(node: Node, http: aiohttp.ClientSession) -> None:
