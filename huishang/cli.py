@@ -17,6 +17,7 @@ from huishang import __version__, home, log
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
 from huishang.errors import StartError
+from huishang.memory import ask_for_huge_pages
 from huishang.run import Program, Ready
 from huishang.run import run as run_server
 
@@ -60,6 +61,7 @@ def init(
 @app.command()
 def serve(config: ConfigPath = None) -> None:
     """启动服务器（用于生产环境） / run the server, as a service does."""
+    ask_for_huge_pages()
     settings = _settings(config)
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
@@ -79,6 +81,7 @@ def run(
     ] = True,
 ) -> None:
     """在 ./var 下试用：服务器与演示 / try it under ./var: server and demonstration."""
+    ask_for_huge_pages()
     if config is None and not (_DEFAULT_FOLDER / home.SETTINGS_FILE).exists():
         home.write_settings(_DEFAULT_FOLDER)
     settings = _settings(config)

@@ -10,6 +10,7 @@ from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.admission cimport admission_release
 from media.plane.burst cimport burst_forget, burst_skip
+from media.plane.footprint cimport FOOTPRINT_LESSONS
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop
 from media.plane.table cimport (
@@ -98,8 +99,8 @@ cdef bint _held_by_another(PlaneState *plane, const Transport *transport, const 
     return place < holder.address_count and plane.now_ns - holder.heard_ns[place] < plane.address_held_ns
 
 
-cdef void link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
-    """Take DTLS and media from this address. A peer with too many loses the oldest that it does not use.
+cdef bint link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
+    """Take DTLS and media from this address; False where it is another's. Too many: the oldest unused one goes.
 
     A check proves only that its sender knows a password, not where it is: a peer that forges the source of one must
     not cut off who is really there. Control asks again with the peer's next check.
@@ -107,7 +108,7 @@ cdef void link_address(PlaneState *plane, Transport *transport, const Address *a
     cdef int place
     if _held_by_another(plane, transport, address):
         drop(plane, transport, DROP_ADDRESS_HELD)
-        return
+        return False
     place = _place(transport, address)
     if place < transport.address_count:
         _unlink_address(plane, transport, place)
@@ -121,6 +122,7 @@ cdef void link_address(PlaneState *plane, Transport *transport, const Address *a
     transport.address_count += 1
     if address_table_put(&plane.addresses, address.ip, address.port, transport) < 0:
         drop(plane, transport, DROP_TABLE_FULL)
+    return True
 
 
 cdef void link_heard(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil:
@@ -253,6 +255,7 @@ cdef void link_route(PlaneState *plane, Route *route) noexcept nogil:
     if route.rtx_ssrc:
         ssrc_table_put(&transport.route_ssrcs, route.rtx_ssrc, route)
     route.linked = 1
+    transport.footprint_due = FOOTPRINT_LESSONS
     if transport.ready:
         keyframe_want(plane, track, route.layer)
 
