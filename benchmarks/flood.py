@@ -69,7 +69,9 @@ def measure(report: Report, watched: Watched, kind: str | None) -> None:
 
 
 def tell_loop(report: Report, what: str, delay: LoopDelay) -> None:
-    """Add the figures of one stretch."""
+    """Add the figures of one stretch; a question without an answer has no delay, and is a fault."""
+    if len(delay.took_ms) < delay.asked:
+        report.missed(what, FloodError(f"{delay.asked - len(delay.took_ms)} questions to the loop were not answered"))
     for name, share, limit in (("median", 50, None), ("p99", 99, None), ("max", 100, LIMIT_MS)):
         value = float(np.percentile(delay.took_ms, share))
         report.add(Figure(f"control loop delay, {name}, {what}", value, "ms", limit=limit))

@@ -15,7 +15,7 @@ from benchmarks.peers import janus
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.janus import Janus
 from benchmarks.report import Figure, Report, against, arguments, conclude, middle
-from benchmarks.stage import FloorStage, Round, Sample, ServedStage, Stage, costs, in_turns, pairs
+from benchmarks.stage import FloorStage, Round, Sample, ServedStage, Stage, StageError, costs, in_turns, is_sound, pairs
 
 VIEWERS = 100
 # More rounds rather than longer ones: a ratio is of adjacent seconds, and the median of five forgives two.
@@ -71,9 +71,7 @@ def cost_by_traffic(report: Report, traffic: Traffic, *, viewers: int, peer: str
     taken = measure(f"({traffic.letter}) {shape.name}, {viewers} viewers", wanted, report, rounds=rounds)
     limits = traffic.limits if viewers == VIEWERS else {}
     for who in list(wanted)[1:]:
-        if compared := pairs(taken, "huishang", who):
-            name = f"relay ({traffic.letter}), {viewers} viewers"
-            report.add(against(name, "us/packet", compared, peer=who, limit=limits.get(who)))
+        compare(report, f"relay ({traffic.letter}), {viewers} viewers", taken, "huishang", who, limit=limits.get(who))
 
 
 def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> None:
@@ -85,10 +83,8 @@ def cost_by_viewers(report: Report, *, counts: Sequence[int], rounds: int) -> No
             "floor": partial(FloorStage, "frames", count),
         }
         taken = measure(f"(a) at {count} viewers", wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
-        if compared := pairs(taken, "huishang", "floor"):
-            name = f"relay (a) at {count} viewers"
-            figure = against(name, "us/packet", compared, peer="floor", limit=SWEEP_LIMIT)
-            report.add(figure)
+        name = f"relay (a) at {count} viewers"
+        if figure := compare(report, name, taken, "huishang", "floor", limit=SWEEP_LIMIT):
             ratios[count] = figure.ratio or float("nan")
     if VIEWERS in ratios and max(ratios) > VIEWERS:
         worst = max(ratio for count, ratio in ratios.items() if count > VIEWERS)
@@ -103,9 +99,22 @@ def cost_of_two_threads(report: Report, *, rounds: int) -> None:
         "one thread": partial(ServedStage, Huishang, shapes.frames(), "source", VIEWERS),
     }
     taken = measure(f"(a) at {VIEWERS} viewers", wanted, report, rounds=rounds, seconds=SWEEP_ROUND_S)
-    if compared := pairs(taken, "two threads", "one thread"):
-        name = "relay (a), two plane threads"
-        report.add(against(name, "us/packet", compared, peer="one thread", limit=THREADS_LIMIT))
+    compare(report, "relay (a), two plane threads", taken, "two threads", "one thread", limit=THREADS_LIMIT)
+
+
+def compare(
+    report: Report, name: str, taken: Sequence[Round], ours: str, theirs: str, *, limit: float | None
+) -> Figure | None:
+    """Add what one stage's packets cost beside another's. Rounds that were all disturbed hold no limit."""
+    compared = pairs(taken, ours, theirs)
+    if not compared:
+        return None
+    if not is_sound(taken, ours, theirs):
+        report.missed(f"{name}, beside {theirs}", StageError("every round was disturbed: what is shown holds no limit"))
+        limit = None
+    figure = against(name, "us/packet", compared, peer=theirs, limit=limit)
+    report.add(figure)
+    return figure
 
 
 def measure(what: str, wanted: Wanted, report: Report, *, rounds: int, seconds: float = ROUND_S) -> list[Round]:

@@ -26,8 +26,9 @@ from benchmarks.traffic import received_by, sent_by
 SETTLE_S = 0.5
 # Rounds that may be repeated, but no more than there are, when the load was held up, or others used the server's core.
 SPARE_ROUNDS = 3
-# So much of the traffic that its shape promises must come, and so much of the core may others use.
+# So much of the traffic that its shape promises must come, and no more; others may use so much of the core.
 LEAST_TRAFFIC = 0.97
+MOST_TRAFFIC = 1.03
 MOST_OTHERS = 0.1
 
 
@@ -56,7 +57,8 @@ class Sample:
     @property
     def is_sound(self) -> bool:
         """Whether traffic flowed as its shape promises and the server had its core to itself."""
-        return self.packets >= LEAST_TRAFFIC * self.expected and self.use.others <= MOST_OTHERS
+        whole = LEAST_TRAFFIC * self.expected <= self.packets <= MOST_TRAFFIC * self.expected
+        return whole and self.use.others <= MOST_OTHERS
 
 
 class Stage(Protocol):
@@ -255,6 +257,11 @@ def pairs(taken: Sequence[Round], ours: str, theirs: str) -> list[tuple[float, f
     """The same of two stages in each round that is sound for both; in all, where there is none."""
     measured = [one for one in taken if ours in one and theirs in one]
     return [(one[ours].us_per_packet, one[theirs].us_per_packet) for one in _sound(measured, ours, theirs) or measured]
+
+
+def is_sound(taken: Sequence[Round], ours: str, theirs: str) -> bool:
+    """Whether `pairs` gives rounds that are sound for both, and not just what there is."""
+    return bool(_sound(taken, ours, theirs))
 
 
 def _sound(taken: Sequence[Round], *names: str) -> list[Round]:

@@ -24,7 +24,7 @@ cdef enum:
     ARENA_BYTES = 262144
     MAX_SEGMENTS = 64          # UDP_MAX_SEGMENTS of older kernels
     MAX_RUN_BYTES = 65000
-    PAD_AT_MOST_BYTES = 16
+    PAD_AT_MOST_BYTES = 24      # as ours does
     CONTROL_BYTES = 32
     IDLE_NS = 10000000
 

@@ -284,7 +284,8 @@ cdef class Viewer:
         return {
             "packets": self.reception.packets, "bytes": self.reception.bytes,
             "duplicates": self.reception.duplicates, "late": self.reception.late,
-            "lost": self.reception.highest_sequence - self.reception.first_sequence + 1 - <int64_t>self.reception.packets
+            "lost": self.reception.highest_sequence - self.reception.first_sequence + 1
+            - <int64_t>self.reception.packets
             if self.reception.packets else 0,
         }
 

@@ -4,7 +4,7 @@
 SRTP contexts belong to one thread, so packets cross in the clear, once per thread however many viewers it has, over a
 ring of their own; keyframe requests come back over another. The far side keeps its own cache and answers its viewers'
 NACKs from it; taps of the far track see what they would see on the near one. A full ring loses packets of that
-thread's viewers and taps only, counted there.
+thread's viewers and taps only, counted where the track is published.
 """
 
 from libc.string cimport memcpy

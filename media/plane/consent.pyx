@@ -110,7 +110,8 @@ cdef void _sign(const Transport *transport, uint8_t *message, int length, uint8_
     write16(message + 2, kept)
 
 
-cdef bint _is_ordinary(const Transport *transport, const uint8_t *request, int length, int *integrity_at) noexcept nogil:
+cdef bint _is_ordinary(const Transport *transport, const uint8_t *request, int length,
+                       int *integrity_at) noexcept nogil:
     """Whether the request has our credentials' name, an integrity, and nothing that wants a decision."""
     cdef int at = HEADER_BYTES
     cdef int kind, size
@@ -146,7 +147,8 @@ cdef bint _is_ordinary(const Transport *transport, const uint8_t *request, int l
     return False
 
 
-cdef int _write_answer(const Transport *transport, const Address *remote, const uint8_t *request, uint8_t *out) noexcept nogil:
+cdef int _write_answer(const Transport *transport, const Address *remote, const uint8_t *request,
+                       uint8_t *out) noexcept nogil:
     """Write the success response; return its length."""
     cdef int index
     cdef bint is_v4 = remote.ip[10] == 0xFF and remote.ip[11] == 0xFF and remote.ip[0] == 0 and remote.ip[1] == 0

@@ -2,10 +2,10 @@
 """Which memory libsrtp reads for one transport, so that all of it can be asked for before libsrtp does.
 
 A context is a dozen pieces of memory, each found through the one before, some seventy cache lines. Between two pictures
-of a viewer a relay goes through megabytes for others, so libsrtp waits for piece after piece: of the 2.3 us that it took
-for a packet of sound to each of a hundred viewers, 1.2 were waiting. It has no call that tells where the pieces are.
-They are learnt once for each viewer, by following whatever looks like a pointer from the context on, and prefetched
-while the viewer before is served.
+of a viewer a relay goes through megabytes for others, so libsrtp waits for piece after piece: of the 2.3 us that it
+took for a packet of sound to each of a hundred viewers, 1.2 were waiting. It has no call that tells where the pieces
+are. They are learnt once for each viewer, by following whatever looks like a pointer from the context on, and
+prefetched while the viewer before is served.
 
 What is learnt is a hint and nothing else: to prefetch any address is harmless, and memory is read through
 process_vm_readv (2), which fails where a pointer would fault. Where that call is forbidden, or the allocator is not
@@ -29,7 +29,7 @@ cdef enum:
     MOST_PIECES = 48
     MOST_DEPTH = 7              # pieces between the context and the cipher's key schedule, and some more
     PIECE_WORDS = 512           # none of libsrtp's or the cipher's is larger
-    # How glibc keeps a piece (malloc.c, "struct malloc_chunk"): the word before it is its size, with flags in three bits.
+    # How glibc keeps a piece (malloc.c, "struct malloc_chunk"): the word before it is its size, flags in three bits.
     SIZE_BYTES = 8
     SIZE_FLAGS = 7
     LEAST_CHUNK = 32

@@ -144,7 +144,8 @@ cdef void _resend(PlaneState *plane, Route *route, const PacketSlot *slot, uint1
     _finish(plane, route, out, length + slot.payload_length)
 
 
-cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, PacketSlot *slot, int padding) noexcept nogil:
+cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, PacketSlot *slot,
+                          int padding) noexcept nogil:
     cdef uint16_t sequence
     cdef uint32_t timestamp
     cdef int result

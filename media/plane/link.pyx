@@ -12,7 +12,9 @@ from media.plane.admission cimport admission_release
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.footprint cimport FOOTPRINT_LESSONS
 from media.plane.keyframe cimport keyframe_want
-from media.plane.model cimport DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop
+from media.plane.model cimport (
+    DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
+)
 from media.plane.table cimport (
     UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
     ssrc_table_remove_value, ufrag_table_get, ufrag_table_put, ufrag_table_remove,

@@ -60,8 +60,8 @@ cdef void _mirror_down(PlaneState *plane, Mirror *mirror) noexcept nogil:
 cdef void _mirror_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
     ring_finish_wait(&mirror.up)
     bridge_drain_up(plane, mirror)
-    while not ring_prepare_wait(&mirror.up):
-        bridge_drain_up(plane, mirror)
+    if not ring_prepare_wait(&mirror.up):
+        ring_put_off(&mirror.up)
 
 
 cdef void _dispatch(PlaneState *plane, Watch *watch) noexcept nogil:

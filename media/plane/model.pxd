@@ -384,7 +384,7 @@ cdef struct PlaneState:
     Stream *in_service                    # streams whose packets many routes get in turns, the next one first
     Stream *last_in_service
     int64_t now_ns
-    int64_t wall_offset_ns          # UTC minus monotonic, sampled every second
+    int64_t wall_offset_ns          # UTC minus monotonic, sampled at every tick
     int64_t last_tick_ns
     int64_t next_tick_ns                  # once awake, it is time from then on
     int64_t wake_by_ns                    # what the thread wakes for, when nothing else wakes it before

@@ -117,7 +117,8 @@ cdef void _new_clock(Stream *stream, uint32_t clock_rate) noexcept nogil:
     streamclock_init(&stream.clock, clock_rate)
 
 
-cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *header, RtpExtensions *found) noexcept nogil:
+cdef Stream *_bind(PlaneState *plane, Transport *transport, const RtpHeader *header,
+                   RtpExtensions *found) noexcept nogil:
     """Bind a new SSRC to the stream it feeds; NULL when no publication takes it."""
     cdef Publication *publication = _publication_of(transport, header, found)
     cdef PayloadType *payload_type

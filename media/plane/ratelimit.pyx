@@ -16,7 +16,7 @@ cdef inline int64_t _clamped(int64_t value) noexcept nogil:
 
 
 cdef void bucket_init(Bucket *b, int64_t rate_per_s, int64_t burst) noexcept nogil:
-    """Start a full bucket of `burst` tokens that gains `rate_per_s`. Both are held to 0..10**9; rate 0 never refills."""
+    """Start a full bucket of `burst` tokens that gains `rate_per_s`. Both are held to 0..10**9; at 0 none is gained."""
     b.rate_per_s = _clamped(rate_per_s)
     b.full_units = _clamped(burst) * UNITS_PER_TOKEN
     b.units = b.full_units

@@ -22,7 +22,7 @@ cdef enum:
     # consecutive ones with nothing new between them do not happen by reordering.
     STRAGGLER_ZONE = 8192
     STRAGGLER_RUN = 32
-    # A retransmission this far ahead is the lost tail of a burst; farther, it belongs to the numbering before a restart.
+    # A retransmission this far ahead is the lost tail of a burst; farther, it is of the numbering before a restart.
     MAX_RECOVERED_AHEAD = 128
     MAX_TRIES = 10
     MAX_CUMULATIVE_LOST = 0x7fffff

@@ -2,7 +2,8 @@
 """Outbound RTCP: repair and feedback towards publishers, sender reports towards viewers.
 
 Publishers are looked after at every tick (transport feedback every 100 ms, receiver reports every second), which comes
-earlier when something is urgent (NACK, keyframe wishes: `tick_by`); viewers in turn, so that each gets a sender report a second and no tick serves them all at once.
+earlier when something is urgent (NACK, keyframe wishes: `tick_by`); viewers in turn, so that each gets a sender report
+a second and no tick serves them all at once.
 
 A forwarded sender report says what the viewer's RTP clock reads for a picture captured now, in the server's UTC: the
 publisher's own NTP time never leaves the server, because its clock is not trusted as UTC. So every page can show and

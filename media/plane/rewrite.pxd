@@ -43,7 +43,8 @@ ctypedef struct Rewrite:
     int32_t last_tl0            # latest TL0PICIDX given out, or -1
     Segment segments[REWRITE_SEGMENTS]
 
-cdef void rewrite_init(Rewrite *r, uint16_t first_sequence, uint32_t first_timestamp, uint32_t clock_rate) noexcept nogil
+cdef void rewrite_init(Rewrite *r, uint16_t first_sequence, uint32_t first_timestamp,
+                       uint32_t clock_rate) noexcept nogil
 cdef void rewrite_switch(Rewrite *r, uint64_t stream_key, int64_t first_in_ext, uint32_t first_in_timestamp,
                          int64_t arrival_ns) noexcept nogil
 cdef int rewrite_find(const Rewrite *r, uint16_t out_sequence, uint64_t *stream_key, int64_t *in_ext) noexcept nogil

@@ -26,7 +26,8 @@ cdef int64_t SECOND_NS = 1_000_000_000
 cdef int64_t NEVER = 0x7fffffffffffffff
 
 
-cdef void rewrite_init(Rewrite *r, uint16_t first_sequence, uint32_t first_timestamp, uint32_t clock_rate) noexcept nogil:
+cdef void rewrite_init(Rewrite *r, uint16_t first_sequence, uint32_t first_timestamp,
+                       uint32_t clock_rate) noexcept nogil:
     """Begin an outgoing stream whose first packet gets `first_sequence` and `first_timestamp`; `clock_rate` in Hz."""
     memset(r, 0, sizeof(Rewrite))
     r.first_in_ext = NEVER

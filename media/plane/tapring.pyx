@@ -3,7 +3,8 @@
 
 The memory is a sealed memfd that the worker maps through an inherited descriptor; an eventfd wakes it. The reader's
 position lives in the memory, so a worker that was killed is followed by one that goes on where it stopped. The other
-half is media/tap/reader.py over media/plane/tapwords.pyx. `TapRing` belongs to one thread; several plane threads have a ring each.
+half is media/tap/reader.py over media/plane/tapwords.pyx. `TapRing` belongs to one thread; several plane threads have a
+ring each.
 
 Layout (native byte order: both ends are one machine). A page of 64-bit words, then `capacity` bytes of data:
 

@@ -44,7 +44,7 @@ cdef enum:
 # STUN checks of unknown addresses that one plane thread hands to control, all together: at 15 us each 2 % of a core.
 STRANGER_CHECKS_A_SECOND = 1000
 # A latched sender without keys keeps its port while it is heard more often than this. Longer than a source takes to be
-# called silent (`limits.silent_after_s`), and than the 6.2 s that a peer on hold, who sends nothing but reports, may let
+# called silent (`limits.silent_after_s`), and than the 6.2 s that a peer on hold, who sends only reports, may let
 # pass between two of them (RFC 3550 section 6.3.1).
 LATCH_SILENCE_MS = 7000
 # A validated address stays its peer's for so long after an authentic packet, whoever else names it in a valid check.

@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 from media.plane.command cimport (
     COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_FORGET, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG,
     COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_RTT, COMMAND_VALIDATE, Command,
+    CommandKind,
 )
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
@@ -20,7 +21,7 @@ from media.plane.ratelimit cimport bucket_init
 from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
 from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init
 from media.plane.sockets import WILDCARDS, tell_destinations
-from media.plane.table cimport ssrc_table_free, ssrc_table_init
+from media.plane.table cimport UFRAG_KEY_MAX_BYTES, ssrc_table_free, ssrc_table_init
 from media.plane.thread cimport PlaneThread
 from media.plane.twcc cimport TwccHistory, TwccRecorder, twcc_history_init, twcc_recorder_init
 
@@ -126,17 +127,22 @@ cdef class PlaneTransport(PlaneHandle):
             twcc_history_init(state.sends, 1)
 
     def add_ufrag(self, bytes ufrag):
-        """STUN requests that name this local ufrag are for this transport."""
-        cdef Command *command = self.begin(COMMAND_ADD_UFRAG)
-        command.length = len(ufrag)
-        memcpy(command.data, <const char *>ufrag, len(ufrag))
-        self.thread.commit()
+        """STUN requests that name this local ufrag are for this transport. Raises ValueError when it is too long."""
+        self._ufrag(COMMAND_ADD_UFRAG, ufrag)
 
     def remove_ufrag(self, bytes ufrag):
-        cdef Command *command = self.begin(COMMAND_REMOVE_UFRAG)
+        """The same ufrag is nobody's again."""
+        self._ufrag(COMMAND_REMOVE_UFRAG, ufrag)
+
+    cdef int _ufrag(self, CommandKind kind, bytes ufrag) except -1:
+        cdef Command *command
+        if not 0 < len(ufrag) <= UFRAG_KEY_MAX_BYTES:
+            raise ValueError(f"a ufrag has 1 to {<int>UFRAG_KEY_MAX_BYTES} bytes")
+        command = self.begin(kind)
         command.length = len(ufrag)
         memcpy(command.data, <const char *>ufrag, len(ufrag))
         self.thread.commit()
+        return 0
 
     def validate(self, remote):
         """Take DTLS and media from this address: it has passed a STUN check."""

@@ -1,7 +1,9 @@
 """A round counts only when the traffic flowed whole and the server had its core to itself."""
 
 from benchmarks.machine import Use
-from benchmarks.stage import Sample, costs, lacking, pairs
+from benchmarks.relay import compare
+from benchmarks.report import Report
+from benchmarks.stage import Sample, costs, is_sound, lacking, pairs
 
 SECOND_NS = 1_000_000_000
 
@@ -27,6 +29,10 @@ def test_round_is_sound_when_traffic_is_whole_and_the_core_is_free() -> None:
 
 def test_round_is_unsound_when_traffic_is_missing() -> None:
     assert not Sample(use(0.25, 0.02), packets=90_000, expected=100_000).is_sound
+
+
+def test_round_is_unsound_when_more_came_than_was_promised() -> None:
+    assert not Sample(use(0.25, 0.02), packets=104_000, expected=100_000).is_sound
 
 
 def test_round_is_unsound_when_others_use_the_core() -> None:
@@ -60,6 +66,16 @@ def test_disturbed_rounds_are_given_where_there_is_no_other() -> None:
     taken = [{"ours": sample(4, sound=False), "floor": sample(2)}]
     assert pairs(taken, "ours", "floor") == [(4, 2)]
     assert costs(taken, "ours") == [4]
+    assert not is_sound(taken, "ours", "floor")
+
+
+def test_a_disturbed_comparison_holds_no_limit_and_fails_the_run() -> None:
+    report = Report("relay")
+    figure = compare(report, "x", [{"ours": sample(1, sound=False), "floor": sample(2)}], "ours", "floor", limit=1.5)
+    assert figure is not None and figure.limit is None
+    assert report.status == 1
+    figure = compare(report, "x", [{"ours": sample(1), "floor": sample(2)}], "ours", "floor", limit=1.5)
+    assert figure is not None and figure.limit == 1.5
 
 
 def test_a_pair_is_lacking_until_it_has_its_sound_rounds() -> None:

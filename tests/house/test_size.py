@@ -10,6 +10,7 @@ from tests.house.tree import ROOT, sources
 
 MODULE_LINES = 500
 FUNCTION_LINES = 60
+LINE_CHARACTERS = 120
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
@@ -21,6 +22,15 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
             if ast.get_docstring(node) is not None:
                 begin += (first.end_lineno or first.lineno) - first.lineno + 1
             yield node.name, (last.end_lineno or last.lineno) - begin + 1
+
+
+def too_wide(path: Path) -> list[str]:
+    """Give the lines that are wider than a screen's half; a compiler directive cannot be broken."""
+    return [
+        f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}:{number}: {len(line)} characters"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LINE_CHARACTERS and not line.startswith("# cython:")
+    ]
 
 
 def too_long(path: Path) -> list[str]:
@@ -40,6 +50,18 @@ def too_long(path: Path) -> list[str]:
 def test_no_module_and_no_function_is_too_long() -> None:
     found = [line for path in sources(".py", ".pyx", ".pxd", ".js", ".css") for line in too_long(path)]
     assert not found, "\n".join(found)
+
+
+def test_no_line_is_too_wide_where_the_linter_does_not_look() -> None:
+    found = [line for path in sources(".pyx", ".pxd") for line in too_wide(path)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("characters", "fits"), [(120, True), (121, False)])
+def test_line_is_measured(tmp_path: Path, characters: int, fits: bool) -> None:
+    path = tmp_path / "a.pyx"
+    path.write_text("# cython: " + "x" * 200 + "\n" + "y" * characters + "\n")
+    assert (too_wide(path) == []) is fits
 
 
 @pytest.mark.parametrize(("lines", "fits"), [(60, True), (61, False)])
