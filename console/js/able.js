@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
+import { startTheme } from "./theme.js";
 
 const NEEDED = [
   "AbortController",
@@ -18,11 +19,13 @@ function say() {
   document.title = t("app.title");
   const stage = document.getElementById("stage");
   const title = h("strong", {}, t("lack.title"));
-  const code = h("div", { class: ["soft", "small"] }, t("lack.what", { names: missing.join(" · ") }));
-  stage.replaceChildren(h("div", { class: "empty", role: "alert" }, title, h("span", { class: "soft" }, t("lack.why")), code));
+  const why = h("p", { class: "soft" }, t("lack.why"));
+  const what = h("p", { class: ["soft", "small"] }, t("lack.what", { names: missing.join(" · ") }));
+  stage.replaceChildren(h("div", { class: "empty", role: "alert" }, title, why, what));
 }
 
 if (missing.length > 0) {
+  startTheme();
   onLanguage(say);
   throw new Error(missing.join(" "));
 }

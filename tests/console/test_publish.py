@@ -283,7 +283,7 @@ async def test_tab_publishes_under_the_same_id_after_a_reload(page: Page, node: 
     assert len(seen) == 1
 
 
-async def test_ids_are_told_apart_without_locks_as_far_as_can_be(blank: Page) -> None:
+async def test_id_is_kept_where_the_browser_has_no_locks(blank: Page) -> None:
     got = await run(
         blank,
         "identity",

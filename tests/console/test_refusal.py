@@ -86,6 +86,7 @@ async def test_browser_without_what_is_needed_is_told_so(
     context: BrowserContext, files: str, language: str, words: str
 ) -> None:
     page = await context.new_page()
+    await page.emulate_media(color_scheme="light")
     await page.add_init_script(
         f"delete window.RTCPeerConnection; localStorage.setItem('huishang.language', '{language}');"
     )
@@ -93,6 +94,8 @@ async def test_browser_without_what_is_needed_is_told_so(
     await expect(page.get_by_role("alert")).to_contain_text(words)
     await expect(page.get_by_role("alert")).to_contain_text("RTCPeerConnection")
     await expect(page.locator("dialog")).to_have_count(0)
+    # Colours come with the theme: without one the words are black on whatever ground there is.
+    await expect(page.locator("html")).to_have_attribute("data-theme", "light")
 
 
 async def test_answer_that_stops_in_its_middle_is_not_waited_for(context: BrowserContext) -> None:

@@ -62,7 +62,7 @@ export default {
   "state.connecting": "Connecting",
   "state.connecting.why": "Waiting for the first picture",
   "state.retrying": "Connection broken, reconnecting",
-  "state.refused": "Cannot be watched now, trying again",
+  "state.refused": "Refused, trying again",
   "state.frozen": "Picture stands still",
   "state.frozen.why": "The source is there, but sends no new picture",
   "state.paused": "Paused",
