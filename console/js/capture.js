@@ -64,8 +64,8 @@ export function stopSource(source) {
 }
 
 /**
- * Call `told(error)` when camera or microphone of `source` goes: unplugged, or its permission taken back. Tracks that we
- * stop ourselves do not tell. Who asks last is told alone.
+ * Call `told(error)` when camera or microphone of `source` goes: unplugged, or its permission taken back. Tracks that
+ * we stop ourselves do not tell. Who asks last is told alone.
  */
 export function onGone(source, told) {
   for (const track of source.stream.getTracks()) track.onended = () => told(new CaptureError(GONE[track.kind]));

@@ -1,6 +1,6 @@
 // Puts the page together: who tells whom. No markup, no protocol.
 
-import "./able.js";
+import {} from "./able.js";
 import { setToken, takeToken } from "./api.js";
 import { KeysDialog, TokenDialog } from "./ask.js";
 import { language, onLanguage, setLanguage, apply, t } from "./i18n.js";

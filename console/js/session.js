@@ -13,9 +13,9 @@ const HURRY_MS = 2000;
 const STEADY_MS = 10000;
 
 /**
- * Keeps one session. `path()` gives the address to post the offer to, now or later; `prepare(pc)` adds the media, `changed(state,
- * error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying. Offers wait
- * for one of `turns`.
+ * Keeps one session. `path()` gives the address to post the offer to, now or later; `prepare(pc)` adds the media;
+ * `changed(state, error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying.
+ * Offers wait for one of `turns`.
  */
 export class Session {
   #pc = null;
