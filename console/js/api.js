@@ -50,45 +50,55 @@ export function setToken(value) {
 /** Codes where no problem details came: a proxy or another server answered, and the status says enough. */
 const BARE = { 401: "unauthorized", 403: "forbidden" };
 
-async function toError(response) {
-  const { status } = response;
-  let problem = {};
+function parse(text) {
   try {
-    problem = (await response.json()) ?? {};
+    return JSON.parse(text);
   } catch {
-    // Not problem details.
+    // Who asked judges what there is.
+    return null;
   }
+}
+
+function toError(response, text) {
+  const { status } = response;
+  const problem = parse(text) ?? {};
   const code = problem.code ?? BARE[status] ?? `http-${status}`;
   const retryAfterMs = awayMs(response.headers.get("Retry-After"), Date.now());
   return new ApiError(code, { status, detail: problem.detail ?? "", retryAfterMs });
 }
 
+/** Ask and read the whole answer: {response, text}. */
 async function request(path, { timeoutMs = TIMEOUT_MS, headers = {}, signal, ...rest } = {}) {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const abort = new AbortController();
+  const giveUp = () => abort.abort();
+  const timer = setTimeout(giveUp, timeoutMs);
+  signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
   let response;
+  let text;
   try {
     response = await fetch(path, {
       ...rest,
       cache: "no-store",
       headers: { Authorization: `Bearer ${token()}`, ...headers },
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      signal: abort.signal,
     });
+    // Within the same time: an answer may stop in its middle.
+    text = await response.text();
   } catch {
     throw new ApiError("network");
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
   }
-  if (!response.ok) throw await toError(response);
-  return response;
+  if (!response.ok) throw toError(response, text);
+  return { response, text };
 }
 
 /** The sources the server has: {now, sources}. An answer of another shape comes from something between. */
 export async function listSources() {
-  const response = await request("/api/v1/sources", { headers: { Accept: "application/json" } });
-  let answer = null;
-  try {
-    answer = await response.json();
-  } catch {
-    // Judged below.
-  }
+  const { text } = await request("/api/v1/sources", { headers: { Accept: "application/json" } });
+  const answer = parse(text);
   if (!Array.isArray(answer?.sources)) throw new ApiError("network");
   return { now: answer.now, sources: answer.sources.filter((source) => typeof source?.id === "string") };
 }
@@ -96,9 +106,10 @@ export async function listSources() {
 /** Offer a session (WHIP or WHEP): returns {answer, location}. */
 export async function offerSession(path, sdp, signal) {
   const headers = { "Content-Type": "application/sdp", Accept: "application/sdp" };
-  const response = await request(path, { method: "POST", headers, body: sdp, signal, timeoutMs: OFFER_TIMEOUT_MS });
+  const asked = { method: "POST", headers, body: sdp, signal, timeoutMs: OFFER_TIMEOUT_MS };
+  const { response, text } = await request(path, asked);
   const location = response.headers.get("Location");
-  return { answer: await response.text(), location: location && new URL(location, response.url).pathname };
+  return { answer: text, location: location && new URL(location, response.url).pathname };
 }
 
 /** Take a source off the node; nobody waits for it. */

@@ -15,6 +15,8 @@ export class TokenDialog extends Dialog {
     this.why = h("p", { id: "token-why" });
     this.label = h("span");
     this.input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
+    // Blanks alone are no token, and without one nothing is asked.
+    this.input.pattern = ".*\\S.*";
     this.input.setAttribute("aria-describedby", this.why.id);
     this.go = h("button", { class: ["button", "main"] });
     const field = h("label", { class: "field" }, this.label, this.input);
@@ -29,8 +31,9 @@ export class TokenDialog extends Dialog {
   /** Ask; `refused` when the server did not accept the last one. */
   ask(refused) {
     this.#refused = refused;
+    // What somebody is typing is not what was refused.
+    if (this.#given || !this.isOpen) this.input.value = "";
     this.#given = false;
-    this.input.value = "";
     this.open(this.input);
   }
 

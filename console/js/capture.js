@@ -27,6 +27,8 @@ const CODES = {
   OverconstrainedError: "camera-gone",
 };
 
+const GONE = { video: "camera-gone", audio: "microphone-gone" };
+
 /** True when this page may ask for devices at all: browsers allow it on https and on this computer only. */
 export function mayCapture() {
   return Boolean(navigator.mediaDevices?.getUserMedia);
@@ -53,6 +55,20 @@ export async function openCamera(camera, microphone) {
   } catch (error) {
     throw new CaptureError(CODES[error.name] ?? "camera-other", error.name);
   }
+}
+
+/** Let go of what `openCamera` or `openTest` gave. */
+export function stopSource(source) {
+  for (const track of source.stream.getTracks()) track.stop();
+  source.stop();
+}
+
+/**
+ * Call `told(error)` when camera or microphone of `source` goes: unplugged, or its permission taken back. Tracks that
+ * we stop ourselves do not tell. Who asks last is told alone.
+ */
+export function onGone(source, told) {
+  for (const track of source.stream.getTracks()) track.onended = () => told(new CaptureError(GONE[track.kind]));
 }
 
 /** Draw a test picture (colour bars, name, running clock) with a quiet 1 kHz tone. `now()`: UTC in ms. */

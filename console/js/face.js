@@ -5,6 +5,7 @@ import { timeOfDay } from "./clock.js";
 import { t } from "./i18n.js";
 import { cutMiddle, tagOf } from "./names.js";
 import { bars } from "./stats.js";
+import { titleOf, whyOf } from "./said.js";
 import * as words from "./words.js";
 
 const ICONS = {
@@ -49,7 +50,7 @@ export class Face {
     new ResizeObserver(() => this.#fitName()).observe(this.name);
   }
 
-  /** `view`: {source, state, since, audioOnly, muted, paused, big, figures or null}. */
+  /** `view`: {source, state, since, error, audioOnly, muted, paused, big, figures or null}. */
   render(view) {
     this.element.dataset.state = view.state;
     this.still.hidden = view.state === "live" || !this.#hasStill;
@@ -87,13 +88,13 @@ export class Face {
     return true;
   }
 
-  #renderState({ state, since }) {
+  #renderState({ state, since, error }) {
     this.box.hidden = state === "live";
     if (state === "live") return;
     setIcon(this.boxIcon, ICONS[state]);
-    setText(this.boxTitle, t(`state.${state}`));
+    setText(this.boxTitle, titleOf(state, error));
     const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
-    setText(this.boxWhy, [when, t(`state.${state}.why`)].filter(Boolean).join(" · "));
+    setText(this.boxWhy, [when, whyOf(state, error)].filter(Boolean).join(" · "));
   }
 
   #fitName() {
@@ -109,7 +110,7 @@ export class Face {
     }
   }
 
-  #renderActs({ source, state, audioOnly, muted, paused, big }) {
+  #renderActs({ source, state, error, audioOnly, muted, paused, big }) {
     setIcon(this.mute.firstElementChild, muted ? "muted" : "sound");
     setLabel(this.mute, t(muted ? "tile.unmute" : "tile.mute"));
     this.mute.setAttribute("aria-pressed", String(!muted));
@@ -117,7 +118,7 @@ export class Face {
     setLabel(this.pause, t(paused ? "tile.resume" : "tile.pause"));
     setIcon(this.enlarge.firstElementChild, big ? "reduce" : "enlarge");
     setLabel(this.enlarge, t(big ? "tile.reduce" : "tile.enlarge"));
-    const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : t(`state.${state}`);
+    const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : titleOf(state, error);
     const label = t("tile.label", { name: source.name || source.id, state: said });
     if (this.picture.getAttribute("aria-label") !== label) this.picture.setAttribute("aria-label", label);
   }

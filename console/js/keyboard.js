@@ -1,10 +1,13 @@
 // Keys of the page. Typing in a field and keys with Ctrl, Alt or Meta are never ours.
 
-const TYPING = "input, select, textarea, dialog";
+const TYPING = "input, select, textarea";
 // It keeps the focus of the field somebody typed in until the browser draws again.
 const GONE = "dialog:not([open])";
 
-/** `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, language, theme, help}. */
+/**
+ * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, language, theme, help}. One that
+ * gives false had nothing to do, and the browser may have the key.
+ */
 export function startKeyboard(acts) {
   const table = {
     ArrowLeft: () => acts.move(-1, 0),
@@ -23,13 +26,14 @@ export function startKeyboard(acts) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    // Wherever the focus is: it falls to the page behind when the button that had it cannot be pressed any more.
+    if (document.querySelector("dialog[open]")) return;
     if (event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE)) return;
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
     const onPicture = event.target instanceof Element && event.target.matches(".picture");
     const pressed = event.key === "Enter" || event.key === " ";
     const act = onPicture && pressed ? acts.enlarge : (table[event.key] ?? table[event.key.toLowerCase()]);
     if (!act) return;
-    event.preventDefault();
-    act();
+    if (act() !== false) event.preventDefault();
   });
 }

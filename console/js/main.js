@@ -1,5 +1,6 @@
 // Puts the page together: who tells whom. No markup, no protocol.
 
+import {} from "./able.js";
 import { setToken, takeToken } from "./api.js";
 import { KeysDialog, TokenDialog } from "./ask.js";
 import { language, onLanguage, setLanguage, apply, t } from "./i18n.js";
@@ -25,7 +26,11 @@ const keys = new KeysDialog();
 
 let publishedAt = 0;
 const publisher = new Publisher(onPublish);
-const publishing = new PublishDialog({ now: poll.now, start: (source, name) => publisher.start(source, name) });
+const publishing = new PublishDialog({
+  now: poll.now,
+  start: (source, name) => publisher.start(source, name),
+  cancel: () => stopPublishing(),
+});
 
 const acts = {
   publish: () => publisher.state === "closed" && !publishing.isOpen && publishing.open(),
@@ -48,6 +53,8 @@ function onLink() {
 }
 
 function onPublish(state, error) {
+  // About to be taken back: it neither goes on air nor fails.
+  if (publishing.isCancelled) return;
   if (state === "connected") {
     publishedAt ||= poll.now();
     publishing.done();

@@ -29,7 +29,8 @@ export class Poll {
 
   /** Ask now; then every second, or less often while nobody answers or looks. */
   async ask() {
-    if (this.#asking) return;
+    // Before the first token there is only one answer, and nobody gave the token that it would refuse.
+    if (this.#asking || (this.link === "asking" && !token())) return;
     clearTimeout(this.#timer);
     this.#asking = true;
     // Whatever goes wrong in between, also in who is told, the next question is asked.

@@ -1,6 +1,6 @@
 // The dialog that publishes my camera: choose, look, name, start; and says in words what is wrong.
 
-import { CaptureError, listDevices, mayCapture, openCamera, openTest } from "./capture.js";
+import { CaptureError, listDevices, mayCapture, onGone, openCamera, openTest, stopSource } from "./capture.js";
 import { Dialog } from "./dialog.js";
 import { h, icon, setText } from "./dom.js";
 import { has, t } from "./i18n.js";
@@ -15,10 +15,11 @@ export class PublishDialog extends Dialog {
   #opening = 0;
   #starting = false;
 
-  /** `start(source, name)` publishes; `now()` is server UTC in ms for the test picture. */
-  constructor({ start, now }) {
-    super("publish.title", { closed: () => this.#release() });
+  /** `start(source, name)` publishes, `cancel()` takes that back; `now()` is server UTC in ms for the test picture. */
+  constructor({ start, cancel, now }) {
+    super("publish.title", { closed: () => this.#closed() });
     this.start = start;
+    this.takeBack = cancel;
     this.now = now;
     this.#build();
   }
@@ -27,23 +28,26 @@ export class PublishDialog extends Dialog {
     this.#starting = false;
     this.#error = null;
     super.open(this.name);
-    await this.#fillDevices();
-    if (!mayCapture()) this.camera.value = TEST;
-    await this.#look();
-    await this.#fillDevices();
+    await this.#begin();
   }
 
-  /** The server or the link refused what `start` began: say it here, with a way to try again. */
+  /** Closed before what `start` began came to anything. Browsers tell of that only later, by an event. */
+  get isCancelled() {
+    return this.#starting && !this.isOpen;
+  }
+
+  /** What `start` began was refused, or the camera went: say it here, with a way to try again. */
   fail(error) {
     this.#starting = false;
     this.#error = error;
     super.open();
-    this.#look(error);
+    this.#begin(error);
   }
 
   /** Publishing runs: the dialog has done its work. */
   done() {
-    this.#source = null;
+    this.#starting = false;
+    this.#release();
     this.close();
   }
 
@@ -57,9 +61,11 @@ export class PublishDialog extends Dialog {
     setText(this.again, t("publish.retry"));
     setText(this.cancel, t("dialog.cancel"));
     this.go.disabled = this.#starting || !this.#source;
-    this.microphone.disabled = this.camera.value === TEST;
+    this.camera.disabled = this.#starting;
+    this.microphone.disabled = this.#starting || this.camera.value === TEST;
     this.#renderTrouble();
-    setText(this.note, this.#source ? "" : t(this.#error ? "publish.noPicture" : "publish.opening"));
+    const shows = this.#source || this.#starting;
+    setText(this.note, shows ? "" : t(this.#error ? "publish.noPicture" : "publish.opening"));
     this.#renderOptions();
   }
 
@@ -78,6 +84,15 @@ export class PublishDialog extends Dialog {
     }
   }
 
+  /** Show what there is to choose and what is chosen; `keep` as in `#look`. */
+  async #begin(keep = null) {
+    await this.#fillDevices();
+    if (!mayCapture()) this.camera.value = TEST;
+    await this.#look(keep);
+    // With the permission come the names.
+    await this.#fillDevices();
+  }
+
   async #fillDevices() {
     const { cameras, microphones } = await listDevices();
     fill(this.camera, cameras, "publish.camera.n", [[TEST, "publish.test"]]);
@@ -94,13 +109,18 @@ export class PublishDialog extends Dialog {
     try {
       const source = await this.#openChosen();
       if (turn !== this.#opening || !this.isOpen) stopSource(source);
-      else this.#source = source;
+      else this.#take(source);
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
       if (turn === this.#opening) this.#error = error;
     }
     this.video.srcObject = this.#source?.stream ?? null;
     this.render();
+  }
+
+  #take(source) {
+    this.#source = source;
+    onGone(source, (error) => this.fail(error));
   }
 
   async #openChosen() {
@@ -125,6 +145,12 @@ export class PublishDialog extends Dialog {
     this.start(source, this.#chosenName());
   }
 
+  #closed() {
+    if (this.#starting) this.takeBack();
+    this.#starting = false;
+    this.#release();
+  }
+
   #release() {
     if (this.#source) stopSource(this.#source);
     this.#source = null;
@@ -144,7 +170,7 @@ export class PublishDialog extends Dialog {
     const trouble = h("div", {}, this.troubleWords, this.troubleCode);
     this.trouble = h("div", { class: "trouble", role: "alert", hidden: true }, icon("alert"), trouble);
     this.go = h("button", { class: ["button", "main"] });
-    this.again = h("button", { class: "button", type: "button", on: { click: () => this.#look() } });
+    this.again = h("button", { class: "button", type: "button", on: { click: () => this.#begin() } });
     this.cancel = h("button", { class: "button", type: "button", on: { click: () => this.close() } });
     const field = (label, control) => h("label", { class: "field" }, label, control);
     const pair = [field(this.cameraLabel, this.camera), field(this.microphoneLabel, this.microphone)];
@@ -163,11 +189,6 @@ export class PublishDialog extends Dialog {
     });
     this.body.append(form);
   }
-}
-
-function stopSource(source) {
-  for (const track of source.stream.getTracks()) track.stop();
-  source.stop();
 }
 
 /** Fill a choice with devices and then the `extra` ones, keeping what was chosen. */

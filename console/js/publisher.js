@@ -1,20 +1,17 @@
 // Publishes one stream to the server by WHIP and keeps it published. No elements here.
 
 import { removeSource } from "./api.js";
+import { onGone, stopSource } from "./capture.js";
+import { claimId } from "./identity.js";
 import { Session } from "./session.js";
 
-const KEEP = "huishang.publish.id";
-
-/** This tab's source id: the same after a reload, another in the next tab. */
-function sourceId() {
-  let id = sessionStorage.getItem(KEEP);
-  if (!id) {
-    const random = crypto.getRandomValues(new Uint8Array(5));
-    id = `page-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-    sessionStorage.setItem(KEEP, id);
-  }
-  return id;
-}
+/**
+ * Refusals that asking again does not change: what is offered, or who offers it, is wrong. All others pass: 404 and 429
+ * come from what stands before a server that restarts, 408 and 499 from a slow line.
+ */
+const FATAL = new Set([400, 401, 403, 406, 413, 415]);
+/** Has such a status, and yet only tells of a line that broke off. */
+const PASSING = "body-incomplete";
 
 /** H.264 first: terminals, recorders and phones all speak it. */
 function preferH264(transceiver) {
@@ -26,8 +23,9 @@ function preferH264(transceiver) {
 export class Publisher {
   #session = null;
   #source = null;
+  #id = null;
 
-  /** `changed(state, error)`: as Session says. */
+  /** `changed(state, error)`: as Session says; also "closed" with a CaptureError when camera or microphone went. */
   constructor(changed) {
     this.changed = changed;
     this.name = "";
@@ -46,19 +44,21 @@ export class Publisher {
     this.stop();
     this.name = name;
     this.#source = source;
+    onGone(source, (error) => this.#lost(error));
     this.#session = new Session({
-      path: () => `/whip/${sourceId()}?name=${encodeURIComponent(name)}`,
+      path: async () => `/whip/${await this.#claim()}?name=${encodeURIComponent(name)}`,
       prepare: (pc) => this.#prepare(pc, source.stream),
       changed: this.changed,
-      fatal: (error) => error.status >= 400 && error.status < 500,
+      fatal: (error) => FATAL.has(error.status) && error.code !== PASSING,
     });
     this.#session.open();
   }
 
   /** Stop for good: the source leaves everybody's wall. */
-  end() {
+  async end() {
     this.stop();
-    removeSource(sourceId());
+    // Taken when the first offer was made: without one there is nothing to remove.
+    if (this.#id) removeSource(await this.#id);
   }
 
   /** Stop sending; the source stays listed as offline, as when the page was closed. */
@@ -66,13 +66,22 @@ export class Publisher {
     const session = this.#session;
     this.#session = null;
     session?.close();
-    for (const track of this.#source?.stream.getTracks() ?? []) track.stop();
-    this.#source?.stop();
+    if (this.#source) stopSource(this.#source);
     this.#source = null;
   }
 
   hurry() {
     this.#session?.hurry();
+  }
+
+  #claim() {
+    this.#id ??= claimId();
+    return this.#id;
+  }
+
+  #lost(error) {
+    this.stop();
+    this.changed("closed", error);
   }
 
   #prepare(pc, stream) {

@@ -9,11 +9,13 @@ const CONNECT_MS = 10000;
 const HEAL_MS = 4000;
 /** When the server is back, all sessions of all pages want it at once: they come within this time. */
 const HURRY_MS = 2000;
+/** Who is sent away right after each welcome must come less and less often: only this long a stay counts as success. */
+const STEADY_MS = 10000;
 
 /**
- * Keeps one session. `path()` gives the address to post the offer to, `prepare(pc)` adds the media, `changed(state,
- * error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying. Offers wait
- * for one of `turns`.
+ * Keeps one session. `path()` gives the address to post the offer to, now or later; `prepare(pc)` adds the media;
+ * `changed(state, error)` is told of "connecting", "connected", "retrying", "closed". `fatal(error)` true stops trying.
+ * Offers wait for one of `turns`.
  */
 export class Session {
   #pc = null;
@@ -99,6 +101,8 @@ export class Session {
   }
 
   async #offer(signal) {
+    // Closed between being given a turn and taking it.
+    signal.throwIfAborted();
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#pc = pc;
     pc.onconnectionstatechange = () => this.#watch(pc);
@@ -106,7 +110,7 @@ export class Session {
     await pc.setLocalDescription();
     signal.throwIfAborted();
     // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
-    const { answer, location } = await offerSession(this.path(), pc.localDescription.sdp, signal);
+    const { answer, location } = await offerSession(await this.path(), pc.localDescription.sdp, signal);
     if (signal.aborted) {
       if (location) endSession(location);
       return;
@@ -120,7 +124,7 @@ export class Session {
     if (this.#pc !== pc) return;
     clearTimeout(this.#timer);
     if (pc.connectionState === "connected") {
-      this.#backoff.reset();
+      this.#timer = setTimeout(() => this.#backoff.reset(), STEADY_MS);
       this.#say("connected");
     } else if (pc.connectionState === "failed") {
       this.#retry(new ApiError("network"));

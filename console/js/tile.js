@@ -20,6 +20,7 @@ export class Tile {
   #frameAt = null;
   #pausedAt = 0;
   #linkLostAt = null;
+  #linkError = null;
   #cameraOffAt = 0;
   #stillAt = null;
   #heldUtc = null;
@@ -37,7 +38,7 @@ export class Tile {
       pause: () => this.togglePause(),
     });
     this.meter = new Meter(this.face.meter);
-    this.viewer = new Viewer(source.id, (state) => this.#linkChanged(state));
+    this.viewer = new Viewer(source.id, (state, error) => this.#linkChanged(state, error));
     this.face.video.srcObject = this.viewer.stream;
   }
 
@@ -117,6 +118,7 @@ export class Tile {
       source: this.source,
       state,
       since,
+      error: this.#linkError,
       audioOnly: this.#audioOnly(),
       muted: this.muted,
       paused: this.paused,
@@ -188,7 +190,8 @@ export class Tile {
     this.render();
   }
 
-  #linkChanged(state) {
+  #linkChanged(state, error) {
+    this.#linkError = error;
     if (state === "connected") {
       this.#linkLostAt = null;
       this.#frameAt = null;

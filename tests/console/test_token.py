@@ -97,3 +97,51 @@ async def test_refusal_of_a_proxy_has_a_code_too(blank: Page, status: int, body:
     got: Any = await run(blank, "api", "await m.offerSession('/whep/x', '').catch((error) => error.code)")
     await blank.unroute("**/whep/x")
     assert got == code
+
+
+async def look_away_and_back(page: Page) -> None:
+    await page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_looking_away_before_the_first_token_asks_nothing_and_keeps_what_is_typed(
+    context: BrowserContext, node: Node
+) -> None:
+    page = await context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/" in request.url else None)
+    await page.goto(f"{node.url}/")
+    field = page.locator("dialog[open] input")
+    await field.fill("half-typed-tok")
+    await look_away_and_back(page)
+    # A request made after it has been answered: the question would have come before.
+    await page.evaluate("() => fetch('icons.svg').then((answer) => answer.text())")
+    assert asked == []
+    await expect(page.locator("dialog[open]")).to_contain_text("服务器只让持有令牌的人观看")
+    await expect(field).to_have_value("half-typed-tok")
+
+
+async def test_second_refusal_of_the_old_token_keeps_what_is_typed(context: BrowserContext, node: Node) -> None:
+    page = await context.new_page()
+    await page.goto(f"{node.url}/#token=wrong-at-first-1234")
+    await expect(page.locator("dialog[open]")).to_contain_text("服务器不接受这个令牌")
+    field = page.locator("dialog[open] input")
+    await expect(field).to_have_value("")
+    await field.fill("half-typed-tok")
+    async with page.expect_response(LIST) as refused:
+        await look_away_and_back(page)
+    await (await refused.value).finished()
+    await page.evaluate("() => fetch('icons.svg').then((answer) => answer.text())")
+    await expect(field).to_have_value("half-typed-tok")
+    # Once given it is gone, and asked for again.
+    await page.keyboard.press("Enter")
+    await expect(field).to_have_value("")
+    await expect(field).to_be_focused()
+
+
+async def test_blanks_are_not_taken_for_a_token(context: BrowserContext, node: Node) -> None:
+    page = await context.new_page()
+    await page.goto(f"{node.url}/")
+    await give(page, "   ")
+    await expect(page.locator("dialog[open] input:invalid")).to_be_focused()
+    await give(page, TOKEN)
+    await expect(page.locator(".link")).to_have_attribute("data-link", "up")
