@@ -32,6 +32,17 @@ DTLS_DATAGRAMS_A_SECOND = 100
 STREAM_EVENTS_A_SECOND = 20
 
 
+cdef int _order_ufrag(PlaneTransport transport, CommandKind kind, bytes ufrag) except -1:
+    cdef Command *command
+    if not 0 < len(ufrag) <= UFRAG_KEY_MAX_BYTES:
+        raise ValueError(f"a ufrag has 1 to {<int>UFRAG_KEY_MAX_BYTES} bytes")
+    command = transport.begin(kind)
+    command.length = len(ufrag)
+    memcpy(command.data, <const char *>ufrag, len(ufrag))
+    transport.thread.commit()
+    return 0
+
+
 cdef class PlaneTransport(PlaneHandle):
     """One peer's packet path.
 
@@ -128,21 +139,11 @@ cdef class PlaneTransport(PlaneHandle):
 
     def add_ufrag(self, bytes ufrag):
         """STUN requests that name this local ufrag are for this transport. Raises ValueError when it is too long."""
-        self._ufrag(COMMAND_ADD_UFRAG, ufrag)
+        _order_ufrag(self, COMMAND_ADD_UFRAG, ufrag)
 
     def remove_ufrag(self, bytes ufrag):
         """The same ufrag is nobody's again."""
-        self._ufrag(COMMAND_REMOVE_UFRAG, ufrag)
-
-    cdef int _ufrag(self, CommandKind kind, bytes ufrag) except -1:
-        cdef Command *command
-        if not 0 < len(ufrag) <= UFRAG_KEY_MAX_BYTES:
-            raise ValueError(f"a ufrag has 1 to {<int>UFRAG_KEY_MAX_BYTES} bytes")
-        command = self.begin(kind)
-        command.length = len(ufrag)
-        memcpy(command.data, <const char *>ufrag, len(ufrag))
-        self.thread.commit()
-        return 0
+        _order_ufrag(self, COMMAND_REMOVE_UFRAG, ufrag)
 
     def validate(self, remote):
         """Take DTLS and media from this address: it has passed a STUN check."""
