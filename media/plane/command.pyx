@@ -12,7 +12,6 @@ from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.event cimport event_freed
 from media.plane.burst cimport burst_forget
-from media.plane.footprint cimport FOOTPRINT_LESSONS
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
     link_address, link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, link_ufrag,
@@ -119,8 +118,6 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         transport.srtp_sender = <void *>command.numbers[0]
         transport.srtp_receiver = <void *>command.numbers[1]
         transport.same_ssrc_resend = <int>command.numbers[2]
-        transport.footprint.count = 0
-        transport.footprint_due = FOOTPRINT_LESSONS
         transport.retired_count = 0     # nothing captured before authenticates now
         link_ready(plane, transport)
     elif command.kind == COMMAND_SEND:

@@ -10,7 +10,6 @@ from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.admission cimport admission_release
 from media.plane.burst cimport burst_forget, burst_skip
-from media.plane.footprint cimport FOOTPRINT_LESSONS
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
     DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
@@ -257,7 +256,6 @@ cdef void link_route(PlaneState *plane, Route *route) noexcept nogil:
     if route.rtx_ssrc:
         ssrc_table_put(&transport.route_ssrcs, route.rtx_ssrc, route)
     route.linked = 1
-    transport.footprint_due = FOOTPRINT_LESSONS
     if transport.ready:
         keyframe_want(plane, track, route.layer)
 

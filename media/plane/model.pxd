@@ -8,7 +8,6 @@ freed by control after the thread has answered its removal with EVENT_FREED. Con
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from media.plane.footprint cimport Footprint
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
 from media.plane.ratelimit cimport Bucket
 from media.plane.receive cimport ReceiveState
@@ -282,8 +281,6 @@ cdef struct Transport:
     unsigned int remote_name_length
     sockaddr_in6 remote_name        # as the socket's family wants it
     uint8_t local_control[48]       # ready-made IP_PKTINFO control message
-    Footprint footprint             # of srtp_sender
-    int footprint_due               # sender reports at which it is learnt again
     uint64_t id
     int kind
     Transport *next

@@ -13,7 +13,6 @@ align by capture time, and levels of servers do not add up their errors.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.plane.batch cimport batch_commit, batch_room
-from media.plane.footprint cimport footprint_learn
 from media.plane.keyframe cimport keyframe_due, keyframe_want
 from media.plane.model cimport DROP_PROTECT, Publication, Route, Stream, Transport, drop, tick_by
 from media.plane.receive cimport ReceiveReport, receive_nack_timer, receive_nacks, receive_report
@@ -216,9 +215,6 @@ cdef void _viewer(PlaneState *plane, Transport *transport) noexcept nogil:
         length += _sender_report(plane, route, out + length, COMPOUND_BYTES - length)
         route = route.next_in_transport
     _send(plane, transport, out, length)
-    if transport.footprint_due and length and transport.srtp_sender != NULL:
-        transport.footprint_due -= 1
-        footprint_learn(&transport.footprint, transport.srtp_sender)
 
 
 cdef void report_tick(PlaneState *plane) noexcept nogil:
