@@ -226,9 +226,14 @@ class RelayTrack:
         """Return the track on this thread; made, and fed from the publisher's thread, when it is the first time."""
         track = self._tracks.get(thread.index)
         if track is None:
-            track = self._tracks[thread.index] = PlaneTrack(thread, self.is_video)
+            track = PlaneTrack(thread, self.is_video)
             if self._home is not None and self._home is not thread:
-                self._mirrors[thread.index] = PlaneMirror(self._tracks[self._home.index], track)
+                try:
+                    self._mirrors[thread.index] = PlaneMirror(self._tracks[self._home.index], track)
+                except BaseException:  # one that is never fed must not be found here the next time
+                    track.close()
+                    raise
+            self._tracks[thread.index] = track
         return track
 
     def _move(self, home: PlaneThread) -> None:

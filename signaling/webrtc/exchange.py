@@ -109,26 +109,25 @@ class Exchange:
             self._publishers.require()
         local, credentials = self._local(self._relay.choose_thread())
         accepted = accept_publish(parse(offer, max_bytes=max_bytes), local[1], allow_dtls_client=True)
-        # The registry comes last: an offer that is refused must not take the source from its present publisher.
+        # An offer that is refused must not take the source from its present publisher: the records of who publishes
+        # change when nothing can fail any more, and in the plane the publication before is the newest again.
         session = self._new_session(_token(), source, local[0], accepted, credentials, publishes=True)
         try:
-            self._feed(self.media.get(source) or self._new_media(source), session, accepted)
+            media = self.media.get(source) or self._new_media(source)
+            lines = _first_of_each_kind(accepted.media, "recv")
+            for line in lines:
+                publication = media.tracks[line.kind].publish(session.peer.transport, publication_format(line))
+                session.publications.append(publication)
             previous = self.registry.publish(source, name, session.id, _now_us())
         except Exception:  # passed on: whatever it was, nothing of the session may stay
             session.peer.end("refused", "the source cannot be published")
             raise
+        # Viewers that come later are answered for what this publisher has, not for what another had.
+        media.codecs = {line.kind: line.codecs[0].codec for line in lines}
+        media.publications |= {line.kind: made for line, made in zip(lines, session.publications, strict=True)}
         if previous is not None and previous in self.sessions:
             self.sessions[previous].peer.end("replaced", "the source is published by a newer session")
         return Answered(session, write(accepted.answer))
-
-    def _feed(self, media: SourceMedia, session: Session, accepted: Accepted) -> None:
-        # Viewers that come later are answered for what this publisher has, not for what another had.
-        media.codecs.clear()
-        for line in _first_of_each_kind(accepted.media, "recv"):
-            publication = media.tracks[line.kind].publish(session.peer.transport, publication_format(line))
-            session.publications.append(publication)
-            media.publications[line.kind] = publication
-            media.codecs[line.kind] = line.codecs[0].codec
 
     def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
         """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""

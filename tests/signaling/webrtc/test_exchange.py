@@ -170,6 +170,28 @@ async def test_replaced_publisher_is_told(node: Node) -> None:
         assert second.session.location is not None and second.session.location.endswith(session.id)
 
 
+async def test_takeover_that_fails_leaves_the_source_to_its_publisher(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Playing(whip(node)), Viewer(node) as viewer:
+        await until("pictures", lambda: viewer.pictures > 3)
+        media = node.exchange.media["camera"]
+        feeding = dict(media.publications)
+        with monkeypatch.context() as broken:
+
+            def fault(*arguments: object) -> None:
+                raise RuntimeError("a bug that nobody knows yet")
+
+            broken.setattr(node.exchange.registry, "publish", fault)
+            with pytest.raises(HttpRefused) as refused:
+                await whip(node).start()
+            assert refused.value.status == 500
+        await more_pictures(viewer, 10)
+        # By these the publisher is heard, and called silent when it falls silent.
+        assert media.publications == feeding and set(media.codecs) == set(feeding)
+        assert len(node.exchange.sessions) == 2
+
+
 async def test_stopped_source_takes_its_viewers_along(node: Node) -> None:
     async with Playing(whip(node)) as publisher, Viewer(node) as viewer:
         await node.exchange.stop("camera")
