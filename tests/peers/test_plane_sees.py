@@ -103,5 +103,10 @@ async def test_levels_reports_and_feedback_of_a_browser_are_read(inside: Inside,
         assert watching.peer.transport.stats()["drops"] == {}
         # It tries out the path with packets that we have already.
         assert set(publishing.peer.transport.stats()["drops"]) <= {"duplicate"}
-        sent = await page.stats("publish-heard", "remote-inbound-rtp", "video")
+        # It is there once a report of ours has answered one of the browser's.
+        sent = await until(
+            "the browser's round trip",
+            lambda: page.stats("publish-heard", "remote-inbound-rtp", "video"),
+            lambda stats: "roundTripTime" in stats,
+        )
         assert sent["packetsLost"] == 0 and sent["roundTripTime"] >= 0
