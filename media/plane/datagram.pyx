@@ -14,7 +14,7 @@ from media.plane.consent cimport consent_answer
 from media.plane.event cimport EVENT_DTLS, EVENT_STUN, event_datagram
 from media.plane.feedback cimport feedback_packet
 from media.plane.model cimport (
-    DATAGRAM_CAPACITY, DROP_DTLS_RATE, DROP_STRANGER, DROP_STUN_MALFORMED, DROP_STUN_RATE,
+    DATAGRAM_CAPACITY, DROP_ADDRESS_HELD, DROP_DTLS_RATE, DROP_STRANGER, DROP_STUN_MALFORMED, DROP_STUN_RATE,
     DROP_STUN_UNKNOWN_UFRAG, DROP_UNKNOWN_DATAGRAM, RECEIVE_MESSAGES, Receiver, drop, scope_in, scope_out,
 )
 from media.plane.net cimport (
@@ -22,7 +22,7 @@ from media.plane.net cimport (
     IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, in6_pktinfo, in_pktinfo, monotonic_ns, msghdr,
     recvmmsg, sockaddr_in, sockaddr_in6,
 )
-from media.plane.link cimport link_heard, link_ready
+from media.plane.link cimport link_heard, link_holds, link_ready
 from media.plane.publish cimport publish_packet
 from media.plane.ratelimit cimport bucket_take
 from media.plane.rtcp cimport RTCP_OK, rtcp_check
@@ -136,6 +136,10 @@ cdef void _stun(PlaneState *plane, Transport *known, const Address *remote, cons
     transport = <Transport *>ufrag_table_get(&plane.ufrags, ufrag, ufrag_length)
     if transport == NULL:
         drop(plane, known, DROP_STUN_UNKNOWN_UFRAG)
+        return
+    # Not answered: if it is no forgery it comes again, until the one before is silent.
+    if link_holds(plane, known, transport, remote):
+        drop(plane, transport, DROP_ADDRESS_HELD)
         return
     # A validated address has an allowance of its own: strangers who know the ufrag cannot use up its checks.
     if transport == known:

@@ -7,6 +7,8 @@ from media.plane.model cimport Address, Mirror, PlaneState, Publication, Route, 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil
 cdef bint link_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
+cdef bint link_holds(PlaneState *plane, const Transport *holder, const Transport *other,
+                     const Address *address) noexcept nogil
 cdef void link_heard(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
 cdef void unlink_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
 cdef void link_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil

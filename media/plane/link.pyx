@@ -20,7 +20,7 @@ from media.plane.table cimport (
 )
 
 cdef enum:
-    HEARD_PAUSE_NS = 1000000000
+    HEARD_PAUSE_NS = 250000000
 
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil:
@@ -90,11 +90,11 @@ cdef int _place(const Transport *transport, const Address *address) noexcept nog
     return place
 
 
-cdef bint _held_by_another(PlaneState *plane, const Transport *transport, const Address *address) noexcept nogil:
-    """Whether another peer's authentic packets come from the address just now."""
-    cdef Transport *holder = <Transport *>address_table_get(&plane.addresses, address.ip, address.port)
+cdef bint link_holds(PlaneState *plane, const Transport *holder, const Transport *other,
+                     const Address *address) noexcept nogil:
+    """Whether the address is not the other's, because the holder's authentic packets come from there just now."""
     cdef int place
-    if holder == NULL or holder == transport:
+    if holder == NULL or holder == other:
         return False
     place = _place(holder, address)
     return place < holder.address_count and plane.now_ns - holder.heard_ns[place] < plane.address_held_ns
@@ -107,7 +107,8 @@ cdef bint link_address(PlaneState *plane, Transport *transport, const Address *a
     not cut off who is really there. Control asks again with the peer's next check.
     """
     cdef int place
-    if _held_by_another(plane, transport, address):
+    cdef Transport *holder = <Transport *>address_table_get(&plane.addresses, address.ip, address.port)
+    if link_holds(plane, holder, transport, address):
         drop(plane, transport, DROP_ADDRESS_HELD)
         return False
     place = _place(transport, address)

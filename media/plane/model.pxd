@@ -308,7 +308,7 @@ cdef struct Transport:
     int64_t rtt_ns                  # to the peer, 0 unknown
     Address addresses[MAX_ADDRESSES]        # its keys in the plane's tables: at its end nobody searches those
     int64_t heard_ns[MAX_ADDRESSES]         # when an authentic packet came from each of them
-    int64_t next_heard_ns                   # to be noted once a second
+    int64_t next_heard_ns                   # to be noted from then on
     int address_count
     uint8_t ufrags[MAX_UFRAGS][UFRAG_KEY_MAX_BYTES]
     int ufrag_lengths[MAX_UFRAGS]

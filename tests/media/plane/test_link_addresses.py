@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from aioice import stun
 
+from media.plane.thread import DatagramReceived
 from tests.media.plane.packets import rtp
 from tests.media.plane.peers import Peer, Stage, staged
 from tests.patience import wait_until
@@ -40,6 +42,29 @@ def test_a_peer_that_is_heard_keeps_its_address(stage: Stage) -> None:
     stage.commanded()
     speaker.send(*voices(6, 5))
     assert len(listener.wait_packets(11)) == 11
+
+
+def test_a_check_from_an_address_that_is_held_reaches_nobody(stage: Stage) -> None:
+    """Unanswered, an honest one comes again; by then the peer before it has fallen silent."""
+    speaker, listener, thief = call(stage)
+    thief.transport.add_ufrag(b"thief")
+    stage.commanded()
+    message = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    message.attributes["USERNAME"] = "thief:anyone"
+    check = bytes(message)
+    speaker.send(*voices(0, 1))
+    listener.wait_packets(1)
+    speaker.send_raw(check)
+    stage.settle()
+    assert thief.transport.stats()["drops"] == {"address_held": 1}
+    assert not [event for event in stage.events() if isinstance(event, DatagramReceived)]
+
+    def comes_through() -> bool:
+        speaker.send_raw(check)
+        stage.settle()
+        return any(isinstance(event, DatagramReceived) for event in stage.events())
+
+    wait_until(comes_through, "the check")
 
 
 def test_a_peer_that_was_not_heard_yet_gets_its_address_back_with_its_next_check(stage: Stage) -> None:
