@@ -1,7 +1,7 @@
 """Large pages for the memory of a server's process.
 
 What the plane keeps for each viewer, and libsrtp and OpenSSL beside it, lies scattered over the heap: every packet to
-another viewer begins with page-table walks, about a fifth of what relaying costs on a virtual machine. Where the
+another viewer begins with page-table walks, 5 to 15 % of what relaying costs on a virtual machine. Where the
 kernel grants huge pages to those who ask (`madvise`, the default of Debian), glibc asks for its heap when told to.
 
 Replaces the process, once, before it has done anything.

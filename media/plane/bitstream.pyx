@@ -2,7 +2,8 @@
 """Read the picture size out of H.264, H.265, VP8, VP9 and AV1 headers.
 
 Sizes are shown to people and drive layer choice; nothing is decoded. Every bit goes through one reader that stops at
-the end of the buffer, so hostile input costs at most one pass over a packet and never a read outside it. No state. """
+the end of the buffer, so hostile input costs at most one pass over a packet and never a read outside it. No state.
+"""
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 

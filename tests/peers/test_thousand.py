@@ -14,6 +14,7 @@ from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
 from tests.patience import until
 from tests.peers.aiortc_ends import Publisher
+from tests.peers.watchers import tells
 from tests.soak.server import WatchedServer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.soak]
@@ -39,7 +40,7 @@ async def come_and_go(server: WatchedServer, options: SessionOptions, count: int
     async def visits() -> None:
         for number in coming:
             came = asyncio.Event()
-            session = WhepSession(f"{server.url}/whep/seen", options=options, on_rtp=lambda _, came=came: came.set())  # type: ignore[misc]
+            session = WhepSession(f"{server.url}/whep/seen", options=options, on_rtp=tells(came))
             async with session:
                 if number % 2:
                     await came.wait()
