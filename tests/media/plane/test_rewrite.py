@@ -48,7 +48,7 @@ class Continuity(RuleBasedStateMachine):
         self.held: list[tuple[int, int]] = []
         self.sent: dict[int, tuple[int, int]] = {}
         self.timestamps: dict[int, int] = {}
-        self.switch_sizes: list[int] = [0]
+        self.stretches: list[int] = []
         self.latest_timestamp: int | None = None
         self.now_ns = 0
 
@@ -63,7 +63,6 @@ class Continuity(RuleBasedStateMachine):
         assert out not in self.sent, "one number for two packets"
         self.sent[out] = (key, ext)
         self.timestamps[out] = timestamp
-        self.switch_sizes[-1] += 1
         assert self.view.last_out_ext == max(self.sent), "our extended numbers are the receiver's"
         assert self.view.find(sequence) == (key, ext)
         assert self.view.find_timestamp(sequence, self.timestamp_of(key, ext)) == timestamp
@@ -73,7 +72,7 @@ class Continuity(RuleBasedStateMachine):
 
     def switch(self, key: int, ext: int) -> None:
         self.view.switch(key, ext, self.timestamp_of(key, ext), self.now_ns)
-        self.switch_sizes.append(0)
+        self.stretches.append(max(self.sent, default=-1) + 1)
 
     @rule(elapsed_ms=st.integers(0, 100_000))
     def wait(self, elapsed_ms: int) -> None:
@@ -123,7 +122,8 @@ class Continuity(RuleBasedStateMachine):
     def recent_numbers_are_traceable(self) -> None:
         if not getattr(self, "sent", None):
             return
-        recent = sorted(self.sent)[-sum(self.switch_sizes[-6:]) :] if sum(self.switch_sizes[-6:]) else []
+        # A number of the last six stretches, also of a packet that came later; what is older may be forgotten.
+        recent = sorted(out for out in self.sent if out >= self.stretches[-6:][0])
         for out in {*recent[:: max(1, len(recent) // 20)], *recent[-3:]}:
             if max(self.sent) - out <= 16384:
                 assert self.view.find(out & 0xFFFF) == self.sent[out]
