@@ -34,6 +34,9 @@ _log = structlog.get_logger(__name__)
 
 #: After so long a timer looks again whether the plane goes on.
 STANDSTILL_SECONDS = 1.0
+#: Between two looks at a peer that is connected and needs nothing but its consent, which is looked at when it runs out:
+#: a thousand viewers looked at each second cost the loop as much as their transport feedback's reading.
+SETTLED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class WebRtcSession:
         self._started = False
         self._closed = False
         self._flight_at: float | None = 0.0  # 0.0: not sent yet; None: measured
+        self._check_at = 0.0
         self._listen(local, far)
 
     def datagram(self, event: DatagramReceived) -> None:
@@ -91,8 +95,8 @@ class WebRtcSession:
             self._safely(lambda: self._receive(event))
 
     def check(self) -> None:
-        """End the session when the peer's consent has run out (RFC 7675)."""
-        if not self._closed:
+        """End the session when the peer's consent has run out (RFC 7675); once a second or more often."""
+        if not self._closed and self._loop.time() >= self._check_at:
             self._safely(self._check)
 
     def _safely(self, step: Callable[[], None]) -> None:
@@ -114,17 +118,21 @@ class WebRtcSession:
     def _check(self) -> None:
         now = self._loop.time()
         answered = self.transport.consent_seconds
-        if now > max(self._ice.consent_until, answered + CONSENT_SECONDS if answered else 0.0):
+        until = max(self._ice.consent_until, answered + CONSENT_SECONDS if answered else 0.0)
+        if now > until:
             self.end("consent-lost", "no valid connectivity check in time")
         elif self.transport.refused:
             self.end("plane-full", "the packet plane has no place for the peer's name or address")
         elif self.connected and self._dtls.holds_connection and self.transport.stats()["heard_ns"]:
             # An authentic packet proves that the peer has our last flight: OpenSSL's 75 KiB can go.
             self._dtls.confirm()
+        elif self.connected and not self._dtls.holds_connection:
+            self._check_at = min(now + SETTLED_SECONDS, until)
 
     def restart(self, local: Credentials, remote: Credentials) -> None:
         """Take new ICE credentials (RFC 8445 section 9); media goes on over the present path meanwhile."""
         # One generation before the present one, as `IceLite`: a peer that restarts without end fills no table.
+        self._check_at = 0.0
         self._forget_former()
         self._former_ufrag = self._ice.local.ufrag.encode()
         self._former_timer = self._loop.call_later(RESTART_GRACE_SECONDS, self._on_former_timer)
