@@ -20,7 +20,7 @@ from media.plane.twcc cimport TwccHistory, TwccRecorder
 
 cdef enum:
     DATAGRAM_CAPACITY = 1600        # larger datagrams are counted and dropped
-    PAYLOAD_CAPACITY = 1440         # what comes in 1,500 bytes; with our extensions and tag the largest are fragmented
+    PAYLOAD_CAPACITY = 1460         # what plain senders fit into 1,500 bytes of IPv4; with our tag it is fragmented
     MAX_LAYERS = 3
     MAX_PAYLOAD_TYPES = 32          # of one publication
     MAX_DECLARED_SSRCS = 8          # of one publication

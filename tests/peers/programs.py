@@ -25,6 +25,14 @@ class Program:
         assert line, f"the peer ended: {(await self.errors())[-2000:]}"
         return line
 
+    async def read(self, count: int) -> bytes:
+        """Return its next `count` bytes of output; fails when it has ended."""
+        assert self._process.stdout is not None
+        try:
+            return await self._process.stdout.readexactly(count)
+        except asyncio.IncompleteReadError:
+            raise AssertionError(f"the peer ended: {(await self.errors())[-2000:]}") from None
+
     async def errors(self) -> str:
         """Return what it wrote to standard error, once it has ended."""
         assert self._process.stderr is not None
@@ -34,6 +42,9 @@ class Program:
         """End it without a word to the server, as a crash does."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+        # A pipe that nobody empties is never seen to end, and its transport never closes.
+        assert self._process.stdout is not None
+        await self._process.stdout.read()
         await self._process.wait()
 
 

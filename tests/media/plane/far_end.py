@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.media.plane.narrow_path import loopback, two_pictures
+from tests.media.plane.narrow_path import joined, loopback, pictures
 from tests.media.plane.peers import staged
 from tests.patience import PATIENCE_S
 
@@ -41,16 +41,31 @@ def inside(namespace: int, back: int) -> Iterator[None]:
     checked(_libc.setns(back, CLONE_NEWNET))
 
 
+def namespace() -> int:
+    """Return the namespace we are in."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+
+
+def another(back: int) -> int:
+    """Make a namespace with a loopback; return it."""
+    checked(_libc.unshare(CLONE_NEWNET))
+    made = namespace()
+    loopback(65_536)
+    checked(_libc.setns(back, CLONE_NEWNET))
+    return made
+
+
+def cable(near: str, far: str, namespace: int) -> None:
+    """Lay a veth pair from here into another namespace."""
+    run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", f"/proc/{os.getpid()}/fd/{namespace}")
+
+
 def link() -> tuple[int, int]:
     """Join this namespace with a new one; return both."""
-    near = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    checked(_libc.unshare(CLONE_NEWNET))
-    far = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    near = namespace()
+    far = another(near)
     loopback(65_536)
-    checked(_libc.setns(near, CLONE_NEWNET))
-    loopback(65_536)
-    path = f"/proc/{os.getpid()}/fd/{far}"
-    run("ip", "link", "add", "near", "type", "veth", "peer", "name", "far", "netns", path)
+    cable("near", "far", far)
     run("ip", "address", "add", f"{NEAR}/24", "dev", "near")
     run("ip", "link", "set", "near", "up")
     with inside(far, near):
@@ -84,7 +99,7 @@ def main(switched_off: list[str]) -> None:
     with staged("0.0.0.0", flush_us=100_000) as stage:
         with inside(far, near):
             tap, viewer = Tap(), stage.peer(host=FAR, target=NEAR)
-        print(json.dumps(two_pictures(stage, viewer, PAYLOAD_BYTES, tap.frames)))
+        print(json.dumps(pictures(joined(stage, viewer), viewer, range(2), PAYLOAD_BYTES, tap.frames)))
 
 
 if __name__ == "__main__":

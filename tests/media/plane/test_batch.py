@@ -127,15 +127,27 @@ def test_a_kernel_that_refuses_segmentation_gets_single_datagrams_for_good(stage
     assert stage.drops == {}
 
 
-def test_a_path_with_a_small_mtu_takes_segments_that_fit() -> None:
-    for sent in run_alone("narrow_path", "1280", "1100"):
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_path_with_a_small_mtu_takes_segments_that_fit(host: str) -> None:
+    for sent in run_alone("narrow_path", host, "1280", "1100"):
         assert sent == {"intact": True, "messages": 1, "segmentation": True, "drops": {}}
 
 
-def test_a_path_with_a_small_mtu_gets_larger_packets_without_segmentation() -> None:
-    first, second = run_alone("narrow_path", "1280", "1300")
+SINGLY = {"intact": True, "messages": PACKETS_A_PICTURE, "segmentation": False, "drops": {}}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_path_with_a_small_mtu_gets_larger_packets_without_segmentation(host: str) -> None:
+    first, second = run_alone("narrow_path", host, "1280", "1300")
     assert first == {"intact": True, "messages": 0, "segmentation": False, "drops": {}}
-    assert second == {"intact": True, "messages": PACKETS_A_PICTURE, "segmentation": False, "drops": {}}
+    assert second == SINGLY
+
+
+def test_a_narrow_link_behind_a_router_costs_the_picture_that_meets_it_once() -> None:
+    """IPv6 routers take nothing apart: the first picture is lost there, and its repair is refused segments here."""
+    first, *others = run_alone("narrow_route", "1280", "1300")
+    assert first == {"arrived": 0, "segmentation": [True, False], "repaired": True, "drops": {}}
+    assert others == [SINGLY] * 2
 
 
 def test_packets_of_two_sockets_do_not_mix(stage: Stage) -> None:

@@ -203,11 +203,11 @@ def test_the_largest_payload_passes_and_a_larger_one_is_counted(stage: Stage) ->
     track = stage.track(video=False)
     publisher.publish(track)
     viewer.watch(track)
-    publisher.send(rtp(1, b"a" * 1440, payload_type=111), rtp(2, b"b" * 1441, payload_type=111))
+    publisher.send(rtp(1, b"a" * 1460, payload_type=111), rtp(2, b"b" * 1461, payload_type=111))
     publisher.send(rtp(3, b"", payload_type=111))
     publisher.settle()
     viewer.settle()
-    assert [packet.payload for packet in viewer.received.packets] == [b"a" * 1440, b""]
+    assert [packet.payload for packet in viewer.received.packets] == [b"a" * 1460, b""]
     assert stage.drops == {"too_large": 1}
 
 
