@@ -191,9 +191,13 @@ def ask_all(questions: Sequence[Question], seconds: float) -> None:
                     if due[question] <= now:
                         question.ask()
                         due[question] = max(due[question] + question.every_s, now)
+                until = min(due.values())
             elif all(len(question.took_ms) == question.asked for question in questions):
                 return
-            for descriptor, _ in poll.poll(max(0.0, min(due.values()) - time.monotonic()) * 1000):
+            else:
+                # Asleep between answers: before all others, a loop without a pause would hold up the load itself.
+                until = began + seconds + PATIENCE_S
+            for descriptor, _ in poll.poll(max(0.0, until - time.monotonic()) * 1000):
                 question, made = belongs[descriptor]
                 question.read(made)
 

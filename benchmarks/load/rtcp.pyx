@@ -32,7 +32,7 @@ cdef void arrivals_start(Arrivals *self) noexcept nogil:
 
 
 cdef void arrivals_note(Arrivals *self, uint16_t sequence, int64_t now_ns) noexcept nogil:
-    """Note one arrival. What is older than the last feedback, or a jump beyond the room, starts the count anew."""
+    """Note one arrival. What is older than the last feedback is passed over; a jump beyond the room begins anew."""
     cdef int64_t unwrapped, at
     if self.base < 0:
         self.base = self.highest = 0x10000 + sequence
@@ -76,65 +76,91 @@ cdef int _chunks_write(uint8_t *out, const uint8_t *status, int count) noexcept 
     return written
 
 
+cdef struct Taken:
+    # What one feedback packet tells: of each sequence number from the base whether and when it came.
+    int count
+    int64_t reference                    # of the first arrival, in REFERENCE_NS
+    uint8_t status[FEEDBACK_STATUSES]
+    int16_t delta[FEEDBACK_STATUSES]     # in TICK_NS since the arrival before, where it came
+
+
+cdef int64_t _first_arrival(const Arrivals *self, int count) noexcept nogil:
+    """When the first that came of the next `count` sequence numbers came; 0 when none did."""
+    cdef int i
+    cdef int64_t at_ns
+    for i in range(count):
+        at_ns = self.at_ns[(self.base + i) & (ARRIVAL_SLOTS - 1)]
+        if at_ns != 0:
+            return at_ns
+    return 0
+
+
+cdef void _take(Arrivals *self, Taken *taken) noexcept nogil:
+    """Take the next statuses out of the arrivals; a step too large for a delta is told as lost."""
+    cdef int64_t previous, at_ns, ticks
+    cdef int i
+    while self.at_ns[self.base & (ARRIVAL_SLOTS - 1)] == 0 and self.highest - self.base >= FEEDBACK_STATUSES:
+        self.base += 1
+    taken.count = <int>min(self.highest - self.base + 1, FEEDBACK_STATUSES)
+    taken.reference = _first_arrival(self, taken.count) // REFERENCE_NS
+    previous = taken.reference * (REFERENCE_NS // TICK_NS)
+    for i in range(taken.count):
+        at_ns = self.at_ns[(self.base + i) & (ARRIVAL_SLOTS - 1)]
+        self.at_ns[(self.base + i) & (ARRIVAL_SLOTS - 1)] = 0
+        ticks = at_ns // TICK_NS - previous
+        if at_ns == 0 or ticks < -32768 or ticks > 32767:
+            taken.status[i] = STATUS_LOST
+            continue
+        previous += ticks
+        taken.delta[i] = <int16_t>ticks
+        taken.status[i] = STATUS_SMALL if 0 <= ticks <= 255 else STATUS_LARGE
+
+
+cdef int _deltas_write(uint8_t *out, const Taken *taken) noexcept nogil:
+    """Write one byte for a small delta, two for a large one; returns the bytes written."""
+    cdef int i, written = 0
+    for i in range(taken.count):
+        if taken.status[i] == STATUS_SMALL:
+            out[written] = <uint8_t>taken.delta[i]
+            written += 1
+        elif taken.status[i] == STATUS_LARGE:
+            put16(out + written, <uint16_t>taken.delta[i])
+            written += 2
+    return written
+
+
+cdef int _padded(uint8_t *packet, int length) noexcept nogil:
+    """Bring a packet to whole words; returns its bytes. Its last byte counts the padding (RFC 3550 section 6.4.1)."""
+    cdef int missing = -length & 3
+    if missing:
+        packet[0] |= 0x20
+        memset(packet + length, 0, missing)
+        packet[length + missing - 1] = <uint8_t>missing
+    return length + missing
+
+
 cdef int feedback_write(Arrivals *self, uint8_t *out, uint32_t from_ssrc, uint32_t media_ssrc) noexcept nogil:
     """Write one feedback packet on what came since the last; returns its bytes, 0 when nothing came.
 
     `out` has room for RTCP_BUFFER_BYTES. More than FEEDBACK_STATUSES are left for the next call.
     """
-    cdef uint8_t status[FEEDBACK_STATUSES]
-    cdef int16_t delta[FEEDBACK_STATUSES]
-    cdef int64_t reference, previous, at_ns, ticks
-    cdef int count, i, length
+    cdef Taken taken
+    cdef int length
     if self.base < 0 or self.base > self.highest:
         return 0
-    while self.at_ns[self.base & (ARRIVAL_SLOTS - 1)] == 0 and self.highest - self.base >= FEEDBACK_STATUSES:
-        self.base += 1
-    count = <int>min(self.highest - self.base + 1, FEEDBACK_STATUSES)
-    at_ns = 0
-    for i in range(count):
-        at_ns = self.at_ns[(self.base + i) & (ARRIVAL_SLOTS - 1)]
-        if at_ns != 0:
-            break
-    reference = at_ns // REFERENCE_NS
-    previous = reference * (REFERENCE_NS // TICK_NS)
-    for i in range(count):
-        at_ns = self.at_ns[(self.base + i) & (ARRIVAL_SLOTS - 1)]
-        self.at_ns[(self.base + i) & (ARRIVAL_SLOTS - 1)] = 0
-        if at_ns == 0:
-            status[i] = STATUS_LOST
-            continue
-        ticks = at_ns // TICK_NS - previous
-        if ticks < -32768 or ticks > 32767:
-            status[i] = STATUS_LOST
-            continue
-        previous += ticks
-        delta[i] = <int16_t>ticks
-        status[i] = STATUS_SMALL if 0 <= ticks <= 255 else STATUS_LARGE
+    _take(self, &taken)
     out[0] = 0x80 | 15
     out[1] = 205
     put32(out + 4, from_ssrc)
     put32(out + 8, media_ssrc)
     put16(out + 12, <uint32_t>(self.base & 0xFFFF))
-    put16(out + 14, <uint32_t>count)
-    put24(out + 16, <uint32_t>(reference & 0xFFFFFF))
+    put16(out + 14, <uint32_t>taken.count)
+    put24(out + 16, <uint32_t>(taken.reference & 0xFFFFFF))
     out[19] = self.feedback_count
-    length = 20 + _chunks_write(out + 20, status, count)
-    for i in range(count):
-        if status[i] == STATUS_SMALL:
-            out[length] = <uint8_t>delta[i]
-            length += 1
-        elif status[i] == STATUS_LARGE:
-            put16(out + length, <uint16_t>delta[i])
-            length += 2
-    if length & 3:
-        # RFC 3550 section 6.4.1: the last octet of the padding counts it.
-        out[0] |= 0x20
-        i = 4 - (length & 3)
-        memset(out + length, 0, i)
-        length += i
-        out[length - 1] = <uint8_t>i
+    length = 20 + _chunks_write(out + 20, taken.status, taken.count)
+    length = _padded(out, length + _deltas_write(out + length, &taken))
     put16(out + 2, <uint32_t>(length // 4 - 1))
-    self.base += count
+    self.base += taken.count
     self.feedback_count += 1
     return length
 

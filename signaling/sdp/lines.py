@@ -139,13 +139,13 @@ def rejected_line(media: MediaDescription) -> MediaDescription:
     )
 
 
-def sent_rids(media: MediaDescription) -> tuple[str, ...]:
+def sent_rids(media: MediaDescription, taken: Sequence[Extension]) -> tuple[str, ...]:
     """Identifiers of the layers that a peer offers to send, in its order, the first of each list of
     alternatives.
 
-    Without the rtp-stream-id extension nobody could tell the layers apart: then none.
+    Without the rtp-stream-id extension among those `taken` nobody could tell the layers apart: then none.
     """
-    if not any(extension.uri == RID for extension in media.extensions):
+    if not any(extension.uri == RID for extension in taken):
         return ()
     known = [rid.rid for rid in media.rids if rid.direction == "send"]
     streams: SimulcastStreams = media.simulcast.send if media.simulcast else ()

@@ -64,7 +64,7 @@ def accept_publish(
             answer.reject(index, media)
             continue
         line = answer_line(media, codecs, negotiation.extensions(media), "recvonly" if sends else "inactive")
-        rids = sent_rids(media) if sends else ()
+        rids = sent_rids(media, line.extensions) if sends else ()
         _receive_layers(line, rids)
         answer.add(
             line,

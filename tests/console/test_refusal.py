@@ -10,7 +10,7 @@ from aiohttp import web
 from playwright.async_api import BrowserContext, Page, Route, expect
 
 import console
-from huishang.demo.units import by_id
+from huishang.demo.units import WIDTH, by_id
 from tests.console.node import TOKEN, LiveUnit, Node
 from tests.console.test_page import tile, wait_state
 
@@ -79,6 +79,8 @@ async def test_browser_that_cannot_join_abort_signals_shows_the_picture(page: Pa
     await page.add_init_script("delete AbortSignal.any; delete AbortSignal.timeout;")
     await page.goto(f"{node.url}/#token={TOKEN}")
     await wait_state(page, DRONE.id, "live")
+    assert await page.evaluate("AbortSignal.any") is None
+    assert await tile(page, DRONE.id).locator("video").evaluate("video => video.videoWidth") == WIDTH
 
 
 @pytest.mark.parametrize(("language", "words"), [("zh", "这个浏览器打不开"), ("en", "This browser cannot open")])

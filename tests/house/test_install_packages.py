@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, make
 from tests.patience import PATIENCE_S
 
 NOBODY = 65_534
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A tree with the script and a list of its own, which anybody can read."""
-    tree = tmp_path / "tree"
-    (tree / ".ci").mkdir(parents=True)
-    (tree / "tests").mkdir()
-    shutil.copy(ROOT / ".ci" / "install-packages", tree / ".ci")
-    for folder in (tree, *tree.parents):
-        if folder.owner() == tree.owner() and str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
-    return tree
+def tree() -> Iterator[Path]:
+    """A tree with the script and a list of its own, which anybody can read: pytest's folders are its owner's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        tree.chmod(0o755)
+        (tree / ".ci").mkdir()
+        (tree / "tests").mkdir()
+        shutil.copy(ROOT / ".ci" / "install-packages", tree / ".ci")
+        yield tree
 
 
 def install(tree: Path, packages: str) -> subprocess.CompletedProcess[str]:
@@ -50,15 +51,7 @@ def test_where_all_is_there_nothing_is_said(tree: Path) -> None:
 
 
 def test_make_test_begins_with_it_and_stops_there_when_it_fails() -> None:
-    told = subprocess.run(
-        ["make", "--no-print-directory", "--dry-run", "test"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=True,
-    ).stdout
-    commands = [line for line in told.splitlines() if not line.startswith("#")]
+    commands = [line for line in make("--dry-run", "test").splitlines() if not line.startswith("#")]
     assert commands.index(".ci/setup") < commands.index(".ci/install-packages")
     assert "pytest" in commands[commands.index(".ci/install-packages") + 1]
     assert any("AddressSanitizer" in line or "libasan" in line for line in commands)

@@ -13,7 +13,7 @@ import pytest
 
 from config.settings import Limits
 from media.plane import priority
-from tests.house.tree import PRODUCT, ROOT, sources
+from tests.house.tree import PRODUCT, ROOT, make, sources
 from tests.patience import PATIENCE_S
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -91,14 +91,7 @@ def test_no_test_is_skipped() -> None:
 
 
 def test_help_names_every_target() -> None:
-    shown = subprocess.run(
-        ["make", "--no-print-directory", "help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=True,
-    ).stdout
+    shown = make("help")
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert phony is not None
     targets = phony[1].split()

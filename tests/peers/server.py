@@ -12,7 +12,7 @@ import sys
 import tomllib
 import urllib.request
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from tests import logs
 from tests.patience import PATIENCE_S, wait_until
@@ -30,7 +30,7 @@ FAULTS: Final = (
 
 
 class Server:
-    """`huishang serve` on loopback and free ports, with its data in `folder`. `start` once, `stop` once.
+    """`huishang serve` on loopback and free ports, with its data in `folder`. `start` once, `stop` once, or `with`.
 
     `host` is the loopback it has, `settings` are more of the environment's.
     """
@@ -50,6 +50,13 @@ class Server:
         self._tls = ssl.create_default_context()
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()
 
     @property
     def environ(self) -> dict[str, str]:

@@ -19,10 +19,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 @pytest.fixture(scope="module")
 def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("six"), "::1")
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path_factory.mktemp("six"), "::1") as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

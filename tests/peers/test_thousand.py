@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +26,10 @@ CYCLES = 1000
 LEAKED_BYTES_EACH = 4_000
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
-    server = WatchedServer(tmp_path_factory.mktemp("thousand"))
-    server.start()
-    yield server
-    server.stop()
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[WatchedServer]:
+    with WatchedServer(tmp_path) as server:
+        yield server
 
 
 async def come_and_go(server: WatchedServer, options: SessionOptions, count: int) -> None:

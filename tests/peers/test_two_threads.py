@@ -21,10 +21,8 @@ CROWD = 9
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("two"), HUISHANG_MEDIA__THREADS="2")
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path_factory.mktemp("two"), HUISHANG_MEDIA__THREADS="2") as server:
+        yield server
 
 
 @asynccontextmanager

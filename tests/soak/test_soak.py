@@ -40,10 +40,8 @@ GROWTH_BYTES: Final = 4 << 20
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[WatchedServer]:
-    server = WatchedServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with WatchedServer(tmp_path) as server:
+        yield server
 
 
 async def sample(server: WatchedServer, resident: list[int], stop: asyncio.Event) -> None:

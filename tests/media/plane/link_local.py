@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from functools import partial
+from typing import Any
 
 from aioice import stun as oracle
 
@@ -18,7 +19,7 @@ from media.plane.thread import DatagramReceived
 from signaling.ice.stun import build_request
 from tests.media.plane.narrow_path import loopback
 from tests.media.plane.packets import rtp
-from tests.media.plane.peers import staged
+from tests.media.plane.peers import Peer, Stage, staged
 from tests.patience import PATIENCE_S, wait_until
 
 SIOCSIFADDR = 0x8916
@@ -45,6 +46,26 @@ def _is_there(address: str) -> bool:
         return True
 
 
+def ask(stage: Stage, viewer: Peer, check: bytes) -> tuple[DatagramReceived, bytes, tuple[Any, ...]]:
+    """Let the viewer check its path, answer it, and select what it came by.
+
+    Give what control was told, and the answer with its source, as the viewer saw them.
+    """
+    viewer.send_raw(check)
+    event = stage.wait_event(lambda event: isinstance(event, DatagramReceived))
+    assert isinstance(event, DatagramReceived)
+    viewer.transport.send(b"\1\1answer", event.remote, event.local)
+    viewer.socket.settimeout(PATIENCE_S)
+    answer, source = viewer.socket.recvfrom(100)
+    viewer.socket.settimeout(None)
+    viewer.transport.validate(event.remote)
+    viewer.transport.select(event.remote, event.local)
+    assert viewer.keys is not None
+    viewer.transport.set_keys(viewer.keys)
+    stage.settle()
+    return event, answer, source
+
+
 def main() -> None:
     loopback(65536)
     add_address(ADDRESS)
@@ -58,18 +79,7 @@ def main() -> None:
         viewer.transport.add_ufrag(b"ours")
         viewer.transport.set_consent(USERNAME, KEY)
         check = build_request(os.urandom(12), username=USERNAME, key=KEY, priority=1, tie_breaker=7)
-        viewer.send_raw(check)
-        event = stage.wait_event(lambda event: isinstance(event, DatagramReceived))
-        assert isinstance(event, DatagramReceived)
-        viewer.transport.send(b"\1\1answer", event.remote, event.local)
-        viewer.socket.settimeout(PATIENCE_S)
-        answered = viewer.socket.recvfrom(100)
-        viewer.socket.settimeout(None)
-        viewer.transport.validate(event.remote)
-        viewer.transport.select(event.remote, event.local)
-        assert viewer.keys is not None
-        viewer.transport.set_keys(viewer.keys)
-        stage.settle()
+        event, answer, source = ask(stage, viewer, check)
         viewer.send_raw(check)
         viewer.wait(lambda got: bool(got.other), "the plane's own answer")
         publisher.send(*(rtp(number, b"sound", payload_type=111) for number in range(3)))
@@ -77,8 +87,8 @@ def main() -> None:
             "remote": event.remote,
             "local": event.local,
             "peer": viewer.address,
-            "answer": answered[0].hex(),
-            "from": answered[1],
+            "answer": answer.hex(),
+            "from": source,
             "mapped": oracle.parse_message(viewer.received.other[0]).attributes["XOR-MAPPED-ADDRESS"],
             "relayed": [packet.payload.decode() for packet in viewer.wait_packets(3)],
             "drops": stage.drops,

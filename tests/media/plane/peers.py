@@ -9,7 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -353,10 +353,14 @@ class Stage:
             peer.socket.close()
 
 
+def staged(host: str = "127.0.0.1", **options: Any) -> AbstractContextManager[Stage]:
+    """A stage for one test."""
+    return closed_after(Stage(host, **options))
+
+
 @contextmanager
-def staged(host: str = "127.0.0.1", **options: Any) -> Iterator[Stage]:
-    """A stage for one test; a test that fails ends it without further complaints."""
-    stage = Stage(host, **options)
+def closed_after(stage: Stage) -> Iterator[Stage]:
+    """Close a stage after its test; a test that fails ends it without further complaints."""
     try:
         yield stage
     except BaseException:

@@ -3,7 +3,7 @@
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -45,6 +45,24 @@ def test_every_one_of_many_routes_gets_every_picture_whole_and_in_order(a_turn: 
         assert stage.drops == {}
 
 
+#: On a busy core the many have often been served before the few are even sent: only some tries can tell.
+OFTEN_ENOUGH = 3
+
+
+def times_ahead(is_ahead: Callable[[int], bool]) -> int:
+    """Try, with a number, until it was ahead often enough or patience is at its end; tell how often it was."""
+    ahead = tried = 0
+    deadline = time.monotonic() + PATIENCE_S
+    while ahead < OFTEN_ENOUGH and time.monotonic() < deadline:
+        ahead += is_ahead(tried)
+        tried += 1
+    return ahead
+
+
+def place_of(packets: list[Packet], ssrc: int) -> int:
+    return next(index for index, packet in enumerate(packets) if packet.ssrc == ssrc)
+
+
 def test_sound_passes_a_picture_that_many_watch(stage: Stage) -> None:
     camera, phone, viewer = stage.peer(), stage.peer(), stage.peer(max_routes=300)
     picture, sound = stage.track(), stage.track(video=False)
@@ -53,19 +71,14 @@ def test_sound_passes_a_picture_that_many_watch(stage: Stage) -> None:
     for ssrc in range(1000, 1500, 2):
         viewer.watch(picture, ssrc=ssrc)
     viewer.watch(sound, ssrc=9)
-    passed = 0
-    deadline = time.monotonic() + PATIENCE_S
-    for number in itertools.count():
-        # The picture is read first; sound that waited for all of its routes would come last, every time. On a busy
-        # core the picture is often served before the sound is even sent.
-        if passed > 2:
-            break
-        assert time.monotonic() < deadline, f"sound came last {number - passed} times of {number}"
+
+    def sound_is_ahead(number: int) -> bool:
+        # The picture is read first; sound that waited for all of its routes would come last, every time.
         camera.send(*pictures(number, 1))
         phone.send(rtp(number, b"sound", timestamp=960 * number, payload_type=111))
-        got = viewer.wait_packets((number + 1) * (250 * 3 + 1))[-751:]
-        place = next(index for index, packet in enumerate(got) if packet.ssrc == 9)
-        passed += place < 700
+        return place_of(viewer.wait_packets((number + 1) * (250 * 3 + 1))[-751:], ssrc=9) < 700
+
+    assert times_ahead(sound_is_ahead) == OFTEN_ENOUGH
 
 
 def test_a_publisher_that_catches_up_does_not_hold_up_another(stage: Stage) -> None:
@@ -77,21 +90,17 @@ def test_a_publisher_that_catches_up_does_not_hold_up_another(stage: Stage) -> N
     for ssrc in range(1000, 1200, 2):
         viewer.watch(many, ssrc=ssrc)
     viewer.watch(few, ssrc=9)
-    passed = 0
-    deadline = time.monotonic() + PATIENCE_S
-    for number in itertools.count():
-        # As above: on a busy core the clump may have been served before the other is even sent.
-        if passed > 2:
-            break
-        assert time.monotonic() < deadline, f"sound came late {number - passed} times of {number}"
+
+    def few_are_ahead(number: int) -> bool:
         clump = [
             rtp(20 * number + index, b"sound", timestamp=19_200 * number + 960 * index, payload_type=111)
             for index in range(20)
         ]
         popular.send(*clump)
         phone.send(rtp(number, b"sound", timestamp=960 * number, payload_type=111))
-        got = viewer.wait_packets((number + 1) * 2001)[-2001:]
-        passed += next(index for index, packet in enumerate(got) if packet.ssrc == 9) < 1000
+        return place_of(viewer.wait_packets((number + 1) * 2001)[-2001:], ssrc=9) < 1000
+
+    assert times_ahead(few_are_ahead) == OFTEN_ENOUGH
     for ssrc in range(1000, 1200, 2):
         assert continuous(sequences(of(viewer, ssrc)), 100)
     assert stage.drops == {}

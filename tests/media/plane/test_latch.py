@@ -75,6 +75,8 @@ def test_a_camera_whose_port_has_changed_is_taken_once_the_old_one_is_silent() -
 
         wait_until(heard, "the camera is heard from its new port")
         camera.wait_control(RR)
+        assert [packet.payload for packet in viewer.received.packets[:2]] == [b"sound"] * 2
+        assert RR in [item.kind for item in camera.received.control]  # at the new port, where it had nothing before
         old.close()
 
 

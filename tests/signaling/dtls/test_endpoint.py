@@ -103,7 +103,7 @@ def test_any_one_of_several_fingerprints_suffices(name: str) -> None:
     pair[1].start(0.0)
     pair[0].start(0.0)
     exchange(*pair)
-    completed(pair[0])
+    assert completed(pair[0]).local_key_salt == completed(pair[1]).remote_key_salt
 
 
 def test_endpoint_without_fingerprint_is_refused() -> None:

@@ -23,23 +23,39 @@ def request(kind: str = "whep", source: str = "camera") -> bytes:
     return f"{head}Authorization: Bearer {EVERYTHING}\r\nContent-Length: {len(offer)}\r\n\r\n".encode() + offer
 
 
-async def connections(node: Node, count: int) -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def storm_of(node: Node, *requests: bytes) -> list[Connection]:
+    """Connect for every request, then send them all at once."""
     host, _, port = node.url.removeprefix("http://").partition(":")
-    return [await asyncio.open_connection(host, int(port)) for _ in range(count)]
+    storm = [await asyncio.open_connection(host, int(port)) for _ in requests]
+    for (_, writer), said in zip(storm, requests, strict=True):
+        writer.write(said)
+    return storm
+
+
+async def heads_of(storm: list[Connection]) -> list[bytes]:
+    """Read every answer's head, and hang up."""
+    heads = []
+    for reader, writer in storm:
+        async with asyncio.timeout(PATIENCE_S):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+    return heads
+
+
+def status_of(head: bytes) -> int:
+    return int(head.split()[1])
 
 
 async def test_clients_that_left_before_their_turn_get_no_session(node: Node, http: aiohttp.ClientSession) -> None:
     await publish(http)
-    storm = await connections(node, 60)
-    for _, writer in storm:
-        writer.write(request())
+    storm = await storm_of(node, *[request()] * 60)
     await asyncio.sleep(0)
     for _, writer in storm[20:]:
         writer.transport.abort()
-    for reader, writer in storm[:20]:
-        async with asyncio.timeout(10):
-            assert (await reader.readline()).split()[1] == b"201"
-        writer.close()
+    assert [status_of(head) for head in await heads_of(storm[:20])] == [201] * 20
     # A later offer is answered after all of them.
     assert (await view(http)).status == 201
     assert len(node.exchange.registry.get("camera").viewers) < 40
@@ -50,17 +66,10 @@ async def test_offers_beyond_what_can_be_answered_in_time_are_told_when_to_come_
 ) -> None:
     monkeypatch.setattr(turns, "MOST_WAITING", 5)
     await publish(http)
-    storm = await connections(node, 50)
-    for _, writer in storm:
-        writer.write(request())
-    statuses = []
-    for reader, writer in storm:
-        async with asyncio.timeout(10):
-            head = await reader.readuntil(b"\r\n\r\n")
-        statuses.append(int(head.split()[1]))
-        assert (b"Retry-After: 2" in head) == (statuses[-1] == 503)
-        writer.close()
+    heads = await heads_of(await storm_of(node, *[request()] * 50))
+    statuses = [status_of(head) for head in heads]
     assert set(statuses) == {201, 503}
+    assert [b"Retry-After: 2" in head for head in heads] == [status == 503 for status in statuses]
     assert len(node.exchange.registry.get("camera").viewers) == statuses.count(201)
     assert (await view(http)).status == 201
 
@@ -70,16 +79,10 @@ async def test_viewers_in_every_place_keep_no_publisher_out(
 ) -> None:
     monkeypatch.setattr(turns, "MOST_WAITING", 5)
     await publish(http)
-    storm = await connections(node, 55)
-    for number, (_, writer) in enumerate(storm):
-        writer.write(request() if number < 50 else request("whip", f"unit-{number}"))
-    statuses = []
-    for reader, writer in storm:
-        async with asyncio.timeout(PATIENCE_S):
-            statuses.append((await reader.readline()).split()[1])
-        writer.close()
-    assert b"503" in statuses[:50]
-    assert statuses[50:] == [b"201"] * 5
+    viewers, publishers = [request()] * 50, [request("whip", f"unit-{number}") for number in range(5)]
+    statuses = [status_of(head) for head in await heads_of(await storm_of(node, *viewers, *publishers))]
+    assert 503 in statuses[:50]
+    assert statuses[50:] == [201] * 5
 
 
 async def test_publishers_go_before_the_viewers_that_wait() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from signaling.sdp.accepted import OfferedSsrc
+from signaling.sdp.extensions import RID
 from signaling.sdp.lines import Negotiation, offered_ssrcs, rejected_line, sent_rids
-from signaling.sdp.model import MediaDescription, SsrcAttribute, SsrcGroup
+from signaling.sdp.model import Extension, MediaDescription, SsrcAttribute, SsrcGroup
 from signaling.sdp.parse import parse
 from tests.signaling.sdp.samples import load
 
@@ -38,18 +39,25 @@ def test_fec_ssrcs_are_no_streams() -> None:
     assert offered_ssrcs(media) == (OfferedSsrc(5),)
 
 
+def layers(text: str) -> tuple[str, ...]:
+    media = parse(text).media[0]
+    return sent_rids(media, media.extensions)
+
+
 def test_rids_follow_the_simulcast_line_and_its_first_alternatives() -> None:
     text = (
         "v=0\nm=video 9 UDP/TLS/RTP/SAVPF 96\na=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\n"
         "a=rid:a send\na=rid:b send\na=rid:c recv\na=rid:d send\na=simulcast:send d;~b,a;missing recv c\n"
     )
-    assert sent_rids(parse(text).media[0]) == ("d", "b")
-    assert sent_rids(parse(text.replace("a=simulcast", "a=x-simulcast")).media[0]) == ("a", "b", "d")
+    assert layers(text) == ("d", "b")
+    assert layers(text.replace("a=simulcast", "a=x-simulcast")) == ("a", "b", "d")
 
 
 def test_rids_without_their_header_extension_are_useless() -> None:
     text = "v=0\nm=video 9 UDP/TLS/RTP/SAVPF 96\na=rid:a send\na=simulcast:send a\n"
-    assert sent_rids(parse(text).media[0]) == ()
+    assert layers(text) == ()
+    # It may be stated for the whole session.
+    assert sent_rids(parse(text).media[0], [Extension(2, RID)]) == ("a",)
 
 
 def test_a_payload_type_of_another_meaning_on_an_earlier_line_is_not_taken_again() -> None:

@@ -208,13 +208,7 @@ async def test_restart_moves_the_session_to_the_peers_new_address(bench: Bench) 
     session.restart(ours, theirs)
     # The client goes on from a fresh socket, as after a change of network.
     client.restart(theirs, ours, bench.candidates)
-    heard_before = heard_ns(session)
-
-    def heard() -> bool:
-        client.send_rtcp(RECEIVER_REPORT)
-        return bool(heard_ns(session) != heard_before)
-
-    await until("packets from there", heard)
+    assert await heard_again(session, client)
     client.close()
     assert await bench.end_of(session) == "peer-closed"
 
@@ -252,7 +246,8 @@ async def test_restarts_without_end_take_no_place_from_others() -> None:
         await bench.connect(other, newcomer)
         # The last of the restarts is the one that counts.
         client.restart(theirs, ours, bench.candidates)
-        await session_heard_anew(session, client)
+        assert await heard_again(session, client)
+        assert other.connected and not session.transport.refused
         newcomer.close()
         client.close()
 
@@ -322,12 +317,13 @@ async def test_addresses_without_end_take_no_place_from_others() -> None:
                             continue
         other, newcomer = bench.pair()
         await bench.connect(other, newcomer)
-        await session_heard_anew(session, client)
+        assert await heard_again(session, client)
+        assert other.connected and not session.transport.refused
         newcomer.close()
         client.close()
 
 
-async def session_heard_anew(session: WebRtcSession, client: Transport) -> None:
+async def heard_again(session: WebRtcSession, client: Transport) -> bool:
     """Wait until another authentic packet of the client has come through."""
     before = heard_ns(session)
 
@@ -335,7 +331,7 @@ async def session_heard_anew(session: WebRtcSession, client: Transport) -> None:
         client.send_rtcp(RECEIVER_REPORT)
         return heard_ns(session) != before
 
-    await until("another packet", heard)
+    return bool(await until("another packet", heard))
 
 
 async def test_session_without_a_place_in_the_plane_ends_at_once() -> None:
