@@ -13,8 +13,8 @@ from media.plane.forward cimport forward_again
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_RESEND_RATE, DROP_RTCP_MALFORMED, Route, Stream, drop
 from media.plane.rtcp cimport (
-    RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_DLRR, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT, RTCP_ITEM_SR,
-    RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
+    RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_DLRR, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT,
+    RTCP_ITEM_SR, RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
 )
 from media.plane.roundtrip cimport RTT_XR, roundtrip_answered
 from media.plane.rtp cimport read32

@@ -7,8 +7,9 @@ is given: no clock, no allocation, no Python object. Times are monotonic nanosec
 
 The first packet gets 65536 + sequence, so that a few earlier ones can still come without a negative number.
 Obligations of the owner: one thread; call `receive_nacks` when `receive_nack_timer` falls due; send a PLI (video) and
-clear `needs_keyframe` when that is set; read and clear `answered_ns`; take a packet decapsulated from RTX to `receive_recovered`, never to
-`receive_packet`, or the report would hide the loss (RFC 4588 makes the retransmissions a stream of its own).
+clear `needs_keyframe` when that is set; read and clear `answered_ns`; take a packet decapsulated from RTX to
+`receive_recovered`, never to `receive_packet`, or the report would hide the loss (RFC 4588 makes the retransmissions a
+stream of its own).
 """
 
 from libc.string cimport memmove, memset

@@ -85,7 +85,7 @@ cdef int64_t roundtrip_answered(
     return -1
 
 
-SOURCES = ("none", "reports", "xr", "nack", "page", "handshake")
+SOURCES = ("none", "rr", "xr", "nack", "page", "handshake")
 
 
 cdef class RoundTripsView:
