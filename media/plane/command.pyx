@@ -124,7 +124,9 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         _send(plane, transport, command)
     elif command.kind == COMMAND_SET_RTT:
         transport.rtt_ns = command.numbers[0]
-        senderclock_rtt(&transport.sender_clock, command.numbers[0], <int>command.numbers[1], plane.now_ns)
+        senderclock_rtt(
+            &transport.sender_clock, &transport.round_trips, command.numbers[0], <int>command.numbers[1], plane.now_ns
+        )
     elif command.kind == COMMAND_SET_CONSENT:
         _set_consent(transport, command)
     return True

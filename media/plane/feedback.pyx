@@ -13,11 +13,12 @@ from media.plane.forward cimport forward_again
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport DROP_RESEND_RATE, DROP_RTCP_MALFORMED, Route, Stream, drop
 from media.plane.rtcp cimport (
-    RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT, RTCP_ITEM_SR,
-    RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
+    RTCP_END, RTCP_ITEM_BYE, RTCP_ITEM_DLRR, RTCP_ITEM_FIR, RTCP_ITEM_NACK, RTCP_ITEM_PLI, RTCP_ITEM_REPORT,
+    RTCP_ITEM_SR, RTCP_ITEM_TWCC, RTCP_OK, RtcpItem, RtcpReader, ntp_middle32, rtcp_check, rtcp_next, rtcp_open,
 )
+from media.plane.roundtrip cimport RTT_XR, roundtrip_answered
 from media.plane.rtp cimport read32
-from media.plane.senderclock cimport senderclock_report, streamclock_report
+from media.plane.senderclock cimport senderclock_report, senderclock_rtt, streamclock_report
 from media.plane.srtp cimport srtp_open, srtp_unprotect_rtcp
 from media.plane.table cimport ssrc_table_get
 from media.plane.twcc cimport TwccReport, twcc_receive
@@ -32,7 +33,7 @@ cdef void _sender_report(PlaneState *plane, Transport *transport, const RtcpItem
         return
     stream.last_sr_middle = ntp_middle32(item.ntp)
     stream.last_sr_ns = plane.now_ns
-    senderclock_report(&transport.sender_clock, item.ntp, plane.now_ns)
+    senderclock_report(&transport.sender_clock, &transport.round_trips, item.ntp, plane.now_ns)
     streamclock_report(&stream.clock, item.ntp, item.rtp_timestamp, plane.now_ns)
 
 
@@ -51,6 +52,18 @@ cdef void _report_block(PlaneState *plane, Transport *transport, const RtcpItem 
             round_trip_ns = plane.now_ns - route.sr_sent_ns[index] - <int64_t>item.dlsr * 1000000000 // 65536
             if round_trip_ns >= 0:
                 route.rtt_ns = round_trip_ns
+
+
+cdef void _reference_answer(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
+    """A publisher's answer to a reference time of ours (RFC 3611 section 4.5)."""
+    cdef int64_t rtt_ns
+    if item.media_ssrc != transport.local_ssrc:
+        return
+    rtt_ns = roundtrip_answered(&transport.round_trips, item.lsr, item.dlsr, plane.now_ns)
+    if rtt_ns < 0:
+        return
+    senderclock_rtt(&transport.sender_clock, &transport.round_trips, rtt_ns, RTT_XR, plane.now_ns)
+    transport.rtt_ns = rtt_ns       # not the least: what is asked for again too early comes twice
 
 
 cdef int _nack(PlaneState *plane, Transport *transport, const RtcpItem *item, int budget) noexcept nogil:
@@ -116,6 +129,8 @@ cdef void feedback_packet(PlaneState *plane, Transport *transport, uint8_t *pack
             _sender_report(plane, transport, &item)
         elif kind == RTCP_ITEM_REPORT:
             _report_block(plane, transport, &item)
+        elif kind == RTCP_ITEM_DLRR:
+            _reference_answer(plane, transport, &item)
         elif kind == RTCP_ITEM_NACK:
             budget = _nack(plane, transport, &item, budget)
         elif kind == RTCP_ITEM_PLI or kind == RTCP_ITEM_FIR:

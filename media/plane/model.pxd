@@ -13,6 +13,7 @@ from media.plane.ratelimit cimport Bucket
 from media.plane.receive cimport ReceiveState
 from media.plane.rewrite cimport Rewrite
 from media.plane.ring cimport Ring
+from media.plane.roundtrip cimport RoundTrips
 from media.plane.senderclock cimport SenderClock, StreamClock
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
 from media.plane.tapring cimport TapRing
@@ -336,6 +337,7 @@ cdef struct Transport:
     int linked
     uint32_t retired[MAX_RETIRED]   # SSRCs that lost their place under the present keys
     int retired_count
+    RoundTrips round_trips          # to a publisher; viewers' are never touched
 
 cdef struct Batch:
     uint8_t *arena

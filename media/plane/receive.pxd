@@ -53,6 +53,7 @@ ctypedef struct ReceiveState:
     # holes, ascending
     int32_t missing_count
     int64_t retry_ns
+    int64_t answered_ns          # the least from a NACK to its RTX; 0: none since the owner looked
     Missing missing[RECEIVE_MISSING]
 
 ctypedef struct ReceiveReport:

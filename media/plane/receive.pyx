@@ -7,8 +7,9 @@ is given: no clock, no allocation, no Python object. Times are monotonic nanosec
 
 The first packet gets 65536 + sequence, so that a few earlier ones can still come without a negative number.
 Obligations of the owner: one thread; call `receive_nacks` when `receive_nack_timer` falls due; send a PLI (video) and
-clear `needs_keyframe` when that is set; take a packet decapsulated from RTX to `receive_recovered`, never to
-`receive_packet`, or the report would hide the loss (RFC 4588 makes the retransmissions a stream of its own).
+clear `needs_keyframe` when that is set; read and clear `answered_ns`; take a packet decapsulated from RTX to
+`receive_recovered`, never to `receive_packet`, or the report would hide the loss (RFC 4588 makes the retransmissions a
+stream of its own).
 """
 
 from libc.string cimport memmove, memset
@@ -94,7 +95,8 @@ cdef void _note_gap(ReceiveState *s, int64_t first_ext, int64_t count, int64_t n
     _note_missing(s, s.missing_count, first_ext, count, now_ns)
 
 
-cdef void _forget_missing(ReceiveState *s, int64_t ext) noexcept nogil:
+cdef int _find_missing(const ReceiveState *s, int64_t ext) noexcept nogil:
+    """Return where a hole stands in the list, or -1."""
     cdef int low = 0
     cdef int high = s.missing_count
     cdef int middle
@@ -104,9 +106,26 @@ cdef void _forget_missing(ReceiveState *s, int64_t ext) noexcept nogil:
             low = middle + 1
         else:
             high = middle
-    if low < s.missing_count and s.missing[low].ext == ext:
+    return low if low < s.missing_count and s.missing[low].ext == ext else -1
+
+
+cdef void _forget_missing(ReceiveState *s, int64_t ext) noexcept nogil:
+    cdef int at = _find_missing(s, ext)
+    if at >= 0:
         s.missing_count -= 1
-        memmove(&s.missing[low], &s.missing[low + 1], (s.missing_count - low) * sizeof(Missing))
+        memmove(&s.missing[at], &s.missing[at + 1], (s.missing_count - at) * sizeof(Missing))
+
+
+cdef void _note_answer(ReceiveState *s, int64_t ext, int64_t now_ns) noexcept nogil:
+    """Measure from a NACK to its answer. Asked for twice, a packet does not tell which NACK it answers (Karn); and only
+    an RTX packet is an answer for certain: under the stream's own SSRC it may be a straggler."""
+    cdef int at = _find_missing(s, ext)
+    cdef int64_t passed_ns
+    if at < 0 or s.missing[at].tries != 1:
+        return
+    passed_ns = now_ns - s.missing[at].last_sent_ns
+    if passed_ns > 0 and (s.answered_ns == 0 or passed_ns < s.answered_ns):
+        s.answered_ns = passed_ns
 
 
 cdef inline void _advance(ReceiveState *s, int64_t ahead, int64_t now_ns) noexcept nogil:
@@ -249,6 +268,7 @@ cdef int receive_recovered(ReceiveState *s, uint16_t sequence, int64_t now_ns, i
         return RECEIVE_NEW
     ext[0] = s.highest_ext - behind
     if s.started and behind < RECEIVE_WINDOW:
+        _note_answer(s, ext[0], now_ns)
         verdict = _fill(s, ext[0], now_ns)
     if verdict == RECEIVE_LATE:
         s.recovered += 1
@@ -398,6 +418,12 @@ cdef class ReceiveView:
             "duplicates": self.state.duplicates, "too_old": self.state.too_old,
             "probations": self.state.probations, "restarts": self.state.restarts, "gave_up": self.state.gave_up,
         }
+
+    def answered(self):
+        """Take the least time from a NACK to its RTX since the last look, 0 for none; the owner does the same."""
+        answered_ns = self.state.answered_ns
+        self.state.answered_ns = 0
+        return answered_ns
 
     @property
     def missing(self):

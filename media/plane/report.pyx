@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Outbound RTCP: repair and feedback towards publishers, sender reports towards viewers.
 
-Publishers are looked after at every tick (transport feedback every 100 ms, receiver reports every second), which comes
-earlier when something is urgent (NACK, keyframe wishes: `tick_by`); viewers in turn, so that each gets a sender report
-a second and no tick serves them all at once.
+Publishers are looked after at every tick (transport feedback every 100 ms; receiver reports every second, with a
+reference time, whose answer tells the round trip), which comes earlier when something is urgent (NACK, keyframe wishes:
+`tick_by`); viewers in turn, so that each gets a sender report a second and no tick serves them all at once.
 
 A forwarded sender report says what the viewer's RTP clock reads for a picture captured now, in the server's UTC: the
 publisher's own NTP time never leaves the server, because its clock is not trusted as UTC. So every page can show and
@@ -19,9 +19,10 @@ from media.plane.receive cimport ReceiveReport, receive_nack_timer, receive_nack
 from media.plane.rewrite cimport rewrite_timestamp
 from media.plane.rtcp cimport (
     RtcpReport, ntp_from_utc_us, ntp_middle32, rtcp_write_cname, rtcp_write_fir, rtcp_write_nack, rtcp_write_pli,
-    rtcp_write_rr, rtcp_write_sr,
+    rtcp_write_rr, rtcp_write_rrtr, rtcp_write_sr,
 )
-from media.plane.senderclock cimport streamclock_rtp_at
+from media.plane.roundtrip cimport RTT_NACK, roundtrip_asked
+from media.plane.senderclock cimport senderclock_rtt, streamclock_rtp_at
 from media.plane.srtp cimport SRTP_OK, srtp_protect_rtcp
 from media.plane.twcc cimport twcc_build
 
@@ -126,6 +127,28 @@ cdef void _block(PlaneState *plane, Stream *stream, RtcpReport *block) noexcept 
         block.dlsr = <uint32_t>((plane.now_ns - stream.last_sr_ns) * 65536 // 1000000000)
 
 
+cdef inline uint64_t _server_ntp(const PlaneState *plane) noexcept nogil:
+    return ntp_from_utc_us((plane.now_ns + plane.wall_offset_ns) // 1000)
+
+
+cdef int _reference_time(PlaneState *plane, Transport *transport, uint8_t *out, int capacity) noexcept nogil:
+    """Ask for the round trip as one who sends nothing can (RFC 3611 section 4.4)."""
+    cdef uint64_t ntp = _server_ntp(plane)
+    cdef int length = rtcp_write_rrtr(out, capacity, transport.local_ssrc, ntp)
+    if length:
+        roundtrip_asked(&transport.round_trips, ntp_middle32(ntp), plane.now_ns)
+    return length
+
+
+cdef void _repaired(PlaneState *plane, Transport *transport, Stream *stream) noexcept nogil:
+    """A packet came that was asked for once: what that took."""
+    cdef int64_t answered_ns = stream.receive.answered_ns
+    stream.receive.answered_ns = 0
+    senderclock_rtt(&transport.sender_clock, &transport.round_trips, answered_ns, RTT_NACK, plane.now_ns)
+    if transport.sender_clock.rtt_source == RTT_NACK:
+        transport.rtt_ns = answered_ns
+
+
 cdef void _receiver_report(PlaneState *plane, Transport *transport) noexcept nogil:
     cdef RtcpReport blocks[MAX_BLOCKS]
     cdef Publication *publication = transport.publications
@@ -143,6 +166,7 @@ cdef void _receiver_report(PlaneState *plane, Transport *transport) noexcept nog
     length += rtcp_write_cname(
         out + length, COMPOUND_BYTES - length, transport.local_ssrc, transport.cname, transport.cname_length
     )
+    length += _reference_time(plane, transport, out + length, COMPOUND_BYTES - length)
     _send(plane, transport, out, length)
 
 
@@ -158,6 +182,8 @@ cdef void _publisher(PlaneState *plane, Transport *transport) noexcept nogil:
             if stream.receive.needs_keyframe:
                 stream.receive.needs_keyframe = 0
                 keyframe_want(plane, stream.track, layer)
+            if stream.receive.answered_ns:
+                _repaired(plane, transport, stream)
             if stream.nack_due_ns >= 0 and plane.now_ns >= stream.nack_due_ns and stream.packets:
                 _nack(plane, stream)
             if stream.nack_due_ns >= 0:
@@ -183,7 +209,7 @@ cdef int _sender_report(PlaneState *plane, Route *route, uint8_t *out, int capac
         return 0
     if streamclock_rtp_at(&stream.clock, stream.sender_clock, plane.now_ns, &timestamp) != 0:
         return 0
-    ntp = ntp_from_utc_us((plane.now_ns + plane.wall_offset_ns) // 1000)
+    ntp = _server_ntp(plane)
     length = rtcp_write_sr(
         out, capacity, route.ssrc, ntp, rewrite_timestamp(&route.rewrite, timestamp), <uint32_t>route.packets,
         <uint32_t>route.octets, NULL, 0

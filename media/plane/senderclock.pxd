@@ -5,16 +5,10 @@ One `SenderClock` per sender clock (CNAME), shared by the sender's streams; one 
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-cdef enum:
-    CLOCK_BUCKETS = 12
+from media.plane.roundtrip cimport ROUNDTRIP_BUCKETS, RoundTrips
 
-cdef enum RttSource:
-    RTT_NONE = 0
-    RTT_RR = 1                      # receiver reports on what we send to the peer
-    RTT_XR = 2                      # RFC 3611 RRTR and DLRR
-    RTT_NACK = 3                    # from a NACK to its retransmission; holds the peer's pacing
-    RTT_PAGE = 4                    # the page's statistics of its candidate pair
-    RTT_HANDSHAKE = 5               # ICE or DTLS; holds the peer's computing
+cdef enum:
+    CLOCK_BUCKETS = ROUNDTRIP_BUCKETS
 
 cdef enum ClockAnswer:
     CLOCK_ACCEPTED = 0
@@ -26,7 +20,7 @@ cdef enum ClockAnswer:
     CLOCK_UNKNOWN = -4              # nothing to answer from yet
 
 cdef struct ClockBucket:
-    int64_t number                  # of the bucket's 5 s since the first report; -1 empty
+    int64_t number                  # of the bucket's 5 s, see roundtrip_bucket; -1 empty
     int64_t sender_ns               # sender time of the sample that is kept
     int64_t offset_ns               # arrival minus sender time, the least of the bucket
     int64_t most_ns                 # the same, the most of the bucket
@@ -51,9 +45,9 @@ ctypedef struct SenderClock:
     int64_t held_offset_ns
     int64_t held_arrival_ns
     int64_t rtt_ns                  # 0 while the source is none
-    int64_t rtt_at_ns
     uint8_t held
     uint8_t rtt_source              # RttSource
+    uint8_t rtt_stale               # not measured in the minute of the reports
     uint32_t reports                # accepted since the last restart
     uint32_t restarts
     uint32_t refused
@@ -74,8 +68,12 @@ ctypedef struct StreamClock:
     uint8_t has_packet
 
 cdef void senderclock_init(SenderClock *clock) noexcept nogil
-cdef int senderclock_report(SenderClock *clock, uint64_t ntp, int64_t arrival_ns) noexcept nogil
-cdef int senderclock_rtt(SenderClock *clock, int64_t rtt_ns, int source, int64_t now_ns) noexcept nogil
+cdef int senderclock_report(
+    SenderClock *clock, RoundTrips *trips, uint64_t ntp, int64_t arrival_ns
+) noexcept nogil
+cdef int senderclock_rtt(
+    SenderClock *clock, RoundTrips *trips, int64_t rtt_ns, int source, int64_t now_ns
+) noexcept nogil
 cdef int64_t senderclock_capture_ns(const SenderClock *clock, uint64_t ntp) noexcept nogil
 cdef int64_t senderclock_error_ns(const SenderClock *clock, int64_t now_ns) noexcept nogil
 

@@ -3,14 +3,18 @@
 
 A sender report says "my clock showed `ntp`" and arrives later: arrival minus sender time is the offset of
 the two clocks plus the way. The least of it over a minute is the offset plus the shortest way; half of the
-round trip, where known, is taken for the way. The least is kept per bucket of 5 s, and a line is laid below
-the buckets, because a sender's crystal may be 500 ppm off, 30 ms a minute. A step of the sender's clock
-(NTP, a person) moves the offset at once by more than queues explain: a second report a little later
-confirms it, and the estimate starts anew.
+round trip of the same minute (roundtrip.pyx), where known, is taken for the way. The least is kept per bucket of 5 s,
+and a line is laid below the buckets, because a sender's crystal may be 500 ppm off, 30 ms a minute. A step of the
+sender's clock (NTP, a person), or of the way, moves the offset at once by more than queues explain: a second report a
+little later confirms it, and the estimate starts anew.
 """
 
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
+
+from media.plane.roundtrip cimport (
+    RTT_NONE, roundtrip_bucket, roundtrip_forget, roundtrip_least, roundtrip_note,
+)
 
 cdef enum:
     MIN_DRIFT_BUCKETS = 4           # below, noise would be taken for drift
@@ -23,8 +27,6 @@ cdef int64_t BUCKET_NS = 5 * 1000000000LL
 cdef int64_t STEP_NS = 1000000000
 cdef int64_t CONFIRM_AFTER_NS = 200000000      # reports of one compound arrive together and confirm nothing
 cdef int64_t CONFIRM_WITHIN_NS = 250000000
-cdef int64_t MAX_RTT_NS = 10 * 1000000000LL
-cdef int64_t RTT_VALID_NS = 60 * 1000000000LL
 cdef int64_t WAY_UNKNOWN_NS = 500000000         # a satellite and a queue
 cdef int64_t FIRST_SPREAD_NS = 100000000        # jitter that few reports cannot show
 cdef int64_t WINDOW_NS = 5 * 1000000000LL
@@ -61,15 +63,17 @@ cdef void senderclock_init(SenderClock *clock) noexcept nogil:
 
 cdef void begin(SenderClock *clock, uint64_t ntp, int64_t arrival_ns) noexcept nogil:
     """Start from one report; the drift of the crystal and the round trip stay known."""
+    cdef int64_t number = roundtrip_bucket(arrival_ns)
     cdef int i
     for i in range(CLOCK_BUCKETS):
         clock.buckets[i].number = -1
     clock.base_ntp = ntp
     clock.base_arrival_ns = arrival_ns
-    clock.buckets[0].number = 0
-    clock.buckets[0].sender_ns = 0
-    clock.buckets[0].offset_ns = 0
-    clock.buckets[0].most_ns = 0
+    i = number % CLOCK_BUCKETS
+    clock.buckets[i].number = number
+    clock.buckets[i].sender_ns = 0
+    clock.buckets[i].offset_ns = 0
+    clock.buckets[i].most_ns = 0
     clock.reference_ns = 0
     clock.offset_ns = 0
     clock.spread_ns = 0
@@ -79,7 +83,9 @@ cdef void begin(SenderClock *clock, uint64_t ntp, int64_t arrival_ns) noexcept n
     clock.reports = 1
 
 
-cdef int hold(SenderClock *clock, uint64_t ntp, int64_t offset_ns, int64_t arrival_ns) noexcept nogil:
+cdef int hold(
+    SenderClock *clock, RoundTrips *trips, uint64_t ntp, int64_t offset_ns, int64_t arrival_ns
+) noexcept nogil:
     """Keep a report aside that is a step off; restart when an earlier one said the same."""
     cdef bint same = clock.held and -CONFIRM_WITHIN_NS < offset_ns - clock.held_offset_ns < CONFIRM_WITHIN_NS
     if not same:
@@ -90,6 +96,9 @@ cdef int hold(SenderClock *clock, uint64_t ntp, int64_t offset_ns, int64_t arriv
     if arrival_ns - clock.held_arrival_ns < CONFIRM_AFTER_NS:
         return CLOCK_HELD
     begin(clock, ntp, arrival_ns)
+    # It may be the way that is another. What is known of it serves until the next measurement, but for what it is.
+    roundtrip_forget(trips)
+    clock.rtt_stale = 1
     clock.restarts += 1
     return CLOCK_RESTARTED
 
@@ -169,7 +178,20 @@ cdef void fit(SenderClock *clock, int64_t newest) noexcept nogil:
     lay_line(clock, newest, slope * (signal // 1000) // ((signal + noise_ppb * noise_ppb) // 1000 + 1))
 
 
-cdef int senderclock_report(SenderClock *clock, uint64_t ntp, int64_t arrival_ns) noexcept nogil:
+cdef void take_round_trip(SenderClock *clock, const RoundTrips *trips, int64_t now_ns) noexcept nogil:
+    """Use the round trip of the minute in which the offset was seen; the last known when none was measured in it."""
+    cdef int64_t newest_ns = clock.last_arrival_ns if clock.reports > 0 else now_ns
+    cdef int64_t rtt_ns = 0
+    cdef int source = roundtrip_least(trips, roundtrip_bucket(newest_ns), &rtt_ns)
+    clock.rtt_stale = source == RTT_NONE
+    if source != RTT_NONE:
+        clock.rtt_ns = rtt_ns
+        clock.rtt_source = source
+
+
+cdef int senderclock_report(
+    SenderClock *clock, RoundTrips *trips, uint64_t ntp, int64_t arrival_ns
+) noexcept nogil:
     """Take a sender report that arrived at `arrival_ns`; a `ClockAnswer`, negative ones without effect."""
     cdef int64_t sender_ns, offset_ns, number
     cdef ClockBucket *bucket
@@ -188,11 +210,11 @@ cdef int senderclock_report(SenderClock *clock, uint64_t ntp, int64_t arrival_ns
     sender_ns = ntp_difference_ns(ntp, clock.base_ntp)
     offset_ns = arrival_ns - clock.base_arrival_ns - sender_ns
     if not -STEP_NS <= offset_ns - line_at(clock, sender_ns) <= STEP_NS:
-        return hold(clock, ntp, offset_ns, arrival_ns)
+        return hold(clock, trips, ntp, offset_ns, arrival_ns)
     clock.held = 0
     clock.last_arrival_ns = arrival_ns
     clock.reports += 1
-    number = (arrival_ns - clock.base_arrival_ns) // BUCKET_NS
+    number = roundtrip_bucket(arrival_ns)
     bucket = &clock.buckets[number % CLOCK_BUCKETS]
     if bucket.number != number or offset_ns > bucket.most_ns:
         bucket.most_ns = offset_ns
@@ -206,28 +228,18 @@ cdef int senderclock_report(SenderClock *clock, uint64_t ntp, int64_t arrival_ns
     clock.offset_ns = line_at(clock, sender_ns)
     clock.reference_ns = sender_ns
     fit(clock, number)
+    take_round_trip(clock, trips, arrival_ns)
     return CLOCK_ACCEPTED
 
 
-cdef inline int rtt_rank(int source) noexcept nogil:
-    if source == RTT_NACK:
-        return 2
-    return 1 if source == RTT_HANDSHAKE else 3
-
-
-cdef int senderclock_rtt(SenderClock *clock, int64_t rtt_ns, int source, int64_t now_ns) noexcept nogil:
-    """Tell a round trip of the sender's path; the least of a minute from the most exact source is kept."""
-    cdef bint worse
-    if rtt_ns < 0 or rtt_ns > MAX_RTT_NS or source <= RTT_NONE or source > RTT_HANDSHAKE:
+cdef int senderclock_rtt(
+    SenderClock *clock, RoundTrips *trips, int64_t rtt_ns, int source, int64_t now_ns
+) noexcept nogil:
+    """Tell a round trip of the sender's path; CLOCK_OLD while a better one of the minute is in use."""
+    if roundtrip_note(trips, rtt_ns, source, now_ns) != 0:
         return CLOCK_OUT_OF_RANGE
-    if clock.rtt_source != RTT_NONE and now_ns - clock.rtt_at_ns <= RTT_VALID_NS:
-        worse = rtt_ns > clock.rtt_ns and rtt_rank(source) == rtt_rank(clock.rtt_source)
-        if worse or rtt_rank(source) < rtt_rank(clock.rtt_source):
-            return CLOCK_OLD
-    clock.rtt_ns = rtt_ns
-    clock.rtt_source = source
-    clock.rtt_at_ns = now_ns
-    return CLOCK_ACCEPTED
+    take_round_trip(clock, trips, now_ns)
+    return CLOCK_ACCEPTED if clock.rtt_ns == rtt_ns and clock.rtt_source == source else CLOCK_OLD
 
 
 cdef inline int64_t from_sender(const SenderClock *clock, int64_t sender_ns) noexcept nogil:
@@ -246,13 +258,16 @@ cdef int64_t senderclock_capture_ns(const SenderClock *clock, uint64_t ntp) noex
 cdef int64_t senderclock_error_ns(const SenderClock *clock, int64_t now_ns) noexcept nogil:
     """Estimate how far off `senderclock_capture_ns` is for times about `now_ns`; -1 before the first report.
 
-    The way lies between none and the whole round trip; jitter may have touched every report by what the
-    buckets differ; the line may lean wrong over its length; and nothing was heard since the last report.
+    The way lies between none and the whole round trip, if that was measured lately; jitter may have touched every
+    report by what the buckets differ; the line may lean wrong over its length; and nothing was heard since the last
+    report.
     """
     cdef int64_t error_ns, age_ns
     if clock.reports == 0:
         return -1
-    error_ns = WAY_UNKNOWN_NS if clock.rtt_source == RTT_NONE else clock.rtt_ns // 2
+    error_ns = clock.rtt_ns // 2
+    if error_ns < WAY_UNKNOWN_NS and (clock.rtt_source == RTT_NONE or clock.rtt_stale):
+        error_ns = WAY_UNKNOWN_NS
     error_ns += clock.spread_ns + FIRST_SPREAD_NS // clock.reports
     if clock.span_ns < MIN_DRIFT_BUCKETS * BUCKET_NS:
         error_ns += drifted(clock.span_ns, MAX_DRIFT_PPB)
@@ -416,6 +431,7 @@ cdef class Sender:
     """View of a `SenderClock` for tests, tools and fuzzers."""
 
     cdef SenderClock *state
+    cdef RoundTrips trips
 
     def __cinit__(self):
         self.state = <SenderClock *>malloc(sizeof(SenderClock))
@@ -427,10 +443,10 @@ cdef class Sender:
         free(self.state)
 
     def report(self, ntp, arrival_ns):
-        return senderclock_report(self.state, ntp, arrival_ns)
+        return senderclock_report(self.state, &self.trips, ntp, arrival_ns)
 
     def rtt(self, rtt_ns, source, now_ns):
-        return senderclock_rtt(self.state, rtt_ns, source, now_ns)
+        return senderclock_rtt(self.state, &self.trips, rtt_ns, source, now_ns)
 
     def capture_ns(self, ntp):
         return senderclock_capture_ns(self.state, ntp)
@@ -442,7 +458,7 @@ cdef class Sender:
     def state_now(self):
         return {
             "drift_ppb": self.state.drift_ppb, "rtt_ns": self.state.rtt_ns,
-            "rtt_source": self.state.rtt_source, "reports": self.state.reports,
+            "rtt_source": self.state.rtt_source, "rtt_stale": self.state.rtt_stale, "reports": self.state.reports,
             "restarts": self.state.restarts, "refused": self.state.refused,
         }
 

@@ -20,6 +20,9 @@ class TransportStats(TypedDict):
     feedback_lost: int
     segmentation: bool
     remote: bool
+    rtt_ms: float
+    rtt_source: str
+    capture_error_ms: float | None
     drops: dict[str, int]
 
 class PlaneTransport(PlaneHandle):

@@ -17,9 +17,12 @@ from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
 )
 from media.plane.names import DROP_NAMES, PlaneError
+from media.plane.net cimport monotonic_ns
 from media.plane.ratelimit cimport bucket_init
 from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
-from media.plane.senderclock cimport RTT_HANDSHAKE, senderclock_init
+from media.plane.roundtrip cimport RTT_HANDSHAKE
+from media.plane.roundtrip import SOURCES
+from media.plane.senderclock cimport senderclock_error_ns, senderclock_init
 from media.plane.sockets import WILDCARDS, tell_destinations
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, ssrc_table_free, ssrc_table_init
 from media.plane.thread cimport PlaneThread
@@ -246,8 +249,13 @@ cdef class PlaneTransport(PlaneHandle):
         self.thread.commit()
 
     def stats(self):
-        """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet, 0 for none."""
+        """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet, 0 for none.
+
+        Of a publisher also what its capture times rest on: the round trip, which source told it, and by how much they
+        may be off, None before its first sender report.
+        """
         cdef Transport *state = self.state
+        cdef int64_t error_ns = senderclock_error_ns(&state.sender_clock, monotonic_ns())
         return {
             "received_packets": state.received_packets,
             "received_octets": state.received_octets,
@@ -258,6 +266,9 @@ cdef class PlaneTransport(PlaneHandle):
             "feedback_lost": state.twcc_lost,
             "segmentation": bool(state.gso),
             "remote": bool(state.has_remote),
+            "rtt_ms": state.sender_clock.rtt_ns / 1e6,
+            "rtt_source": SOURCES[state.sender_clock.rtt_source],
+            "capture_error_ms": error_ns / 1e6 if error_ns >= 0 else None,
             "drops": {DROP_NAMES[at]: state.drops[at] for at in range(DROP_REASONS) if state.drops[at]},
         }
 

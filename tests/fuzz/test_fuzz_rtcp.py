@@ -6,12 +6,13 @@ the process.
 
 import random
 import struct
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 import pytest
 
 from media.plane import rtcp, rtcpwriter, twcc
+from media.plane.roundtrip import RoundTripsView
 from media.plane.senderclock import Sender, Stream
 from media.plane.twcchistory import History, Report
 from tests.fuzz.effort import SEED, rounds
@@ -171,12 +172,39 @@ def fuzz_clocks(chance: random.Random) -> Once:
     return once
 
 
+def fuzz_round_trips(chance: random.Random) -> Once:
+    trips = RoundTripsView()
+    sent: deque[int] = deque([1], maxlen=12)  # some more than are remembered
+    now_ns = 10**12
+
+    def once() -> str:
+        nonlocal now_ns
+        now_ns += chance.choice((0, 10**5, 10**8, 10**9, 10**10))
+        if chance.random() < 0.3:
+            sent.append(chance.randrange(2**32))
+            trips.asked(sent[-1], now_ns)
+        middle = chance.choice((0, chance.randrange(2**32), *sent))
+        delay = chance.choice((0, 1, 65_536, chance.randrange(2**20), chance.randrange(2**32), 2**32 - 1))
+        rtt_ns = trips.answered(middle, delay, now_ns)
+        assert -1 <= rtt_ns <= 10**10 and (rtt_ns < 0 or middle in list(sent)[-8:])
+        assert trips.note(rtt_ns, chance.randrange(-1, 7), now_ns) is False or rtt_ns >= 0
+        source, least_ns = trips.least(now_ns)
+        assert (source == "none") == (least_ns is None)
+        assert least_ns is None or 0 <= least_ns <= 10**10
+        if chance.random() < 0.01:
+            trips.forget()
+        return "refused" if rtt_ns < 0 else "measured"
+
+    return once
+
+
 @pytest.mark.parametrize(
     ("fuzzer", "outcomes"),
     [
         (fuzz_reader, {"read", "refused"}),
         (fuzz_feedback, {"read", "refused"}),
         (fuzz_recorder, {"recorded", "reported"}),
+        (fuzz_round_trips, {"measured", "refused"}),
         (fuzz_clocks, {"known", "unknown"}),
     ],
 )

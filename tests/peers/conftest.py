@@ -8,7 +8,9 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.console.browser import CHROMIUM
 from tests.peers.browser import ALL_FLAGS
+from tests.peers.inside import Inside
 from tests.peers.server import Server
+from tests.signaling.node import running_node
 
 
 @pytest.fixture(scope="package")
@@ -25,6 +27,12 @@ def no_fault_of_the_server(server: Server) -> Iterator[None]:
     before = len(server.faults())
     yield
     assert server.faults()[before:] == []
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def inside() -> AsyncIterator[Inside]:
+    async with running_node() as node:
+        yield Inside(node)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

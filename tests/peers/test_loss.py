@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser
 
-from huishang.demo.detour import best_candidate, redirect_candidates
 from huishang.demo.link import LinkSettings
-from huishang.demo.relay import UdpRelay
 from tests.patience import until
-from tests.peers.browser import PeerPage, open_page
+from tests.peers.browser import open_page
+from tests.peers.detour import detoured_page
 from tests.peers.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 LOSS = LinkSettings(loss=0.1, delay_s=0.01, jitter_s=0.005, seed=11)
 
 
-@asynccontextmanager
-async def lossy_page(browser: Browser, server: Server) -> AsyncIterator[tuple[PeerPage, list[UdpRelay]]]:
-    """A page all of whose media goes through relays that lose packets; give those, one for each connection."""
-    relays: list[UdpRelay] = []
-    async with AsyncExitStack() as ends:
-
-        async def detour(route: Route) -> None:
-            answer = await route.fetch()
-            text = await answer.text()
-            target = best_candidate(text)
-            if route.request.method != "POST" or target is None:
-                await route.fulfill(response=answer)
-                return
-            relays.append(await ends.enter_async_context(UdpRelay(target, LOSS)))
-            await route.fulfill(response=answer, body=redirect_candidates(text, relays[-1].address))
-
-        page = await ends.enter_async_context(open_page(browser, server))
-        await page.page.route(re.compile("/wh[ei]p/"), detour)
-        yield page, relays
-
-
 async def test_what_a_publisher_lost_is_asked_for_and_restored(server: Server, browser: Browser) -> None:
-    async with lossy_page(browser, server) as (far, relays), open_page(browser, server) as near:
+    async with detoured_page(browser, server, LOSS) as (far, relays), open_page(browser, server) as near:
         name = await far.publish("lossy-up", "green", 700, rate=25)
         viewer = await near.view("lossy-up")
         await near.shows(viewer, "green")
@@ -65,7 +40,7 @@ async def test_what_a_publisher_lost_is_asked_for_and_restored(server: Server, b
 
 
 async def test_what_a_viewer_lost_comes_again_when_it_asks(server: Server, browser: Browser) -> None:
-    async with open_page(browser, server) as near, lossy_page(browser, server) as (far, relays):
+    async with open_page(browser, server) as near, detoured_page(browser, server, LOSS) as (far, relays):
         await near.publish("lossy-down", "blue", 1100, rate=25)
         viewer = await far.view("lossy-down")
         await far.shows(viewer, "blue")

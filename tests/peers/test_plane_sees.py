@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser
 
-from media.plane.objects import PlaneRoute
-from signaling.webrtc.records import Session
 from tests.patience import until
 from tests.peers.browser import PeerPage, open_page
-from tests.signaling.node import EVERYTHING, Node, running_node
+from tests.peers.inside import Inside
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 #: Of the tone that page.js makes: a sine of 0.3 has a root mean square of 0.21.
 TONE_DBOV = -13.5
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """As much of a server as pages ask for, around a node of this process."""
-
-    node: Node
-    token: str = EVERYTHING
-
-    @property
-    def url(self) -> str:
-        return self.node.url
-
-    def session(self, *, publishes: bool) -> Session:
-        (found,) = (item for item in self.node.exchange.sessions.values() if item.publishes is publishes)
-        return found
-
-    def routes(self) -> list[PlaneRoute]:
-        """Give what the only viewer is sent, its picture first."""
-        return list(self.session(publishes=False).routes)
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def inside() -> AsyncIterator[Inside]:
-    async with running_node() as node:
-        yield Inside(node)
 
 
 async def width(page: PeerPage, viewer: str) -> int:

@@ -10,7 +10,7 @@ from media.plane.names import CODECS
 
 NTP_EPOCH_S = 2_208_988_800
 H264, VP8, OPUS = CODECS.index("H264"), CODECS.index("VP8"), CODECS.index("opus")
-SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
+SR, RR, SDES, BYE, RTPFB, PSFB, XR = 200, 201, 202, 203, 205, 206, 207
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,12 @@ def rr(ssrc: int = 1, *blocks: bytes) -> bytes:
 
 def sr(ssrc: int, ntp: int, timestamp: int, packets: int = 0, octets: int = 0) -> bytes:
     return rtcp(SR, 0, struct.pack("!IQIII", ssrc, ntp, timestamp & 0xFFFFFFFF, packets, octets))
+
+
+def dlrr(*answers: tuple[int, int, int], sender: int = 77) -> bytes:
+    """XR with one DLRR block (RFC 3611 section 4.5); each answer: whom, the reference time, how long it was held."""
+    blocks = b"".join(struct.pack("!III", *answer) for answer in answers)
+    return rtcp(XR, 0, struct.pack("!IBBH", sender, 5, 0, 3 * len(answers)) + blocks)
 
 
 def nack(ssrc: int, sequences: Sequence[int], sender: int = 1) -> bytes:

@@ -18,8 +18,10 @@ from tests.media.plane.packets import (
     RR,
     RTPFB,
     SR,
+    XR,
     Control,
     bye,
+    dlrr,
     fir,
     nack,
     pli,
@@ -163,6 +165,80 @@ def test_a_report_of_one_viewer_says_nothing_about_another(stage: Stage) -> None
     liar.settle()
     lost = {route.transport: route.stats()["remote_lost"] for route in stage.routes}
     assert lost == {liar.transport: 99, honest.transport: 0}
+
+
+# --- round trips of publishers ----------------------------------------------------------------------------------------
+
+
+def reference(publisher: Peer) -> tuple[int, float]:
+    """Wait for a reference time that is not there yet: what an answer names, and when it came."""
+    known = len(publisher.read().control)
+    publisher.wait(lambda got: any(item.kind == XR for item in got.control[known:]), "a reference time")
+    item = [item for item in publisher.received.control if item.kind == XR][-1]
+    return int.from_bytes(item.body[10:14], "big"), item.at
+
+
+def test_an_answer_to_a_reference_time_tells_the_round_trip(stage: Stage) -> None:
+    began = time.monotonic()
+    publisher = stage.peer(local_ssrc=4711)
+    publisher.publish(stage.track())
+    publisher.transport.set_rtt(0.5)
+    publisher.settle()
+    assert publisher.transport.stats()["rtt_source"] == "handshake"
+    middle, came = reference(publisher)
+    held_s = time.monotonic() - came
+    publisher.send(dlrr((4711, middle, int(held_s * 65_536))))
+    publisher.settle()
+    stats = publisher.transport.stats()
+    assert stats["rtt_source"] == "xr"
+    assert 0 <= stats["rtt_ms"] < (time.monotonic() - began - held_s) * 1000 + 1  # the held time is rounded
+    assert stage.drops == {}
+
+
+def test_the_least_answer_counts_and_one_that_comes_again_does_not(stage: Stage) -> None:
+    began = time.monotonic()
+    publisher = stage.peer(profile="", plain=True, latch=True)  # no SRTP, whose replay window would take it first
+    publisher.publish(stage.track())
+    publisher.send(rr(77))
+    middle, _ = reference(publisher)
+    answer = dlrr((1, middle, 0))
+    publisher.send(answer)
+    publisher.settle()
+    least = publisher.transport.stats()["rtt_ms"]
+    assert 0 < least <= (time.monotonic() - began) * 1000
+    reference(publisher)
+    publisher.send(answer, answer)
+    publisher.settle()
+    assert publisher.transport.stats()["rtt_ms"] == least
+
+
+def test_answers_that_name_nothing_of_ours_or_cannot_be_tell_nothing(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(local_ssrc=4711), stage.peer(local_ssrc=4712), stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    middle, _ = reference(publisher)
+    publisher.send(
+        dlrr((4711, 0, 0)),  # none has come
+        dlrr((4711, middle ^ 0x10000, 0)),
+        dlrr((4711, middle + 1, 0)),
+        dlrr((4711, middle, 0xFFFFFFFF)),
+        dlrr((4711, middle, 60 * 65_536)),  # held for longer than has passed
+        dlrr((4712, middle, 0)),  # somebody else's
+        dlrr((0, middle, 0)),
+        dlrr(),
+        dlrr(*((4711, number, 0) for number in range(1, 100))),
+    )
+    viewer.send(dlrr((4712, middle, 0)), dlrr((4711, middle, 0)))
+    publisher.settle()
+    viewer.settle()
+    for peer in (publisher, viewer):
+        stats = peer.transport.stats()
+        assert (stats["rtt_source"], stats["rtt_ms"], stats["capture_error_ms"]) == ("none", 0, None)
+    assert stage.drops == {}
+    # And the one that is right still is, among others in one block.
+    publisher.send(dlrr((4712, middle, 0), (4711, 1, 0), (4711, middle, 0)))
+    publisher.settle()
+    assert publisher.transport.stats()["rtt_source"] == "xr"
 
 
 # --- transport-wide feedback ------------------------------------------------------------------------------------------

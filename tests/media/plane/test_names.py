@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from media.plane.names import CODECS, DROP_NAMES, EXTENSIONS, codec_number
+from media.plane.roundtrip import SOURCES
 
 PLANE = Path(__file__).parents[3] / "media" / "plane"
 
@@ -19,6 +20,10 @@ def enum(file: str, prefix: str) -> list[str]:
 
 def test_every_drop_reason_has_its_name() -> None:
     assert (*DROP_NAMES, "reasons") == tuple(enum("model.pxd", "DROP_"))
+
+
+def test_every_source_of_round_trips_has_its_name() -> None:
+    assert tuple(enum("roundtrip.pxd", "RTT_")) == SOURCES
 
 
 def test_every_codec_has_its_encoding_name() -> None:

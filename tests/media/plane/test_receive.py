@@ -228,6 +228,38 @@ def test_a_reordered_packet_is_never_asked_for() -> None:
     assert view.nack_timer() == -1 and view.nacks(SECOND) == []
 
 
+def test_a_packet_that_was_asked_for_once_tells_how_long_its_answer_took() -> None:
+    view = ReceiveView(90_000)
+    view.run(10, 1)
+    for sequence in (12, 13, 16, 17):
+        view.packet(sequence, 0, 0)
+    assert view.nacks(5 * MS, 100 * MS) == [11, 14, 15]
+    assert view.answered() == 0
+    view.recovered(14, 85 * MS)
+    view.recovered(15, 65 * MS)
+    view.recovered(15, 66 * MS)  # had already
+    assert view.answered() == 60 * MS
+    assert view.answered() == 0
+    # Asked for twice: whichever of the two is answered.
+    assert view.nacks(130 * MS, 100 * MS) == [11]
+    view.recovered(11, 135 * MS)
+    assert view.answered() == 0
+
+
+def test_what_was_not_asked_for_or_may_be_a_straggler_answers_nothing() -> None:
+    view = ReceiveView(90_000)
+    view.run(10, 1)
+    for sequence in (12, 15, 16):
+        view.packet(sequence, 0, 0)
+    view.recovered(11, MS)  # a probe of the path, before we asked
+    assert view.nacks(5 * MS, 100 * MS) == [13, 14]
+    view.packet(13, 0, 6 * MS)
+    view.recovered(20, 7 * MS)
+    assert view.answered() == 0
+    view.recovered(14, 90 * MS)
+    assert view.answered() == 85 * MS
+
+
 @pytest.mark.parametrize(("rtt_ms", "retry_ms"), [(0, 125), (1, 20), (16, 20), (40, 50), (600, 750)])
 def test_asked_again_after_one_and_a_quarter_round_trips(rtt_ms: int, retry_ms: int) -> None:
     view = ReceiveView(90000)

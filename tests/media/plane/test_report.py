@@ -13,10 +13,13 @@ from tests.media.plane.packets import (
     RTPFB,
     SDES,
     SR,
+    XR,
     Control,
     Packet,
+    dlrr,
     ntp_from_utc,
     rtp,
+    rtx,
     sr,
     utc_from_ntp,
     vp8,
@@ -268,6 +271,71 @@ def test_a_publisher_is_told_what_arrived(stage: Stage) -> None:
     assert 0 < dlsr < reports[1][5] < (time.monotonic() - sent_at) * 65_536
     stats = publication.stats()[0]
     assert (stats["lost"], stats["expected"], stats["packets"]) == (3, 20, 17)
+
+
+def test_a_publisher_is_asked_for_the_round_trip_beside_every_receiver_report(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(local_ssrc=0xABCDEF01, reduced_size=True), stage.peer(), stage.track()
+    publisher.publish(track)
+    viewer.watch(track)
+    began = time.time()
+    publisher.send(rtp(0, vp8(0, key=True)))
+    publisher.wait(lambda got: sum(XR in kinds for kinds in got.compounds) >= 3, "three reference times")
+    # Reduced size or not, the report is a whole compound.
+    assert all(kinds == [RR, SDES, XR] for kinds in publisher.received.compounds if XR in kinds or SDES in kinds)
+    told = []
+    for item in publisher.received.control:
+        if item.kind == XR:
+            assert item.body[:8] == struct.pack("!IBBH", 0xABCDEF01, 4, 0, 2) and len(item.body) == 16
+            told.append(utc_from_ntp(int.from_bytes(item.body[8:], "big")))
+    assert began - ALLOWED_S < told[0] < told[1] < told[2] < time.time() + ALLOWED_S
+    assert told[2] - told[0] == pytest.approx(2.0, abs=1.0)
+    viewer.wait_control(SR)
+    assert not any(item.kind == XR for item in viewer.settle().control)
+
+
+def test_a_report_of_as_many_streams_as_fit_keeps_its_reference_time(stage: Stage) -> None:
+    publisher = stage.peer()
+    for number in range(26):
+        publisher.publish(stage.track(), mid=str(number).encode(), ssrcs=[(1000 + number, 0)])
+        publisher.send(rtp(0, vp8(0, key=True), ssrc=1000 + number))
+    publisher.wait(lambda got: any(item.kind == RR and item.count == 24 for item in got.control), "a full report")
+    full = publisher.received.control.index(next(i for i in publisher.received.control if i.count == 24))
+    assert [item.kind for item in publisher.received.control[full : full + 3]] == [RR, SDES, XR]
+
+
+def test_an_rtx_packet_tells_the_round_trip_until_a_reference_time_is_answered(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track()
+    publisher.publish(track)
+    began = time.monotonic()
+    publisher.transport.set_rtt(10.0)  # so long that nothing is asked for twice
+    lost = rtp(1, vp8(1))
+    publisher.send(rtp(0, vp8(0, key=True)), rtp(2, vp8(2)), rtp(3, vp8(3)))
+    asked = publisher.wait_control(RTPFB, 1)
+    assert asked.nacked() == [1]
+    publisher.send(rtx(0, lost, ssrc=78))
+
+    def source() -> str:
+        return publisher.transport.stats()["rtt_source"]
+
+    wait_until(lambda: source() == "nack", "the round trip by the retransmission")
+    learnt_ms = publisher.transport.stats()["rtt_ms"]
+    assert 0 < learnt_ms <= (time.monotonic() - began) * 1000
+    middle = int.from_bytes(publisher.wait_control(XR).body[10:14], "big")
+    publisher.send(dlrr((1, middle, 0)))
+    wait_until(lambda: source() == "xr", "the round trip by the answer")
+
+
+def test_a_packet_asked_for_twice_tells_no_round_trip(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track()
+    publication = publisher.publish(track)
+    publisher.transport.set_rtt(0.02)
+    publisher.send(rtp(0, vp8(0, key=True)), rtp(2, vp8(2)), rtp(3, vp8(3)))
+    wait_until(lambda: publication.stats()[0]["nacks"] >= 2, "asked for twice")
+    publisher.send(rtx(0, rtp(1, vp8(1)), ssrc=78))
+    wait_until(lambda: publication.stats()[0]["recovered"] == 1, "restored")
+    publisher.settle().control.clear()
+    publisher.wait_control(XR)  # a tick has passed
+    assert publisher.transport.stats()["rtt_source"] == "handshake"
 
 
 def test_jitter_is_told_in_timestamp_units(stage: Stage) -> None:

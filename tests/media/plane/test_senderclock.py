@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from media.plane.senderclock import Sender, Stream
@@ -128,8 +128,64 @@ def test_least_round_trip_of_the_best_source_is_kept_for_a_minute() -> None:
     ]
     assert answers == [ACCEPTED, ACCEPTED, OLD, ACCEPTED, OLD, OLD, ACCEPTED]
     assert (clock.state_now["rtt_ns"], clock.state_now["rtt_source"]) == (75 * MS, PAGE)
-    assert clock.rtt(120 * MS, NACK, now_ns + 60 * S) == OLD
-    assert clock.rtt(120 * MS, NACK, now_ns + 60 * S + 1) == ACCEPTED
+    assert clock.rtt(120 * MS, NACK, now_ns + 60 * S - 1) == OLD
+    assert clock.rtt(120 * MS, NACK, now_ns + 60 * S) == ACCEPTED
+
+
+def test_a_round_trip_that_nothing_has_confirmed_for_a_minute_bounds_no_error() -> None:
+    clock = Sender()
+    clock.rtt(40 * MS, HANDSHAKE, START_NS)
+    bounds = []
+    for second in (0, 59, 60):
+        arrival_ns = START_NS + second * S
+        clock.report(ntp_at(NTP_2026, second * S), arrival_ns)
+        bounds.append(clock.error_ns(arrival_ns))
+    assert bounds[1] < 500 * MS < bounds[2]
+    # It still serves: nothing better is known.
+    assert clock.state_now["rtt_ns"] == 40 * MS
+
+
+@given(
+    up_ms=st.integers(1, 300),
+    down_ms=st.integers(1, 300),
+    more_up_ms=st.integers(-250, 2500),
+    more_down_ms=st.integers(-250, 2500),
+    change_ms=st.integers(1000, 70_000),
+    jitter_ms=st.integers(0, 5),
+    every_s=st.sampled_from([1, 5]),
+    ppm=st.integers(-100, 100),
+    seed=st.integers(0, 2**32),
+)
+@example(10, 10, 150, 150, 20_000, 0, 1, 0, 1)
+@example(10, 10, 1200, 1200, 20_000, 5, 1, 0, 1)
+def test_capture_time_stays_within_its_bound_when_the_way_becomes_another(
+    up_ms: int,
+    down_ms: int,
+    more_up_ms: int,
+    more_down_ms: int,
+    change_ms: int,
+    jitter_ms: int,
+    every_s: int,
+    ppm: int,
+    seed: int,
+) -> None:
+    """Reports and round trips travel over the way as it is when each of them leaves."""
+    chance, clock, field = random.Random(seed), Sender(), Field(ppm)
+
+    def way_ns(from_ns: int, base_ms: int, more_ms: int) -> int:
+        changed_ms = more_ms if from_ns >= change_ms * MS else 0
+        return max(0, base_ms + changed_ms) * MS + chance.randint(0, jitter_ms * MS)
+
+    arrival_ns = 0
+    references = [(at, at + way_ns(at, down_ms, more_down_ms)) for at in range(-5 * S, 150 * S, S + 1)]
+    for true_ns in range(0, 150 * S, every_s * S):
+        arrival_ns = max(arrival_ns, true_ns + way_ns(true_ns, up_ms, more_up_ms))
+        answer = clock.report(field.ntp(true_ns), START_NS + arrival_ns)
+        sent_ns, came_ns = max(reference for reference in references if reference[1] <= true_ns)
+        clock.rtt(came_ns - sent_ns + arrival_ns - true_ns, XR, START_NS + arrival_ns)
+        if answer != HELD:
+            error_ns = clock.capture_ns(field.ntp(true_ns)) - START_NS - true_ns
+            assert abs(error_ns) <= clock.error_ns(START_NS + arrival_ns)
 
 
 @pytest.mark.parametrize(("rtt_ns", "source"), [(-1, RR), (10 * S + 1, RR), (MS, 0), (MS, 6), (MS, -1)])
