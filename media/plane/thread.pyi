@@ -54,8 +54,9 @@ class PlaneThread:
         max_ssrcs: int = 32,
         max_transports: int = 4096,
         gso: bool = True,
-        routes_a_turn: int = 64,
+        work_a_turn: int = 512,
         latch_silence_ms: int = ...,
+        address_held_ms: int = ...,
     ) -> None: ...
     def fileno(self) -> int: ...
     def events(self) -> list[PlaneEvent]: ...
