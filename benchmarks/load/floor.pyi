@@ -1,5 +1,6 @@
 import socket as _socket
 from collections.abc import Sequence
+from typing import Self
 
 from benchmarks.load.path import Keys
 from benchmarks.shapes import Shape
@@ -7,8 +8,8 @@ from benchmarks.shapes import Shape
 class Floor:
     packets: int
     failures: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         socket: _socket.socket,
         targets: Sequence[tuple[str, int, Keys]],
         shape: Shape,
@@ -16,7 +17,7 @@ class Floor:
         payload_type: int,
         transport_cc_id: int,
         padded: bool = False,
-    ) -> None: ...
+    ) -> Self: ...
     def send(self, on: bool) -> None: ...
     def stop(self) -> None: ...
     def run(self) -> None: ...

@@ -1,7 +1,8 @@
-from typing import TypedDict
+from typing import Self, TypedDict, type_check_only
 
 from benchmarks.load.path import Path
 
+@type_check_only
 class StreamCounts(TypedDict):
     ssrc: int
     payload_type: int
@@ -12,6 +13,7 @@ class StreamCounts(TypedDict):
     lost: int
     sender_report_seen: bool
 
+@type_check_only
 class ViewerCounts(TypedDict):
     rtcp_packets: int
     stun_packets: int
@@ -23,7 +25,7 @@ class ViewerCounts(TypedDict):
     streams: list[StreamCounts]
 
 class Receiver:
-    def __init__(self, viewers: int, records: int = 0, core: int | None = None) -> None: ...
+    def __new__(cls, viewers: int, records: int = 0, core: int | None = None) -> Self: ...
     def add(self, path: Path, *, whole: bool = False) -> int: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...

@@ -1,8 +1,9 @@
-from typing import TypedDict
+from typing import Self, TypedDict, type_check_only
 
 from benchmarks.load.path import Path
 from benchmarks.shapes import Shape
 
+@type_check_only
 class PathCounts(TypedDict):
     received: int
     send_errors: int
@@ -10,7 +11,7 @@ class PathCounts(TypedDict):
 
 class Sender:
     packets: int
-    def __init__(self, capacity: int = 512, records: int = 0, core: int | None = None) -> None: ...
+    def __new__(cls, capacity: int = 512, records: int = 0, core: int | None = None) -> Self: ...
     def add_path(self, path: Path) -> int: ...
     def add_flow(
         self,

@@ -1,8 +1,6 @@
-from typing import Literal
-
 from typing_extensions import Buffer
 
-Header = Literal["h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header"]
+from media.plane.names import Header
 
 def picture_size(header: Header, body: Buffer) -> tuple[int, int] | None:
     """Return the cropped picture size in pixels; `body` begins after the NAL unit or OBU header."""

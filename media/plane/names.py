@@ -4,6 +4,11 @@ The order of `DROP_NAMES` is that of `DropReason` in model.pxd, of `CODECS` that
 `EXTENSIONS` that of `ExtensionKind` in rtp.pxd; tests hold them together.
 """
 
+from typing import Literal
+
+#: The codec headers that tell the size of a picture.
+Header = Literal["h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header"]
+
 
 class PlaneError(Exception):
     """The plane cannot do what control asked; the text says why."""

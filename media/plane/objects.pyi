@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TypedDict, type_check_only
 
 from media.plane.handle import PlaneHandle
 from media.plane.thread import PlaneThread
@@ -14,6 +14,7 @@ class PlaneTrack(PlaneHandle):
     @property
     def route_count(self) -> int: ...
 
+@type_check_only
 class StreamStats(TypedDict):
     ssrc: int
     codec: str
@@ -51,6 +52,7 @@ class PlanePublication(PlaneHandle):
     def level_dbov(self) -> float: ...
     def stats(self) -> list[StreamStats]: ...
 
+@type_check_only
 class RouteStats(TypedDict):
     packets: int
     octets: int

@@ -211,54 +211,72 @@ cdef inline int _restore_rtx(const uint8_t *packet, RtpHeader *header, PayloadTy
     return 0
 
 
-cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *header, RtpExtensions *found,
-                bint is_rtx) noexcept nogil:
+cdef PayloadType *_format_of(PlaneState *plane, Stream *stream, const uint8_t *packet, RtpHeader *header,
+                             bint is_rtx) noexcept nogil:
+    """Give the format of the media in a packet, out of its RTX wrapping; NULL: not to be taken, counted if wrong."""
     cdef Transport *transport = stream.publication.transport
     cdef PayloadType *payload_type = _payload_type(stream.publication, header.payload_type)
     cdef Vp8Descriptor descriptor
-    cdef PacketSlot *slot
-    cdef int64_t ext
-    cdef int verdict
-    if stream.track.publication != stream.publication:
-        drop(plane, transport, DROP_REPLACED)
-        return
     if payload_type == NULL or is_rtx != (payload_type.rtx_for != 0):
         drop(plane, transport, DROP_PAYLOAD_TYPE)
-        return
+        return NULL
     if is_rtx:
         if not stream.bound or _restore_rtx(packet, header, payload_type) < 0:
-            return
+            return NULL
         payload_type = _payload_type(stream.publication, header.payload_type)
         if payload_type == NULL or payload_type.rtx_for:
             drop(plane, transport, DROP_PAYLOAD_TYPE)
-            return
+            return NULL
     if header.payload_length > PAYLOAD_CAPACITY:
         drop(plane, transport, DROP_TOO_LARGE)
-        return
+        return NULL
     # Later its picture ids could not be rewritten, when its number has been given out already.
     if payload_type.codec == CODEC_VP8 and header.payload_length and codec_vp8_descriptor(
         packet + header.payload_at, header.payload_length, &descriptor
     ) != 0:
         drop(plane, transport, DROP_RTP_MALFORMED)
+        return NULL
+    return payload_type
+
+
+cdef int _judge(PlaneState *plane, Stream *stream, const RtpHeader *header, bint is_rtx, int64_t *ext) noexcept nogil:
+    """Number the packet; a ReceiveVerdict, counted from RECEIVE_DUPLICATE on: such a packet goes no further."""
+    cdef Transport *transport = stream.publication.transport
+    cdef int verdict
+    if is_rtx:
+        verdict = receive_recovered(&stream.receive, header.sequence, plane.now_ns, ext)
+    else:
+        verdict = receive_packet(&stream.receive, header.sequence, header.timestamp, plane.now_ns, ext)
+    if verdict == RECEIVE_LATE and ext[0] + stream.cache_mask < stream.receive.highest_ext:
+        verdict = RECEIVE_TOO_OLD   # its place in the cache belongs to a newer packet
+    if verdict == RECEIVE_DUPLICATE:
+        drop(plane, transport, DROP_DUPLICATE)
+    elif verdict == RECEIVE_TOO_OLD:
+        drop(plane, transport, DROP_TOO_OLD)
+    elif verdict == RECEIVE_PROBATION:
+        drop(plane, transport, DROP_PROBATION)
+    elif is_rtx:
+        stream.recovered += 1
+    return verdict
+
+
+cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *header, RtpExtensions *found,
+                bint is_rtx) noexcept nogil:
+    cdef PayloadType *payload_type
+    cdef PacketSlot *slot
+    cdef int64_t ext
+    cdef int verdict
+    if stream.track.publication != stream.publication:
+        drop(plane, stream.publication.transport, DROP_REPLACED)
+        return
+    payload_type = _format_of(plane, stream, packet, header, is_rtx)
+    if payload_type == NULL:
         return
     if payload_type.clock_rate != stream.receive.clock_rate:
         _new_clock(stream, payload_type.clock_rate)
-    if is_rtx:
-        verdict = receive_recovered(&stream.receive, header.sequence, plane.now_ns, &ext)
-    else:
-        verdict = receive_packet(&stream.receive, header.sequence, header.timestamp, plane.now_ns, &ext)
-    if verdict == RECEIVE_LATE and ext + stream.cache_mask < stream.receive.highest_ext:
-        verdict = RECEIVE_TOO_OLD   # its place in the cache belongs to a newer packet
+    verdict = _judge(plane, stream, header, is_rtx, &ext)
     if verdict >= RECEIVE_DUPLICATE:
-        if verdict == RECEIVE_DUPLICATE:
-            drop(plane, transport, DROP_DUPLICATE)
-        elif verdict == RECEIVE_TOO_OLD:
-            drop(plane, transport, DROP_TOO_OLD)
-        else:
-            drop(plane, transport, DROP_PROBATION)
         return
-    if is_rtx:
-        stream.recovered += 1
     slot = &stream.cache[ext & stream.cache_mask]
     burst_make_room(plane, stream, slot)
     slot.ext = ext

@@ -1,9 +1,11 @@
+from typing import Self
+
 RESULTS: dict[int, str]
 
 class RewriteView:
     """One outgoing SSRC, for tests, tools and fuzzers. Times are monotonic nanoseconds."""
 
-    def __init__(self, first_sequence: int, first_timestamp: int, clock_rate: int) -> None: ...
+    def __new__(cls, first_sequence: int, first_timestamp: int, clock_rate: int) -> Self: ...
     def switch(self, stream_key: int, first_in_ext: int, first_in_timestamp: int, arrival_ns: int) -> None: ...
     def packet(self, stream_key: int, in_ext: int, in_timestamp: int, arrival_ns: int) -> tuple[str, int, int]:
         """Return the result by name, the outgoing sequence number and timestamp."""

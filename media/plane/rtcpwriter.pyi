@@ -1,7 +1,8 @@
 from collections.abc import Sequence
+from typing import TypeAlias
 
 # ssrc, fraction_lost, cumulative_lost, highest_sequence, jitter, lsr, dlsr
-Report = tuple[int, int, int, int, int, int, int]
+_Report: TypeAlias = tuple[int, int, int, int, int, int, int]
 
 def write_sr(
     ssrc: int,
@@ -9,10 +10,10 @@ def write_sr(
     rtp_timestamp: int,
     packets: int,
     octets: int,
-    blocks: Sequence[Report] = (),
+    blocks: Sequence[_Report] = (),
     capacity: int = 1500,
 ) -> bytes: ...
-def write_rr(ssrc: int, blocks: Sequence[Report] = (), capacity: int = 1500) -> bytes: ...
+def write_rr(ssrc: int, blocks: Sequence[_Report] = (), capacity: int = 1500) -> bytes: ...
 def write_cname(ssrc: int, cname: bytes, capacity: int = 1500) -> bytes: ...
 def write_bye(ssrc: int, capacity: int = 1500) -> bytes: ...
 def write_nack(sender_ssrc: int, media_ssrc: int, sequences: Sequence[int], capacity: int = 1500) -> bytes: ...

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, type_check_only
 
 from media.plane.objects import PlanePublication
 from media.plane.sockets import PlaneSockets
@@ -27,6 +27,7 @@ class StreamEnded:
 
 PlaneEvent = DatagramReceived | StreamBound | StreamEnded
 
+@type_check_only
 class PlaneCounters(TypedDict):
     wakeups: int
     received_packets: int

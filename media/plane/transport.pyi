@@ -1,6 +1,6 @@
 import socket as sockets
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TypedDict, type_check_only
 
 from media.plane.handle import PlaneHandle
 from media.plane.srtp import SrtpKeys
@@ -10,6 +10,7 @@ CHECKS_A_SECOND: int
 DTLS_DATAGRAMS_A_SECOND: int
 STREAM_EVENTS_A_SECOND: int
 
+@type_check_only
 class TransportStats(TypedDict):
     received_packets: int
     received_octets: int

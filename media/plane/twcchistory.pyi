@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 HISTORY_BYTES: int
 
@@ -25,6 +25,6 @@ class Report(NamedTuple):
     round_trip_ns: int
 
 class History:
-    def __init__(self, first_sequence: int = 0, capacity: int = 512) -> None: ...
+    def __new__(cls, first_sequence: int = 0, capacity: int = 512) -> Self: ...
     def sent(self, now_ns: int, size_bytes: int) -> int: ...
     def receive(self, packet: bytes, now_ns: int = 0) -> Report | int: ...

@@ -7,20 +7,17 @@ ends the process.
 import ctypes
 import mmap
 import random
-from typing import TYPE_CHECKING
 
 import pytest
 
 from media.plane.bitstream import picture_size as header_size
 from media.plane.codec import CODECS, picture_size, starts_keyframe, vp8_descriptor
+from media.plane.names import Header
 from media.plane.rewrite import RewriteView
 from tests.fuzz.effort import SEED, rounds
 from tests.media.plane.payloads import av1, encoded, h264_single, h265_single
 
-if TYPE_CHECKING:
-    from media.plane.bitstream import Header
-
-HEADERS: "tuple[Header, ...]" = ("h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header")
+HEADERS: tuple[Header, ...] = ("h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header")
 PROT_NONE = 0
 
 

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pylibsrtp import Error as SrtpError
 
 from tests.media.plane.packets import PSFB, pli, rr, rtp, rtx, vp8
@@ -72,6 +74,31 @@ def test_the_one_that_has_been_silent_longest_loses_its_place() -> None:
         publisher.settle()
         assert stage.drops == {"not_published": 7, "ssrc_limit": 1}
         assert publication.stats()[0]["packets"] == 2
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 3)), max_size=40))
+def test_places_are_those_of_who_was_heard_last(runs: list[tuple[int, int]]) -> None:
+    heard = [ssrc for ssrc, times in runs for _ in range(times)]
+    places: list[int] = []
+    gone: list[int] = []
+    refused = 0
+    for ssrc in heard:
+        if ssrc in gone:
+            refused += 1
+            continue
+        if ssrc in places:
+            places.remove(ssrc)
+        elif len(places) == 3:
+            gone.append(places.pop(0))
+        places.append(ssrc)
+    with staged(max_ssrcs=3) as stage:
+        viewer = stage.peer()
+        viewer.send(*(rr(ssrc) for ssrc in heard))
+        viewer.settle()
+        assert stage.drops == ({"ssrc_limit": refused} if refused else {})
+        end(stage, viewer)
+        assert contexts(viewer, range(1, 7)) == set(places)
 
 
 def test_forged_ssrcs_take_nobodys_place_even_when_there_is_none_left() -> None:

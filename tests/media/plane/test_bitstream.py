@@ -1,21 +1,17 @@
 """Picture sizes read straight from stream headers; whole packets are test_codec's business."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.plane.bitstream import picture_size
+from media.plane.names import Header
 from tests.media.plane.payloads import encoded, nal_units, obus
-
-if TYPE_CHECKING:
-    from media.plane.bitstream import Header
 
 SIZE = (322, 182)
 
 
-def header_body(header: "Header") -> bytes:
+def header_body(header: Header) -> bytes:
     """The header as a real encoder wrote it, without the NAL unit or OBU header."""
     if header == "h264_sps":
         picture = encoded("H264", *SIZE, count=1)[0]
@@ -29,11 +25,11 @@ def header_body(header: "Header") -> bytes:
     return encoded("VP8" if header == "vp8_frame" else "VP9", *SIZE, count=1)[0].data[:64]
 
 
-HEADERS: tuple["Header", ...] = ("h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header")
+HEADERS: tuple[Header, ...] = ("h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header")
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_a_header_tells_its_size_and_a_cut_one_tells_nothing_else(header: "Header") -> None:
+def test_a_header_tells_its_size_and_a_cut_one_tells_nothing_else(header: Header) -> None:
     body = header_body(header)
     assert picture_size(header, body) == SIZE
     told = [picture_size(header, body[:cut]) for cut in range(len(body))]
@@ -42,7 +38,7 @@ def test_a_header_tells_its_size_and_a_cut_one_tells_nothing_else(header: "Heade
 
 @pytest.mark.parametrize("header", HEADERS)
 @given(body=st.binary(max_size=80))
-def test_random_bytes_tell_a_possible_size_or_none(header: "Header", body: bytes) -> None:
+def test_random_bytes_tell_a_possible_size_or_none(header: Header, body: bytes) -> None:
     size = picture_size(header, body)
     assert size is None or (1 <= size[0] <= 32768 and 1 <= size[1] <= 32768)
 

@@ -9,7 +9,7 @@ import pytest
 
 from media.plane.objects import PlanePublication, PlaneRoute, PlaneTrack
 from tests.media.plane.packets import Packet, continuous, pictures, rtp, sequences
-from tests.media.plane.peers import Peer, Stage, staged
+from tests.media.plane.peers import Peer, Received, Stage, staged
 from tests.patience import PATIENCE_S
 
 
@@ -152,6 +152,10 @@ def test_a_restart_of_the_numbers_comes_after_the_picture_in_service(stage: Stag
         assert sequences(of(viewer, ssrc))[:3] == numbered(100, 3)
 
 
+def at_least(count: int) -> Callable[[Received], bool]:
+    return lambda got: len(got.packets) >= count
+
+
 class Coming:
     """Viewers and publishers that come and go while pictures are on their way."""
 
@@ -196,8 +200,8 @@ def test_who_comes_and_goes_while_a_picture_is_served_harms_nobody(stage: Stage)
                 chance.choice((coming.arrive, coming.leave))()
         if turn:
             coming.vanish()
-        # One of its pictures: what waits to be served when a publisher vanishes, perhaps the other three, goes with it.
-        steady.wait(lambda got, least=before + 3: len(got.packets) >= least, "a picture of every publisher")
+        # Not all four: what waits to be served when a publisher vanishes goes with it.
+        steady.wait(at_least(before + 3), "a picture more")
         coming.crowd.settle()
     got = steady.settle().packets
     # Every publisher's pictures that came to the one who stayed follow each other without a gap.
