@@ -7,11 +7,15 @@ DEMO ?= 1
 TESTS ?= tests
 BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
+# These wait most of their time, for browsers and for processes, so the others run beside them. All browsers are on
+# one side: two at once, each coding pictures, would be more than two cores can do in time.
+WAITING_TESTS := tests/console tests/huishang tests/huishang_demo tests/peers
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench fuzz soak asan
+.PHONY: pytest-waiting pytest-others
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,8 +28,20 @@ run: setup ## server and demonstration under ./var, on https://localhost:8443; D
 
 test: setup ## all tests, the plane's also under AddressSanitizer; installs Debian packages when root
 	@.ci/install-packages
+ifeq ($(TESTS),tests)
+	@$(MAKE) --no-print-directory -j2 pytest-waiting pytest-others
+else
 	$(PY) -m pytest -q $(TESTS)
-	$(if $(filter tests,$(TESTS)),@$(MAKE) --no-print-directory asan)
+endif
+
+pytest-waiting:
+	$(PY) -m pytest -q $(WAITING_TESTS)
+
+# Shown when it is over: one report in the middle of the other could not be read.
+pytest-others:
+	@mkdir -p build
+	@($(PY) -m pytest -q tests $(WAITING_TESTS:%=--ignore=%) && $(ASAN)) >build/pytest-others.log 2>&1; \
+	    status=$$?; cat build/pytest-others.log; exit $$status
 
 check: setup ## lint, format, types, import walls, module size
 	$(PY) -m ruff check .
@@ -48,9 +64,11 @@ soak: setup ## joining, leaving and crashing for SOAK_SECONDS (an hour); figures
 
 # The copy under build/asan/lib has its own libraries; running from there keeps the tree's from being imported.
 # Python's own allocator and the libraries that never free at exit would drown the report, hence the two settings.
+ASAN = HUISHANG_ASAN=1 $(PY) setup.py --quiet build && \
+    rm -rf build/asan/lib/tests && cp -r tests pyproject.toml build/asan/lib/ && \
+    cd build/asan/lib && LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONPATH=$(CURDIR)/build/asan/lib \
+    $(CURDIR)/$(PY) -m pytest -q -m "not soak" --timeout 600 $(ASAN_TESTS)
+
 asan: setup ## the packet plane's tests and all fuzzers under AddressSanitizer
-	HUISHANG_ASAN=1 $(PY) setup.py --quiet build
-	rm -rf build/asan/lib/tests && cp -r tests pyproject.toml build/asan/lib/
-	cd build/asan/lib && LD_PRELOAD=$$(gcc -print-file-name=libasan.so) PYTHONMALLOC=malloc \
-	    ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONPATH=$(CURDIR)/build/asan/lib \
-	    $(CURDIR)/$(PY) -m pytest -q -m "not soak" --timeout 600 $(ASAN_TESTS)
+	$(ASAN)

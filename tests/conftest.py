@@ -1,8 +1,9 @@
-"""What every test shares: how hypothesis tries, and what a failure shows."""
+"""What every test shares: how hypothesis tries, how faults are logged, and what a failure shows."""
 
 from collections.abc import Generator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests import logs
@@ -12,6 +13,15 @@ LOG_LINES = 60
 # A shared machine is slow at times; pytest's own time limit catches what hangs.
 settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("test")
+
+# By default structlog draws all locals of all frames: seconds in which the loop that met the fault stands still. The
+# server does not either.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,8 @@ CHECKS_SECONDS = 0.1
 def silenced(monkeypatch: pytest.MonkeyPatch) -> list[WebRtcSession]:
     """Consent for a fraction of RFC 7675's 30 s, so that nobody has to wait for them, and asked for as often.
 
+    Who never sends a check is given up as soon.
+
     Sessions that are not in this list are judged only just after a check of their peer: after a stall of the machine
     the check of a living peer may still wait to be sent or read.
     """
@@ -31,6 +33,7 @@ def silenced(monkeypatch: pytest.MonkeyPatch) -> list[WebRtcSession]:
 
     for module in (lite, session_module):
         monkeypatch.setattr(module, "CONSENT_SECONDS", CONSENT_SECONDS)
+    monkeypatch.setattr(lite, "FIRST_CHECK_SECONDS", CONSENT_SECONDS)
     monkeypatch.setattr(controlling, "CONSENT_INTERVAL_SECONDS", CHECKS_SECONDS)
     monkeypatch.setattr(WebRtcSession, "check", patient_check)
     return silent
