@@ -9,7 +9,7 @@ BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
 # These wait most of their time, for browsers and for processes, so the others run beside them. All browsers are on
 # one side: two at once, each coding pictures, would be more than two cores can do in time.
-WAITING_TESTS := tests/console tests/huishang tests/huishang_demo tests/peers
+WAITING_TESTS := tests/console tests/peers
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 3600
 

@@ -6,7 +6,6 @@ two after it. Run it under `unshare --net`.
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tests.media.plane.far_end import another, cable, inside, namespace, run
 from tests.media.plane.narrow_path import PACKETS_A_PICTURE, joined, loopback, picture, pictures
 from tests.media.plane.packets import nack
 from tests.media.plane.peers import Peer, staged
-from tests.patience import PATIENCE_S, wait_until
+from tests.patience import wait_until
 
 NEAR, ROUTER, ROUTER_FAR, FAR = "fd01::1", "fd01::2", "fd02::2", "fd02::1"
 #: The sequence number of the viewer's second packet: the first picture's first.
@@ -47,8 +46,7 @@ def path(mtu_bytes: int) -> tuple[int, int]:
 
 def known_mtu() -> str:
     """Return what the kernel says of the way to the viewer."""
-    command = ["ip", "-6", "route", "get", FAR]
-    return subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True, text=True).stdout
+    return run("ip", "-6", "route", "get", FAR)
 
 
 def met(publisher: Peer, viewer: Peer, mtu_bytes: int, payload_bytes: int) -> dict[str, object]:
