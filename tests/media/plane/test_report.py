@@ -3,6 +3,7 @@
 import itertools
 import struct
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -37,9 +38,11 @@ TICKS_A_SECOND = 4000  # of transport-wide feedback
 class WrongClock:
     """A publisher whose clock is far from the server's: pictures and reports by its own time."""
 
-    def __init__(self, peer: Peer, off_s: float, base: int, ssrc: int = 77) -> None:
-        self.peer, self.off_s, self.base, self.ssrc = peer, off_s, base, ssrc
-        self.started = time.time()
+    def __init__(
+        self, peer: Peer, off_s: float, base: int, ssrc: int = 77, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.peer, self.off_s, self.base, self.ssrc, self.clock = peer, off_s, base, ssrc, clock
+        self.started = clock()
         self.sequence = base & 0xFFFF
         self.captured: dict[bytes, float] = {}
 
@@ -49,7 +52,7 @@ class WrongClock:
     def picture(self, *, key: bool = False, extensions: dict[int, bytes] | None = None) -> None:
         """Send a picture that is captured now; its payload's end is its name."""
         name = struct.pack("!II", self.ssrc, self.sequence)
-        self.captured[name] = now = time.time()
+        self.captured[name] = now = self.clock()
         packet = rtp(
             self.sequence,
             vp8(self.sequence, key=key, body=name),
@@ -61,7 +64,7 @@ class WrongClock:
         self.peer.send(packet)
 
     def report(self) -> None:
-        now = time.time()
+        now = self.clock()
         self.peer.send(sr(self.ssrc, ntp_from_utc(now + self.off_s), self.timestamp(now)))
 
     def reports(self, count: int = 10) -> None:
