@@ -49,6 +49,11 @@ class Delays:
         return f"{shown}, max {self.ms.max():.2f} ms of {len(self.ms)} packets, {self.lost} lost"
 
 
+def merged(recordings: Sequence[Delays]) -> Delays:
+    """Take several recordings for one."""
+    return Delays(np.concatenate([one.ms for one in recordings]), sum(one.lost for one in recordings))
+
+
 @dataclass(slots=True)
 class Watched:
     """Publishers, their viewers, and which viewer watches whom. Media flows once the sender is told."""
