@@ -21,6 +21,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 FEEDBACK_LINES = re.compile(r"^a=(rtcp-fb:\S+ transport-cc|extmap:\d+ \S+transport-wide-cc\S*)\r\n", re.MULTILINE)
 #: Chromium was seen to go from 300 to 3,600 kbit/s.
 FAR_ABOVE = 4
+CAUGHT_UP_BPS = 1_000_000
+#: On a busy machine the probes themselves are held up, and feedback says so.
+TRIES = 5
 
 
 async def without_feedback(route: Route) -> None:
@@ -37,16 +40,28 @@ async def estimate_bps(page: PeerPage, person: str) -> float:
     return max((entry.get("availableOutgoingBitrate", 0) for entry in entries), default=0)
 
 
+async def overtakes(page: PeerPage, server: Server, number: int) -> bool:
+    """Let both publish; whether the one with feedback is far above before the other, too, has come to something."""
+    await page.page.route(f"**/whip/without-{number}", without_feedback)
+    without = await page.publish(f"without-{number}", "red", 500)
+    await until("the first estimate", lambda: estimate_bps(page, without))
+    fed = await page.publish(f"with-{number}", "blue", 700)
+
+    async def estimates() -> tuple[float, float]:
+        # The slower one last: it may only have more by then.
+        return await estimate_bps(page, fed), await estimate_bps(page, without)
+
+    def decided(both: tuple[float, float]) -> bool:
+        return both[0] > FAR_ABOVE * both[1] or both[1] > CAUGHT_UP_BPS
+
+    both: tuple[float, float] = await until("one of the estimates rises", estimates, decided)
+    await until("the slower one is live", lambda: server.state_of(f"without-{number}"), "live".__eq__)
+    return both[0] > FAR_ABOVE * both[1]
+
+
 async def test_publisher_with_our_feedback_soon_knows_its_uplink(browser: Browser, server: Server) -> None:
-    async with open_page(browser, server) as page:
-        await page.page.route("**/whip/without-feedback", without_feedback)
-        without = await page.publish("without-feedback", "red", 500)
-        await until("the first estimate", lambda: estimate_bps(page, without))
-        fed = await page.publish("with-feedback", "blue", 700)
-
-        async def estimates() -> tuple[float, float]:
-            # The slower one last: it may only have more by then.
-            return await estimate_bps(page, fed), await estimate_bps(page, without)
-
-        await until("feedback lifts the estimate", estimates, lambda both: both[0] > FAR_ABOVE * both[1] > 0)
-        await until("the slower one is live", lambda: server.state_of("without-feedback"), "live".__eq__)
+    for number in range(TRIES):
+        async with open_page(browser, server) as page:
+            if await overtakes(page, server, number):
+                return
+    pytest.fail("no publisher learned of its uplink what the other did not")
