@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 #: After so long a timer looks again whether the plane goes on.
 STANDSTILL_SECONDS = 1.0
 #: Between two looks at a peer that is connected and needs nothing but its consent, which is looked at when it runs out:
-#: a thousand viewers looked at each second cost the loop as much as their transport feedback's reading.
+#: looking at everybody is the largest of what the loop does regularly.
 SETTLED_SECONDS = 5.0
 
 
