@@ -15,6 +15,12 @@ CORES = (
     "signaling/ice",
     "signaling/sdp",
 )
+# Shells inside them: what drives the cores and touches files and databases.
+SHELLS = (
+    "dispatch/desk/coordinator.py",
+    "dispatch/journal/file.py",
+    "dispatch/store",
+)
 FORBIDDEN = {
     "aiohttp",
     "asyncio",
@@ -52,6 +58,8 @@ def test_core_does_no_io_and_asks_no_clock(core: str) -> None:
     assert (ROOT / core).exists()
     found = []
     for path in sources(".py", under=(core,)):
+        if any(path.is_relative_to(ROOT / shell) for shell in SHELLS):
+            continue
         found += [f"{path.relative_to(ROOT)} imports {name}" for name in imported(path) & FORBIDDEN]
         found += [f"{path.relative_to(ROOT)} calls {name}" for name in asks_the_clock(path)]
     assert not found, "\n".join(found)

@@ -1,0 +1,54 @@
+"""Entries into state: each sets fields of one object. The same for a live act, a start and a rebuild. Core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dispatch.entry import Entry
+from dispatch.records import KINDS, Record
+from dispatch.tables import Tables
+
+#: In `params`: the object ceased to be.
+GONE = "gone"
+
+_FIELDS = {kind: frozenset(record.__struct_fields__) for kind, record in KINDS.items()}
+
+
+def apply(tables: Tables, entry: Entry) -> None:
+    """Apply an entry. One about a kind, or with a field, that this version does not know changes nothing there.
+
+    Raises msgspec.ValidationError when a value does not fit its field.
+    """
+    kind = entry.kind
+    if kind not in KINDS:
+        return
+    table = tables.of_kind(kind)
+    record = updated(kind, entry.object_id, table.find(entry.object_id), entry.params)
+    if record is None:
+        table.drop(entry.object_id)
+    else:
+        table.put(record)
+
+
+def updated(kind: str, identifier: str, old: Record | None, params: dict[str, Any]) -> Record | None:
+    """Return the record with the fields of `params` set, None when they say that it is gone."""
+    if params.get(GONE):
+        return None
+    known = {key: value for key, value in params.items() if key in _FIELDS[kind]}
+    if old is None:
+        return msgspec.convert({**known, "id": identifier}, KINDS[kind])
+    return msgspec.convert({**_plain(old), **known}, KINDS[kind])
+
+
+def plain(record: Record) -> dict[str, Any]:
+    """Return a record's fields as JSON values, without its id: what an entry's `params` hold of it."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    del fields["id"]
+    return fields
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    return fields

@@ -1,0 +1,169 @@
+"""Who may do what to what: a table of roles, the tree, grants for a time. Core; `now` is an argument.
+
+A role is held in a unit and reaches everything below it (`Role.scope`). Towards what lies above and beside there are
+only the rights of `CONTACT`: to see that a unit is there and to ask it, so that a township can call its county.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dispatch.errors import Forbidden
+from dispatch.records import Attendance, Person, Stage
+from dispatch.tables import Tables
+
+
+class Right(StrEnum):
+    """What may be permitted."""
+
+    SEE = "see"  # know that it is there, its name and presence
+    VIEW = "view"  # its pictures and sound
+    TALK = "talk"  # speak in a consultation, call
+    STEER = "steer"  # move a camera
+    CHAIR = "chair"  # run a consultation
+    INVITE = "invite"  # call people and devices into a consultation
+    RECORD = "record"
+    REPLAY = "replay"
+    EXPORT = "export"
+    PUBLISH = "publish"  # send pictures and sound
+    MANAGE = "manage"  # change the directory
+    AUDIT = "audit"  # read the timeline of others
+    ADMIN = "admin"  # roles, credentials, grants, the node itself
+
+
+_EVERY = frozenset(Right)
+#: role -> rights in its scope
+ROLES: dict[str, frozenset[Right]] = {
+    "administrator": _EVERY,
+    "duty-officer": _EVERY - {Right.ADMIN, Right.EXPORT},
+    "operator": frozenset(
+        {Right.SEE, Right.VIEW, Right.TALK, Right.STEER, Right.INVITE, Right.RECORD, Right.REPLAY, Right.PUBLISH}
+    ),
+    "member": frozenset({Right.SEE, Right.TALK, Right.PUBLISH}),
+    "observer": frozenset({Right.SEE, Right.VIEW}),
+}
+#: Of anybody with a role anywhere, towards every unit and person of the node.
+CONTACT = frozenset({Right.SEE})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person through a sign-in, or the node itself (`person` "")."""
+
+    person: str
+    login: str = ""
+
+    @property
+    def is_system(self) -> bool:
+        """Whether the node itself acts; it may do everything."""
+        return not self.person
+
+
+SYSTEM = Actor("")
+
+
+class Permissions:
+    """Answers from the tables as they are now."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def may(self, actor: Actor, right: Right, target: str, now_us: int) -> bool:
+        """Tell whether the actor has a right to `kind:id`; to anything of the node when `target` is "node"."""
+        if actor.is_system:
+            return True
+        person = self._tables.people.find(actor.person)
+        if person is None or person.disabled:
+            return False
+        if target == f"person:{person.id}" and right in (Right.SEE, Right.VIEW):
+            return True
+        if self._of_consultation(person, right, target):
+            return True
+        unit = self.unit_of(target)
+        above = set(self.line(unit)) if unit else set()
+        for role in person.roles:
+            rights = ROLES.get(role.name, frozenset())
+            # The node as a whole belongs to who has the right at a root.
+            if right in rights and (role.scope in above or (target == "node" and self._is_root(role.scope))):
+                return True
+        if right in CONTACT and person.roles and not target.startswith("consultation:"):
+            return True
+        return self._granted(person, right, target, above, now_us)
+
+    def require(self, actor: Actor, right: Right, target: str, now_us: int) -> None:
+        """Raise Forbidden unless `may`."""
+        if not self.may(actor, right, target, now_us):
+            raise Forbidden("forbidden", f"{actor.person} lacks {right} of {target}")
+
+    def rights(self, actor: Actor, target: str, now_us: int) -> frozenset[Right]:
+        """Return all rights of the actor to `target`, for the page to show what can be done."""
+        return frozenset(right for right in Right if self.may(actor, right, target, now_us))
+
+    def unit_of(self, target: str) -> str:
+        """Return the unit something belongs to, "" when it is not known."""
+        kind, _, identifier = target.partition(":")
+        if kind == "unit":
+            return identifier if identifier in self._tables.units else ""
+        if kind == "person":
+            person = self._tables.people.find(identifier)
+            return person.unit if person else ""
+        if kind in ("endpoint", "source"):
+            endpoint = self._tables.endpoints.find(identifier)
+            return endpoint.unit if endpoint else ""
+        if kind == "consultation":
+            consultation = self._tables.consultations.find(identifier)
+            return consultation.unit if consultation else ""
+        return ""
+
+    def line(self, unit: str) -> Iterator[str]:
+        """Give a unit and all above it."""
+        seen = 0
+        while unit and seen < 64:  # the tree is free of cycles; a damaged one must not hang the node
+            yield unit
+            record = self._tables.units.find(unit)
+            unit = record.parent if record else ""
+            seen += 1
+
+    def is_invited(self, person: Person, consultation: str) -> bool:
+        """Tell whether somebody was invited: by name, or with the unit or one above it."""
+        record = self._tables.consultations.find(consultation)
+        if record is None:
+            return False
+        mine = {f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))}
+        return any(item.whom in mine for item in record.invitations)
+
+    def _of_consultation(self, person: Person, right: Right, target: str) -> bool:
+        """The rights that come with one's place in a consultation."""
+        kind, _, identifier = target.partition(":")
+        consultation = self._tables.consultations.find(identifier) if kind == "consultation" else None
+        if consultation is None:
+            return False
+        if person.id == consultation.chair or person.id in consultation.deputies:
+            return right in (Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE)
+        mine = self._tables.participant_of_person.first(f"{consultation.id}/{person.id}")
+        participant = self._tables.participants.find(mine) if mine else None
+        if participant is not None and participant.attendance is Attendance.REMOVED:
+            return False
+        if participant is not None and participant.attendance is Attendance.PRESENT:
+            return right in (Right.SEE, Right.VIEW, Right.TALK)
+        return (
+            consultation.stage is not Stage.ENDED
+            and right is Right.SEE
+            and (participant is not None or self.is_invited(person, consultation.id))
+        )
+
+    def _granted(self, person: Person, right: Right, target: str, above: set[str], now_us: int) -> bool:
+        holders = [f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))]
+        objects = {target, *(f"unit:{unit}" for unit in above)}
+        for holder in holders:
+            for identifier in self._tables.grants_to.ids(holder):
+                grant = self._tables.grants.get(identifier)
+                if grant.verb == right and grant.object in objects and grant.from_us <= now_us < grant.until_us:
+                    return True
+        return False
+
+    def _is_root(self, unit: str) -> bool:
+        record = self._tables.units.find(unit)
+        return record is not None and not record.parent
