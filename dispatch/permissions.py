@@ -109,6 +109,8 @@ class Permissions:
         if kind == "person":
             person = self._tables.people.find(identifier)
             return person.unit if person else ""
+        if kind == "source" and owner_of(identifier):
+            return self.unit_of(f"person:{owner_of(identifier)}")
         if kind in ("endpoint", "source"):
             endpoint = self._tables.endpoints.find(identifier)
             return endpoint.unit if endpoint else ""
@@ -167,3 +169,9 @@ class Permissions:
     def _is_root(self, unit: str) -> bool:
         record = self._tables.units.find(unit)
         return record is not None and not record.parent
+
+
+def owner_of(source: str) -> str:
+    """Return the person whose page publishes the source (`PERSON.whatever`), "" when it is an endpoint's."""
+    person, dot, _ = source.partition(".")
+    return person if dot else ""
