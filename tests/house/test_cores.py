@@ -17,6 +17,7 @@ CORES = (
 )
 # Shells inside them: what drives the cores and touches files and databases.
 SHELLS = (
+    "dispatch/desk/caretaker.py",
     "dispatch/desk/coordinator.py",
     "dispatch/journal/file.py",
     "dispatch/store",
