@@ -12,14 +12,14 @@ import copy
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dispatch.journal import format, opening, reading
 from dispatch.journal.disk import Disk
 from dispatch.journal.errors import JournalBroken, JournalBusy, JournalClosed, JournalError, JournalInvalid
-from dispatch.journal.reading import Durable
+from dispatch.journal.reading import Batch, Durable
 from dispatch.journal.tail import JournalFile, Tail
 
 
@@ -122,7 +122,7 @@ class Journal:
             self._changed.notify()
         return append.answer
 
-    def read(self, from_position: int = 0, limit: int | None = None) -> Iterator[list[tuple[int, bytes]]]:
+    def read(self, from_position: int = 0, limit: int | None = None) -> Generator[Batch, None, None]:
         """Give positions and payloads, in batches, of what is on disk when the first batch is asked for.
 
         Any thread; blocks on the disk. Raises JournalDamaged, and OSError where the disk cannot be read.

@@ -5,7 +5,7 @@ Any thread, while others write: what is read ends where the caller says that all
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -31,7 +31,7 @@ class Durable(NamedTuple):
 
 def batches(
     folder: Path, files: Sequence[JournalFile], durable: Durable, first: int, limit: int | None
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Give the entries from position `first` on with their positions, at most `limit`.
 
     Raises JournalDamaged, and OSError where the disk cannot be read.
@@ -52,7 +52,9 @@ def batches(
         number += 1
 
 
-def _of_file(folder: Path, file: JournalFile, first: int, entries: int, end: int, sum_: int | None) -> Iterator[Batch]:
+def _of_file(
+    folder: Path, file: JournalFile, first: int, entries: int, end: int, sum_: int | None
+) -> Generator[Batch, None, None]:
     """Give the entries of one file from position `first` on.
 
     It ends at byte `end`, before position `entries`; where it is read from its beginning, its CRC-32 must be `sum_`.
@@ -82,7 +84,7 @@ def _of_file(folder: Path, file: JournalFile, first: int, entries: int, end: int
         raise JournalDamaged(file.name, 0, "it is not the file that the next one follows")
 
 
-def _whole_lines(folder: Path, name: str, offset: int, end: int) -> Iterator[bytes]:
+def _whole_lines(folder: Path, name: str, offset: int, end: int) -> Generator[bytes, None, None]:
     """Give a part of a file in pieces that end with a line feed."""
     try:
         fd = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)

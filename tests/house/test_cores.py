@@ -30,7 +30,6 @@ FORBIDDEN = {
     "asyncio",
     "av",
     "fcntl",
-    "os",
     "random",
     "select",
     "selectors",
