@@ -1,4 +1,4 @@
-"""When two names are the same: for unique names, for finding, for telling whether a name shows anything at all. Core."""
+"""When two names are the same: for unique names, for finding, for telling whether one shows anything. Core."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Create(Act, frozen=True, kw_only=True):
-    """`id`: what the endpoint is called elsewhere, "" for a new identifier. Names need not be unique: cameras' are not."""
+    """`id`: what the endpoint is called elsewhere, "" for a new identifier. Cameras' names repeat."""
 
     unit: str
     kind: EndpointKind
@@ -196,8 +196,7 @@ def _credential(desk: Desk, act: Credential) -> str:
     if act.secret:
         if not _DIGEST.match(act.secret):
             raise Invalid("invalid-secret", "a credential is kept as its SHA-256 digest", SECRET)
-        values = {SECRET: act.secret, "changed_us": desk.now_us}
-        desk.change("endpoint.credential", target, **values)
+        desk.change("endpoint.credential", target, secret=act.secret, changed_us=desk.now_us)
     elif endpoint.id in desk.tables.credentials:
         desk.remove("endpoint.credential", target)
     return ""

@@ -252,8 +252,7 @@ def _password(desk: Desk, act: Password) -> str:
     found = _ARGON2.match(act.secret)
     if not found or any(int(found[n + 1]) > most for n, most in enumerate(_ARGON2_MOST)):
         raise Invalid("invalid-secret", "a password is kept as an argon2id hash of bearable cost", SECRET)
-    values = {SECRET: act.secret, "changed_us": desk.now_us}
-    desk.change("person.password", f"credential:{person.id}", **values)
+    desk.change("person.password", f"credential:{person.id}", secret=act.secret, changed_us=desk.now_us)
     _end_logins(desk, person, but=desk.actor.login if own else "")
     return ""
 

@@ -179,10 +179,10 @@ def _check_unique(desk: Desk, unit: Unit) -> None:
 
 def _height(desk: Desk, unit: str) -> int:
     """Return how many units stand below one another from this one on, itself included."""
-    height, row = 0, (unit,)
+    height, row = 0, [unit]
     while row and height <= rules.MAX_DEPTH:
         height += 1
-        row = tuple(child for item in row for child in desk.tables.children.ids(item))
+        row = [child for item in row for child in desk.tables.children.ids(item)]
     return height
 
 

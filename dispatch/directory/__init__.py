@@ -1,1 +1,1 @@
-"""The organisation: what its values must be, moving it in and out of files, finding in it, showing it level by level."""
+"""The organisation: what its values must be, files in and out, finding in it, showing it level by level."""

@@ -8,8 +8,8 @@ from dispatch.acts.base import Desk, clean_text
 from dispatch.errors import Conflict, Full, Invalid
 from dispatch.ids import is_ulid
 from dispatch.names import fold
-from dispatch.records import Level, Record, Unit
-from dispatch.tables import Table
+from dispatch.records import Level, Unit
+from dispatch.tables import R, Table
 
 #: Units below one another; far above any organisation, so that walking up stays short.
 MAX_DEPTH = 24
@@ -91,7 +91,7 @@ def identifier(desk: Desk, wanted: str) -> str:
     return wanted
 
 
-def room(table: Table[Record], most: int) -> None:
+def room(table: Table[R], most: int) -> None:
     """Refuse one more. Raises Full."""
     if len(table) >= most:
         raise Full(f"{table.kind}-limit", f"{most} are the limit")
