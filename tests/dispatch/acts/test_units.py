@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dispatch.acts import consultation, endpoints, grants, people, units
 from dispatch.acts.people import Create as MakePerson
 from dispatch.directory import rules
-from dispatch.errors import Conflict, Forbidden, Invalid, Refused, Unknown
+from dispatch.errors import Forbidden, Invalid, Refused, Unknown
 from dispatch.permissions import Right
 from dispatch.records import Level, Role
 from tests.dispatch.directory.office import Office, Province
