@@ -58,9 +58,7 @@ def test_nobody_lends_what_lies_above_him() -> None:
 
 def test_chair_and_deputy_lend_the_rights_of_their_consultation() -> None:
     office = Province()
-    held = office.act(
-        consultation.Create(title="会", unit=office.county, invite=(f"unit:{office.county}",)), office.duty
-    )
+    held = office.meeting()
     for person in (office.duty, office.member):
         office.act(consultation.Join(consultation=held), person)
     target, guest = f"consultation:{held}", office.person("guest", office.other)

@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch.acts import consultation, grants, people
-from dispatch.acts.base import decide
+from dispatch.acts.base import Act, decide
 from dispatch.acts.chair import Depute
 from dispatch.entry import SECRET
 from dispatch.errors import Conflict, Forbidden, Full, Invalid, Refused
@@ -14,7 +14,7 @@ from tests.dispatch.directory.office import Office, Province
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b0ouinWTVhwchSWsaMcBTwLvEA"
 
 
-def refused(office: Office, act: people.Act, by: str) -> str:
+def refused(office: Office, act: Act, by: str) -> str:
     """Do what must be refused; return its code."""
     before = office.tables.rows()
     with pytest.raises(Refused) as caught:
@@ -156,9 +156,7 @@ def test_who_is_cut_off_is_gone_from_everywhere(act: type[people.OnPerson]) -> N
     for login in (sign_in(office, office.duty), sign_in(office, office.duty)):
         assert login in office.tables.logins
     office.tables.welcomes.put(Welcome(id=office.new_id(), person=office.duty, until_us=office.now_us * 2))
-    held = office.act(
-        consultation.Create(title="会", unit=office.county, invite=(f"unit:{office.county}",)), office.duty
-    )
+    held = office.meeting()
     for person in (office.duty, office.local):
         office.act(consultation.Join(consultation=held), person)
     office.act(Depute(consultation=held, person=office.local, deputy=True), office.duty)
@@ -183,9 +181,7 @@ def test_a_removed_person_leaves_neither_credential_nor_grants() -> None:
 
 def test_a_chair_without_deputies_stays_named_and_a_deputy_goes() -> None:
     office = Province()
-    held = office.act(
-        consultation.Create(title="会", unit=office.county, invite=(f"unit:{office.county}",)), office.duty
-    )
+    held = office.meeting()
     for person in (office.duty, office.member):
         office.act(consultation.Join(consultation=held), person)
     office.act(Depute(consultation=held, person=office.member, deputy=True), office.duty)

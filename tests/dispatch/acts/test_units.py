@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.acts import consultation, endpoints, grants, people, units
+from dispatch.acts.base import Act
 from dispatch.acts.people import Create as MakePerson
 from dispatch.directory import rules
 from dispatch.errors import Forbidden, Invalid, Refused, Unknown
@@ -13,7 +14,7 @@ from dispatch.records import Level, Role
 from tests.dispatch.directory.office import Office, Province
 
 
-def refusal(office: Office, act: units.Act, by: str = "") -> tuple[str, str]:
+def refusal(office: Office, act: Act, by: str = "") -> tuple[str, str]:
     """Do what must be refused; return its code and field."""
     before = office.tables.rows()
     with pytest.raises(Refused) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from dispatch.acts import endpoints, people, units
+from dispatch.acts import consultation, endpoints, people, units
 from dispatch.acts.base import Act, Desk, decide
 from dispatch.acts.directory import Import, Step
 from dispatch.fold import set_fields
@@ -68,3 +68,8 @@ class Province(Office):
         self.local = self.person("local", self.county, ("administrator", self.county))
         self.duty = self.person("duty", self.county, ("duty-officer", self.county))
         self.member = self.person("member", self.county, ("member", self.county))
+
+    def meeting(self) -> str:
+        """Hold a consultation of the county, to which its people are invited and of which `duty` is the chair."""
+        act = consultation.Create(title="会", unit=self.county, invite=(f"unit:{self.county}",))
+        return self.act(act, self.duty)
