@@ -80,7 +80,8 @@ class Spec:
     """A declared act. `right` on the object that `target` names is required before `decide` is asked.
 
     `right` None: everybody who is signed in may ask, `decide` itself refuses (`why` says what protects it).
-    `path` follows /api/v1; its fields in braces are taken from the address, the others from the body.
+    `path` follows /api/v1; its fields in braces are taken from the address, the others from the body. An act without
+    one has no address: a shell makes it, after it has done what no decision may wait for.
     """
 
     name: str
@@ -109,11 +110,11 @@ def declare(
     *,
     right: Right | None,
     target: Callable[[A], str] = lambda act: "node",
-    http: str,
+    http: str = "",
     summary: str,
     why: str = "",
 ) -> Callable[[Decide[A]], Decide[A]]:
-    """Declare an act; decorates the function that decides it. `http`: "METHOD /path"."""
+    """Declare an act; decorates the function that decides it. `http`: "METHOD /path", or "" for no address."""
     assert name not in ACTS, f"two acts are called {name}"
     assert right is not None or why, f"{name} needs a right, or a reason why not"
     method, _, path = http.partition(" ")
