@@ -83,14 +83,20 @@ class Permissions:
             return True
         unit = self.unit_of(target)
         above = set(self.line(unit)) if unit else set()
-        for role in person.roles:
-            rights = ROLES.get(role.name, frozenset())
-            # The node as a whole belongs to who has the right at a root.
-            if right in rights and (role.scope in above or (target == "node" and self._is_root(role.scope))):
-                return True
+        if self._has_role(person, right, target, above):
+            return True
         if right in CONTACT and person.roles and not target.startswith("consultation:"):
             return True
         return self._granted(person, right, target, above, now_us)
+
+    def by_role(self, actor: Actor, right: Right, target: str) -> bool:
+        """Tell whether the actor has a right for good, by a role: only that may be handed on to others."""
+        if actor.is_system:
+            return True
+        person = self._tables.people.find(actor.person)
+        if person is None or person.disabled:
+            return False
+        return self._has_role(person, right, target, set(self.line(self.unit_of(target))))
 
     def require(self, actor: Actor, right: Right, target: str, now_us: int) -> None:
         """Raise Forbidden unless `may`."""
@@ -148,6 +154,14 @@ class Permissions:
             return False
         mine = {f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))}
         return any(item.whom in mine for item in record.invitations)
+
+    def _has_role(self, person: Person, right: Right, target: str, above: set[str]) -> bool:
+        for role in person.roles:
+            # The node as a whole belongs to who has the right at a root.
+            inside = role.scope in above or (target == "node" and self._is_root(role.scope))
+            if inside and right in ROLES.get(role.name, frozenset()):
+                return True
+        return False
 
     def _of_consultation(self, person: Person, right: Right, target: str) -> bool:
         """The rights that come with one's place in a consultation."""

@@ -30,6 +30,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 A = TypeVar("A", bound=Act)
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,14 @@ class Desk:
     def change(self, verb: str, target: str, session: str = "", **values: Any) -> None:
         """Enter new values of an object's fields."""
         self.drafts.append(Draft(verb, target, msgspec.to_builtins(values), session))
+
+    def amend(self, verb: str, kind: str, old: R, new: R) -> None:
+        """Enter the fields in which `new` differs from `old`; nothing when there are none."""
+        values = {
+            name: getattr(new, name) for name in new.__struct_fields__ if getattr(new, name) != getattr(old, name)
+        }
+        if values:
+            self.change(verb, f"{kind}:{old.id}", **values)
 
     def remove(self, verb: str, target: str, session: str = "") -> None:
         """Enter that an object is gone."""

@@ -105,7 +105,7 @@ def _end(desk: Desk, act: End) -> str:
         raise Conflict("consultation-ended", "it has ended")
     desk.change("consultation.end", on(act), act.consultation, stage=Stage.ENDED, ended_us=desk.now_us)
     for participant in _present(desk, act.consultation):
-        _leave_record(desk, participant, Attendance.LEFT, "participant.leave")
+        leave_record(desk, participant, Attendance.LEFT, "participant.leave")
     return ""
 
 
@@ -186,7 +186,7 @@ class Leave(OnConsultation, frozen=True, kw_only=True):
 def _leave(desk: Desk, act: Leave) -> str:
     own = participant_of(desk, act.consultation, acting_person(desk).id)
     if own is not None and own.attendance in (Attendance.PRESENT, Attendance.WAITING):
-        _leave_record(desk, own, Attendance.LEFT, "participant.leave")
+        leave_record(desk, own, Attendance.LEFT, "participant.leave")
     return ""
 
 
@@ -287,7 +287,8 @@ def participant_of(desk: Desk, consultation: str, person: str) -> Participant | 
     return desk.tables.participants.find(identifier) if identifier else None
 
 
-def _leave_record(desk: Desk, participant: Participant, attendance: Attendance, verb: str) -> None:
+def leave_record(desk: Desk, participant: Participant, attendance: Attendance, verb: str) -> None:
+    """Enter that somebody or something is no longer there."""
     desk.change(
         verb,
         f"participant:{participant.id}",
