@@ -113,34 +113,6 @@ def _end_all(desk: Desk, act: EndAll) -> str:
     return ""
 
 
-class Password(Act, frozen=True, kw_only=True):
-    """A person chose a new password, having shown the one whose hash is `credential` ("": it had none).
-
-    `secret`: the new one's hash. One act, so that no login begun with the old password outlives it, but for `keep`.
-    """
-
-    person: str
-    secret: str
-    credential: str
-    keep: str = ""
-
-
-@declare(
-    "login.password",
-    Password,
-    right=None,
-    why="only the node itself does it, once it has checked the old password",
-    summary="Change one's own password and end the other logins",
-)
-def _password(desk: Desk, act: Password) -> str:
-    require_system(desk)
-    person = able(desk, act.person)
-    _require_same(desk, person.id, act.credential)
-    set_password(desk, person.id, act.secret)
-    end_logins(desk, person.id, act.keep)
-    return ""
-
-
 class Rehash(Act, frozen=True, kw_only=True):
     """The hash of a password that was checked just now, in the strength of today. No change of the password."""
 
@@ -241,20 +213,16 @@ def end_logins(desk: Desk, person: str, keep: str = "") -> None:
             desk.remove("login.end", f"login:{identifier}")
 
 
-def set_password(desk: Desk, person: str, secret: str) -> None:
-    """Enter the hash of a person's new password."""
-    desk.change("person.password", f"credential:{person}", secret=secret, changed_us=desk.now_us)
-
-
 def _make_room(desk: Desk, person: str) -> None:
-    logins = [desk.tables.logins.get(item) for item in desk.tables.logins_of_person.ids(person)]
+    """Enter the end of logins that ran out, and of the oldest where there are too many for one more."""
     ended = {draft.object for draft in desk.drafts}
-    logins = [item for item in logins if f"login:{item.id}" not in ended]
-    lasting = sorted((item for item in logins if not is_over(item, desk.now_us)), key=lambda item: item.begun_us)
+    found = [desk.tables.logins.get(item) for item in desk.tables.logins_of_person.ids(person)]
+    logins = [item for item in found if f"login:{item.id}" not in ended]
     for login in logins:
         if is_over(login, desk.now_us):
             desk.remove("login.ran-out", f"login:{login.id}")
-    for login in lasting[: max(0, len(lasting) - MAX_LOGINS + 1)]:
+    in_force = sorted((item for item in logins if not is_over(item, desk.now_us)), key=lambda item: item.begun_us)
+    for login in in_force[: max(0, len(in_force) - MAX_LOGINS + 1)]:
         desk.remove("login.end", f"login:{login.id}")
 
 

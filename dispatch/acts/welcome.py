@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-from dispatch.acts.base import Act, Desk, clean_text, declare
-from dispatch.acts.signin import able, begin_login, end_logins, require_system, set_password
+from dispatch.acts.base import Act, Desk, declare
+from dispatch.acts.people import MAX_ROLES, require_power_over
+from dispatch.acts.signin import able, begin_login, end_logins, require_system
 from dispatch.codes import matches
+from dispatch.directory import rules
 from dispatch.errors import Conflict, Full, Invalid, Unknown
-from dispatch.permissions import ROLES, SYSTEM, Actor, Permissions, Right
+from dispatch.permissions import Actor, Permissions, Right
 from dispatch.records import Level, Person, Role, Stage, Unit, Welcome
 from dispatch.tables import Tables
 
 _HOUR_US = 3_600_000_000
 MAX_HOURS = 30 * 24
 MAX_WELCOMES = 10_000
-_LOGIN = re.compile(r"[^\W_][\w.@+-]{0,63}\Z")
 
 
 class Create(Act, frozen=True, kw_only=True):
-    """`person`: whom the link signs in; "": it makes the first administrator. `secret`: digest of its code.
+    """`person`: whom the link signs in, for which one needs all that this person may; "": it makes the first
+    administrator. `secret`: digest of its code.
 
     `consultation`: where the page goes then, or "". A link replaces the person's earlier one to the same place.
     """
@@ -42,7 +43,7 @@ def _create(desk: Desk, act: Create) -> str:
     if not 1 <= act.hours <= MAX_HOURS:
         raise Invalid("out-of-range", f"a link is good for 1 to {MAX_HOURS} hours", "hours")
     if act.person:
-        _require_not_above(desk, able(desk, act.person))
+        require_power_over(desk, able(desk, act.person))
     else:
         require_system(desk)
         _require_no_administrator(desk)
@@ -99,7 +100,7 @@ def _use(desk: Desk, act: Use) -> str:
     person = able(desk, welcome.person).id if welcome.person else _first_administrator(desk, act)
     desk.remove("welcome.use", f"welcome:{welcome.id}", welcome.consultation)
     if act.password:
-        set_password(desk, person, act.password)
+        desk.change("person.password", f"credential:{person}", secret=act.password, changed_us=desk.now_us)
         end_logins(desk, person)
     return begin_login(desk, person, act.secret, act.ip, act.device)
 
@@ -120,25 +121,23 @@ def has_administrator(tables: Tables, now_us: int) -> bool:
 
 
 def login_name(text: str) -> str:
-    """Return the form in which login names are kept and compared: case and width make no difference."""
-    return unicodedata.normalize("NFKC", text.strip()).casefold()
+    """Return what was typed as logins are kept: in small letters, and those of full width as the others."""
+    return unicodedata.normalize("NFKC", text).strip().lower()
 
 
 def _first_administrator(desk: Desk, act: Use) -> str:
     _require_no_administrator(desk)
     if not act.password:
         raise Invalid("empty", "the first administrator needs a password", "password")
-    login = login_name(act.login)
-    if not _LOGIN.match(login):
-        raise Invalid("invalid-login", "1 to 64 letters, digits or ._@+-, first a letter or digit", "login")
+    login = rules.login(login_name(act.login))
     if desk.tables.person_of_login.count(login):
-        raise Conflict("login-taken", "somebody has this login name")
-    name = clean_text(act.name, "name")
+        raise Conflict("login-taken", f"{login} is somebody else's login", "login")
+    name = rules.name(act.name, "name")
     roots = list(desk.tables.children.ids("root"))
     if not roots:
-        title = clean_text(act.organisation, "organisation")
-        roots = [desk.create("unit.create", "unit", Unit(id=desk.new_id(), level=Level.PROVINCE, name_zh=title))]
-    roles = tuple(Role("administrator", root) for root in roots)
+        root = Unit(id=desk.new_id(), level=Level.PROVINCE, name_zh=rules.name(act.organisation, "organisation"))
+        roots = [desk.create("unit.create", "unit", root)]
+    roles = tuple(Role("administrator", root) for root in roots[:MAX_ROLES])
     person = Person(id=desk.new_id(), unit=roots[0], name=name, login=login, roles=roles)
     return desk.create("person.create", "person", person)
 
@@ -146,16 +145,3 @@ def _first_administrator(desk: Desk, act: Use) -> str:
 def _require_no_administrator(desk: Desk) -> None:
     if has_administrator(desk.tables, desk.now_us):
         raise Conflict("administrator-exists", "the node has an administrator, who makes links for others")
-
-
-def _require_not_above(desk: Desk, person: Person) -> None:
-    """Raise Forbidden when the link would give its maker rights that the maker does not have.
-
-    Who administers a township administers its people; one of them may have a role in the whole province.
-    """
-    if desk.actor == SYSTEM:
-        return
-    for role in person.roles:
-        if role.scope in desk.tables.units:
-            for right in ROLES.get(role.name, frozenset()):
-                desk.require(right, f"unit:{role.scope}")

@@ -50,8 +50,15 @@ class _Invite(msgspec.Struct, frozen=True):
     hours: int = 24
 
 
+class _Password(msgspec.Struct, frozen=True):
+    password: _Typed
+
+
 class SessionEndpoint:
-    """The handlers of `/api/v1/session` and `/api/v1/welcomes`."""
+    """The handlers of `/api/v1/session`, and of what makes secrets for others: links, passwords, devices' codes.
+
+    The acts behind the latter take a hash or digest, which no page may choose, so they have no other way in.
+    """
 
     def __init__(self, signin: SignIn, access: Access) -> None:
         self._signin = signin
@@ -65,6 +72,8 @@ class SessionEndpoint:
             web.post(f"{PATH}/refresh", self._refresh),
             web.post(f"{PATH}/password", self._password),
             web.post("/api/v1/welcomes", self._invite),
+            web.put("/api/v1/people/{person}/password", self._set_password),
+            web.put("/api/v1/endpoints/{endpoint}/credential", self._set_credential),
         ]
 
     @declares("anybody", "whoever signs in shows a password or a one-time link")
@@ -103,6 +112,21 @@ class SessionEndpoint:
         form = await read_json(request, _Invite, MAX_BODY_BYTES)
         code = await self._signin.invite(actor, form.person, form.consultation, form.hours, origin_of(request))
         return _json({"welcome": code}, 201)
+
+    @declares("signed-in")
+    async def _set_password(self, request: web.Request) -> web.Response:
+        actor, person = self._access.person(request), request.match_info["person"]
+        if person == actor.person:
+            raise Problem("password-own", f"change your own at {PATH}/password, with the old one")
+        form = await read_json(request, _Password, MAX_BODY_BYTES)
+        await self._signin.set_password(actor, person, form.password, origin_of(request))
+        return web.Response(status=204)
+
+    @declares("signed-in")
+    async def _set_credential(self, request: web.Request) -> web.Response:
+        actor = self._access.person(request)
+        code = await self._signin.set_credential(actor, request.match_info["endpoint"], origin_of(request))
+        return _json({"credential": code}, 201)
 
 
 def welcome_link(base_url: str, code: str) -> str:

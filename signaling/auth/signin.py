@@ -16,6 +16,7 @@ from typing import NoReturn
 import structlog
 
 from dispatch import codes
+from dispatch.acts import endpoints, people
 from dispatch.acts import signin as acts
 from dispatch.acts import welcome as welcomes
 from dispatch.acts.base import Act
@@ -160,9 +161,23 @@ class SignIn:
         if kept and not await self._passwords.check(kept, old):
             self._refuse(person, origin, "password-wrong", "the old password is another")
         self._attempts.succeeded(attempt)
-        require_usable(new, person.login)
+        await self.set_password(actor, person.id, new, origin)
+
+    async def set_password(self, actor: Actor, person: str, new: str, origin: Origin) -> None:
+        """Give a person another password and end its other logins. Raises Refused.
+
+        Asks for no old one: for one's own use `change_password`.
+        """
+        record = self._tables.people.get(person)
+        require_usable(new, record.login)
         secret = await self._passwords.hash(new)
-        await self._act(acts.Password(person=person.id, secret=secret, credential=kept, keep=actor.login), origin)
+        await self._coordinator.act(people.Password(person=person, secret=secret), actor, origin)
+
+    async def set_credential(self, actor: Actor, endpoint: str, origin: Origin) -> str:
+        """Give an endpoint a new code, which is kept nowhere; the old one ends. Raises Refused."""
+        secret = secrets.token_urlsafe(codes.SECRET_BYTES)
+        await self._coordinator.act(endpoints.Credential(endpoint=endpoint, secret=codes.digest(secret)), actor, origin)
+        return codes.join(endpoint, secret)
 
     async def invite(self, actor: Actor, person: str, consultation: str, hours: int, origin: Origin) -> str:
         """Make a one-time link; return its code, which is kept nowhere. Raises Refused."""

@@ -31,6 +31,7 @@ CODES: dict[str, tuple[int, str]] = {
     "session-over": (401, "The sign-in is over"),
     "too-many-attempts": (429, "Too many attempts"),
     "password-wrong": (403, "The old password is another"),
+    "password-own": (409, "One's own password is changed with the old one"),
     "origin-foreign": (403, "The request comes from another site"),
     "person-needed": (403, "Only a person can do this"),
     "forbidden": (403, "This is not allowed to you"),
