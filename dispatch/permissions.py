@@ -107,6 +107,21 @@ class Permissions:
         """Return all rights of the actor to `target`, for the page to show what can be done."""
         return frozenset(right for right in Right if self.may(actor, right, target, now_us))
 
+    def may_source(self, actor: Actor, right: Right, source: str, now_us: int) -> bool:
+        """Tell whether the actor has a right to a source: its endpoint's, a person's (`person.name`), or the node's.
+
+        Nobody publishes under another person's name, whatever the rights.
+        """
+        owner = source.partition(".")[0]
+        if owner in self._tables.people:
+            if right is Right.PUBLISH and owner != actor.person and not actor.is_system:
+                return False
+            return self.may(actor, right, f"person:{owner}", now_us)
+        if self.may(actor, right, f"source:{source}", now_us):
+            return True
+        # A source of no endpoint was published with a token of the node.
+        return source not in self._tables.endpoints and self.may(actor, right, "node", now_us)
+
     def unit_of(self, target: str) -> str:
         """Return the unit something belongs to, "" when it is not known."""
         kind, _, identifier = target.partition(":")

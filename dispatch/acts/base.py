@@ -58,6 +58,11 @@ class Desk:
         """Raise Forbidden unless the actor has the right."""
         self.permissions.require(self.actor, right, target, self.now_us)
 
+    def require_system(self) -> None:
+        """Raise Forbidden unless the node itself acts."""
+        if not self.actor.is_system:
+            raise Forbidden("node-only", "only the node itself does this")
+
     def create(self, verb: str, kind: str, record: Record, session: str = "") -> str:
         """Enter a new object with all its values; return its id."""
         self.drafts.append(Draft(verb, f"{kind}:{record.id}", plain(record), session))
@@ -89,8 +94,8 @@ class Spec:
     """A declared act. `right` on the object that `target` names is required before `decide` is asked.
 
     `right` None: everybody who is signed in may ask, `decide` itself refuses (`why` says what protects it).
-    `path` follows /api/v1; its fields in braces are taken from the address, the others from the body. Without one the
-    act is the node's own: no interface takes it, and it is refused to everybody else.
+    `path` follows /api/v1; its fields in braces are taken from the address, the others from the body. An act without
+    one has no address: a shell makes it, after it has done what no decision may wait for.
     """
 
     name: str
@@ -124,7 +129,7 @@ def declare(
     summary: str,
     why: str = "",
 ) -> Callable[[Decide[A]], Decide[A]]:
-    """Declare an act; decorates the function that decides it. `http`: "METHOD /path", or "" for the node's own."""
+    """Declare an act; decorates the function that decides it. `http`: "METHOD /path", or "" for no address."""
     assert name not in ACTS, f"two acts are called {name}"
     assert right is not None or why, f"{name} needs a right, or a reason why not"
     method, _, path = http.partition(" ")
@@ -139,8 +144,6 @@ def declare(
 def decide(desk: Desk, act: Act) -> str:
     """Decide an act: fill `desk.drafts` and return the id of what it makes. Raises Refused."""
     spec = _SPEC_OF[type(act)]
-    if not spec.path and not desk.actor.is_system:
-        raise Forbidden("forbidden", f"{spec.name} is the node's own act")
     if spec.right is not None:
         desk.require(spec.right, spec.target(act))
     return spec.decide(desk, act)

@@ -199,8 +199,11 @@ class Absent(OnConsultation, frozen=True, kw_only=True):
     person: str
 
 
-@declare("participant.absent", Absent, right=None, why="the node's own", summary="Somebody's pages are gone")
+@declare(
+    "participant.absent", Absent, right=None, why="only the node itself does it", summary="Somebody's pages are gone"
+)
 def _absent(desk: Desk, act: Absent) -> str:
+    desk.require_system()
     own = participant_of(desk, act.consultation, act.person)
     if own is not None and own.attendance in (Attendance.PRESENT, Attendance.WAITING):
         leave_record(desk, own, Attendance.LEFT, "participant.absent")

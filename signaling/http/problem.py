@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from dispatch.errors import Refused
 from dispatch.sources import SourceError
 from media.plane.names import PlaneError
 from signaling.dtls.certificate import DtlsError
@@ -24,11 +25,21 @@ _log = structlog.get_logger(__name__)
 #: code -> (status, title)
 CODES: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "A bearer token is needed"),
-    "forbidden": (403, "The token does not allow this"),
+    "token-expired": (401, "The access token has run out"),
+    "signin-refused": (401, "Login or password is wrong"),
+    "welcome-unknown": (401, "The one-time link is not good"),
+    "session-over": (401, "The sign-in is over"),
+    "too-many-attempts": (429, "Too many attempts"),
+    "password-wrong": (403, "The old password is another"),
+    "password-own": (409, "One's own password is changed with the old one"),
+    "origin-foreign": (403, "The request comes from another site"),
+    "person-needed": (403, "Only a person can do this"),
+    "forbidden": (403, "This is not allowed to you"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
     "unsupported-encoding": (415, "The body is compressed"),
+    "body-invalid": (400, "The body is not what it should be"),
     "body-too-large": (413, "The body is too large"),
     "body-incomplete": (400, "The body did not arrive whole"),
     "body-timeout": (408, "The body did not arrive in time"),
@@ -55,28 +66,43 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
+#: kind of a refusal of dispatch -> the same, where its code has no entry of its own
+KINDS: dict[str, tuple[int, str]] = {
+    "unknown": (404, "There is no such thing"),
+    "forbidden": (403, "This is not allowed to you"),
+    "invalid": (400, "A value cannot be used"),
+    "conflict": (409, "It does not fit the present state"),
+    "full": (503, "A limit of the node is reached"),
+    "unavailable": (503, "The node cannot do it just now"),
+    "refused": (500, "A fault of the server"),
+}
 #: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
 RETRY_SECONDS = 2
 
 
 class Problem(Exception):
-    """Refuse the request in hand with a code of `CODES`."""
+    """Refuse the request in hand with a code of `CODES`, or of dispatch with a kind of `KINDS`."""
 
-    def __init__(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, headers: dict[str, str] | None = None, *, kind: str = "refused", field: str = ""
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+        self.kind = kind
+        self.field = field
 
     def response(self) -> web.Response:
         """Return the refusal as a response."""
-        status, title = CODES[self.code]
+        status, title = CODES.get(self.code) or KINDS[self.kind]
         body = {
             "type": f"urn:huishang:problem:{self.code}",
             "title": title,
             "status": status,
             "code": self.code,
             "detail": self.detail,
+            **({"field": self.field} if self.field else {}),
         }
         return web.Response(
             status=status,
@@ -90,6 +116,8 @@ def problem_of(error: Exception) -> Problem:
     """Return the refusal an error of a lower layer becomes."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, Refused):
+        return Problem(error.code, str(error), kind=error.kind, field=error.field)
     if isinstance(error, SdpError | SourceError | ExchangeError):
         return Problem(error.code, str(error))
     if isinstance(error, DtlsError):

@@ -11,6 +11,7 @@ from tests.house.tree import ROOT, sources
 CORES = (
     "dispatch",
     "media/rtp",
+    "signaling/auth",
     "signaling/dtls",
     "signaling/ice",
     "signaling/sdp",
@@ -24,6 +25,11 @@ SHELLS = (
     "dispatch/journal/reading.py",
     "dispatch/journal/tail.py",
     "dispatch/store",
+    "signaling/auth/endpoint.py",
+    "signaling/auth/noting.py",
+    "signaling/auth/passwords.py",
+    "signaling/auth/signin.py",
+    "signaling/auth/watch.py",
 )
 FORBIDDEN = {
     "aiohttp",

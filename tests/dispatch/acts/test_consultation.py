@@ -117,7 +117,7 @@ def test_who_left_comes_back_to_the_same_place_without_hand_or_sources() -> None
 def test_who_is_absent_too_long_has_left_but_only_the_node_says_so() -> None:
     world = World()
     consultation = world.hold("east")
-    assert refusal(world, Absent(consultation=consultation, person="east"), "officer") == "forbidden"
+    assert refusal(world, Absent(consultation=consultation, person="east"), "officer") == "node-only"
     world.do(Absent(consultation=consultation, person="east"), "")
     assert world.place(consultation, "east").attendance is Attendance.LEFT
     assert world.entries[-1].actor == "system"
