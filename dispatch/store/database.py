@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import msgspec
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
@@ -36,14 +36,15 @@ class Database:
     def __init__(self, url: str, *, bulk: bool = False) -> None:
         """Open nothing yet. `url`: `sqlite:////path` or `postgresql://...`.
 
-        `bulk`: a file that nobody else sees before it is complete; it is written without any safety.
+        `bulk`: for a rebuild. A file is written without any safety, as nobody sees it before it is complete; a
+        statement may take as long as it likes.
         """
         given = make_url(url)
         #: The file of an SQLite database.
         self.path = Path(given.database) if given.drivername == "sqlite" and given.database else None
         self._bulk = bulk
         self._file: tuple[int, int] | None = None
-        arguments: dict[str, Any] = {"timeout": CONNECT_S, "command_timeout": ANSWER_S}
+        arguments: dict[str, Any] = {"timeout": CONNECT_S, "command_timeout": None if bulk else ANSWER_S}
         if self.path is not None:
             # Python's own idea of when a transaction begins leaves out reading and DDL; `_begin` does it.
             arguments = {"timeout": LOCK_S, "isolation_level": None}

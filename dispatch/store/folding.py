@@ -7,7 +7,7 @@ rest is worth more than a node that does not start.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -64,13 +64,11 @@ class Sheet:
         else:
             records[identifier] = record
 
-    def fold_all(self, position: int, record: bytes) -> list[Row]:
+    def fold_all(self, position: int, entries: Sequence[Entry]) -> list[Row]:
         """Apply all entries of a journal record; return their rows of the timeline."""
-        lines = []
-        for part, entry in enumerate(self.read(position, record)):
-            lines.append(line_of(position, part, entry))
+        for entry in entries:
             self.fold(position, entry)
-        return lines
+        return [line_of(position, part, entry) for part, entry in enumerate(entries)]
 
     def add(self, kind: str, records: Iterable[Record]) -> None:
         """Take records as they are."""
