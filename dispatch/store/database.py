@@ -6,6 +6,7 @@ never a part of one, and the position of the journal goes with it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -56,6 +57,7 @@ class Database:
             json_deserializer=msgspec.json.decode,
         )
         if self.path is not None:
+            event.listen(self.engine.sync_engine, "do_connect", self._make_file)
             event.listen(self.engine.sync_engine, "connect", self._sqlite_connected)
             event.listen(self.engine.sync_engine, "begin", _begin)
 
@@ -90,6 +92,14 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+    def _make_file(self, *_: object) -> None:
+        """Make the file, for its owner only: it holds digests. A folder that is gone is noticed here.
+
+        (The driver would notice too, but leave a thread behind that answers a loop which may be closed.)
+        """
+        assert self.path is not None
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def _sqlite_connected(self, connection: Any, _: object) -> None:
         cursor = connection.cursor()

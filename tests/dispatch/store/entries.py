@@ -16,7 +16,7 @@ _numbers = count()
 
 
 def entry(
-    verb: str, target: str, at_us: int = 0, *, actor: str = "anna", session: str = "", **params: Any
+    verb: str, target: str, at_us: int = 0, /, *, actor: str = "anna", session: str = "", **params: Any
 ) -> Entry:
     """Return an entry; its stamp is the time, its id fresh."""
     return Entry(
