@@ -85,14 +85,14 @@ def check(url: str | None, told: list[list[Entry]], stored: int) -> None:
 
 
 @given(acts(), st.integers(0, 25))
-@settings(max_examples=120)
+@settings(max_examples=25)
 def test_any_entries_leave_the_same_state_in_sqlite(told: list[list[Entry]], stored: int) -> None:
     check(None, told, stored)
 
 
 def test_any_entries_leave_the_same_state_in_postgresql(postgres: PostgresServer) -> None:
     @given(acts(), st.integers(0, 25))
-    @settings(max_examples=60)
+    @settings(max_examples=10)
     def holds(told: list[list[Entry]], stored: int) -> None:
         check(postgres.new_database(), told, stored)
 
