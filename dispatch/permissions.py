@@ -6,12 +6,12 @@ only the rights of `CONTACT`: to see that a unit is there and to ask it, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatch.errors import Forbidden
-from dispatch.records import Attendance, Person, Stage
+from dispatch.records import Attendance, Grant, Person, Role, Stage
 from dispatch.tables import Tables
 
 
@@ -81,16 +81,37 @@ class Permissions:
             return True
         if self._of_consultation(person, right, target):
             return True
+        beside = self.of_roles(person.roles, target)
+        return right in beside or right in self.of_grants(self.grants_of(person), target, now_us)
+
+    def of_roles(self, roles: Iterable[Role], target: str) -> frozenset[Right]:
+        """Return the rights to `target` that come with roles."""
         unit = self.unit_of(target)
         above = set(self.line(unit)) if unit else set()
-        for role in person.roles:
-            rights = ROLES.get(role.name, frozenset())
+        rights: frozenset[Right] = frozenset()
+        for role in roles:
+            if not target.startswith("consultation:"):
+                rights |= CONTACT
             # The node as a whole belongs to who has the right at a root.
-            if right in rights and (role.scope in above or (target == "node" and self._is_root(role.scope))):
-                return True
-        if right in CONTACT and person.roles and not target.startswith("consultation:"):
-            return True
-        return self._granted(person, right, target, above, now_us)
+            if role.scope in above or (target == "node" and self._is_root(role.scope)):
+                rights |= ROLES.get(role.name, frozenset())
+        return rights
+
+    def grants_of(self, person: Person) -> frozenset[Grant]:
+        """Return all grants to a person and to the units it is in, whatever their time."""
+        holders = (f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit)))
+        ids = (identifier for holder in holders for identifier in self._tables.grants_to.ids(holder))
+        return frozenset(self._tables.grants.get(identifier) for identifier in ids)
+
+    def of_grants(self, grants: Iterable[Grant], target: str, now_us: int) -> frozenset[Right]:
+        """Return the rights to `target` that come with grants."""
+        valid = [grant for grant in grants if grant.from_us <= now_us < grant.until_us]
+        if not valid:
+            return frozenset()
+        unit = self.unit_of(target)
+        objects = {target, *(f"unit:{item}" for item in self.line(unit))}
+        verbs = {grant.verb for grant in valid if grant.object in objects}
+        return frozenset(right for right in Right if right in verbs)
 
     def require(self, actor: Actor, right: Right, target: str, now_us: int) -> None:
         """Raise Forbidden unless `may`."""
@@ -153,16 +174,6 @@ class Permissions:
             and right is Right.SEE
             and (participant is not None or self.is_invited(person, consultation.id))
         )
-
-    def _granted(self, person: Person, right: Right, target: str, above: set[str], now_us: int) -> bool:
-        holders = [f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))]
-        objects = {target, *(f"unit:{unit}" for unit in above)}
-        for holder in holders:
-            for identifier in self._tables.grants_to.ids(holder):
-                grant = self._tables.grants.get(identifier)
-                if grant.verb == right and grant.object in objects and grant.from_us <= now_us < grant.until_us:
-                    return True
-        return False
 
     def _is_root(self, unit: str) -> bool:
         record = self._tables.units.find(unit)
