@@ -46,6 +46,10 @@ ROLES: dict[str, frozenset[Right]] = {
 }
 #: Of anybody with a role anywhere, towards every unit and person of the node.
 CONTACT = frozenset({Right.SEE})
+#: In a consultation: of its chair and deputies, of who is present, of who was sent away.
+_LEADING = frozenset({Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE})
+_PRESENT = frozenset({Right.SEE, Right.VIEW, Right.TALK})
+_NONE: frozenset[Right] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Permissions:
             return False
         if target == f"person:{person.id}" and right in (Right.SEE, Right.VIEW):
             return True
-        if self._of_consultation(person, right, target):
+        if right in self.of_place(person, target):
             return True
         beside = self.of_roles(person.roles, target)
         return right in beside or right in self.of_grants(self.grants_of(person), target, now_us)
@@ -88,13 +92,13 @@ class Permissions:
         """Return the rights to `target` that come with roles."""
         unit = self.unit_of(target)
         above = set(self.line(unit)) if unit else set()
-        rights: frozenset[Right] = frozenset()
+        rights = _NONE
         for role in roles:
             if not target.startswith("consultation:"):
                 rights |= CONTACT
             # The node as a whole belongs to who has the right at a root.
             if role.scope in above or (target == "node" and self._is_root(role.scope)):
-                rights |= ROLES.get(role.name, frozenset())
+                rights |= ROLES.get(role.name, _NONE)
         return rights
 
     def grants_of(self, person: Person) -> frozenset[Grant]:
@@ -107,7 +111,7 @@ class Permissions:
         """Return the rights to `target` that come with grants."""
         valid = [grant for grant in grants if grant.from_us <= now_us < grant.until_us]
         if not valid:
-            return frozenset()
+            return _NONE
         unit = self.unit_of(target)
         objects = {target, *(f"unit:{item}" for item in self.line(unit))}
         verbs = {grant.verb for grant in valid if grant.object in objects}
@@ -155,25 +159,22 @@ class Permissions:
         mine = {f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))}
         return any(item.whom in mine for item in record.invitations)
 
-    def _of_consultation(self, person: Person, right: Right, target: str) -> bool:
-        """The rights that come with one's place in a consultation."""
+    def of_place(self, person: Person, target: str) -> frozenset[Right]:
+        """Return the rights that come with one's place in a consultation."""
         kind, _, identifier = target.partition(":")
         consultation = self._tables.consultations.find(identifier) if kind == "consultation" else None
         if consultation is None:
-            return False
+            return _NONE
         if person.id == consultation.chair or person.id in consultation.deputies:
-            return right in (Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE)
+            return _LEADING
         mine = self._tables.participant_of_person.first(f"{consultation.id}/{person.id}")
         participant = self._tables.participants.find(mine) if mine else None
         if participant is not None and participant.attendance is Attendance.REMOVED:
-            return False
+            return _NONE
         if participant is not None and participant.attendance is Attendance.PRESENT:
-            return right in (Right.SEE, Right.VIEW, Right.TALK)
-        return (
-            consultation.stage is not Stage.ENDED
-            and right is Right.SEE
-            and (participant is not None or self.is_invited(person, consultation.id))
-        )
+            return _PRESENT
+        may_come = participant is not None or self.is_invited(person, consultation.id)
+        return CONTACT if may_come and consultation.stage is not Stage.ENDED else _NONE
 
     def _is_root(self, unit: str) -> bool:
         record = self._tables.units.find(unit)

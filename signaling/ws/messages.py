@@ -128,7 +128,7 @@ class Quality(msgspec.Struct, frozen=True, tag_field="t", tag="quality"):
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
-    at: msgspec.Raw = msgspec.Raw(b"null")
+    at: int | float | Id | None = None
 
 
 Message = Hello | Watch | Unwatch | Do | Offer | Hangup | Quality | Ping
@@ -191,7 +191,7 @@ class Ended(msgspec.Struct, frozen=True, tag_field="t", tag="ended"):
 
 
 class Pong(msgspec.Struct, frozen=True, tag_field="t", tag="pong"):
-    at: msgspec.Raw
+    at: int | float | str | None
     now_us: int
 
 
@@ -212,7 +212,7 @@ class _Head(msgspec.Struct, frozen=True):
 _KNOWN = frozenset(
     str(kind.__struct_config__.tag) for kind in (Hello, Watch, Unwatch, Do, Offer, Hangup, Quality, Ping)
 )
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _heads = msgspec.json.Decoder(_Head)
 _encoder = msgspec.json.Encoder()
 

@@ -14,12 +14,15 @@ CORES = (
     "signaling/dtls",
     "signaling/ice",
     "signaling/sdp",
+    "signaling/ws",
 )
 # Shells inside them: what drives the cores and touches files and databases.
 SHELLS = (
     "dispatch/desk/coordinator.py",
     "dispatch/journal/file.py",
     "dispatch/store",
+    "signaling/ws/connection.py",
+    "signaling/ws/hub.py",
 )
 FORBIDDEN = {
     "aiohttp",
