@@ -26,7 +26,7 @@ def may_take(permissions: Permissions, tables: Tables, taker: Actor, line: tuple
     """Tell how a line (source, kind, context) to `taker` stands: see docs/api.md, Media, for the context."""
     source, kind, context = line
     if not context:
-        if is_own(taker, source) or permissions.may(taker, Right.VIEW, f"source:{source}", now_us):
+        if is_own(taker, source) or permissions.may_source(taker, Right.VIEW, source, now_us):
             return Flow.OPEN
         return Flow.CLOSED
     identifier = context.removeprefix(CONSULTATION)
@@ -48,7 +48,7 @@ def may_publish(permissions: Permissions, taker: Actor, source: str, now_us: int
     """Tell whether somebody may send under this identifier: one's own sources, or those one may publish for."""
     if is_own(taker, source):
         return permissions.may(taker, Right.SEE, f"person:{taker.person}", now_us)
-    return permissions.may(taker, Right.PUBLISH, f"source:{source}", now_us)
+    return permissions.may_source(taker, Right.PUBLISH, source, now_us)
 
 
 def is_own(actor: Actor, source: str) -> bool:

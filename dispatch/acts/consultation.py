@@ -289,7 +289,8 @@ def _bring_invited(desk: Desk, consultation: str, whom: tuple[str, ...]) -> None
 
 def _bring_source(desk: Desk, consultation: str, source: str) -> str:
     # Who brings it shows it to everybody there, so it needs the right to see it oneself.
-    desk.require(Right.VIEW, f"source:{source}")
+    if not desk.permissions.may_source(desk.actor, Right.VIEW, source, desk.now_us):
+        raise Forbidden("forbidden", f"{desk.actor.person} may not view {source}")
     values: dict[str, Any] = {
         "attendance": Attendance.PRESENT,
         "sources": (source,),

@@ -15,6 +15,7 @@ CORES = (
     "signaling/dtls",
     "signaling/ice",
     "signaling/sdp",
+    "signaling/ws",
 )
 # What inside these folders is a thin shell: it does the I/O that the cores beside it decide about.
 SHELLS = (
@@ -30,6 +31,8 @@ SHELLS = (
     "signaling/auth/passwords.py",
     "signaling/auth/signin.py",
     "signaling/auth/watch.py",
+    "signaling/ws/connection.py",
+    "signaling/ws/hub.py",
 )
 FORBIDDEN = {
     "aiohttp",
