@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from dispatch.errors import Refused
 from dispatch.sources import SourceError
 from media.plane.names import PlaneError
 from signaling.dtls.certificate import DtlsError
@@ -32,6 +33,12 @@ CODES: dict[str, tuple[int, str]] = {
     "body-too-large": (413, "The body is too large"),
     "body-incomplete": (400, "The body did not arrive whole"),
     "body-timeout": (408, "The body did not arrive in time"),
+    "body-malformed": (400, "The body is not JSON"),
+    "body-invalid": (422, "The body does not fit the description"),
+    "query-invalid": (422, "The query does not fit the description"),
+    "cursor-invalid": (422, "The cursor did not come from here"),
+    "device-invalid": (400, "The header Huishang-Device cannot be used"),
+    "person-needed": (403, "Only somebody who is signed in by name can do this"),
     "etag-missing": (428, "If-Match is needed"),
     "etag-mismatch": (412, "The session has a newer ICE generation"),
     "source-unknown": (404, "No such source"),
@@ -55,28 +62,56 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
+#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of the node is
+#: answered like its other limits above: by 503, because another request of the same client is not what is too much.
+KINDS: dict[str, tuple[int, str]] = {
+    "unknown": (404, "There is no such thing"),
+    "forbidden": (403, "You have no right to this"),
+    "invalid": (422, "A value cannot be used"),
+    "conflict": (409, "It does not fit the present state"),
+    "full": (503, "A limit of the node is reached"),
+    "unavailable": (503, "The node cannot do this just now"),
+    "refused": (500, "A fault of the server"),
+}
 #: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
 RETRY_SECONDS = 2
 
 
 class Problem(Exception):
-    """Refuse the request in hand with a code of `CODES`."""
+    """Refuse the request in hand with a code of `CODES`, or any code when `kind` is one of `KINDS`.
 
-    def __init__(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+    `field` names the value that cannot be used; `more` are further members of the details (RFC 9457 section 3.2).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        *,
+        kind: str = "",
+        field: str = "",
+        more: dict[str, object] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+        self.kind = kind
+        self.field = field
+        self.more = more or {}
 
     def response(self) -> web.Response:
         """Return the refusal as a response."""
-        status, title = CODES[self.code]
+        status, title = KINDS[self.kind] if self.kind else CODES[self.code]
         body = {
             "type": f"urn:huishang:problem:{self.code}",
             "title": title,
             "status": status,
             "code": self.code,
             "detail": self.detail,
+            **({"field": self.field} if self.field else {}),
+            **self.more,
         }
         return web.Response(
             status=status,
@@ -90,6 +125,8 @@ def problem_of(error: Exception) -> Problem:
     """Return the refusal an error of a lower layer becomes."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, Refused):
+        return Problem(error.code, str(error), kind=error.kind, field=error.field)
     if isinstance(error, SdpError | SourceError | ExchangeError):
         return Problem(error.code, str(error))
     if isinstance(error, DtlsError):

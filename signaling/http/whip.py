@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
 from signaling.http.access import Access
+from signaling.http.body import read_body
 from signaling.http.problem import Problem
 from signaling.http.turns import Turns
 from signaling.ice.types import Credentials
@@ -15,8 +14,6 @@ from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment,
 from signaling.webrtc.exchange import Exchange
 from signaling.webrtc.records import Answered, Session
 
-#: For a body to arrive whole; a satellite link with losses needs a few.
-BODY_SECONDS = 15.0
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
 
@@ -138,32 +135,7 @@ class WhipEndpoint:
         return session
 
     async def _body(self, request: web.Request, content_type: str) -> bytes:
-        if request.content_type != content_type:
-            raise Problem("unsupported-media-type", f"send Content-Type: {content_type}")
-        encodings = ",".join(request.headers.getall("Content-Encoding", [])).lower().split(",")
-        if any(encoding.strip() not in ("", "identity") for encoding in encodings):
-            detail = "send the body without Content-Encoding"
-            raise Problem("unsupported-encoding", detail, {"Accept-Encoding": "identity"})
-        if request.content_length is not None and request.content_length > self._max_bytes:
-            raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await self._read(request)
-        except TimeoutError:
-            raise Problem("body-timeout", f"the body has to arrive within {BODY_SECONDS:g} s") from None
-        if len(body) > self._max_bytes:
-            raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
-        return body
-
-    async def _read(self, request: web.Request) -> bytes:
-        """Read the body to its end or one byte past the limit."""
-        body = b""
-        while len(body) <= self._max_bytes:
-            more = await request.content.read(self._max_bytes + 1 - len(body))
-            if not more:
-                break
-            body += more
-        return body
+        return await read_body(request, (content_type,), self._max_bytes, too_large="sdp-too-large")
 
     def _created(self, kind: str, answered: Answered) -> web.Response:
         session = answered.session
