@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -73,9 +73,7 @@ def act_routes(collections: Collection[str] = ()) -> list[ActRoute]:
 class ActsEndpoint:
     """The handlers of all acts."""
 
-    def __init__(
-        self, doing: Doing, tables: Tables, identify: Identify, collections: Collection[str] = ()
-    ) -> None:
+    def __init__(self, doing: Doing, tables: Tables, identify: Identify, collections: Collection[str] = ()) -> None:
         self._doing = doing
         self._tables = tables
         self._identify = identify
@@ -116,7 +114,7 @@ async def _values(route: ActRoute, request: web.Request) -> msgspec.Struct:
         raise Problem("body-malformed", "the body is nested too deeply") from None
 
 
-def _act(route: ActRoute, address: Iterable[tuple[str, str]] | Any, body: msgspec.Struct) -> Act:
+def _act(route: ActRoute, address: Mapping[str, str], body: msgspec.Struct) -> Act:
     values = {field: address[field] for field in route.spec.path_fields}
     values |= {field: getattr(body, field) for field in body.__struct_fields__}
     return route.spec.act(**values)

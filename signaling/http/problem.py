@@ -62,8 +62,8 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
-#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of the node is
-#: answered like its other limits above: by 503, because another request of the same client is not what is too much.
+#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of the node
+#: is answered like its other limits above, by 503: the requests of this one client are not what is too much.
 KINDS: dict[str, tuple[int, str]] = {
     "unknown": (404, "There is no such thing"),
     "forbidden": (403, "You have no right to this"),
