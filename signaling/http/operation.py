@@ -41,6 +41,7 @@ class Operation:
 
     `query`: its parameters as a struct. `takes`: content type -> what is sent (None: text or bytes as they are);
     `gives`: status -> (content type -> what is answered). `refuses`: statuses of its problem details.
+    `names_device`: it heeds the header `Huishang-Device`.
     """
 
     name: str
@@ -53,10 +54,10 @@ class Operation:
     takes: Mapping[str, Any] | None = None
     gives: Mapping[int, Mapping[str, Any]]
     refuses: frozenset[int]
+    tag: str
     signed_in: bool = True
+    names_device: bool = True
     needs_body: bool = True
-    tag: str = ""
-    headers: tuple[str, ...] = ()
 
     @property
     def path_fields(self) -> tuple[str, ...]:

@@ -75,6 +75,8 @@ KINDS: dict[str, tuple[int, str]] = {
 }
 #: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
 RETRY_SECONDS = 2
+#: Of a response: its code, for who counts refusals.
+_CODE = web.ResponseKey("code", str)
 
 
 class Problem(Exception):
@@ -113,12 +115,20 @@ class Problem(Exception):
             **({"field": self.field} if self.field else {}),
             **self.more,
         }
-        return web.Response(
+        response = web.Response(
             status=status,
             body=json.dumps(body).encode(),
             content_type="application/problem+json",
             headers={**({"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}), **self.headers},
         )
+        response[_CODE] = self.code
+        return response
+
+
+def refusal_code(response: web.StreamResponse) -> str:
+    """Return the code that a response refuses with, "" when it does not."""
+    code: str = response.get(_CODE, "")
+    return code
 
 
 def problem_of(error: Exception) -> Problem:
