@@ -114,6 +114,7 @@ class County:
     """What runs: `url` is the base of its plain HTTP."""
 
     url: str
+    app: web.Application
     coordinator: Coordinator
     journal: Journal
     operations: list[Operation]
@@ -137,4 +138,4 @@ async def running_county(folder: Path, more: Iterable[web.RouteDef] = ()) -> Asy
         app = web.Application(middlewares=[problems])
         app.add_routes([*acts.routes(), *reads.routes(), *openapi_routes(operations, "1"), *more])
         async with listening(app, "127.0.0.1", 0) as port:
-            yield County(f"http://127.0.0.1:{port}", coordinator, journal, operations)
+            yield County(f"http://127.0.0.1:{port}", app, coordinator, journal, operations)
