@@ -27,7 +27,7 @@ from signaling.http.problem import Problem
 #: Of an act's values; as large as a message of the WebSocket.
 MAX_ACT_BYTES: Final = 1 << 17
 
-_REFUSES = frozenset({400, 401, 403, 404, 409, 422, 503})
+_REFUSES = frozenset({400, 401, 403, 404, 409, 422, 429, 503})
 _BODY_REFUSES = frozenset({408, 413, 415})
 
 

@@ -83,10 +83,10 @@ def caller_of(request: web.Request, identify: Identify, tables: Tables) -> Calle
     person = tables.people.find(actor.person)
     if person is None:
         raise Problem("person-needed", "sign in as a person; a token of the node's own has no rights here")
-    device = request.headers.get(DEVICE_HEADER, "")
-    if device and not _DEVICE.match(device):
+    device = request.headers.get(DEVICE_HEADER)
+    if device is not None and not _DEVICE.match(device):
         raise Problem("device-invalid", f"{DEVICE_HEADER} is 1 to 64 letters, digits or ._~-")
-    return Caller(actor, Origin(ip=request.remote or "", device=device, unit=person.unit))
+    return Caller(actor, Origin(ip=request.remote or "", device=device or "", unit=person.unit))
 
 
 def query_of(request: web.Request, shape: type[msgspec.Struct]) -> Any:

@@ -62,14 +62,15 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
-#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of the node
-#: is answered like its other limits above, by 503: the requests of this one client are not what is too much.
+#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of dispatch is
+#: mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which programs
+#: between us and the client take for one and ask again.
 KINDS: dict[str, tuple[int, str]] = {
     "unknown": (404, "There is no such thing"),
     "forbidden": (403, "You have no right to this"),
     "invalid": (422, "A value cannot be used"),
     "conflict": (409, "It does not fit the present state"),
-    "full": (503, "A limit of the node is reached"),
+    "full": (429, "A limit is reached"),
     "unavailable": (503, "The node cannot do this just now"),
     "refused": (500, "A fault of the server"),
 }

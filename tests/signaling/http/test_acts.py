@@ -119,7 +119,7 @@ async def test_timeline_tells_from_where_an_act_came(county: County, http: aioht
     assert entry["from"] == {"ip": "127.0.0.1", "device": "tab.1", "unit": EAST}
 
 
-@pytest.mark.parametrize("device", ["a b", "x" * 65, "名"])
+@pytest.mark.parametrize("device", ["", "a b", "x" * 65, "名"])
 async def test_device_that_is_no_name_is_refused(http: aiohttp.ClientSession, device: str) -> None:
     headers = {**token("officer"), "Huishang-Device": device}
     assert problem(await ask(http, "POST", CREATE, json={}, headers=headers), 400) == "device-invalid"
@@ -182,7 +182,7 @@ async def test_state_that_does_not_fit_is_a_conflict(county: County, http: aioht
         (Forbidden, 403),
         (Invalid, 422),
         (Conflict, 409),
-        (Full, 503),
+        (Full, 429),
         (Unavailable, 503),
         (Refused, 500),
     ],
