@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from dispatch.records import Stage
 from dispatch.sources import SourceRegistry, SourceState
 from dispatch.tables import Tables
+from media.plane.names import DROP_NAMES
 from media.plane.thread import PlaneThread
 from signaling.http.operation import Operation
 from signaling.http.problem import refusal_code
@@ -148,7 +149,8 @@ def plane_readers(threads: Callable[[], Iterable[PlaneThread]], sessions: Callab
         return {
             (str(thread.index), reason): count
             for thread in threads()
-            for reason, count in thread.counters()["drops"].items()
+            # Also those that have not happened: a figure that appears with its first drop shows no increase.
+            for reason, count in {**dict.fromkeys(DROP_NAMES[1:], 0), **thread.counters()["drops"]}.items()
         }
 
     def transports() -> Figures:
