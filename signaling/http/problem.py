@@ -33,16 +33,20 @@ CODES: dict[str, tuple[int, str]] = {
     "password-wrong": (403, "The old password is another"),
     "password-own": (409, "One's own password is changed with the old one"),
     "origin-foreign": (403, "The request comes from another site"),
-    "person-needed": (403, "Only a person can do this"),
     "forbidden": (403, "This is not allowed to you"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
     "unsupported-encoding": (415, "The body is compressed"),
-    "body-invalid": (400, "The body is not what it should be"),
     "body-too-large": (413, "The body is too large"),
     "body-incomplete": (400, "The body did not arrive whole"),
     "body-timeout": (408, "The body did not arrive in time"),
+    "body-malformed": (400, "The body is not JSON"),
+    "body-invalid": (422, "The body does not fit the description"),
+    "query-invalid": (422, "The query does not fit the description"),
+    "cursor-invalid": (422, "The cursor did not come from here"),
+    "device-invalid": (400, "The header Huishang-Device cannot be used"),
+    "person-needed": (403, "Only somebody who is signed in by name can do this"),
     "etag-missing": (428, "If-Match is needed"),
     "etag-mismatch": (412, "The session has a newer ICE generation"),
     "source-unknown": (404, "No such source"),
@@ -66,25 +70,39 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
-#: kind of a refusal of dispatch -> the same, where its code has no entry of its own
+#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of dispatch
+#: is mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which
+#: programs between us and the client take for one and ask again.
 KINDS: dict[str, tuple[int, str]] = {
     "unknown": (404, "There is no such thing"),
-    "forbidden": (403, "This is not allowed to you"),
-    "invalid": (400, "A value cannot be used"),
+    "forbidden": (403, "You have no right to this"),
+    "invalid": (422, "A value cannot be used"),
     "conflict": (409, "It does not fit the present state"),
-    "full": (503, "A limit of the node is reached"),
-    "unavailable": (503, "The node cannot do it just now"),
+    "full": (429, "A limit is reached"),
+    "unavailable": (503, "The node cannot do this just now"),
     "refused": (500, "A fault of the server"),
 }
 #: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
 RETRY_SECONDS = 2
+#: Of a response: its code, for who counts refusals.
+_CODE = web.ResponseKey("code", str)
 
 
 class Problem(Exception):
-    """Refuse the request in hand with a code of `CODES`, or of dispatch with a kind of `KINDS`."""
+    """Refuse the request in hand with a code of `CODES`, or any code when `kind` is one of `KINDS`.
+
+    `field` names the value that cannot be used; `more` are further members of the details (RFC 9457 section 3.2).
+    """
 
     def __init__(
-        self, code: str, detail: str, headers: dict[str, str] | None = None, *, kind: str = "refused", field: str = ""
+        self,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        *,
+        kind: str = "",
+        field: str = "",
+        more: dict[str, object] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -92,10 +110,11 @@ class Problem(Exception):
         self.headers = headers or {}
         self.kind = kind
         self.field = field
+        self.more = more or {}
 
     def response(self) -> web.Response:
         """Return the refusal as a response."""
-        status, title = CODES.get(self.code) or KINDS[self.kind]
+        status, title = KINDS[self.kind] if self.kind else CODES[self.code]
         body = {
             "type": f"urn:huishang:problem:{self.code}",
             "title": title,
@@ -103,13 +122,22 @@ class Problem(Exception):
             "code": self.code,
             "detail": self.detail,
             **({"field": self.field} if self.field else {}),
+            **self.more,
         }
-        return web.Response(
+        response = web.Response(
             status=status,
             body=json.dumps(body).encode(),
             content_type="application/problem+json",
             headers={**({"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}), **self.headers},
         )
+        response[_CODE] = self.code
+        return response
+
+
+def refusal_code(response: web.StreamResponse) -> str:
+    """Return the code that a response refuses with, "" when it does not."""
+    code: str = response.get(_CODE, "")
+    return code
 
 
 def problem_of(error: Exception) -> Problem:

@@ -142,7 +142,7 @@ class WhipEndpoint:
         return session
 
     async def _body(self, request: web.Request, content_type: str) -> bytes:
-        return await read_body(request, content_type, self._max_bytes, "sdp-too-large")
+        return await read_body(request, (content_type,), self._max_bytes, too_large="sdp-too-large")
 
     def _created(self, kind: str, answered: Answered) -> web.Response:
         session = answered.session
