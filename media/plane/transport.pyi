@@ -10,6 +10,7 @@ CHECKS_A_SECOND: int
 DTLS_DATAGRAMS_A_SECOND: int
 STREAM_EVENTS_A_SECOND: int
 WORN_BEFORE: int
+SPENT_RANGES: int
 
 @type_check_only
 class TransportStats(TypedDict):

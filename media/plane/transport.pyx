@@ -36,6 +36,8 @@ DTLS_DATAGRAMS_A_SECOND = 100
 STREAM_EVENTS_A_SECOND = 20
 # SSRCs that may still lose their place (admission.pyx) when a transport is called worn: enough for a few publications.
 WORN_BEFORE = 64
+# Of SSRCs that routes had under the present keys; a transport that gives them out one after another has a few.
+SPENT_RANGES = 1024
 
 
 cdef int _order_ufrag(PlaneTransport transport, CommandKind kind, bytes ufrag) except -1:
@@ -201,8 +203,10 @@ cdef class PlaneTransport(PlaneHandle):
 
     @property
     def worn(self):
-        """Whether the peer has used up so many SSRCs that soon no new one is heard under the present keys."""
-        return self.state.retired_count > MAX_RETIRED - WORN_BEFORE
+        """Whether so many SSRCs are used up that only new keys help: the peer's, of which soon no new one is heard, or
+        those of routes that did not follow one another.
+        """
+        return self.state.retired_count > MAX_RETIRED - WORN_BEFORE or self.spent_ssrcs.range_count > SPENT_RANGES
 
     def select(self, remote, local=""):
         """Send to `remote` from the address `local` (empty: the kernel's choice)."""

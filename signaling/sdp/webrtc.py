@@ -1,4 +1,5 @@
-"""Answers to WebRTC offers: what a publisher (WHIP) may send to us and what a viewer (WHEP) gets from us.
+"""Answers to WebRTC offers: what a publisher (WHIP) may send to us, what a viewer (WHEP) gets from us, and both on one
+connection, line by line.
 
 The server only ever answers. An answer keeps the order and number of the offer's lines (RFC 3264 section 6);
 lines that we do not take stay with port 0. Pure functions: identifiers, keys and SSRCs come from the caller.
@@ -6,13 +7,13 @@ lines that we do not take stay with port 0. Pure functions: identifiers, keys an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from signaling.sdp.accepted import Accepted, AcceptedMedia, SendTrack
 from signaling.sdp.answer import Answer
 from signaling.sdp.codecs import AUDIO_PREFERENCE, VIDEO_PREFERENCE
 from signaling.sdp.errors import SdpBadDirection, SdpNoCommonCodec
-from signaling.sdp.lines import Negotiation
+from signaling.sdp.lines import MAX_LINES, Negotiation
 from signaling.sdp.model import Direction, MediaDescription, SessionDescription
 from signaling.sdp.transport import LocalTransport
 
@@ -91,6 +92,62 @@ def accept_view(
             answer.send(media, codecs, track)
     _require_playable(answer.media)
     return answer.finish()
+
+
+def accept_lines(
+    offer: SessionDescription,
+    wanted: Mapping[str, SendTrack | None],
+    local: LocalTransport,
+    *,
+    session_id: int = 1,
+    version: int = 1,
+    max_lines: int = MAX_LINES,
+    video: Sequence[str] = VIDEO_PREFERENCE,
+    audio: Sequence[str] = AUDIO_PREFERENCE,
+) -> Accepted:
+    """Answer a peer that sends and receives on one connection: `wanted` maps mids to the track that the line gets,
+    or to None for one whose media we take. All other lines rest, so that they can be used again.
+
+    Formats of a line are answered as by `accept_publish` and `accept_view`. We are always the DTLS server.
+
+    Raises:
+        SdpBadDirection: a wanted line is missing, of another kind, or points another way.
+        SdpNoCommonCodec: a wanted line has no codec of ours.
+        SdpError: the transport cannot be agreed; see `signaling.sdp.errors`.
+    """
+    negotiation = Negotiation(offer, {"video": tuple(video), "audio": tuple(audio)}, max_lines)
+    answer = Answer(offer, local, negotiation, session_id=session_id, version=version, allow_dtls_client=False)
+    missing = set(wanted) - {media.mid for media in offer.media if answer.takes(media)}
+    if missing:
+        raise SdpBadDirection(f"the offer has no line that could be taken with the mid {min(missing)!r}")
+    for media in offer.media:
+        if not answer.takes(media):
+            answer.reject(media)
+        elif media.mid is None or media.mid not in wanted:
+            codecs = negotiation.viewer_codecs(media, None)
+            answer.rest(media, codecs, "sendonly") if codecs else answer.reject(media)
+        else:
+            _answer_wanted(offer, answer, negotiation, media, wanted[media.mid])
+    return answer.finish()
+
+
+def _answer_wanted(
+    offer: SessionDescription,
+    answer: Answer,
+    negotiation: Negotiation,
+    media: MediaDescription,
+    track: SendTrack | None,
+) -> None:
+    way: Direction = "sendonly" if track is None else "recvonly"
+    if offer.direction_of(media) not in ("sendrecv", way) or (track is not None and track.kind != media.kind):
+        raise SdpBadDirection(f"line {media.mid!r} is not the {way} line of its kind that it should be")
+    codecs = negotiation.publisher_codecs(media) if track is None else negotiation.viewer_codecs(media, track.codec)
+    if not codecs:
+        raise SdpNoCommonCodec(f"line {media.mid!r} has no codec that is relayed here")
+    if track is None:
+        answer.receive(media, codecs)
+    else:
+        answer.send(media, codecs, track)
 
 
 def _wanted(
