@@ -173,7 +173,6 @@ export class Connection {
     if (fresh && this.#wanted.size === 0) return;
     const pc = fresh ? this.#open() : this.#pc;
     if (this.#restarts) pc.restartIce();
-    this.#restarts = false;
     try {
       this.#fill(pc);
       await pc.setLocalDescription();
@@ -181,6 +180,8 @@ export class Connection {
       // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
       const { sdp } = await this.exchange(pc.localDescription.sdp, lines, fresh);
       if (pc !== this.#pc) return;
+      if (fresh) this.#patience(CONNECT_MS, () => this.#retry(new ApiError("media-blocked")));
+      this.#restarts = false;
       await pc.setRemoteDescription({ type: "answer", sdp });
       if (pc === this.#pc) this.#tell(lines);
     } catch (error) {
@@ -193,7 +194,6 @@ export class Connection {
     const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#pc = pc;
     pc.onconnectionstatechange = () => this.#watch(pc);
-    this.#patience(CONNECT_MS, () => this.#retry(new ApiError("media-blocked")));
     return pc;
   }
 
@@ -203,7 +203,7 @@ export class Connection {
       if (this.#slotOf(handle)) continue;
       const like = `${handle.way} ${handle.kind} ${JSON.stringify(handle.encodings ?? null)}`;
       const slot = this.#slots.find((item) => !item.handle && item.like === like) ?? this.#add(pc, handle, like);
-      slot.handle = handle;
+      Object.assign(slot, { handle, told: false });
       if (handle.way === "send") slot.transceiver.sender.replaceTrack(handle.track);
     }
     for (const { handle, transceiver } of this.#slots) {
@@ -217,7 +217,7 @@ export class Connection {
     const transceiver = pc.addTransceiver(kind, { direction, ...(encodings ? { sendEncodings: encodings } : {}) });
     const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
     transceiver.setCodecPreferences(offerable(codecs));
-    const slot = { transceiver, like, handle: null };
+    const slot = { transceiver, like, handle: null, told: false };
     this.#slots.push(slot);
     return slot;
   }
@@ -225,12 +225,11 @@ export class Connection {
   /** What the answer was for has its track now, unless it was let go meanwhile. */
   #tell(lines) {
     const mids = new Set(lines.map((line) => line.mid));
-    for (const { handle, transceiver } of this.#slots) {
-      if (!handle || !mids.has(transceiver.mid)) continue;
-      if (handle.way === "receive") {
-        if (handle.track === transceiver.receiver.track) continue;
-        handle.track = transceiver.receiver.track;
-      }
+    for (const slot of this.#slots) {
+      const { handle, transceiver, told } = slot;
+      if (!handle || told || !mids.has(transceiver.mid)) continue;
+      slot.told = true;
+      if (handle.way === "receive") handle.track = transceiver.receiver.track;
       this.agreed(handle);
     }
   }
@@ -256,7 +255,7 @@ export class Connection {
       this.#say("connected");
     } else if (state === "disconnected") {
       this.#patience(HEAL_MS, () => this.#restart());
-    } else if (state !== "connecting" || this.state === "connected") {
+    } else if (state !== "connecting") {
       // Failed, or ended by the server, which then says so when it is asked.
       this.#restart();
     }
@@ -265,7 +264,9 @@ export class Connection {
   /** Offer new ICE credentials: over which network the server is reached shows in the checks that follow. */
   #restart() {
     this.#restarts = true;
-    this.#patience(CONNECT_MS, () => this.#retry(new ApiError("network")));
+    this.#patience(CONNECT_MS, () => {
+      if (this.#pc.connectionState !== "connected") this.#retry(new ApiError("network"));
+    });
     this.#schedule();
   }
 

@@ -1,4 +1,4 @@
-"""What is kept of a page's connection, and what others are told of it. Data; it decides only how often one may offer."""
+"""What is kept of a page's connection, and what others are told of it. Data; decides only how often one may offer."""
 
 from __future__ import annotations
 

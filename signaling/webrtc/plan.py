@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -120,12 +121,14 @@ class _Draft:
     def new_track(self, line: ReceiveLine) -> SendTrack:
         """Return a track with SSRCs of its own."""
         is_video = line.kind == "video"
+        ssrc = self._ssrc()
         track = self.fresh[line.mid] = SendTrack(
             kind="video" if is_video else "audio",
-            ssrc=self._ssrc(),
+            ssrc=ssrc,
             rtx_ssrc=self._ssrc() if is_video else None,
-            stream_id=line.source,
-            track_id=f"{line.source}-{line.kind}"[:64],
+            # A browser plays picture and sound of one stream in step, and takes no track twice.
+            stream_id=hashlib.sha256(f"{line.source} {line.context}".encode()).hexdigest()[:32],
+            track_id=f"{ssrc:08x}",
             cname=self._present.cname,
             codec=self._codecs(line.source).get(line.kind),
         )

@@ -50,6 +50,7 @@ class Sources:
         self._relay = relay
         self._give_back = give_back
         self._silent_ns = int(silent_after_s * 1e9)
+        self._prepared: set[str] = set()  # not yet in the registry, and yet not to be forgotten
 
     def feed(
         self, source: str, name: str, publisher: str, transport: PlaneTransport, feeds: Sequence[Feed]
@@ -69,6 +70,7 @@ class Sources:
         """Let these kinds of a source be fed from now on; to be followed by `commit` or `undo`. Raises PlaneError."""
         media = self.media.get(source) or self._new_media(source)
         made: list[PlanePublication] = []
+        self._prepared.add(source)
         try:
             for item in feeds:
                 made.append(media.tracks[item.kind].publish(transport, item.format))
@@ -89,12 +91,14 @@ class Sources:
         media.publications |= {item.kind: publication for item, publication in zip(feeds, made, strict=True)}
         for viewer in media.viewers:
             self.registry.watch(source, viewer)
+        self._prepared.discard(source)
         return previous
 
     def undo(self, source: str, made: Sequence[PlanePublication]) -> None:
         """Take back what was prepared: in the plane the publication before is the newest again."""
         for publication in made:
             self._give_back(publication)
+        self._prepared.discard(source)
         self._drop_unused(source)
 
     def take_back(self, source: str, publications: Sequence[PlanePublication]) -> None:
@@ -194,6 +198,7 @@ class Sources:
 
     def _forget_gone(self) -> None:
         known = {source.id for source in self.registry.all()}
+        known |= self._prepared
         for source in [name for name, media in self.media.items() if name not in known and not media.viewers]:
             self.drop(source)
 
