@@ -15,7 +15,7 @@ const STEADY_MS = 10000;
 /** The server takes four offers a second of a connection. */
 const PACE_MS = 260;
 /** The server has no such connection (any more): a fresh one is the only way. */
-const LOST = new Set(["session-unknown"]);
+const LOST = "session-unknown";
 
 /** Something taken or published; `track` is null while nothing has been agreed for it. */
 class Handle {
@@ -183,7 +183,9 @@ export class Connection {
       if (fresh) this.#patience(CONNECT_MS, () => this.#retry(new ApiError("media-blocked")));
       this.#restarts = false;
       await pc.setRemoteDescription({ type: "answer", sdp });
-      if (pc === this.#pc) this.#tell(lines);
+      if (pc !== this.#pc) return;
+      this.#listen(pc);
+      this.#tell(lines);
     } catch (error) {
       if (pc === this.#pc) await this.#refused(pc, fresh, asApiError(error));
     }
@@ -236,7 +238,7 @@ export class Connection {
 
   /** An offer came to nothing. What was agreed before goes on, unless the server has lost it. */
   async #refused(pc, fresh, error) {
-    if (fresh || LOST.has(error.code) || pc.signalingState !== "have-local-offer") {
+    if (fresh || error.code === LOST || pc.signalingState !== "have-local-offer") {
       this.#retry(error);
       return;
     }
@@ -259,6 +261,15 @@ export class Connection {
       // Failed, or ended by the server, which then says so when it is asked.
       this.#restart();
     }
+  }
+
+  /** A goodbye of the server shows in the shared DTLS transport only; the connection would look well for seconds. */
+  #listen(pc) {
+    const { transport } = this.#slots[0].transceiver.receiver;
+    if (!transport) return;
+    transport.onstatechange = () => {
+      if (pc === this.#pc && transport.state === "closed") this.#retry(new ApiError(LOST));
+    };
   }
 
   /** Offer new ICE credentials: over which network the server is reached shows in the checks that follow. */

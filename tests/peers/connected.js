@@ -147,6 +147,7 @@ globalThis.connected = (() => {
   return {
     open, take, release, swap, publish, repaint, withdraw, replaceTrack, stats, figures, mids, mid, summary, offered,
     ufrag, colours, hold, go,
+    peer: () => connection.peer,
     networkChanged: () => connection.networkChanged(),
     close: () => connection.close(),
   };
