@@ -215,24 +215,20 @@ class Connections:
         present.next_ssrc = planned.next_ssrc
         work = Work(self._sources, self._peers, connection.id, transport)
         try:
-            work.make(planned)
             transport.add_extensions(
                 receive_extensions([line for line in planned.accepted.media if line.direction == "recv"]),
                 send_extensions([line for line in planned.accepted.media if line.direction == "send"]),
             )
+            work.make(planned)
         except Exception:  # passed on: an offer that is refused changes nothing
             work.undo(published, taken)
             raise
         ended = [item for mid, item in present.sending.items() if mid not in planned.kept]
         routes = [item for mid, item in present.receiving.items() if mid not in planned.kept]
-        present.sending = {
-            **{mid: present.sending[mid] for mid in planned.kept & present.sending.keys()},
-            **work.sending,
-        }
+        present.sending = {mid: item for mid, item in present.sending.items() if mid in planned.kept} | work.sending
         present.receiving = {
-            **{mid: present.receiving[mid] for mid in planned.kept & present.receiving.keys()},
-            **work.receiving,
-        }
+            mid: item for mid, item in present.receiving.items() if mid in planned.kept
+        } | work.receiving
         present.agreed, present.local, present.version = planned.agreed, planned.local, present.version + 1
         self._publishers.taken += len(connection.published() - published)
         self._retire(connection, ended, published)
