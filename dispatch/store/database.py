@@ -28,8 +28,6 @@ LOCK_S = 2.0
 #: After this a statement counts as one that nobody answers.
 ANSWER_S = 60.0
 
-_FAULTS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-
 
 class Database:
     """One database. Whoever opened it closes it."""
@@ -64,19 +62,28 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection in a transaction, committed at the end. Raises Unavailable."""
-        with faults():
-            async with self.engine.begin() as connection:
-                yield connection
+        async with self._connected() as connection, connection.begin():
+            yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that sees one moment of the database for as long as it is held. Raises Unavailable."""
-        with faults():
-            async with self.engine.connect() as connection:
-                if self.path is None:
-                    await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with connection.begin():
-                    yield connection
+        async with self._connected() as connection:
+            if self.path is None:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        with _faults(OSError):
+            connection = await self.engine.connect()
+        # Other files may be read while it is held: their faults are not the database's.
+        with _faults(ConnectionError, TimeoutError):
+            try:
+                yield connection
+            finally:
+                await connection.close()
 
     async def renew(self) -> bool:
         """Let go of a file that is no longer the one under its name; tell whether it was so.
@@ -115,11 +122,11 @@ class Database:
 
 
 @contextmanager
-def faults() -> Iterator[None]:
-    """Turn whatever a driver raises into Unavailable, without values and passwords in its text."""
+def _faults(*others: type[OSError]) -> Iterator[None]:
+    """Turn what a driver raises into Unavailable, without values and passwords in its text."""
     try:
         yield
-    except _FAULTS as error:
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, *others) as error:
         original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         first_line = str(original).partition("\n")[0]
         raise Unavailable("database-gone", f"{type(original).__name__}: {first_line}") from error
