@@ -14,14 +14,14 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from config.settings import SQLITE
 from dispatch.errors import Unavailable
 
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 #: How long a connection may take, and how long SQLite waits for who holds its lock. Acts do not wait for either.
 CONNECT_S = 5.0
 LOCK_S = 2.0
@@ -33,14 +33,13 @@ class Database:
     """One database. Whoever opened it closes it."""
 
     def __init__(self, url: str, *, bulk: bool = False) -> None:
-        """Open nothing yet. `url`: `sqlite:////path` or `postgresql://...`.
+        """Open nothing yet. `url`: as `config.Settings.database_url`.
 
         `bulk`: for a rebuild. A file is written without any safety, as nobody sees it before it is complete; a
         statement may take as long as it likes.
         """
-        given = make_url(url)
         #: The file of an SQLite database.
-        self.path = Path(given.database) if given.drivername == "sqlite" and given.database else None
+        self.path = Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
         self._bulk = bulk
         self._file: tuple[int, int] | None = None
         arguments: dict[str, Any] = {"timeout": CONNECT_S, "command_timeout": None if bulk else ANSWER_S}
@@ -48,7 +47,9 @@ class Database:
             # Python's own idea of when a transaction begins leaves out reading and DDL; `_begin` does it.
             arguments = {"timeout": LOCK_S, "isolation_level": None}
         self.engine = create_async_engine(
-            given.set(drivername=DRIVERS[given.drivername]),
+            make_url(url).set(drivername="postgresql+asyncpg")
+            if self.path is None
+            else URL.create("sqlite+aiosqlite", database=str(self.path)),
             connect_args=arguments,
             pool_pre_ping=True,
             hide_parameters=True,
