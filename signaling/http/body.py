@@ -42,8 +42,8 @@ async def read_json(request: web.Request, form: type[T], most: int) -> T:
     body = await read_body(request, _JSON, most)
     try:
         return msgspec.json.decode(body, type=form)
-    except (msgspec.DecodeError, RecursionError) as error:
-        # A ValidationError is one of these; it tells the field and what was expected, not what was sent.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # It tells the field and what was expected there, not what was sent.
         raise Problem("body-invalid", str(error)[:200]) from None
 
 
