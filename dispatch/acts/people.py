@@ -240,7 +240,6 @@ class Password(OnPerson, frozen=True, kw_only=True):
     Password,
     right=None,
     why="one's own, or ADMIN of the person together with every right that the person has by role",
-    http="PUT /people/{person}/password",
     summary="Set a password",
 )
 def _password(desk: Desk, act: Password) -> str:

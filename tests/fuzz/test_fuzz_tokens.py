@@ -30,7 +30,7 @@ SOUND = TOKENS.issue(ZHANG, NOW_US)[0]
 TABLES = peopled()
 ACCESS = Access([], Proofs(TABLES, TOKENS), Permissions(TABLES))
 CHARACTERS = "AZaz09-_.=+/ \x00é会\udcff"
-VALUES = [
+VALUES: list[object] = [
     None,
     True,
     0,

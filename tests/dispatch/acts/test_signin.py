@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dispatch.acts
 from dispatch.acts import people
 from dispatch.acts import signin as acts
 from dispatch.acts.base import ACTS, Act
@@ -53,6 +56,14 @@ def test_acts_of_the_node_itself_have_no_address() -> None:
     for name in ("login.begin", "login.renew", "login.rehash", "login.refused", "welcome.create", "welcome.use"):
         assert ACTS[name].path == "" and ACTS[name].method == "", name
     assert ACTS["login.end"].path_fields == ("login",)
+
+
+def test_no_page_sends_an_act_that_holds_a_secret() -> None:
+    for module in pkgutil.iter_modules(dispatch.acts.__path__, "dispatch.acts."):
+        importlib.import_module(module.name)
+    holders = [name for name, spec in ACTS.items() if "secret" in spec.act.__struct_fields__]
+    assert {"login.begin", "person.password", "endpoint.credential"} <= set(holders)
+    assert [name for name in holders if ACTS[name].path] == []
 
 
 def test_password_that_was_changed_while_it_was_checked_signs_nobody_in(state: State) -> None:

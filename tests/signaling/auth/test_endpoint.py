@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from http.cookies import SimpleCookie
 
@@ -109,6 +110,22 @@ async def test_form_of_another_site_is_no_json(front: Front) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         answer = await front.ask("POST", SESSION, b'{"login": "officer"}', Content_Type=kind)
         assert problem(answer, 415) == "unsupported-media-type"
+
+
+async def test_browser_that_calls_itself_anything_is_noted_in_what_can_be_written(front: Front) -> None:
+    body = json.dumps({"login": "officer", "password": PASSWORD}).encode()
+    host = front.url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    head = f"POST {SESSION} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+    agent = b"User-Agent: \xff\xfe" + "会\u202e".encode() + b"x" * 4000
+    writer.write(head.encode() + agent + b"\r\nContent-Type: application/json\r\n\r\n" + body)
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 200")
+    (begun,) = front.journal.entries("login.begin")
+    assert begun.params["device"].startswith("??会x") and len(begun.params["device"]) <= 120
+    assert begun.origin.ip == "127.0.0.1" and len(begun.origin.device) == 120
 
 
 async def test_no_access_token_no_way_to_what_needs_a_person(front: Front) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 
 import argon2
@@ -44,6 +46,11 @@ async def test_hash_is_computed_for_who_is_not_there_too(passwords: Passwords) -
     assert passwords.computed == before + 1
     assert await passwords.check(kept, "a password")
     assert passwords.computed == before + 2
+
+
+async def test_hashing_stands_back_behind_the_relay(passwords: Passwords) -> None:
+    nice = passwords._pool.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert nice.result() > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 @pytest.mark.parametrize("kept", ["nonsense", "$argon2id$v=19$m=8", "0" * 64, "$2b$12$" + "x" * 53])
