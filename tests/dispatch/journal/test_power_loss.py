@@ -64,7 +64,7 @@ def check_recovery(steps: list[Step], appends: list[list[bytes]], source: random
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(WAVES, st.integers(0))
 def test_every_prefix_of_the_steps_keeps_what_was_answered(waves: Waves, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
