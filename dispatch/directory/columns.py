@@ -82,7 +82,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 #: What a new thing cannot be without.
 REQUIRED = {"unit": ("level", "name_zh"), "person": ("unit", "name", "login"), "endpoint": ("unit", "kind", "name_zh")}
 #: Columns that only this kind has.
-TELLING = {"level": "unit", "parent": "unit", "login": "person", "kind": "endpoint", "gb_id": "endpoint"}
+TELLING = {
+    "level": "unit",
+    "parent": "unit",
+    "code": "unit",
+    "login": "person",
+    "kind": "endpoint",
+    "gb_id": "endpoint",
+}
 
 #: value -> its words, the first of which is exported in Chinese
 LEVELS: dict[str, tuple[str, ...]] = {

@@ -55,8 +55,8 @@ def _object(kind: str, record: Record) -> dict[str, Any]:
 
 def _cell(field: str, value: Any, language: Language) -> str:
     if field == "roles":
-        words = columns.ROLES
-        return ";".join(f"{words[role.name][0] if language == 'zh' else role.name}@{role.scope}" for role in value)
+        names = [columns.ROLES[role.name][0] if language == "zh" else role.name for role in value]
+        return ";".join(f"{name}@{role.scope}" for name, role in zip(names, value, strict=True))
     if isinstance(value, bool):
         value = "yes" if value else "no"
     if field in _WORDS and language == "zh":

@@ -17,8 +17,8 @@ import msgspec
 from dispatch.acts.base import Desk
 from dispatch.acts.directory import MAX_STEPS, Import, Step, step_act, take
 from dispatch.directory import columns, rules
-from dispatch.directory.reading import File, Remark, Row, read, shorten
 from dispatch.directory.places import Places
+from dispatch.directory.reading import File, Remark, Row, read, shorten
 from dispatch.errors import Conflict, Invalid, Refused
 from dispatch.ids import NewId, is_ulid
 from dispatch.names import fold

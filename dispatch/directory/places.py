@@ -51,7 +51,11 @@ class Places:
 
     def explained(self, waiting: list[tuple[Row, Refused]]) -> Iterator[tuple[Row, Refused]]:
         """Give rows that could not be taken, with a better reason where the parent is one of them."""
-        row_of = {key: number for number, (row, _) in enumerate(waiting) for key in _keys(row)}
+        row_of: dict[str, int] = {}
+        for keys in (_keys, _bare_name):  # people also write a name where a path belongs
+            for number, (row, _) in enumerate(waiting):
+                for key in keys(row):
+                    row_of.setdefault(key, number)
         above = {
             number: row_of[key]
             for number, (row, refusal) in enumerate(waiting)
@@ -78,6 +82,10 @@ def _keys(row: Row) -> list[str]:
     if name := cells.get("name_zh", ""):
         names.append(f"{cells['parent']}/{name}" if cells.get("parent") else name)
     return [_key(name) for name in names if name]
+
+
+def _bare_name(row: Row) -> list[str]:
+    return [_key(row.cells["name_zh"])] if row.cells.get("name_zh") else []
 
 
 def _circles(above: dict[int, int]) -> set[int]:
