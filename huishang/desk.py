@@ -80,5 +80,5 @@ def open_journal(settings: Settings) -> Journal:
 
 
 def _damaged(settings: Settings, error: JournalDamaged) -> StartError:
-    words = "过程记录已损坏，请用 huishang restore 恢复备份 / the journal is damaged: put a backup back with huishang restore"
-    return StartError(f"{settings.journal_path}: {words} ({error})")
+    words = "过程记录已损坏，请恢复备份 / the journal is damaged, put a backup back"
+    return StartError(f"{settings.journal_path}: {words}: huishang restore ({error})")

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from dispatch.flow import Flow
 from signaling.webrtc.connection import SourceWithdrawn
-from signaling.webrtc.lines import Flow
 from tests.patience import until
 from tests.peers.door import Desk, Door, open_desk, open_door, wish
 
