@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
 from config import Settings, load_tokens
 from console import STATIC
+from dispatch.desk.coordinator import Coordinator
 from dispatch.sources import SourceRegistry
 from huishang import __version__
 from huishang.addresses import page_urls, reachable
@@ -17,6 +19,7 @@ from huishang.desk import desk
 from huishang.edge import edge
 from huishang.tls import keep_fresh, server_context
 from media.relay import Relay
+from signaling.auth.signin import SignIn
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
 from signaling.http.api import SourcesEndpoint
@@ -33,7 +36,21 @@ SAMPLE_SECONDS = 1.0
 ADDRESSES_SECONDS = 5.0
 
 
-async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that is about to listen."""
+
+    coordinator: Coordinator
+    signin: SignIn
+
+
+#: Is awaited before the node listens.
+Begin = Callable[[Node], Awaitable[None]]
+
+
+async def serve(
+    settings: Settings, ready: Callable[[list[str]], None], stop: asyncio.Event, begin: Begin | None = None
+) -> None:
     """Run the node until `stop` is set; call `ready` with its base URLs once it listens.
 
     Raises ConfigError for unusable tokens, PlaneError or OSError for a port or file that cannot be had.
@@ -76,6 +93,8 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
             tasks.append(asyncio.create_task(keep_fresh(tls, settings)))
         for task in tasks:
             ends.callback(task.cancel)
+        if begin is not None:
+            await begin(Node(memory.coordinator, doors.signin))
         await ends.enter_async_context(listening(app, settings.http.host, settings.http.port, tls))
         ready(page_urls(settings))
         await _until(stop, tasks)
