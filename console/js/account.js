@@ -38,9 +38,11 @@ export class Account {
     this.#timer = setTimeout(() => this.restore(), this.#backoff.next());
   }
 
-  /** Sign in. Throws ApiError. */
+  /** Sign in; gives the id of the consultation that a one-time link leads to, or "". Throws ApiError. */
   async signIn(given) {
-    this.#take(await openSession(given));
+    const got = await openSession(given);
+    this.#take(got);
+    return got.consultation;
   }
 
   /** Renew the token, once for all who ask meanwhile; true when the server answered, with yes or no. */

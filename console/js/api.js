@@ -71,10 +71,11 @@ export async function request(path, { method = "GET", body, token, timeoutMs = T
 /** An answer that says who is signed in; one of another shape comes from something between. */
 function signedIn(answer) {
   if (typeof answer?.token !== "string" || !answer.person?.id) throw new ApiError("network");
-  return { token: answer.token, untilMs: answer.expires_us / 1000, person: answer.person };
+  const { token, person, consultation = "" } = answer;
+  return { token, untilMs: answer.expires_us / 1000, person, consultation };
 }
 
-/** Sign in by what `given` holds ({login, password} or {welcome, ...}): {token, untilMs, person}. */
+/** Sign in by what `given` holds ({login, password} or {welcome, ...}): {token, untilMs, person, consultation (to go to, or "")}. */
 export async function openSession(given) {
   return signedIn(await request(SESSION, { method: "POST", body: given }));
 }

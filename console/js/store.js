@@ -21,6 +21,22 @@ export class Store {
     return this.#topics.get(topic)?.kinds.get(kind) ?? EMPTY;
   }
 
+  /** A record of `kind` wherever it is known from, or null. */
+  find(kind, id) {
+    for (const { kinds } of this.#topics.values()) {
+      const record = kinds.get(kind)?.get(id);
+      if (record) return record;
+    }
+    return null;
+  }
+
+  /** All records of `kind` that are known, from all topics. */
+  all(kind) {
+    const found = new Map();
+    for (const { kinds } of this.#topics.values()) for (const [id, record] of kinds.get(kind) ?? []) found.set(id, record);
+    return [...found.values()];
+  }
+
   /** True when the server has said what is in `topic`. */
   knows(topic) {
     return this.#topics.has(topic) && this.#topics.get(topic).code === "";
