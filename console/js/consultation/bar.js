@@ -16,8 +16,7 @@ export class Bar {
   constructor(desk) {
     this.desk = desk;
     this.tag = h("span", { class: "tag" });
-    this.title = h("strong", { class: "bar-title" });
-    this.unit = h("span", { class: ["soft", "bar-unit"] });
+    this.unit = h("span", { class: "bar-unit" });
     this.locked = h("span", { class: "sign" }, icon("lock"), h("span"));
     this.count = h("span", { class: "numbers" });
     this.long = h("span", { class: ["soft", "numbers", "bar-long"] });
@@ -33,7 +32,7 @@ export class Bar {
     this.menu = h("button", { class: ["button", "chair-menu"], type: "button" }, icon("chair"), h("span"));
     this.menu.setAttribute("aria-haspopup", "menu");
     this.menu.addEventListener("click", () => this.#openMenu());
-    const what = h("div", { class: "bar-what" }, this.tag, this.title, this.unit, this.locked, this.count, this.long);
+    const what = h("div", { class: "bar-what" }, this.tag, this.unit, this.locked, this.count, this.long);
     this.element = h("header", { class: "bar" }, what, group, this.chair, this.menu);
   }
 
@@ -44,8 +43,6 @@ export class Bar {
     this.tag.hidden = !level;
     if (level) setText(this.tag, t(`tag.${level}`));
     this.tag.dataset.level = level;
-    setText(this.title, consultation.title);
-    this.title.title = consultation.title;
     setText(this.unit, unitNameOf(short ?? consultation));
     this.locked.hidden = !consultation.locked;
     setText(this.locked.lastElementChild, t("card.locked"));

@@ -87,7 +87,10 @@ export class Controls {
     const state = this.#state(name);
     button.dataset.state = state;
     setIcon(button.firstElementChild, ICONS[name][state === "off" ? 0 : 1]);
-    setText(words, t(`control.${name}.${PARTS.includes(name) || name === "hand" ? state : "off"}`));
+    const full = t(`control.${name}.${PARTS.includes(name) || name === "hand" ? state : "off"}`);
+    const short = PARTS.includes(name) && button.classList.contains("thumb-act");
+    setText(words, short ? t(`control.${name}.short`) : full);
+    if (short) button.setAttribute("aria-label", full);
     const why = t(`control.${name}.why`);
     if (button.title !== why) button.title = why;
     if (name !== "leave" && name !== "devices") button.setAttribute("aria-pressed", String(state !== "off"));

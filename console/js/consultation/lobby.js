@@ -72,7 +72,7 @@ export class Lobby {
     }
     setText(this.facts, short ? this.#facts(short) : "");
     setText(this.words, t(`lobby.${key}`));
-    const said = this.desk.acts.of(`consultation:${this.id}`);
+    const said = this.desk.acts.of(`join:${this.id}`);
     this.said.hidden = said?.state !== "refused";
     setText(this.said, saidWords(said));
     const canGo = ["ready", "left", "removed", "joining"].includes(key);

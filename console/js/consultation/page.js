@@ -27,6 +27,7 @@ export class ConsultationPage {
   #timers = [];
   #deaf = [];
   #contributed = "";
+  #looked = false;
 
   /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed(), fold} */
   constructor(id, desk) {
@@ -77,9 +78,17 @@ export class ConsultationPage {
       tick(STATES_MS, () => this.isInside && this.#tick());
       this.#deaf.push(this.desk.acts.listen(() => this.render()));
     }
-    // Whoever is in it already, by a page before this one, is still in it.
-    if (join || this.desk.short(this.id)?.mine === "present") this.join();
+    if (join) this.join();
+    else this.#lookOnce();
     this.render();
+  }
+
+  /** Whoever is in it already, by a page before this one, is still in it. */
+  #lookOnce() {
+    const short = this.desk.short(this.id);
+    if (this.#looked || !short) return;
+    this.#looked = true;
+    if (short.mine === "present") this.join();
   }
 
   /** Not needed any more; leaves the consultation if need be. */
@@ -100,10 +109,11 @@ export class ConsultationPage {
   }
 
   async join() {
+    this.#looked = true;
     if (this.#phase === "joining" || this.isInside) return;
     this.#phase = "joining";
     this.render();
-    const { made } = await this.desk.acts.make(this.#topic, "consultation.join", { consultation: this.id });
+    const { made } = await this.desk.acts.make(`join:${this.id}`, "consultation.join", { consultation: this.id });
     if (this.#phase !== "joining") return;
     if (made === null) this.#phase = "lobby";
     else this.#follow();
@@ -113,7 +123,7 @@ export class ConsultationPage {
   /** Leave it; the page stays, with the way back in. */
   async leaveIt() {
     this.#goOut("lobby");
-    await this.desk.acts.run(this.#topic, "consultation.leave", { consultation: this.id });
+    await this.desk.acts.run(`join:${this.id}`, "consultation.leave", { consultation: this.id });
     this.desk.go("overview");
   }
 
@@ -127,6 +137,7 @@ export class ConsultationPage {
   update() {
     const { store } = this.desk.link;
     const short = this.desk.short(this.id);
+    this.#lookOnce();
     // Let in, after waiting: what could not be had before can be had now.
     if (this.#phase === "joining" && short?.mine === "present" && store.codeOf(this.#topic)) this.#follow();
     this.#room = this.#unfollow ? roomOf(store, this.#topic, short, this.desk.me().id) : null;
@@ -218,7 +229,7 @@ export class ConsultationPage {
   }
 
   async #start() {
-    const done = await this.desk.acts.run(this.#topic, "consultation.start", { consultation: this.id });
+    const done = await this.desk.acts.run(`join:${this.id}`, "consultation.start", { consultation: this.id });
     if (done) this.join();
   }
 

@@ -20,6 +20,7 @@ export class Stage {
   #chosen = new Set();
   #last = "";
   #away = false;
+  #held = false;
 
   /** `desk`: as Seat wants it, and {dropped(thing), run(key, name, params), room()}. */
   constructor(desk) {
@@ -31,7 +32,6 @@ export class Stage {
     this.alone = h("p", { class: "alone", hidden: true });
     this.drop = h("div", { class: "drop", hidden: true }, icon("add"), h("strong"));
     this.blocked = h("button", { class: ["button", "main", "blocked"], type: "button", hidden: true });
-    this.blocked.addEventListener("click", () => this.#unblock());
     this.prompts = new Prompts(desk);
     this.element = h("div", { class: "pictures" }, this.canvas, this.alone, this.more, this.prompts.element, this.drop);
     this.element.append(this.blocked);
@@ -97,7 +97,7 @@ export class Stage {
       && box.left < scrollLeft + width && box.left + box.width > scrollLeft;
     this.list.show(seats.map((seat) => {
       const box = boxes.get(seat.key) ?? null;
-      const hears = sounds.has(seat.participant.id) && seat.index === 0;
+      const hears = !this.#held && sounds.has(seat.participant.id) && seat.index === 0;
       const chosen = this.layout === "chosen" && this.#chosen.has(seat.key);
       return { seat, room, box, hears, away: this.#away || !inView(box), chosen };
     }));
@@ -119,16 +119,24 @@ export class Stage {
     await this.desk.media.measure(this.seats.map((seat) => seat.watching).filter(Boolean));
     this.renderStates();
     const held = (video) => video.srcObject?.getAudioTracks().length > 0 && !video.muted && video.paused;
-    this.blocked.hidden = !this.seats.some((seat) => held(seat.video));
+    if (!this.#held && this.seats.some((seat) => held(seat.video))) this.#holdSound();
   }
 
   dispose() {
     this.list.clear();
   }
 
-  #unblock() {
-    for (const seat of this.seats) seat.video.play().catch(() => {});
-    this.blocked.hidden = true;
+  /** The browser plays no sound before somebody has touched the page: the pictures go on without it. */
+  #holdSound() {
+    this.#held = true;
+    this.blocked.hidden = false;
+    const release = () => {
+      this.#held = false;
+      this.blocked.hidden = true;
+      this.render();
+    };
+    for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, release, { once: true });
+    this.render();
   }
 
   #listenForDrops() {

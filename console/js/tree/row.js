@@ -19,13 +19,17 @@ export function presenceOf({ kind, record }) {
 }
 
 export class TreeRow {
-  /** `acts`: {press(row), menu(row, anchor), drag(row)}; `marks`: null, or tells whether a row is chosen. */
+  /** `acts`: {press(row), open(row), menu(row, anchor), drag(row)}; `marks`: null, or tells whether a row is chosen. */
   constructor(row, id, acts, marks) {
     this.row = row;
     this.acts = acts;
     this.marks = marks;
     this.arrow = icon("arrow");
     this.arrow.classList.add("arrow");
+    this.arrow.addEventListener("click", (event) => {
+      event.stopPropagation();
+      acts.open(this.row);
+    });
     this.check = marks ? h("span", { class: "check" }, icon("check")) : null;
     this.lamp = h("span", { class: "lamp" });
     this.picture = icon("person");

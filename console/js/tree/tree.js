@@ -40,6 +40,7 @@ export class Tree {
     this.element = h("div", { class: "tree" }, this.search.element, this.empty, this.scroller);
     const acts = {
       press: (row, element) => this.#press(row, element),
+      open: (row) => (row.open ? this.#close(row) : this.#open(row)),
       menu: (row, anchor, point) => this.#openMenu(row, anchor, point),
       drag: (row, event) => this.#drag(row, event),
     };
@@ -117,8 +118,7 @@ export class Tree {
     this.#current = row.key;
     if (this.choose && row.kind !== "asking" && !row.record.disabled) {
       this.choose.toggle(row);
-      if (row.open === false) this.#open(row);
-      else this.#draw();
+      this.#draw();
     } else if (row.open === false) this.#open(row);
     else if (row.open) this.#close(row);
     else if (row.kind !== "asking") {

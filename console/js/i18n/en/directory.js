@@ -2,8 +2,8 @@
 
 export default {
   "overview.title": "Overview",
-  "overview.running": "Running consultations ({n})",
-  "overview.scheduled": "Scheduled consultations ({n})",
+  "overview.running": "Running now ({n})",
+  "overview.scheduled": "Scheduled ({n})",
   "overview.none": "No consultation runs now. Press “New consultation” to begin one now or for later.",
   "overview.asking": "Asking for the consultations.",
 
