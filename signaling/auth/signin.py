@@ -83,7 +83,7 @@ class SignIn:
         name = welcomes.login_name(login)
         with self._attempt(name, origin):
             person = self._person_of(name)
-            kept = self._kept(person) if person is not None and not person.disabled else ""
+            kept = self._kept(person) if person is not None else ""
             if not await self._passwords.check(kept, password) or person is None:
                 self._refuse(person, origin)
             secret = secrets.token_urlsafe(codes.SECRET_BYTES)
