@@ -220,7 +220,7 @@ class Hub:
         return time.time_ns() // 1000
 
     def _watch(self, connection: Connection, topic: str, seq: int | None) -> None:
-        if self._topics.watching(connection) >= MAX_TOPICS:
+        if len(self._topics.watched(connection)) >= MAX_TOPICS:
             connection.send(messages.Gone(topic, "too-many-topics"))
             return
         self._topics.watch(connection, connection.actor.person, topic, seq, self._loop.time(), self.now_us())
