@@ -40,8 +40,10 @@ class Pages:
     def __init__(self) -> None:
         self.held: dict[str, Held] = {}
         self.gone: dict[str, str] = {}
+        self.received: list[Json] = []
 
     def receive(self, message: Json) -> None:
+        self.received.append(message)
         topic = message["topic"]
         if message["t"] == "gone":
             self.held.pop(topic, None)
