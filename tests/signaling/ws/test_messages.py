@@ -60,6 +60,7 @@ def test_what_is_strange_is_told_with_its_id(text: str, identifier: str, code: s
         b'{"t":"dance","id":"%b"}' % (b"x" * 65),
         b'{"t":"hello","versions":[1],"token":"x","resume":{"epoch":"e","topics":{"overview":-1}}}',
         b'{"t":"watch","topic":"\xff"}',
+        b'{"t":"dance","id":"\xff"}',
         b'{"t":"ping","x":' + b"[" * 100_000,
         b'{"t":"ping","x":"' + b"x" * messages.MAX_MESSAGE_BYTES + b'"}',
     ],
@@ -78,7 +79,7 @@ def test_what_is_sent_is_json(code: str, detail: str) -> None:
 def rows(heading: str) -> dict[str, str]:
     """Give the table of docs/api.md below a heading: type of message -> its fields."""
     table = API[API.index(heading) :].split("\n\n")[0]
-    return dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", table, re.MULTILINE))
+    return dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", table, re.MULTILINE))
 
 
 @pytest.mark.parametrize(
