@@ -86,7 +86,9 @@ class Connections:
             self._peers.cname, self._peers.local(thread), secrets.randbits(62) + 1, secrets.randbits(31) + 1
         )
         planned = plan(parsed, lines, present, present.local, self._sources.codecs)
-        peer = self._peers.open(thread, present.local, planned.accepted, self._on_end, receive_ids={}, send_ids={})
+        peer = self._peers.open(
+            thread, present.local, planned.accepted, self._on_end, receive_ids={}, send_ids={}, declared_only=True
+        )
         connection = Connection(secrets.token_urlsafe(12), owner, present, thread, peer)
         self._connections[connection.id] = self._by_peer[peer] = connection
         self._viewers.taken += 1
