@@ -290,7 +290,8 @@ class Connections:
         present.receiving = {}
         self._leave(connection, taken)
         _log.info("connection_ended", connection=connection.id, code=ended.code, reason=ended.reason)
-        self._tell(ConnectionEnded(connection.id, connection.owner, ended.code, ended.reason))
+        if present.agreed is not None:  # else it never was anybody's
+            self._tell(ConnectionEnded(connection.id, connection.owner, ended.code, ended.reason))
 
     def _tell(self, event: ConnectionEnded | SourceWithdrawn) -> None:
         for listener in self.listeners:

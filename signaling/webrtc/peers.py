@@ -88,7 +88,10 @@ class Peers:
         send_ids: Mapping[int, int],
         declared_only: bool = False,
     ) -> WebRtcSession:
-        """Make a peer's transport and begin to listen to it; options as `PlaneTransport`'s. Raises PlaneError, or for a bad value of the peer."""
+        """Make a peer's transport and begin to listen to it; options as `PlaneTransport`'s.
+
+        Raises PlaneError, or for a bad value of the peer.
+        """
         transport = PlaneTransport(
             thread,
             receive_ids=receive_ids,
