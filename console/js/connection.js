@@ -19,10 +19,11 @@ const PACE_MS = 260;
 const LOST = "session-unknown";
 
 /**
- * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or throws
- * an ApiError, and does not wait for ever; `fresh` is true for the first offer of a connection, `lines` say what each
- * shall carry: {mid, way: "send" or "receive", kind, source, name or context}. `changed(state, error)` is told of "connecting",
- * "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true stops trying.
+ * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or
+ * throws an ApiError, and does not wait for ever; `fresh` is true for the first offer of a connection, `lines` say what
+ * each shall carry: {mid, way: "send" or "receive", kind, source, name or context}. `changed(state, error)` is told of
+ * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true
+ * stops trying.
  */
 export class Connection {
   #pc = null;

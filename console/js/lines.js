@@ -9,7 +9,7 @@ const VARIANTS = {
   "video/AV1": /profile=0/u,
 };
 
-/** The browser's codecs in the order in which we offer them: H.264 first, as terminals, recorders and phones speak it. */
+/** The browser's codecs as we offer them: H.264 first, as terminals, recorders and phones all speak it. */
 export function offerable(codecs) {
   const rank = (codec) => (codec.mimeType === "video/H264" ? 0 : 1);
   const used = codecs.filter(({ mimeType, sdpFmtpLine = "" }) => {

@@ -1,4 +1,4 @@
-// Which line of a connection carries what is taken or published; lines that are let go are used again. No elements here.
+// Which line of a connection carries what is taken or published; lines that are let go are used again. No elements.
 
 import { offerable } from "./lines.js";
 
