@@ -135,12 +135,7 @@ class Presence:
             self._sums.follow(change)
             match change.old or change.new:
                 case Person():
-                    new = change.new
-                    if not isinstance(new, Person) or new.disabled:
-                        self.leave(change.id, now_us)
-                    elif change.id in self._people:
-                        self._move_person(self._people[change.id], new.unit)
-                    self._place_sources(change.id)
+                    self._follow_person(change, now_us)
                 case Endpoint() if change.id in self._sources:
                     self._place(change.id)
 
@@ -187,16 +182,22 @@ class Presence:
         person = self._tables.people.find(source.partition(".")[0])
         return person.unit if person else ""
 
+    def _follow_person(self, change: Change, now_us: int) -> None:
+        old, new = change.old, change.new
+        if not isinstance(new, Person) or new.disabled:
+            self.leave(change.id, now_us)
+        elif change.id in self._people:
+            self._move_person(self._people[change.id], new.unit)
+        if not (isinstance(old, Person) and isinstance(new, Person) and old.unit == new.unit):
+            for source in self._sources:
+                if source.startswith(f"{change.id}."):
+                    self._place(source)
+
     def _move_person(self, present: _Present, unit: str) -> None:
         if present.unit != unit:
             self._sums.add(present.unit, (-1, 0))
             self._sums.add(unit, (1, 0))
             present.unit = unit
-
-    def _place_sources(self, person: str) -> None:
-        for source in self._sources:
-            if source.startswith(f"{person}."):
-                self._place(source)
 
     def _place(self, source: str) -> None:
         since_us, before = self._sources[source]

@@ -83,10 +83,16 @@ def test_what_is_found_is_bounded_also_when_nothing_may_be_seen() -> None:
     office = Province()
     for number in range(MAX_HIDDEN + 500):
         office.camera(f"路口{number}", office.county)
-    index, asked = indexed(office.tables), []
+    index = indexed(office.tables)
+    asked: list[str] = []
+
+    def nobody(thing: str) -> bool:
+        asked.append(thing)
+        return False
+
     assert len(index.search("路口", everybody)) == len(index.search("lk", everybody, limit=1_000)) == MAX_FOUND
     assert len(index.search("路", everybody, limit=3)) == 3
-    assert index.search("路口", lambda thing: bool(asked.append(thing))) == []
+    assert index.search("路口", nobody) == []
     assert len(asked) <= MAX_HIDDEN + 600
 
 
