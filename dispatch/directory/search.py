@@ -7,6 +7,7 @@ in the first blocks. Core.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,6 +29,9 @@ _ENDPOINT_RANK = _PERSON_RANK + 1
 _OTHER_RANK = _ENDPOINT_RANK + 1
 #: Begins and ends each key, so that a key's beginning can be sought too.
 _EDGE = "\n"
+#: How keys begin, in so many characters: few enough to be asked before a block's texts.
+_HEAD = 3
+_HEADS = re.compile(f"{_EDGE}([^{_EDGE}]{{{_HEAD}}})")
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class _Block:
     places: dict[str, int] = field(default_factory=dict)
     all_names: str | None = None
     all_sounds: str = ""
+    heads: frozenset[str] = frozenset()
 
     def put(self, thing: str, names: str, sounds: str) -> None:
         self.places[thing] = len(self.things)
@@ -66,14 +71,20 @@ class _Block:
 
     def _join(self) -> str:
         names = self.all_names = "".join(self.names)
-        self.all_sounds = "".join(self.sounds)
+        sounds = self.all_sounds = "".join(self.sounds)
+        self.heads = frozenset(_HEADS.findall(names)).union(_HEADS.findall(sounds))
         return names
+
+    def has_beginning(self, term: str) -> bool:
+        """Tell whether a key of the block begins with a term, after `has` said that it holds it."""
+        return (len(term) < _HEAD or term[:_HEAD] in self.heads) and self.has(_EDGE + term)
 
     def matching(self, terms: list[str]) -> Iterator[tuple[str, bool]]:
         """Give the things that match all terms, and whether a key of theirs begins with the first."""
-        beginning = _EDGE + terms[0]
-        for thing, names, sounds in zip(self.things, self.names, self.sounds, strict=True):
-            if all(term in names or term in sounds for term in terms):
+        first, beginning = terms[0], _EDGE + terms[0]
+        rows = zip(self.things, self.names, self.sounds, strict=True)
+        for thing, names, sounds in [row for row in rows if first in row[1] or first in row[2]]:
+            if all(term in names or term in sounds for term in terms[1:]):
                 yield thing, beginning in names or beginning in sounds
 
 
@@ -155,7 +166,7 @@ class SearchIndex:
         taken, hidden = set(exact), 0
         for block in self._likely(terms):
             # Once enough has it anywhere, only beginnings are of interest, and the block tells whether it has any.
-            if len(inside) >= limit and not block.has(_EDGE + terms[0]):
+            if len(inside) >= limit and not block.has_beginning(terms[0]):
                 continue
             for thing, at_beginning in block.matching(terms):
                 into = begins if at_beginning else inside
