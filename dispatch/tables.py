@@ -41,9 +41,9 @@ class Change:
 
 
 class Index(Generic[R]):
-    """Finds records by a key derived from them; a record with the key "" is not indexed."""
+    """Finds records by keys derived from them, one or several; the key "" is none."""
 
-    def __init__(self, key: Callable[[R], str]) -> None:
+    def __init__(self, key: Callable[[R], str | tuple[str, ...]]) -> None:
         self._key = key
         self._ids: dict[str, dict[str, None]] = {}
 
@@ -61,17 +61,22 @@ class Index(Generic[R]):
 
     def step(self, old: R | None, new: R | None) -> None:
         """Follow a record's change."""
-        before = self._key(old) if old is not None else ""
-        after = self._key(new) if new is not None else ""
+        before, after = self._keys(old), self._keys(new)
         if before == after:
             return
-        if before and old is not None:
-            held = self._ids[before]
-            del held[old.id]
-            if not held:
-                del self._ids[before]
-        if after and new is not None:
-            self._ids.setdefault(after, {})[new.id] = None
+        if old is not None:
+            for key in before.keys() - after.keys():
+                held = self._ids[key]
+                del held[old.id]
+                if not held:
+                    del self._ids[key]
+        if new is not None:
+            for key in after.keys() - before.keys():
+                self._ids.setdefault(key, {})[new.id] = None
+
+    def _keys(self, record: R | None) -> dict[str, None]:
+        found = self._key(record) if record is not None else ()
+        return dict.fromkeys(key for key in ((found,) if isinstance(found, str) else found) if key)
 
 
 class Table(Generic[R]):
@@ -150,6 +155,9 @@ class Tables:
             lambda item: f"{item.consultation}/{item.person}" if item.person else ""
         )
         self.participants_as: Index[Participant] = Index(lambda participant: participant.person)
+        self.participant_of_source: Index[Participant] = Index(
+            lambda item: tuple(f"{item.consultation}/{source}" for source in item.sources)
+        )
         self.messages_of: Index[Message] = Index(lambda message: message.consultation)
         note = self._changes.append
         self.units: Table[Unit] = Table(
@@ -163,7 +171,9 @@ class Tables:
         self.grants: Table[Grant] = Table("grant", note, [self.grants_to, self.grants_on])
         self.consultations: Table[Consultation] = Table("consultation", note)
         self.participants: Table[Participant] = Table(
-            "participant", note, [self.participants_of, self.participant_of_person, self.participants_as]
+            "participant",
+            note,
+            [self.participants_of, self.participant_of_person, self.participants_as, self.participant_of_source],
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
 

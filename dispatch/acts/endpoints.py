@@ -187,7 +187,6 @@ class Credential(OnEndpoint, frozen=True, kw_only=True):
     Credential,
     right=Right.ADMIN,
     target=on,
-    http="PUT /endpoints/{endpoint}/credential",
     summary="Replace or revoke an endpoint's credential",
 )
 def _credential(desk: Desk, act: Credential) -> str:

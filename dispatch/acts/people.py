@@ -14,6 +14,7 @@ import msgspec
 from dispatch.acts.base import Act, Desk, clean_text, declare
 from dispatch.acts.consultation import leave_record
 from dispatch.acts.grants import drop_grants
+from dispatch.acts.signin import end_logins
 from dispatch.directory import rules
 from dispatch.entry import SECRET
 from dispatch.errors import Conflict, Forbidden, Full, Invalid, Unknown
@@ -239,22 +240,26 @@ class Password(OnPerson, frozen=True, kw_only=True):
     Password,
     right=None,
     why="one's own, or ADMIN of the person together with every right that the person has by role",
-    http="PUT /people/{person}/password",
     summary="Set a password",
 )
 def _password(desk: Desk, act: Password) -> str:
     own = desk.actor.person == act.person
     person = desk.tables.people.get(act.person)
     if not own:
-        desk.require(Right.ADMIN, on(act))
-        _require_over(desk, person)
-        _require_lent(desk, person)
+        require_power_over(desk, person)
     found = _ARGON2.match(act.secret)
     if not found or any(int(found[n + 1]) > most for n, most in enumerate(_ARGON2_MOST)):
         raise Invalid("invalid-secret", "a password is kept as an argon2id hash of bearable cost", SECRET)
     desk.change("person.password", f"credential:{person.id}", secret=act.secret, changed_us=desk.now_us)
-    _end_logins(desk, person, but=desk.actor.login if own else "")
+    end_logins(desk, person.id, desk.actor.login if own else "")
     return ""
+
+
+def require_power_over(desk: Desk, person: Person) -> None:
+    """Require what it takes to act in a person's name: ADMIN, and every right that the person has or was lent."""
+    desk.require(Right.ADMIN, f"person:{person.id}")
+    _require_over(desk, person)
+    _require_lent(desk, person)
 
 
 def require_administrator(desk: Desk, *, instead: Person | None = None, unless_root: str = "") -> None:
@@ -339,7 +344,7 @@ def _check_login(desk: Desk, person: Person) -> None:
 
 def _cut_off(desk: Desk, person: Person) -> None:
     """End the person's sign-ins, links and places; a consultation goes to its first deputy, if it has one."""
-    _end_logins(desk, person)
+    end_logins(desk, person.id)
     for welcome in desk.tables.welcomes:
         if welcome.person == person.id:
             desk.remove("welcome.end", f"welcome:{welcome.id}")
@@ -356,9 +361,3 @@ def _cut_off(desk: Desk, person: Person) -> None:
             elif item.chair == person.id:
                 continue  # whoever may chair in its unit can take it over
             desk.change("consultation.hand-over", f"consultation:{item.id}", item.id, **values)
-
-
-def _end_logins(desk: Desk, person: Person, but: str = "") -> None:
-    for identifier in desk.tables.logins_of_person.ids(person.id):
-        if identifier != but:
-            desk.remove("login.end", f"login:{identifier}")
