@@ -161,7 +161,7 @@ async def test_killed_at_any_moment_it_goes_on_without_loss_or_repeat(
     url: str, journal: LinesJournal, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
-    for _ in range(6):
+    for _ in range(4):
         before = LinesJournal(journal.path).position
         await asyncio.to_thread(_run_and_kill, journal.path, url, before + chance.randrange(1, 400), chance.random())
     left = LinesJournal(journal.path)
