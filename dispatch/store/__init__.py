@@ -10,4 +10,5 @@ Core. Refusals are `dispatch.errors.Unavailable`:
     database-ahead      it holds more than the journal: the journal was restored from an older copy; rebuild
     database-moved      another process writes it
     database-busy       it cannot be replaced while others have it open
+    database-fault      a fault of ours, or the journal cannot be read; the log tells more
 """

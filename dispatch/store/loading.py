@@ -41,7 +41,10 @@ class Loaded:
 
 
 async def load(database: Database, journal: JournalReader) -> Loaded:
-    """Return the node's state at the journal's end. Raises what the journal's reading raises."""
+    """Return the node's state at the journal's end; a database that lacks an `upgrade` is of no use.
+
+    Raises what the journal's reading raises.
+    """
     sheet, position, fault = Sheet(), 0, None
     try:
         async with database.snapshot() as connection:
