@@ -32,6 +32,8 @@ MOST_BYTES = 256 << 10
 #: Between two tries while the database is gone.
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
+#: What the node's end waits for a database that does not answer.
+CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,13 @@ class Projector:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """End after the step in hand; what is left waits in the journal. May be called twice."""
+        """End after the step in hand, or give it up; what is left waits in the journal. May be called twice."""
         self._closing.set()
         self._some.set()
         if self._task is not None:
             task, self._task = self._task, None
-            await task
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(task, CLOSE_S)
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE_S

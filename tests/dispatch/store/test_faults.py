@@ -34,7 +34,7 @@ from tests.dispatch.store.postgres import PostgresServer
 from tests.dispatch.store.test_projector import caught_up, projecting
 from tests.dispatch.store.test_rebuild import content
 from tests.house.tree import ROOT
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 ANNA = Actor("anna")
 
@@ -155,6 +155,29 @@ async def test_node_starts_without_its_database_and_fills_it_when_it_is_there(
         await caught_up(projector, journal)
     assert (await load(database, journal)).from_database == 1
     await database.close()
+
+
+async def test_end_does_not_wait_for_a_database_that_says_nothing(
+    journal: LinesJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.store.projector.CLOSE_S", 0.01)
+    monkeypatch.setattr("dispatch.store.database.CONNECT_S", 10 * PATIENCE_S)
+    asked = asyncio.Event()
+    lines: list[asyncio.StreamWriter] = []
+
+    def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(writer)
+        asked.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    database = Database(f"postgresql://dispatch@127.0.0.1:{port}/nothing")
+    async with server:
+        async with asyncio.timeout(PATIENCE_S), projecting(database, journal):
+            await asked.wait()
+        await database.close()
+        for line in lines:
+            line.close()
 
 
 async def test_killed_at_any_moment_it_goes_on_without_loss_or_repeat(
