@@ -62,9 +62,9 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
-#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of dispatch is
-#: mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which programs
-#: between us and the client take for one and ask again.
+#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of dispatch
+#: is mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which programs
+#: between us and the client take for one.
 KINDS: dict[str, tuple[int, str]] = {
     "unknown": (404, "There is no such thing"),
     "forbidden": (403, "You have no right to this"),
