@@ -80,7 +80,7 @@ def everyday_token(settings: Settings) -> Token | None:
 def _tokens_text() -> str:
     lines = [
         "# Access tokens of this node. Keep this file secret. / 本节点的访问令牌，请保密。",
-        '# verbs: "publish", "watch", "measure" (figures of the node); sources = ["id"] limits a token to some sources.',
+        '# verbs: "publish", "watch", "measure" (figures); sources = ["id"] limits a token to some sources.',
         "# Read at start. / 启动时读取。",
     ]
     for name, verbs in _FIRST_TOKENS:

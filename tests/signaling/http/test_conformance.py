@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -89,24 +88,23 @@ def drive(county: County, document: dict[str, Any], label: str, known: dict[str,
     operation = schemathesis.openapi.from_dict(document).find_operation_by_label(label)
     assert operation is not None, label
     seen: set[int] = set()
-    with requests.Session() as session:
 
-        @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
-        @given(st.data())
-        def call(data: st.DataObject) -> None:
-            mode = data.draw(st.sampled_from(list(GenerationMode)))
-            case = data.draw(operation.as_strategy(mode))
-            if mode is GenerationMode.POSITIVE and data.draw(st.integers(0, 3)):
-                case.path_parameters = {
-                    name: data.draw(st.sampled_from(known.get(name, [str(value)])))
-                    for name, value in case.path_parameters.items()
-                }
-            who = data.draw(st.sampled_from(PERSONS))
-            response = case.call(base_url=county.url, session=session, headers=token(who), timeout=PATIENCE_S)
-            seen.add(response.status_code)
-            case.validate_response(response, checks=CHECKS)
+    @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def call(data: st.DataObject) -> None:
+        mode = data.draw(st.sampled_from(list(GenerationMode)))
+        case = data.draw(operation.as_strategy(mode))
+        if mode is GenerationMode.POSITIVE and data.draw(st.integers(0, 3)):
+            case.path_parameters = {
+                name: data.draw(st.sampled_from(known.get(name, [str(value)])))
+                for name, value in case.path_parameters.items()
+            }
+        who = data.draw(st.sampled_from(PERSONS))
+        response = case.call(base_url=county.url, headers=token(who), timeout=PATIENCE_S)
+        seen.add(response.status_code)
+        case.validate_response(response, checks=CHECKS)
 
-        call()
+    call()
     return seen
 
 
