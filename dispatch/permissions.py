@@ -6,12 +6,12 @@ only the rights of `CONTACT`: to see that a unit is there and to ask it, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatch.errors import Forbidden
-from dispatch.records import Attendance, Person, Stage
+from dispatch.records import Attendance, Grant, Person, Role, Stage
 from dispatch.tables import Tables
 
 
@@ -46,6 +46,10 @@ ROLES: dict[str, frozenset[Right]] = {
 }
 #: Of anybody with a role anywhere, towards every unit and person of the node.
 CONTACT = frozenset({Right.SEE})
+#: In a consultation: of its chair and deputies, of who is present, of who was sent away.
+_LEADING = frozenset({Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE})
+_PRESENT = frozenset({Right.SEE, Right.VIEW, Right.TALK})
+_NONE: frozenset[Right] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +83,41 @@ class Permissions:
             return False
         if target == f"person:{person.id}" and right in (Right.SEE, Right.VIEW):
             return True
-        if self._of_consultation(person, right, target):
+        if right in self.of_place(person, target):
             return True
+        beside = self.of_roles(person.roles, target)
+        return right in beside or right in self.of_grants(self.grants_of(person), target, now_us)
+
+    def of_roles(self, roles: Iterable[Role], target: str) -> frozenset[Right]:
+        """Return the rights to `target` that come with roles, and with having any."""
+        held = tuple(roles)
+        contact = CONTACT if held and not target.startswith("consultation:") else _NONE
+        return contact | self._in_scope(held, target)
+
+    def grants_of(self, person: Person) -> frozenset[Grant]:
+        """Return all grants to a person and to the units it is in, whatever their time."""
+        holders = (f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit)))
+        ids = (identifier for holder in holders for identifier in self._tables.grants_to.ids(holder))
+        return frozenset(self._tables.grants.get(identifier) for identifier in ids)
+
+    def of_grants(self, grants: Iterable[Grant], target: str, now_us: int) -> frozenset[Right]:
+        """Return the rights to `target` that come with grants."""
+        valid = [grant for grant in grants if grant.from_us <= now_us < grant.until_us]
+        if not valid:
+            return _NONE
         unit = self.unit_of(target)
-        above = set(self.line(unit)) if unit else set()
-        for role in person.roles:
-            rights = ROLES.get(role.name, frozenset())
-            # The node as a whole belongs to who has the right at a root.
-            if right in rights and (role.scope in above or (target == "node" and self._is_root(role.scope))):
-                return True
-        if right in CONTACT and person.roles and not target.startswith("consultation:"):
+        objects = {target, *(f"unit:{item}" for item in self.line(unit))}
+        verbs = {grant.verb for grant in valid if grant.object in objects}
+        return frozenset(right for right in Right if right in verbs)
+
+    def by_role(self, actor: Actor, right: Right, target: str) -> bool:
+        """Tell whether the actor has a right for good, by a role: only that may be handed on to others."""
+        if actor.is_system:
             return True
-        return self._granted(person, right, target, above, now_us)
+        person = self._tables.people.find(actor.person)
+        if person is None or person.disabled:
+            return False
+        return right in self._in_scope(person.roles, target)
 
     def require(self, actor: Actor, right: Right, target: str, now_us: int) -> None:
         """Raise Forbidden unless `may`."""
@@ -101,6 +128,21 @@ class Permissions:
         """Return all rights of the actor to `target`, for the page to show what can be done."""
         return frozenset(right for right in Right if self.may(actor, right, target, now_us))
 
+    def may_source(self, actor: Actor, right: Right, source: str, now_us: int) -> bool:
+        """Tell whether the actor has a right to a source: its endpoint's, a person's (`person.name`), or the node's.
+
+        Nobody publishes under another person's name, whatever the rights.
+        """
+        owner = source.partition(".")[0]
+        if owner in self._tables.people:
+            if right is Right.PUBLISH and owner != actor.person and not actor.is_system:
+                return False
+            return self.may(actor, right, f"person:{owner}", now_us)
+        if self.may(actor, right, f"source:{source}", now_us):
+            return True
+        # A source of no endpoint was published with a token of the node.
+        return source not in self._tables.endpoints and self.may(actor, right, "node", now_us)
+
     def unit_of(self, target: str) -> str:
         """Return the unit something belongs to, "" when it is not known."""
         kind, _, identifier = target.partition(":")
@@ -109,6 +151,8 @@ class Permissions:
         if kind == "person":
             person = self._tables.people.find(identifier)
             return person.unit if person else ""
+        if kind == "source" and owner_of(identifier):
+            return self.unit_of(f"person:{owner_of(identifier)}")
         if kind in ("endpoint", "source"):
             endpoint = self._tables.endpoints.find(identifier)
             return endpoint.unit if endpoint else ""
@@ -134,36 +178,38 @@ class Permissions:
         mine = {f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))}
         return any(item.whom in mine for item in record.invitations)
 
-    def _of_consultation(self, person: Person, right: Right, target: str) -> bool:
-        """The rights that come with one's place in a consultation."""
+    def _in_scope(self, roles: Iterable[Role], target: str) -> frozenset[Right]:
+        above = set(self.line(self.unit_of(target)))
+        rights = _NONE
+        for role in roles:
+            # The node as a whole belongs to who has the right at a root.
+            if role.scope in above or (target == "node" and self._is_root(role.scope)):
+                rights |= ROLES.get(role.name, _NONE)
+        return rights
+
+    def of_place(self, person: Person, target: str) -> frozenset[Right]:
+        """Return the rights that come with one's place in a consultation."""
         kind, _, identifier = target.partition(":")
         consultation = self._tables.consultations.find(identifier) if kind == "consultation" else None
         if consultation is None:
-            return False
+            return _NONE
         if person.id == consultation.chair or person.id in consultation.deputies:
-            return right in (Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE)
+            return _LEADING
         mine = self._tables.participant_of_person.first(f"{consultation.id}/{person.id}")
         participant = self._tables.participants.find(mine) if mine else None
         if participant is not None and participant.attendance is Attendance.REMOVED:
-            return False
+            return _NONE
         if participant is not None and participant.attendance is Attendance.PRESENT:
-            return right in (Right.SEE, Right.VIEW, Right.TALK)
-        return (
-            consultation.stage is not Stage.ENDED
-            and right is Right.SEE
-            and (participant is not None or self.is_invited(person, consultation.id))
-        )
-
-    def _granted(self, person: Person, right: Right, target: str, above: set[str], now_us: int) -> bool:
-        holders = [f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))]
-        objects = {target, *(f"unit:{unit}" for unit in above)}
-        for holder in holders:
-            for identifier in self._tables.grants_to.ids(holder):
-                grant = self._tables.grants.get(identifier)
-                if grant.verb == right and grant.object in objects and grant.from_us <= now_us < grant.until_us:
-                    return True
-        return False
+            return _PRESENT
+        may_come = participant is not None or self.is_invited(person, consultation.id)
+        return CONTACT if may_come and consultation.stage is not Stage.ENDED else _NONE
 
     def _is_root(self, unit: str) -> bool:
         record = self._tables.units.find(unit)
         return record is not None and not record.parent
+
+
+def owner_of(source: str) -> str:
+    """Return the person whose page publishes the source (`PERSON.whatever`), "" when it is an endpoint's."""
+    person, dot, _ = source.partition(".")
+    return person if dot else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
@@ -66,6 +67,19 @@ class SourceRegistry:
     def __init__(self, max_sources: int) -> None:
         self._max_sources = max_sources
         self._sources: dict[str, Source] = {}
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Tell `callback` the identifier of every source whose state, name or being here changed, after it did.
+
+        It must not raise or wait. What is returned ends it.
+        """
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def find(self, identifier: str) -> Source | None:
+        """Return the source, None when there is none."""
+        return self._sources.get(identifier)
 
     def get(self, identifier: str) -> Source:
         """Return the source."""
@@ -102,10 +116,13 @@ class SourceRegistry:
             gone = self._longest_gone()
             if gone is not None and len(self._sources) >= self._max_sources:
                 del self._sources[gone.id]
+                self._tell(gone.id)
             source = self._sources[identifier] = Source(identifier, name, SourceState.SILENT, now_us)
         source.name = name
         source.publisher = session
-        self._enter(source, SourceState.SILENT, now_us)
+        if source.state is not SourceState.SILENT:
+            source.state, source.since_us = SourceState.SILENT, now_us
+        self._tell(identifier)  # even in the same state: it may be new, or have another name
         return previous
 
     def withdraw(self, identifier: str, session: str, now_us: int) -> None:
@@ -135,12 +152,18 @@ class SourceRegistry:
         """Take the source out; return what it was, so that its sessions can be ended."""
         source = self.get(identifier)
         del self._sources[identifier]
+        self._tell(identifier)
         return source
 
     def _enter(self, source: Source, state: SourceState, now_us: int) -> None:
         if source.state is not state:
             source.state = state
             source.since_us = now_us
+            self._tell(source.id)
+
+    def _tell(self, identifier: str) -> None:
+        for callback in tuple(self._listeners):
+            callback(identifier)
 
     def _longest_gone(self) -> Source | None:
         """Return the source without publisher and viewers that a new one may replace when the node is full."""

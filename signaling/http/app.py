@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from signaling.http.access import Access, cross_origin
+from signaling.http.access import Access, cross_origin, declares
 from signaling.http.api import SourcesEndpoint
 from signaling.http.problem import Problem, problems
 from signaling.http.whip import WhipEndpoint
@@ -51,6 +51,7 @@ def make_app(
 
 
 def _health(exchange: Exchange) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    @declares("anybody", "says only whether the node is well")
     async def handler(request: web.Request) -> web.StreamResponse:
         if not exchange.is_healthy:
             raise Problem("node-unwell", "sessions are not looked after, or the packet plane takes no commands")
@@ -62,6 +63,7 @@ def _health(exchange: Exchange) -> Callable[[web.Request], Awaitable[web.StreamR
 def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     markup = _LANGUAGE.sub(rf'\g<1>"{language}"', path.read_text(encoding="utf-8"), count=1)
 
+    @declares("anybody", "the page is the same for all")
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(text=markup, content_type="text/html")
 
@@ -71,6 +73,7 @@ def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.St
 def _static(root: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     base = root.resolve()
 
+    @declares("anybody", "the page is the same for all")
     async def handler(request: web.Request) -> web.StreamResponse:
         try:
             path = (base / request.match_info["path"]).resolve()

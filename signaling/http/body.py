@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from typing import TypeVar
 
+import msgspec
 from aiohttp import web
 
 from signaling.http.problem import Problem
 
 #: For a body to arrive whole; a satellite link with losses needs a few.
 BODY_SECONDS = 15.0
+JSON = "application/json"
+
+T = TypeVar("T")
 
 
 async def read_body(
@@ -41,6 +46,17 @@ async def read_any(request: web.Request, most: int, *, too_large: str = "body-to
     if len(body) > most:
         raise Problem(too_large, f"at most {most} bytes are taken")
     return body
+
+
+async def read_json(request: web.Request, form: type[T], most: int) -> T:
+    """Return a JSON body as `form`. Raises Problem."""
+    body = await read_body(request, (JSON,), most)
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.DecodeError, RecursionError) as error:
+        # A ValidationError is one of these; it tells the field and what was expected, not what was sent.
+        code = "body-invalid" if isinstance(error, msgspec.ValidationError) else "body-malformed"
+        raise Problem(code, str(error)[:200]) from None
 
 
 async def _read(request: web.Request, most: int) -> bytes:

@@ -25,7 +25,15 @@ _log = structlog.get_logger(__name__)
 #: code -> (status, title)
 CODES: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "A bearer token is needed"),
-    "forbidden": (403, "The token does not allow this"),
+    "token-expired": (401, "The access token has run out"),
+    "signin-refused": (401, "Login or password is wrong"),
+    "welcome-unknown": (401, "The one-time link is not good"),
+    "session-over": (401, "The sign-in is over"),
+    "too-many-attempts": (429, "Too many attempts"),
+    "password-wrong": (403, "The old password is another"),
+    "password-own": (409, "One's own password is changed with the old one"),
+    "origin-foreign": (403, "The request comes from another site"),
+    "forbidden": (403, "This is not allowed to you"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
@@ -55,6 +63,10 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-no-ice": (400, "No usable ICE credentials"),
     "sdp-bad-setup": (400, "The DTLS roles cannot be agreed"),
     "sdp-bad-direction": (400, "The media directions do not fit the request"),
+    "sdp-bad-reoffer": (409, "A later offer changes what must stay as it was"),
+    "lines-invalid": (400, "The lines make no sense"),
+    "line-unknown": (404, "No such line"),
+    "offer-rate": (429, "Offers come too fast"),
     "client-gone": (499, "The client left before its turn"),
     "node-busy": (503, "More offers wait than the node can answer in time"),
     "node-unwell": (503, "The node does not do all it should"),
@@ -63,8 +75,8 @@ CODES: dict[str, tuple[int, str]] = {
     "internal": (500, "A fault of the server"),
 }
 #: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of dispatch
-#: is mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which programs
-#: between us and the client take for one.
+#: is mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which
+#: programs between us and the client take for one and ask again.
 KINDS: dict[str, tuple[int, str]] = {
     "unknown": (404, "There is no such thing"),
     "forbidden": (403, "You have no right to this"),

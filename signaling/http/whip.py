@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from signaling.http.access import Access
+from signaling.http.access import Access, declares
 from signaling.http.body import read_body
 from signaling.http.problem import Problem
 from signaling.http.turns import Turns
@@ -46,6 +46,7 @@ class WhipEndpoint:
             ),
         ]
 
+    @declares("publish")
     async def _publish(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "publish", source)
@@ -54,6 +55,7 @@ class WhipEndpoint:
         async with self._turns.of_publisher(request):
             return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
 
+    @declares("watch")
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "watch", source)
@@ -61,23 +63,28 @@ class WhipEndpoint:
         async with self._turns.of_viewer(request):
             return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
 
+    @declares("anybody", "tells what the protocol is, of no source")
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
 
+    @declares("anybody", "tells what the protocol is, of no session")
     async def _session_options(self, request: web.Request) -> web.Response:
         headers = {"Accept-Patch": _FRAGMENT, "Allow": "PATCH, DELETE, OPTIONS"}
         return web.Response(status=204, headers=headers)
 
+    @declares("anybody", "refuses every method")
     async def _reserved(self, request: web.Request) -> web.Response:
         # RFC 9725 section 4.2 keeps GET and HEAD for later; without this the page's files would answer 404.
         allowed = ["PATCH", "DELETE", "OPTIONS"] if "session" in request.match_info else ["POST", "OPTIONS"]
         raise web.HTTPMethodNotAllowed(request.method, allowed)
 
+    @declares("publish-or-watch")
     async def _delete(self, request: web.Request) -> web.Response:
         session = self._session(request)
         self._exchange.end(session.id)
         return web.Response(status=200)
 
+    @declares("publish-or-watch")
     async def _patch(self, request: web.Request) -> web.Response:
         session = self._session(request)
         fragment = parse_fragment(await self._body(request, _FRAGMENT))

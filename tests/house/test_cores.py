@@ -11,9 +11,11 @@ from tests.house.tree import ROOT, sources
 CORES = (
     "dispatch",
     "media/rtp",
+    "signaling/auth",
     "signaling/dtls",
     "signaling/ice",
     "signaling/sdp",
+    "signaling/ws",
 )
 # What inside these folders is a thin shell: it does the I/O that the cores beside it decide about.
 SHELLS = (
@@ -24,6 +26,13 @@ SHELLS = (
     "dispatch/journal/reading.py",
     "dispatch/journal/tail.py",
     "dispatch/store",
+    "signaling/auth/endpoint.py",
+    "signaling/auth/noting.py",
+    "signaling/auth/passwords.py",
+    "signaling/auth/signin.py",
+    "signaling/auth/watch.py",
+    "signaling/ws/connection.py",
+    "signaling/ws/hub.py",
 )
 FORBIDDEN = {
     "aiohttp",

@@ -1,0 +1,86 @@
+"""What the WebSocket needs of others, as Protocols bound in the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from dispatch.acts.base import Act
+from dispatch.entry import Origin
+from dispatch.permissions import Actor
+from signaling.ws.messages import AnsweredLine, Line, LineQuality
+
+
+class Identify(Protocol):
+    """Tells who holds an access token."""
+
+    def __call__(self, token: str) -> tuple[Actor, int]:
+        """Return who it is, and when the sign-in ends (microseconds UTC). Raises Refused."""
+        ...
+
+
+class Doing(Protocol):
+    """Does acts: the coordinator, or what counts them on the way to it."""
+
+    async def act(self, act: Act, actor: Actor, origin: Origin) -> str:
+        """Do an act; return the id of what it made, or "". Raises Refused."""
+        ...
+
+
+class Presence(Protocol):
+    """Who is connected. Its listeners are called with a person's id after that person came or went."""
+
+    def is_online(self, person: str) -> bool: ...
+
+    def since_us(self, person: str) -> int:
+        """Return since when the person is as it is now; 0 when that is not known."""
+        ...
+
+    def connect(self, person: str, connection: str, device: str, now_us: int) -> None: ...
+
+    def disconnect(self, person: str, connection: str, now_us: int) -> None: ...
+
+    def handle_timer(self, now_us: int) -> None:
+        """Let go who has been away for the time of grace. Called about once a second."""
+        ...
+
+    def listen(self, callback: Callable[[str], None]) -> Callable[[], None]: ...
+
+
+class Page(Protocol):
+    """A page's connection as its media see it. Both may be called at any time, also after it has ended."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def device(self) -> str: ...
+
+    def flow(self, lines: Sequence[AnsweredLine]) -> None:
+        """Tell that lines were opened, paused or closed."""
+        ...
+
+    def ended(self, code: str) -> None:
+        """Tell that the media connection is over."""
+        ...
+
+
+class MediaDoor(Protocol):
+    """The media connections of pages, one each."""
+
+    async def offer(self, page: Page, sdp: str, lines: Sequence[Line]) -> tuple[str, Sequence[AnsweredLine]]:
+        """Answer an offer; there is never more than one of a page in hand. Raises Refused."""
+        ...
+
+    def hangup(self, page: Page) -> None:
+        """End the page's media connection; of no effect when there is none. Called when the page is gone, too."""
+        ...
+
+    def quality(self, page: Page, rtt_ms: float, lines: Sequence[LineQuality]) -> None: ...
+
+
+#: Gives the tracks that a source has now: "video", "audio".
+Tracks = Callable[[str], Sequence[str]]

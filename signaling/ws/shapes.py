@@ -1,0 +1,135 @@
+"""Records of dispatch in the shapes that docs/api.md gives them, as JSON. Says nothing of who may see them. Core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from dispatch.records import Attendance, Consultation, Endpoint, Message, Participant, Person, Unit
+from dispatch.sources import Source, SourceRegistry, SourceState
+from dispatch.tables import Tables
+from signaling.ws.links import Links
+from signaling.ws.ports import Presence, Tracks
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Shapes:
+    """Makes records. What many audiences are sent is made once between two calls of `begin`."""
+
+    def __init__(
+        self, tables: Tables, links: Links, presence: Presence, sources: SourceRegistry, tracks: Tracks
+    ) -> None:
+        self._tables = tables
+        self._links = links
+        self._presence = presence
+        self._sources = sources
+        self._tracks = tracks
+        self._made: dict[str, bytes] = {}
+        #: consultation -> who speaks, and how loud everybody is who is heard
+        self.speakers: dict[str, tuple[str, dict[str, int]]] = {}
+
+    def begin(self) -> None:
+        """Forget what was made: it may have changed."""
+        self._made.clear()
+
+    def short(self, record: Consultation) -> bytes:
+        """Return a consultation as the overview shows it."""
+        made = self._made.get(record.id)
+        if made is None:
+            made = self._made[record.id] = _encode(self._short(record))
+        return made
+
+    def full(self, record: Consultation) -> bytes:
+        """Return a consultation as those see it who are in it."""
+        more = ("admission", "deputies", "spotlight", "announcement", "announced_us", "invitations", "roll")
+        return _encode({**self._short(record), **{name: getattr(record, name) for name in more}})
+
+    def place(self, consultation: str, mine: str, participant: str, may: Iterable[str]) -> bytes:
+        """Return somebody's place in a consultation."""
+        return _encode({"id": consultation, "mine": mine, "participant": participant, "may": tuple(may)})
+
+    def participant(self, record: Participant) -> bytes:
+        """Return a participant."""
+        if record.person:
+            online = self._presence.is_online(record.person)
+        else:
+            source = self._sources.find(record.source)
+            online = source is not None and source.state is not SourceState.OFFLINE
+        return _encode({**msgspec.structs.asdict(record), **self._unit(record.unit), "online": online})
+
+    def message(self, record: Message) -> bytes:
+        """Return a text."""
+        return _encode(record)
+
+    def source(self, record: Source) -> bytes:
+        """Return a source."""
+        made = self._made.get(f"source:{record.id}")
+        if made is None:
+            owner = self._links.owner(record.id)
+            values = {
+                "id": record.id,
+                "name": record.name,
+                **self._unit(owner.unit),
+                "kind": owner.kind,
+                "person": owner.person,
+                "state": record.state.value,
+                "since_us": record.since_us,
+                "tracks": tuple(self._tracks(record.id)),
+            }
+            made = self._made[f"source:{record.id}"] = _encode(values)
+        return made
+
+    def speaking(self, consultation: str) -> bytes | None:
+        """Return who speaks in a consultation."""
+        known = self.speakers.get(consultation)
+        return _encode({"id": consultation, "participant": known[0], "levels": known[1]}) if known else None
+
+    def unit(self, record: Unit) -> bytes:
+        """Return a unit with what is below it."""
+        sums = self._links.sums.of(record.id)
+        return _encode({**msgspec.structs.asdict(record), **{name: getattr(sums, name) for name in _SUMS}})
+
+    def person(self, record: Person, *, login: bool) -> bytes:
+        """Return a person; `login`: with the name it signs in by."""
+        names = ("id", "unit", "name", "title", "disabled")
+        values: dict[str, Any] = {name: getattr(record, name) for name in names}
+        values["login"] = record.login if login else ""
+        values["online"] = self._presence.is_online(record.id)
+        values["since_us"] = self._presence.since_us(record.id)
+        return _encode(values)
+
+    def endpoint(self, record: Endpoint) -> bytes:
+        """Return an endpoint with the state of its source."""
+        source = self._sources.find(record.id)
+        state, since_us = (source.state, source.since_us) if source else (SourceState.OFFLINE, 0)
+        return _encode({**msgspec.structs.asdict(record), "state": state.value, "since_us": since_us})
+
+    def _short(self, record: Consultation) -> dict[str, Any]:
+        chair = self._tables.people.find(record.chair)
+        ids = self._tables.participants_of.ids(record.id)
+        there = [self._tables.participants.get(item).attendance for item in ids]
+        same = ("id", "title", "chair", "stage", "begins_us", "started_us", "ended_us", "locked")
+        return {
+            **{name: getattr(record, name) for name in same},
+            **self._unit(record.unit),
+            "chair_name": chair.name if chair else "",
+            "present": there.count(Attendance.PRESENT),
+            "waiting": there.count(Attendance.WAITING),
+        }
+
+    def _unit(self, identifier: str) -> dict[str, str]:
+        unit = self._tables.units.find(identifier)
+        if unit is None:
+            return {"unit": identifier, "unit_name": "", "unit_name_en": "", "level": ""}
+        return {"unit": unit.id, "unit_name": unit.name_zh, "unit_name_en": unit.name_en, "level": unit.level.value}
+
+
+def with_rights(record: bytes, may: Iterable[str]) -> bytes:
+    """Return a record with what may be done with it: the rest of it is the same for all who see it."""
+    return record[:-1] + b',"may":' + _encode(tuple(may)) + b"}"
+
+
+_SUMS = ("units", "people", "endpoints", "present", "live")

@@ -1,0 +1,97 @@
+"""What is below every unit: counts that follow each change up the tree, so that a page opens it level by level. Core.
+
+Keeps the tree as it was told step by step: several changes that came together are seen in their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from dispatch.records import Endpoint, Person, Unit
+from dispatch.tables import Change, Tables
+
+_MAX_DEPTH = 64  # as in `Permissions.line`: a damaged tree must not hang the node
+
+What = Literal["units", "people", "endpoints", "present", "live"]
+
+
+@dataclass(slots=True)
+class Sum:
+    """Of a unit and all below it; `units` without itself. `present` people connected, `live` sources."""
+
+    units: int = 0
+    people: int = 0
+    endpoints: int = 0
+    present: int = 0
+    live: int = 0
+
+
+_WHATS: tuple[What, ...] = tuple(item.name for item in fields(Sum))  # type: ignore[misc]
+
+
+class Sums:
+    """The counts of all units."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._parents: dict[str, str] = {unit.id: unit.parent for unit in tables.units}
+        self._sums: dict[str, Sum] = {unit.id: Sum() for unit in tables.units}
+        self._touched: set[str] = set()
+        for unit in tables.units:
+            self.add(unit.parent, "units", 1)
+        for person in tables.people:
+            self.add(person.unit, "people", 1)
+        for endpoint in tables.endpoints:
+            self.add(endpoint.unit, "endpoints", 1)
+        self._touched.clear()
+
+    def of(self, unit: str) -> Sum:
+        """Return a unit's counts."""
+        return self._sums.get(unit) or Sum()
+
+    def take_touched(self) -> set[str]:
+        """Return the units whose counts have changed since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def add(self, unit: str, what: What, count: int) -> None:
+        """Count so many more in a unit, and in all above it."""
+        for _ in range(_MAX_DEPTH):
+            held = self._sums.get(unit)
+            if held is None:
+                return
+            setattr(held, what, getattr(held, what) + count)
+            self._touched.add(unit)
+            unit = self._parents[unit]
+
+    def step(self, change: Change) -> None:
+        """Follow a change of the directory."""
+        old, new = change.old, change.new
+        if change.kind == "unit":
+            self._unit(change.id, old, new)  # type: ignore[arg-type]
+        elif change.kind in ("person", "endpoint"):
+            what: What = "people" if change.kind == "person" else "endpoints"
+            before = old.unit if isinstance(old, Person | Endpoint) else ""
+            after = new.unit if isinstance(new, Person | Endpoint) else ""
+            if before != after:
+                self.add(before, what, -1)
+                self.add(after, what, 1)
+
+    def _unit(self, identifier: str, old: Unit | None, new: Unit | None) -> None:
+        before, after = old.parent if old else None, new.parent if new else None
+        if before == after:
+            return
+        moved = self._sums.get(identifier) or Sum()
+        if before is not None:
+            self._carry(before, moved, -1)
+        if after is None:
+            del self._sums[identifier], self._parents[identifier]
+            return
+        self._sums[identifier], self._parents[identifier] = moved, after
+        self._carry(after, moved, 1)
+
+    def _carry(self, unit: str, moved: Sum, sign: int) -> None:
+        for what in _WHATS:
+            count = getattr(moved, what) + (what == "units")
+            if count:
+                self.add(unit, what, sign * count)
