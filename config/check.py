@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from config.errors import ConfigError, Words, shown
-from config.settings import Settings
+from config.settings import SQLITE, Settings
 
 OriginOf = Callable[[str], str]
 _Fault = tuple[str, Words]
@@ -16,7 +16,7 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _plane_ports, _room, _webhooks):
+    for rule in (_addresses, _certificate, _origins, _plane_ports, _room, _database, _webhooks):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -127,6 +127,26 @@ def _port(url: str) -> int | None:
         return urlsplit(url).port
     except ValueError:
         return 0
+
+
+def _database(settings: Settings) -> Iterator[_Fault]:
+    url = settings.database.url
+    if url.startswith(SQLITE) or not url:
+        return
+    try:
+        parts = urlsplit(url)
+        complete = bool(parts.path.strip("/")) and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        # Not shown: it may hold a password.
+        yield (
+            "database.url",
+            Words(
+                "应为 postgresql://用户:口令@主机:端口/库，口令中的特殊字符须写作 %XX",
+                "must be postgresql://user:password@host:port/name, special characters of the password written as %XX",
+            ),
+        )
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

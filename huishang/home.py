@@ -101,7 +101,7 @@ def _read_access_keys(path: Path) -> KeyFile:
     """Give the file's keys, none where it is absent or damaged: what they signed is renewed within ten minutes."""
     try:
         file = msgspec.json.decode(path.read_bytes(), type=KeyFile)
-    except (FileNotFoundError, msgspec.DecodeError, RecursionError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return KeyFile()
     sound = file.v == 1 and all(len(key.secret) >= KEY_BYTES for key in file.keys)
     return file if sound else KeyFile()

@@ -95,7 +95,7 @@ class Spec:
 
     `right` None: everybody who is signed in may ask, `decide` itself refuses (`why` says what protects it).
     `path` follows /api/v1; its fields in braces are taken from the address, the others from the body. An act without
-    one has no address: a shell makes it, after it has done what no decision may wait for.
+    one cannot be sent by a page: a shell makes it, which has checked or made a secret before.
     """
 
     name: str

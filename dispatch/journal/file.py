@@ -89,6 +89,11 @@ class Journal:
         return journal
 
     @property
+    def identity(self) -> str:
+        """Drawn when the journal was begun: tells it from every other."""
+        return self._files[0].header.journal
+
+    @property
     def position(self) -> int:
         """How many entries are on disk; the position of the next."""
         return self._durable.position

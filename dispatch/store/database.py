@@ -14,35 +14,32 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from config.settings import SQLITE
 from dispatch.errors import Unavailable
 
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 #: How long a connection may take, and how long SQLite waits for who holds its lock. Acts do not wait for either.
 CONNECT_S = 5.0
 LOCK_S = 2.0
 #: After this a statement counts as one that nobody answers.
 ANSWER_S = 60.0
 
-_FAULTS = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-
 
 class Database:
     """One database. Whoever opened it closes it."""
 
     def __init__(self, url: str, *, bulk: bool = False) -> None:
-        """Open nothing yet. `url`: `sqlite:////path` or `postgresql://...`.
+        """Open nothing yet. `url`: as `config.Settings.database_url`.
 
         `bulk`: for a rebuild. A file is written without any safety, as nobody sees it before it is complete; a
         statement may take as long as it likes.
         """
-        given = make_url(url)
         #: The file of an SQLite database.
-        self.path = Path(given.database) if given.drivername == "sqlite" and given.database else None
+        self.path = Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
         self._bulk = bulk
         self._file: tuple[int, int] | None = None
         arguments: dict[str, Any] = {"timeout": CONNECT_S, "command_timeout": None if bulk else ANSWER_S}
@@ -50,7 +47,9 @@ class Database:
             # Python's own idea of when a transaction begins leaves out reading and DDL; `_begin` does it.
             arguments = {"timeout": LOCK_S, "isolation_level": None}
         self.engine = create_async_engine(
-            given.set(drivername=DRIVERS[given.drivername]),
+            make_url(url).set(drivername="postgresql+asyncpg")
+            if self.path is None
+            else URL.create("sqlite+aiosqlite", database=str(self.path)),
             connect_args=arguments,
             pool_pre_ping=True,
             hide_parameters=True,
@@ -64,19 +63,28 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection in a transaction, committed at the end. Raises Unavailable."""
-        with faults():
-            async with self.engine.begin() as connection:
-                yield connection
+        async with self._connected() as connection, connection.begin():
+            yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that sees one moment of the database for as long as it is held. Raises Unavailable."""
-        with faults():
-            async with self.engine.connect() as connection:
-                if self.path is None:
-                    await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with connection.begin():
-                    yield connection
+        async with self._connected() as connection:
+            if self.path is None:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        with _faults(OSError):
+            connection = await self.engine.connect()
+        # Other files may be read while it is held: their faults are not the database's.
+        with _faults(ConnectionError, TimeoutError):
+            try:
+                yield connection
+            finally:
+                await connection.close()
 
     async def renew(self) -> bool:
         """Let go of a file that is no longer the one under its name; tell whether it was so.
@@ -115,11 +123,11 @@ class Database:
 
 
 @contextmanager
-def faults() -> Iterator[None]:
-    """Turn whatever a driver raises into Unavailable, without values and passwords in its text."""
+def _faults(*others: type[OSError]) -> Iterator[None]:
+    """Turn what a driver raises into Unavailable, without values and passwords in its text."""
     try:
         yield
-    except _FAULTS as error:
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, *others) as error:
         original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
         first_line = str(original).partition("\n")[0]
         raise Unavailable("database-gone", f"{type(original).__name__}: {first_line}") from error

@@ -50,22 +50,22 @@ class Passwords:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def hash(self, password: str) -> str:
-        """Return the hash to keep. Raises Full."""
-        text = _normal(password)
-        return await self._run(lambda: self._hasher.hash(text))
+        """Return the hash to keep of a password that `require_usable` took. Raises Full."""
+        octets = _octets(password)
+        return await self._run(lambda: self._hasher.hash(octets))
 
     async def check(self, kept: str, password: str) -> bool:
         """Tell whether a password is the one of a hash. One is computed also for `kept` "", nobody's. Raises Full."""
-        text = _normal(password)[: MAX_CHARACTERS + 1]
-        return await self._run(lambda: self._matches(kept or self._nobodys.result(), text)) and bool(kept)
+        octets = _octets(password)
+        return await self._run(lambda: self._matches(kept or self._nobodys.result(), octets)) and bool(kept)
 
     def is_outdated(self, kept: str) -> bool:
         """Tell whether a hash was made with other parameters than those of now."""
         return self._hasher.check_needs_rehash(kept)
 
-    def _matches(self, kept: str, text: str) -> bool:
+    def _matches(self, kept: str, octets: bytes) -> bool:
         try:
-            return self._hasher.verify(kept, text)
+            return self._hasher.verify(kept, octets)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
 
@@ -95,6 +95,10 @@ def require_usable(password: str, login: str) -> None:
 def _normal(password: str) -> str:
     """Return the same text for the same characters, however a keyboard composes them (RFC 8265 section 4.2)."""
     return unicodedata.normalize("NFC", password)
+
+
+def _octets(password: str) -> bytes:
+    return _normal(password)[: MAX_CHARACTERS + 1].encode("utf-8", "surrogatepass")
 
 
 def _step_back() -> None:

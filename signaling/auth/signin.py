@@ -159,7 +159,8 @@ class SignIn:
         attempt = self._admit(person.login, origin)
         kept = self._kept(person)
         if kept and not await self._passwords.check(kept, old):
-            self._refuse(person, origin, "password-wrong", "the old password is another")
+            self._noting.note(person.id, origin)
+            raise Problem("password-wrong", "the old password is another")
         self._attempts.succeeded(attempt)
         await self.set_password(actor, person.id, new, origin)
 

@@ -144,7 +144,8 @@ class Access:
 def origin_of(request: web.Request, unit: str = "") -> Origin:
     """Return from where a request comes, for the entries it makes."""
     device = request.headers.get("User-Agent", "")[:_DEVICE_CHARACTERS]
-    return Origin(ip=request.remote or "", device=device.encode("utf-8", "replace").decode(), unit=unit)
+    address = (request.remote or "").removeprefix("::ffff:")  # IPv4 on a socket for both
+    return Origin(ip=address, device=device.encode("utf-8", "replace").decode(), unit=unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ async def read_json(request: web.Request, form: type[T], most: int) -> T:
     body = await read_body(request, (JSON,), most)
     try:
         return msgspec.json.decode(body, type=form)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # A ValidationError is one of these; it tells the field and what was expected, not what was sent.
         code = "body-invalid" if isinstance(error, msgspec.ValidationError) else "body-malformed"
         raise Problem(code, str(error)[:200]) from None

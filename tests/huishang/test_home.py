@@ -73,7 +73,15 @@ def test_access_key_is_replaced_after_a_quarter_and_the_former_kept_beside_it(tm
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[" * 5000, b'{"keys": [{"id": "a", "secret": "c2hvcnQ=", "made_us": 1}]}', b'{"v": 2}']
+    "damage",
+    [
+        b"",
+        b"{",
+        b'{"v": "\xff"}',
+        b"[" * 5000,
+        b'{"v": 2}',
+        b'{"keys": [{"id": "a", "secret": "c2hvcnQ=", "made_us": 1}]}',
+    ],
 )
 def test_damaged_access_keys_are_made_anew(tmp_path: Path, damage: bytes) -> None:
     settings = made_in(tmp_path)

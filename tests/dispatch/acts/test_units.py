@@ -1,8 +1,6 @@
 """The tree stays a tree, its levels in order, its names and codes told apart; nothing in use is taken out."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dispatch.acts import consultation, endpoints, grants, people, units
 from dispatch.acts.base import Act
@@ -172,22 +170,3 @@ def test_what_changes_nothing_makes_no_entry_and_what_is_not_there_is_unknown() 
     for act in (units.Change(unit="X"), units.Move(unit=office.county, parent="X"), units.Remove(unit="X")):
         with pytest.raises(Unknown):
             office.act(act)
-
-
-@given(st.from_regex(r"[1-9][0-9]{1,11}", fullmatch=True))
-def test_the_significant_part_of_a_code_is_a_prefix_that_loses_only_zeros(code: str) -> None:
-    part = rules.significant(code)
-    assert code.startswith(part) and not code[len(part) :].strip("0")
-
-
-def test_the_significant_part_ends_where_a_level_ends() -> None:
-    assert [
-        rules.significant(code) for code in ("320000", "320100", "320101000000", "32", "320110", "320101001002")
-    ] == [
-        "32",
-        "3201",
-        "320101",
-        "32",
-        "320110",
-        "320101001002",
-    ]

@@ -15,9 +15,7 @@ from dispatch.records import KINDS, Record, Stage
 _numbers = count()
 
 
-def entry(
-    verb: str, target: str, at_us: int = 0, /, *, actor: str = "anna", session: str = "", **params: Any
-) -> Entry:
+def entry(verb: str, target: str, at_us: int = 0, /, *, actor: str = "anna", session: str = "", **params: Any) -> Entry:
     """Return an entry; its stamp is the time, its id fresh."""
     return Entry(
         v=VERSION,
@@ -35,7 +33,8 @@ def entry(
 
 def unit(identifier: str, at_us: int = 0, **values: Any) -> Entry:
     """Return the entry that makes a unit."""
-    return entry("unit.create", f"unit:{identifier}", at_us, **{"level": "county", "name_zh": "县", **values})
+    told: dict[str, Any] = {"level": "county", "name_zh": "县", **values}
+    return entry("unit.create", f"unit:{identifier}", at_us, **told)
 
 
 def consultation(identifier: str, at_us: int = 0, **values: Any) -> Entry:
@@ -57,7 +56,7 @@ def participant(identifier: str, of: str, at_us: int = 0, **values: Any) -> Entr
 
 
 # Neither NUL, which the database does not keep, nor lone surrogates, which are no JSON.
-_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
+_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 _wholes = st.integers(-(2**63) + 1, 2**63 - 1)
 _identifiers = st.sampled_from(["a", "b", "c", "会"])
 _NAMES = {"consultation", "parent", "unit", "person"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dispatch.entry import SECRET
 from dispatch.store.database import Database
 from dispatch.store.folding import MESSAGES_IN_MEMORY
 from dispatch.store.loading import Loaded, load
@@ -28,9 +27,9 @@ def ids(loaded: Loaded, kind: str) -> set[str]:
 
 async def test_secrets_are_loaded_as_the_server_needs_them(database: Database, journal: LinesJournal) -> None:
     journal.add(
-        [entry("person.password", "credential:anna", **{SECRET: "hash", "changed_us": 7})],
-        [entry("login.begin", "login:l", person="anna", begun_us=1, until_us=2, **{SECRET: "digest"})],
-        [entry("welcome.create", "welcome:w", person="anna", until_us=2, **{SECRET: "code"})],
+        [entry("person.password", "credential:anna", secret="hash", changed_us=7)],
+        [entry("login.begin", "login:l", person="anna", begun_us=1, until_us=2, secret="digest")],
+        [entry("welcome.create", "welcome:w", person="anna", until_us=2, secret="code")],
     )
     await store(database, journal)
     loaded = await load(database, journal)
@@ -76,7 +75,9 @@ async def test_rest_of_the_journal_may_be_about_what_the_database_alone_holds(
     )
     loaded = await load(database, journal)
     assert loaded.unfit == 0
-    assert ids(loaded, "consultation") == {"d"} and ids(loaded, "participant") == {"q"} and ids(loaded, "message") == {"m"}
+    assert (
+        ids(loaded, "consultation") == {"d"} and ids(loaded, "participant") == {"q"} and ids(loaded, "message") == {"m"}
+    )
 
 
 async def test_clock_goes_on_after_the_newest_entry(database: Database, journal: LinesJournal) -> None:

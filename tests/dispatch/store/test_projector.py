@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from dispatch.entry import SECRET
 from dispatch.store.database import Database
 from dispatch.store.projector import MOST_RECORDS, Health, Projector
 from dispatch.store.schema import RECORDS, metadata, projection, timeline
@@ -79,8 +78,8 @@ async def test_more_than_one_step_is_followed_to_the_end(database: Database, jou
 
 async def test_secrets_are_in_their_tables_and_not_in_the_timeline(database: Database, journal: LinesJournal) -> None:
     journal.add(
-        [entry("person.password", "credential:anna", **{SECRET: "hash-of-anna", "changed_us": 7})],
-        [entry("login.begin", "login:l", person="anna", begun_us=1, until_us=2, **{SECRET: "digest-of-l"})],
+        [entry("person.password", "credential:anna", secret="hash-of-anna", changed_us=7)],
+        [entry("login.begin", "login:l", person="anna", begun_us=1, until_us=2, secret="digest-of-l")],
     )
     async with projecting(database, journal) as projector:
         await caught_up(projector, journal)

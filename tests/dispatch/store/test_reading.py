@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from dispatch.entry import SECRET, Entry, public
+from dispatch.entry import Entry, public
 from dispatch.errors import Unavailable
 from dispatch.store.database import Database
 from dispatch.store.migrating import upgrade
@@ -28,7 +28,7 @@ def told() -> list[list[Entry]]:
         at, actor, session = NOON + number * 1_000_000, f"person-{number % 3}", f"session-{number % 2}"
         act = [entry(f"verb-{number % 4}", f"unit:u{number % 5}", at, actor=actor, session=session, number=number)]
         if number % 4 == 0:
-            act.append(entry("verb-9", "node", at, actor=actor, session=session, **{SECRET: "hidden", "open": 1}))
+            act.append(entry("verb-9", "node", at, actor=actor, session=session, secret="hidden", open=1))
         made.append(act)
     return made
 
