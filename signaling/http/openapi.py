@@ -154,7 +154,7 @@ def _given(item: Operation, status: int, schema_of: Json) -> Json:
     content = _content(item.gives[status], schema_of)
     if content:
         answer["content"] = content
-    if status == HTTPStatus.CREATED:
+    if status == HTTPStatus.CREATED and item.locates:
         answer["headers"] = {"Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}}}
     return answer
 

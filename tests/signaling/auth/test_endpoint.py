@@ -29,7 +29,7 @@ async def test_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(fron
 async def test_answer_says_who_is_signed_in_and_nothing_secret(front: Front) -> None:
     body = json.loads((await front.enter()).body)
     assert body["person"]["id"] == OFFICER and body["person"]["login"] == "officer"
-    assert set(body) == {"token", "token_until_us", "login", "login_until_us", "person", "consultation"}
+    assert set(body) == {"token", "expires_us", "login", "login_until_us", "person", "consultation"}
     assert not any("secret" in key for key in [*body, *body["person"]])
 
 
