@@ -222,6 +222,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         return self.data_path / "webhooks"
 
     @property
+    def journal_path(self) -> Path:
+        """The folder of the timeline's journal, which is the truth of everything."""
+        return self.data_path / "journal"
+
+    @property
     def tls_path(self) -> Path:
         """The folder of the local authority (`huishang init`)."""
         return self.data_path / "tls"

@@ -146,7 +146,6 @@ class Tables:
         self.person_of_login: Index[Person] = Index(lambda person: person.login)
         self.people_of_unit: Index[Person] = Index(lambda person: person.unit)
         self.endpoints_of_unit: Index[Endpoint] = Index(lambda endpoint: endpoint.unit)
-        self.endpoint_of_name: Index[Endpoint] = Index(lambda endpoint: f"{endpoint.unit}/{fold(endpoint.name_zh)}")
         self.endpoint_of_gb: Index[Endpoint] = Index(lambda endpoint: endpoint.gb_id)
         self.logins_of_person: Index[Login] = Index(lambda login: login.person)
         self.grants_to: Index[Grant] = Index(lambda grant: grant.to)
@@ -165,9 +164,7 @@ class Tables:
             "unit", note, [self.children, self.unit_of_name, self.unit_of_english, self.unit_of_code]
         )
         self.people: Table[Person] = Table("person", note, [self.person_of_login, self.people_of_unit])
-        self.endpoints: Table[Endpoint] = Table(
-            "endpoint", note, [self.endpoints_of_unit, self.endpoint_of_name, self.endpoint_of_gb]
-        )
+        self.endpoints: Table[Endpoint] = Table("endpoint", note, [self.endpoints_of_unit, self.endpoint_of_gb])
         self.credentials: Table[Credential] = Table("credential", note)
         self.logins: Table[Login] = Table("login", note, [self.logins_of_person])
         self.welcomes: Table[Welcome] = Table("welcome", note)

@@ -16,10 +16,12 @@ import structlog
 from config import Settings
 from dispatch.desk.coordinator import Coordinator
 from dispatch.desk.keeping import JournalKeeper
+from dispatch.errors import Unavailable
 from dispatch.journal.errors import JournalDamaged, JournalError, JournalForeign, JournalLocked
 from dispatch.journal.file import Journal
 from dispatch.store.database import Database
 from dispatch.store.loading import load
+from dispatch.store.migrating import upgrade
 from dispatch.store.projector import Projector
 from huishang.errors import StartError
 from signaling.http.measuring import MeasuredKeeper
@@ -46,6 +48,8 @@ async def desk(settings: Settings, metrics: Metrics) -> AsyncIterator[NodeDesk]:
         ends.push_async_callback(asyncio.to_thread, journal.close)
         database = Database(settings.database_url)
         ends.push_async_callback(database.close)
+        with contextlib.suppress(Unavailable):  # told by who follows the journal, and tried again there
+            await upgrade(database)
         try:
             loaded = await load(database, journal)
         except JournalDamaged as error:
@@ -80,5 +84,5 @@ def open_journal(settings: Settings) -> Journal:
 
 
 def _damaged(settings: Settings, error: JournalDamaged) -> StartError:
-    words = "过程记录已损坏，请用 huishang restore 恢复备份 / the journal is damaged: put a backup back with huishang restore"
-    return StartError(f"{settings.journal_path}: {words} ({error})")
+    words = "过程记录已损坏，请恢复备份 / the journal is damaged, put a backup back"
+    return StartError(f"{settings.journal_path}: {words}: huishang restore ({error})")

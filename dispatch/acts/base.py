@@ -156,9 +156,10 @@ def clean_text(text: str, where: str, most: int = MAX_NAME_CHARACTERS, *, requir
     """
     if len(text) > 4 * most:
         raise Invalid("too-long", f"{where} has {len(text)} characters, {most} are allowed", where)
-    kept = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
-    kept = "".join(char for char in kept if char not in _MARKS)
-    cleaned = " ".join(kept.split())
+    if not text.isprintable():  # most are, and then there is nothing to take out
+        text = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
+        text = "".join(char for char in text if char not in _MARKS)
+    cleaned = " ".join(text.split())
     if len(cleaned) > most:
         raise Invalid("too-long", f"{where} has {len(cleaned)} characters, {most} are allowed", where)
     if required and not cleaned:

@@ -52,6 +52,8 @@ class Coordinator:
         self._node = node
         self._waiting: deque[_Waiting] = deque()
         self._some = asyncio.Event()
+        #: Why the journal kept nothing when it was last asked; "" when it did.
+        self.fault = ""
         self._forgotten: list[tuple[str, str]] = []
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
@@ -142,10 +144,15 @@ class Coordinator:
         except Exception as error:  # so broad, because whatever it was, nothing of this turn may stand
             self.tables.rollback()
             refusal = error if isinstance(error, Refused) else Unavailable("journal-failed", str(error))
-            _log.error("journal_kept_nothing", reason=str(error), acts=len(answers))
+            if self.fault != refusal.code:
+                _log.error("journal_keeps_nothing", code=refusal.code, reason=str(error))
+            self.fault = refusal.code
             for waiting, _ in answers:
                 _refuse(waiting, refusal)
             return False
+        if self.fault:
+            _log.warning("journal_keeps_again", after=self.fault)
+            self.fault = ""
         return True
 
     def _decide(self, waiting: _Waiting) -> tuple[str, list[Entry]] | None:

@@ -23,6 +23,7 @@ from dispatch.errors import Conflict, Invalid, Refused
 from dispatch.ids import NewId, is_ulid
 from dispatch.names import fold
 from dispatch.permissions import Actor, Permissions
+from dispatch.records import Endpoint
 from dispatch.tables import Tables
 
 #: Refusals of a unit that a later row of the file may lift.
@@ -82,6 +83,8 @@ class _Planner:
         self._desk = Desk(tables, Permissions(tables), actor, now_us, new_id)
         self._places = Places(tables)
         self._seen: set[str] = set()
+        #: unit -> name -> its endpoints, made when first asked for; what was renamed since stands there too
+        self._named: dict[str, dict[str, dict[str, None]]] = {}
         self._steps_of: dict[str, Callable[[Row, dict[str, str]], tuple[str, list[Step]]]] = {
             "unit": self._unit,
             "person": self._person,
@@ -137,6 +140,8 @@ class _Planner:
             self._places.rename(cells["id"], identifier)
         if row.kind == "unit":
             self._warn(row, identifier)
+        elif row.kind == "endpoint":
+            self._remember(self._tables.endpoints.get(identifier))
         self.unchanged += not done
         self.created += any(step.name.endswith(".create") for step in done)
         if done:
@@ -200,18 +205,30 @@ class _Planner:
         if not found and gb_id:
             found = self._tables.endpoint_of_gb.first(gb_id)
         if not found and unit and not cells.get("id"):
-            key = f"{unit}/{fold(cells.get('name_zh', ''))}"
-            same = [item for item in self._tables.endpoint_of_name.ids(key) if not gb_id or not self._gb_id(item)]
-            if len(same) > 1:
-                raise Conflict("ambiguous", "several endpoints of the unit have this name", "name_zh")
-            found = same[0] if same else None
+            found = self._by_name(unit, cells.get("name_zh", ""), gb_id)
         if cells.get("kind"):
             values["kind"] = _word(columns.KIND_OF, cells["kind"], "kind")
         identifier, steps = self._step("endpoint", found, row, cells, values)
         return identifier, [*steps, *_disabling("endpoint", identifier, cells)]
 
-    def _gb_id(self, endpoint: str) -> str:
-        return self._tables.endpoints.get(endpoint).gb_id
+    def _by_name(self, unit: str, name: str, gb_id: str) -> str | None:
+        """Return the endpoint of a unit with this name and no other GB id. Raises Conflict for several."""
+        if unit not in self._named:
+            self._named[unit] = {}
+            for identifier in self._tables.endpoints_of_unit.ids(unit):
+                self._remember(self._tables.endpoints.get(identifier))
+        same = []
+        for identifier in self._named[unit].get(fold(name), ()):
+            endpoint = self._tables.endpoints.get(identifier)
+            if endpoint.unit == unit and fold(endpoint.name_zh) == fold(name) and not (gb_id and endpoint.gb_id):
+                same.append(identifier)
+        if len(same) > 1:
+            raise Conflict("ambiguous", "several endpoints of the unit have this name", "name_zh")
+        return same[0] if same else None
+
+    def _remember(self, endpoint: Endpoint) -> None:
+        if endpoint.unit in self._named:
+            self._named[endpoint.unit].setdefault(fold(endpoint.name_zh), {})[endpoint.id] = None
 
     def _known(self, row: Row, cells: dict[str, str]) -> str | None:
         """Return the id in a row when there is such a thing. Raises Invalid."""
@@ -246,7 +263,7 @@ def _readable(field: str, cell: str) -> str:
     """Return a cell without spaces around it; where people type digits and letters, in their plain width."""
     if field in ("name_zh", "name_en", "name", "title", "roles"):
         return cell
-    text = unicodedata.normalize("NFKC", cell[:1_000]).strip()
+    text = (cell if cell.isascii() else unicodedata.normalize("NFKC", cell[:1_000])).strip()
     if field in ("code", "gb_id", "parent", "unit") and _ROUNDED.match(text):
         raise Invalid("spreadsheet-number", "a spreadsheet rounded it; format the column as text", field)
     return text

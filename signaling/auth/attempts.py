@@ -111,7 +111,7 @@ class Attempts:
         return len(self._both) + len(self._login) + len(self._address) + len(self._known)
 
     def admit(self, login: str, address: str, now: float) -> Attempt:
-        """Charge an attempt, or say how long to wait. Call `succeeded` with it when it was a success."""
+        """Charge an attempt, or say how long to wait. Call `succeeded` or `withdraw` with it when it did not fail."""
         name, network = _short(login), network_of(address)
         both = f"{name} {network}"
         is_strange = both not in self._known
@@ -125,14 +125,19 @@ class Attempts:
                 self._address.charge(network, now)
         return Attempt(wait, name, network, is_strange)
 
-    def succeeded(self, attempt: Attempt) -> None:
-        """Give back what was charged, and know the login at this address."""
+    def withdraw(self, attempt: Attempt) -> None:
+        """Give back what was charged: the node could not tell whether the attempt was right."""
         assert not attempt.wait_s, "it was not admitted"
-        both = f"{attempt.name} {attempt.network}"
-        self._both.clear(both)
+        self._both.give_back(f"{attempt.name} {attempt.network}")
         if attempt.is_strange:
             self._login.give_back(attempt.name)
             self._address.give_back(attempt.network)
+
+    def succeeded(self, attempt: Attempt) -> None:
+        """Give back what was charged, forget the failures before it, and know the login at this address."""
+        self.withdraw(attempt)
+        both = f"{attempt.name} {attempt.network}"
+        self._both.clear(both)
         self._known[both] = None
         self._known.move_to_end(both)
         if len(self._known) > self._most:

@@ -52,31 +52,36 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """Return the hash to keep of a password that `require_usable` took. Raises Full."""
         octets = _octets(password)
-        return await self._run(lambda: self._hasher.hash(octets))
+        kept = await self._run(lambda: self._hasher.hash(octets))
+        self.computed += 1
+        return kept
 
     async def check(self, kept: str, password: str) -> bool:
         """Tell whether a password is the one of a hash. One is computed also for `kept` "", nobody's. Raises Full."""
         octets = _octets(password)
-        return await self._run(lambda: self._matches(kept or self._nobodys.result(), octets)) and bool(kept)
+        is_right = await self._run(lambda: self._matches(kept or self._nobodys.result(), octets))
+        self.computed += is_right is not None
+        return is_right is True and kept != ""
 
     def is_outdated(self, kept: str) -> bool:
         """Tell whether a hash was made with other parameters than those of now."""
         return self._hasher.check_needs_rehash(kept)
 
-    def _matches(self, kept: str, octets: bytes) -> bool:
+    def _matches(self, kept: str, octets: bytes) -> bool | None:
+        """Compare in a thread of the pool; None when `kept` is no hash and none was computed."""
         try:
             return self._hasher.verify(kept, octets)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        except argon2.exceptions.VerifyMismatchError:
             return False
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return None
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= MAX_WAITING:
             raise Full("signin-busy", f"{MAX_WAITING} passwords wait to be checked")
         self._waiting += 1
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._pool, work)
-            self.computed += 1
-            return result
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._waiting -= 1
 

@@ -10,6 +10,7 @@ import contextlib
 import math
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -25,7 +26,7 @@ from dispatch.entry import Origin
 from dispatch.errors import Conflict, Refused, Unknown
 from dispatch.permissions import SYSTEM, Actor
 from dispatch.records import Login, Person
-from signaling.auth.attempts import Attempt, Attempts
+from signaling.auth.attempts import Attempts
 from signaling.auth.noting import Noting
 from signaling.auth.passwords import Passwords, require_usable
 from signaling.auth.refusals import NOBODY
@@ -80,32 +81,29 @@ class SignIn:
     async def by_password(self, login: str, password: str, origin: Origin) -> Signed:
         """Sign in. Raises Problem, the same one whichever of the two was wrong; Refused when the node cannot."""
         name = welcomes.login_name(login)
-        attempt = self._admit(name, origin)
-        person = self._person_of(name)
-        kept = self._kept(person) if person is not None and not person.disabled else ""
-        if not await self._passwords.check(kept, password) or person is None:
-            self._refuse(person, origin)
-        secret = secrets.token_urlsafe(codes.SECRET_BYTES)
-        begin = acts.Begin(
-            person=person.id, secret=codes.digest(secret), credential=kept, ip=origin.ip, device=origin.device
-        )
-        try:
-            identifier = await self._act(begin, origin)
-        except (Conflict, Unknown):
-            # Disabled, removed, or given another password while this one was checked.
-            self._refuse(person, origin)
-        self._attempts.succeeded(attempt)
+        with self._attempt(name, origin):
+            person = self._person_of(name)
+            kept = self._kept(person) if person is not None else ""
+            if not await self._passwords.check(kept, password) or person is None:
+                self._refuse(person, origin)
+            secret = secrets.token_urlsafe(codes.SECRET_BYTES)
+            digest = codes.digest(secret)
+            act = acts.Begin(person=person.id, secret=digest, credential=kept, ip=origin.ip, device=origin.device)
+            try:
+                identifier = await self._act(act, origin)
+            except (Conflict, Unknown):
+                # Disabled, removed, or given another password while this one was checked.
+                self._refuse(person, origin)
         await self._strengthen(person.id, kept, password, origin)
         return self._signed(identifier, codes.join(identifier, secret))
 
     async def by_welcome(self, shown: Shown, origin: Origin) -> Signed:
         """Sign in by a one-time link. Raises Problem; Refused when what was typed beside it cannot be used."""
         identifier, secret = codes.split(shown.code) or ("", "")
-        attempt = self._admit(f"welcome:{identifier}", origin)
-        link = welcomes.usable(self._tables, identifier, secret, _now_us())
-        if link is None:
-            self._refuse(None, origin, "welcome-unknown", _LINK)
-        self._attempts.succeeded(attempt)
+        with self._attempt(f"welcome:{identifier}", origin):
+            link = welcomes.usable(self._tables, identifier, secret, _now_us())
+            if link is None:
+                self._refuse(None, origin, "welcome-unknown", _LINK)
         password = ""
         if shown.password or not link.person:
             person = self._tables.people.find(link.person)
@@ -156,12 +154,11 @@ class SignIn:
         Who came by a one-time link and never had a password shows none.
         """
         person = self._tables.people.get(actor.person)
-        attempt = self._admit(person.login, origin)
-        kept = self._kept(person)
-        if kept and not await self._passwords.check(kept, old):
-            self._noting.note(person.id, origin)
-            raise Problem("password-wrong", "the old password is another")
-        self._attempts.succeeded(attempt)
+        with self._attempt(person.login, origin):
+            kept = self._kept(person)
+            if kept and not await self._passwords.check(kept, old):
+                self._noting.note(person.id, origin)
+                raise Problem("password-wrong", "the old password is another")
         await self.set_password(actor, person.id, new, origin)
 
     async def set_password(self, actor: Actor, person: str, new: str, origin: Origin) -> None:
@@ -214,12 +211,19 @@ class SignIn:
         credential = self._tables.credentials.find(person.id)
         return credential.secret if credential else ""
 
-    def _admit(self, login: str, origin: Origin) -> Attempt:
+    @contextlib.contextmanager
+    def _attempt(self, login: str, origin: Origin) -> Iterator[None]:
+        """Charge an attempt, unless it ends well or the node cannot make it. Raises Problem when one has to wait."""
         attempt = self._attempts.admit(login, origin.ip, time.monotonic())
         if attempt.wait_s > 0:
             seconds = math.ceil(attempt.wait_s)
             raise Problem("too-many-attempts", f"wait {seconds} s", {"Retry-After": str(seconds)})
-        return attempt
+        try:
+            yield
+        except Refused:
+            self._attempts.withdraw(attempt)
+            raise
+        self._attempts.succeeded(attempt)
 
     def _refuse(
         self, person: Person | None, origin: Origin, code: str = "signin-refused", detail: str = "no such sign-in"

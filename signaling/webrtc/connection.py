@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dispatch.flow import Flow
 from media.plane.thread import PlaneThread
 from signaling.webrtc.errors import OffersTooFast
-from signaling.webrtc.lines import Flow
 from signaling.webrtc.plan import Present
 from signaling.webrtc.session import WebRtcSession
 
@@ -38,12 +38,13 @@ class ConnectionEnded:
 
 @dataclass(frozen=True, slots=True)
 class SourceWithdrawn:
-    """A connection publishes a source no more, though nobody asked it: `replaced` or `source-stopped`."""
+    """A connection publishes a source no more on the lines `mids`, unasked: `replaced` or `source-stopped`."""
 
     connection: str
     owner: str
     source: str
     code: str
+    mids: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

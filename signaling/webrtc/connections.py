@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from dispatch.flow import Flow
 from media.relay import Relay
 from signaling.ice.types import Credentials
 from signaling.sdp.continuation import restarts_ice
@@ -28,7 +29,7 @@ from signaling.webrtc.connection import (
 )
 from signaling.webrtc.errors import LineUnknown, SessionUnknown
 from signaling.webrtc.formats import receive_extensions, send_extensions
-from signaling.webrtc.lines import Flow, Line, ReceiveLine, Sending, require_lines
+from signaling.webrtc.lines import Line, ReceiveLine, Sending, require_lines
 from signaling.webrtc.peers import Peers
 from signaling.webrtc.plan import Plan, Present, plan
 from signaling.webrtc.records import Places
@@ -271,10 +272,10 @@ class Connections:
         connection = self._connections.get(connection_id)
         if connection is None or source not in connection.published():
             return
-        self._end_sending(
-            connection, [item for item in connection.present.sending.values() if item.line.source == source]
-        )
-        self._tell(SourceWithdrawn(connection.id, connection.owner, source, code))
+        ended = [item for item in connection.present.sending.values() if item.line.source == source]
+        self._end_sending(connection, ended)
+        mids = tuple(item.line.mid for item in ended)
+        self._tell(SourceWithdrawn(connection.id, connection.owner, source, code, mids))
 
     def _on_end(self, peer: WebRtcSession, ended: SessionEnded) -> None:
         connection = self._by_peer.pop(peer)

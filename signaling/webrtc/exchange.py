@@ -99,6 +99,13 @@ class Exchange:
         """Whether sessions are looked after and the plane takes commands; what is not needs a new start."""
         return self._peers.is_settled and time.monotonic() - self._looked_at < HEALTHY_SECONDS
 
+    @property
+    def figures(self) -> dict[tuple[str, ...], float]:
+        """How many sessions there are of each kind."""
+        publishing = sum(session.publishes for session in self.sessions.values())
+        pages = len(self.connections.peers())
+        return {("publish",): publishing, ("watch",): len(self.sessions) - publishing, ("page",): pages}
+
     def start(self) -> None:
         """Listen to the relay and begin to look after sources and sessions."""
         self._peers.start()

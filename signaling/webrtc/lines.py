@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from dispatch.flow import Flow
 from media.plane.objects import PlanePublication, PlaneRoute
 from media.relay import RouteFormat
 from signaling.sdp.accepted import SendTrack
@@ -17,14 +17,6 @@ from signaling.webrtc.sources import Feed
 #: Of one connection; as many as the plane has routes for in a transport.
 MAX_LINES = 64
 MAX_CONTEXT_CHARACTERS = 128
-
-
-class Flow(StrEnum):
-    """What passes on a line towards a page: all; nothing for now; nothing until the line is asked for again."""
-
-    OPEN = "open"
-    PAUSED = "paused"
-    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dispatch.flow import Flow
 from media.relay import RouteFormat
 from signaling.sdp.accepted import Accepted, AcceptedMedia, SendTrack
 from signaling.sdp.continuation import Agreed, agree
@@ -13,7 +14,7 @@ from signaling.sdp.model import Codec, SessionDescription
 from signaling.sdp.transport import LocalTransport
 from signaling.sdp.webrtc import accept_lines
 from signaling.webrtc.formats import route_format
-from signaling.webrtc.lines import MAX_LINES, Flow, Line, ReceiveLine, Receiving, Sending, SendLine
+from signaling.webrtc.lines import MAX_LINES, Line, ReceiveLine, Receiving, Sending, SendLine
 from signaling.webrtc.sources import Feed
 
 _SSRCS = 1 << 32

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from signaling.webrtc.lines import Flow, Receiving, Sending
+from dispatch.flow import Flow
+from signaling.webrtc.lines import Receiving, Sending
 from signaling.webrtc.session import WebRtcSession
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dispatch.flow import Flow
 from media.plane.objects import PlanePublication
 from media.plane.transport import PlaneTransport
-from signaling.webrtc.lines import Flow, Receiving, Sending, SendLine
+from signaling.webrtc.lines import Receiving, Sending, SendLine
 from signaling.webrtc.peers import Peers
 from signaling.webrtc.plan import Begun, Plan
 from signaling.webrtc.sources import Feed, Sources

@@ -33,6 +33,9 @@ SHELLS = (
     "signaling/auth/watch.py",
     "signaling/ws/connection.py",
     "signaling/ws/hub.py",
+    "signaling/ws/media.py",
+    "signaling/ws/quality.py",
+    "signaling/ws/speakers.py",
 )
 FORBIDDEN = {
     "aiohttp",

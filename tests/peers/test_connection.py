@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Error
 
+from dispatch.flow import Flow
 from signaling.webrtc.connection import SourceWithdrawn
-from signaling.webrtc.lines import Flow
+from signaling.webrtc.errors import OffersTooFast
 from tests.patience import until
 from tests.peers.door import Desk, Door, open_desk, open_door, wish
 
@@ -57,10 +59,9 @@ async def test_page_publishes_and_another_takes_eight_lines_in_one_offer(desks: 
     lines = {(item.owner, item.source, item.kind, item.context, item.flow) for item in door.connections.receiving()}
     assert lines == {("page-2", source, kind, context, Flow.OPEN) for _, source, kind, context in EIGHT}
     for source in ("one", "two"):
-        await until(
-            f"{source} is live", lambda source=source: door.node.exchange.registry.get(source).state, "live".__eq__
-        )
-        assert len(door.node.exchange.registry.get(source).viewers) == 1
+        known = door.node.exchange.registry.get(source)
+        await until(f"{source} is live", partial(getattr, known, "state"), "live".__eq__)
+        assert len(known.viewers) == 1
     assert {entry["mid"] for entry in (await viewer.stats()).values()} == set(await viewer.call("mids"))
 
 
@@ -203,7 +204,7 @@ async def test_ice_restart_keeps_everything_playing(desks: tuple[Desk, Desk]) ->
     for desk in desks:
         ufrag = await desk.call("ufrag")
         await desk.call("networkChanged")
-        await until("new credentials", lambda desk=desk: desk.call("ufrag"), ufrag.__ne__)
+        await until("new credentials", partial(desk.call, "ufrag"), ufrag.__ne__)
         await viewer.more_frames("picture", 15)
     assert await viewer.connected() == identifier
     after = await viewer.stats()
@@ -264,3 +265,64 @@ async def test_figures_of_lines_are_those_of_their_source(desks: tuple[Desk, Des
         (source, kind, codec) for source in ("one", "two") for kind, codec in (("video", "H264"), ("audio", "opus"))
     }
     assert all(line.packets and line.expected and not line.lost for line in counted.sending)
+
+
+async def test_offer_that_is_refused_leaves_what_plays_and_is_made_again(desks: tuple[Desk, Desk], door: Door) -> None:
+    _, viewer = desks
+    await viewer.take(("picture", "one", "video", ""))
+    await viewer.shows("picture", "red")
+    before = await viewer.stats()
+    door.refuse += [OffersTooFast("a test")] * 2
+    await viewer.take(("other", "two", "video", ""))
+    await viewer.shows("other", "blue")
+    await viewer.more_frames("picture")
+    after = await viewer.stats()
+    assert steady(after["picture"]) == steady(before["picture"])
+    assert door.refuse == [] and {state["state"] for state in (await viewer.call("summary"))["states"]} == {
+        "connecting",
+        "connected",
+    }
+
+
+async def test_what_is_wanted_while_an_offer_is_in_hand_goes_into_the_next_one(desks: tuple[Desk, Desk]) -> None:
+    _, viewer = desks
+    await viewer.call("hold")
+    await viewer.take(("a", "one", "video", "a"), ("b", "one", "video", "b"))
+    await until("an offer in hand", lambda: viewer.call("summary"), lambda it: it["offers"] == 1)
+    await viewer.call("release", ["b"])
+    for name in "cdef":
+        await viewer.take((name, "one", "audio", name))
+    await viewer.call("release", ["e"])
+    await viewer.call("go")
+    await viewer.hears("f", 500)
+    await viewer.shows("a", "red")
+    assert [offer["lines"] for offer in await viewer.call("offered")] == [2, 4]
+    assert {item.context for item in viewer.door.connections.receiving("one")} == set("acdf")
+
+
+async def test_another_track_is_sent_without_an_offer(desks: tuple[Desk, Desk]) -> None:
+    publisher, viewer = desks
+    await viewer.take(("picture", "one", "video", ""))
+    await viewer.shows("picture", "red")
+    await publisher.call("replaceTrack", "one-video", [220, 200, 30])
+    await viewer.shows("picture", "yellow")
+    assert (await publisher.call("summary"))["offers"] == 1
+
+
+async def test_page_may_take_far_more_lines_than_a_session(desks: tuple[Desk, Desk]) -> None:
+    _, viewer = desks
+    names = [f"sound-{number}" for number in range(40)]
+    await viewer.take(*((name, "one", "audio", name) for name in names))
+    await viewer.hears(names[-1], 500)
+    assert len((await viewer.counted()).receiving) == 40
+
+
+async def test_closed_connection_stays_closed(desks: tuple[Desk, Desk], door: Door) -> None:
+    _, viewer = desks
+    await viewer.take(("picture", "one", "video", ""))
+    await viewer.shows("picture", "red")
+    await viewer.call("close")
+    await until("the server notices", lambda: [item.owner for item in door.connections.receiving()], [].__eq__)
+    assert (await viewer.call("summary"))["state"] == "closed"
+    with pytest.raises(Error, match="has been closed"):
+        await viewer.take(("again", "one", "video", ""))

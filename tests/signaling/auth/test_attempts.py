@@ -57,6 +57,16 @@ def test_success_gives_its_attempt_back() -> None:
             attempts.succeeded(attempt)
 
 
+def test_attempt_that_the_node_could_not_make_counts_for_nothing() -> None:
+    attempts = Attempts()
+    for _ in range(500):
+        attempts.withdraw(attempts.admit("zhang", HOME, 0.0))
+    assert len(attempts) == 0
+    for _ in range(OF_BOTH.free):
+        assert attempts.admit("zhang", HOME, 0.0).wait_s == 0
+    assert attempts.admit("zhang", HOME, 0.0).wait_s > 0
+
+
 def test_two_successes_at_once_give_both_back() -> None:
     attempts = Attempts()
     both = [attempts.admit("zhang", HOME, 0.0) for _ in range(2)]

@@ -56,6 +56,7 @@ async def test_hashing_stands_back_behind_the_relay(passwords: Passwords) -> Non
 @pytest.mark.parametrize("kept", ["nonsense", "$argon2id$v=19$m=8", "0" * 64, "$2b$12$" + "x" * 53])
 async def test_what_is_no_hash_proves_nothing(passwords: Passwords, kept: str) -> None:
     assert not await passwords.check(kept, "nonsense")
+    assert passwords.computed == 0
 
 
 async def test_few_may_wait(passwords: Passwords) -> None:

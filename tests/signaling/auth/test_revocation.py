@@ -92,7 +92,22 @@ def test_login_runs_out_by_the_timer_also_one_that_was_there_before(state: State
     assert revocation.get_timer() is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["begin", "end", "renew", "wait"]), st.integers(0, 10**12)), max_size=60))
+def test_login_that_was_renewed_runs_out_at_its_new_time_only(state: State) -> None:
+    revocation, login = Revocation(state.tables), begin(state)
+    revocation.changed(state.changes)
+    state.now_us += 2 * signin.RENEW_US
+    assert lost(state, signin.Renew(login=login), revocation) == []
+    assert revocation.handle_timer(NOW_US + signin.LOGIN_US) == []
+    later_us = state.now_us + signin.LOGIN_US
+    assert revocation.get_timer() == later_us
+    assert revocation.handle_timer(later_us) == [Lost("login", login, "ran-out")]
+
+
+#: A day and the time that a login lasts make the difference here.
+PAUSES = st.integers(0, 8 * 24).map(lambda hours: hours * 3_600_000_000)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["begin", "end", "renew", "wait"]), PAUSES), max_size=60))
 def test_every_login_is_told_exactly_once_ended_or_run_out(steps: list[tuple[str, int]]) -> None:
     state = State(peopled())
     with_password(state.tables, OFFICER)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dispatch.flow import Flow
 from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
 from signaling.webrtc.connection import ConnectionAnswer
-from signaling.webrtc.lines import Flow, Line, ReceiveLine, SendLine
+from signaling.webrtc.lines import Line, ReceiveLine, SendLine
 from tests.signaling.node import Node
 from tests.signaling.sdp.page import PageLine, PageOffers
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
+from dispatch.flow import Flow
 from dispatch.sources import SourceInvalid, SourceLimit
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
@@ -26,7 +27,7 @@ from signaling.webrtc.errors import (
     OffersTooFast,
     SessionUnknown,
 )
-from signaling.webrtc.lines import MAX_LINES, Flow, ReceiveLine, SendLine
+from signaling.webrtc.lines import MAX_LINES, ReceiveLine, SendLine
 from tests.media.standstill import standing_still
 from tests.patience import until
 from tests.signaling.node import MAX_SDP_BYTES, Node, running_node

@@ -1,72 +1,48 @@
-// The dialog that publishes my camera: choose, look, name, start; and says in words what is wrong.
+// The dialog that chooses camera and microphone: choose, look, use; and says in words what is wrong.
 
-import { CaptureError, listDevices, mayCapture, onGone, openCamera, openTest, stopSource } from "./capture.js";
+import { CaptureError, listDevices, mayCapture, onGone, openCamera, openTestPicture, stopSource } from "./capture.js";
 import { Dialog } from "./dialog.js";
 import { h, icon, setText } from "./dom.js";
 import { has, t } from "./i18n.js";
+import { chosenDevices, keepDevices, NONE, TEST } from "./own.js";
 
-const TEST = "test";
-const NONE = "none";
-const KEEP_NAME = "huishang.publish.name";
-
-export class PublishDialog extends Dialog {
+export class DevicesDialog extends Dialog {
   #source = null;
   #error = null;
   #opening = 0;
-  #starting = false;
+  #publishes = false;
 
-  /** `start(source, name)` publishes, `cancel()` takes that back; `now()` is server UTC in ms for the test picture. */
-  constructor({ start, cancel, now }) {
-    super("publish.title", { closed: () => this.#closed() });
-    this.start = start;
-    this.takeBack = cancel;
+  /** `use(publishes)`: other devices were chosen; `name()`, `now()` (server UTC in ms) for the test picture. */
+  constructor({ use, name, now }) {
+    super("publish.title", { closed: () => this.#release() });
+    this.use = use;
+    this.name = name;
     this.now = now;
     this.#build();
   }
 
-  async open() {
-    this.#starting = false;
-    this.#error = null;
-    super.open(this.name);
-    await this.#begin();
-  }
-
-  /** Closed before what `start` began came to anything. Browsers tell of that only later, by an event. */
-  get isCancelled() {
-    return this.#starting && !this.isOpen;
-  }
-
-  /** What `start` began was refused, or the camera went: say it here, with a way to try again. */
-  fail(error) {
-    this.#starting = false;
-    this.#error = error;
-    super.open();
-    this.#begin(error);
-  }
-
-  /** Publishing runs: the dialog has done its work. */
-  done() {
-    this.#starting = false;
-    this.#release();
-    this.close();
+  /** Ask; with `publishes` what is chosen is sent then. */
+  async ask({ publishes = false, error = null } = {}) {
+    this.#publishes = publishes;
+    this.titleKey = publishes ? "publish.title" : "devices.title";
+    super.open(this.camera);
+    await this.#begin(error);
   }
 
   render() {
     super.render();
     setText(this.cameraLabel, t("publish.camera"));
     setText(this.microphoneLabel, t("publish.microphone"));
-    setText(this.nameLabel, t("publish.name"));
-    this.name.placeholder = t("publish.name.example");
-    setText(this.go, t(this.#starting ? "publish.starting" : "publish.go"));
+    setText(this.go, t(this.#publishes ? "publish.go" : "devices.go"));
     setText(this.again, t("publish.retry"));
     setText(this.cancel, t("dialog.cancel"));
-    this.go.disabled = this.#starting || !this.#source;
-    this.camera.disabled = this.#starting;
-    this.microphone.disabled = this.#starting || this.camera.value === TEST;
+    this.go.disabled = this.#publishes && !this.#source;
+    this.microphone.disabled = this.camera.value === TEST;
     this.#renderTrouble();
-    const shows = this.#source || this.#starting;
-    setText(this.note, shows ? "" : t(this.#error ? "publish.noPicture" : "publish.opening"));
-    this.#renderOptions();
+    setText(this.note, this.#source ? "" : t(this.#error ? "publish.noPicture" : "publish.opening"));
+    for (const option of [...this.camera.options, ...this.microphone.options]) {
+      if (option.dataset.key) setText(option, t(option.dataset.key, { n: option.dataset.n }));
+    }
   }
 
   #renderTrouble() {
@@ -78,25 +54,19 @@ export class PublishDialog extends Dialog {
     setText(this.troubleCode, [error.code, error.detail].filter(Boolean).join(" · "));
   }
 
-  #renderOptions() {
-    for (const option of [...this.camera.options, ...this.microphone.options]) {
-      if (option.dataset.key) setText(option, t(option.dataset.key, { n: option.dataset.n }));
-    }
-  }
-
   /** Show what there is to choose and what is chosen; `keep` as in `#look`. */
   async #begin(keep = null) {
-    await this.#fillDevices();
+    await this.#fillDevices(chosenDevices());
     if (!mayCapture()) this.camera.value = TEST;
     await this.#look(keep);
     // With the permission come the names.
-    await this.#fillDevices();
+    await this.#fillDevices({ camera: this.camera.value, microphone: this.microphone.value });
   }
 
-  async #fillDevices() {
+  async #fillDevices(chosen) {
     const { cameras, microphones } = await listDevices();
-    fill(this.camera, cameras, "publish.camera.n", [[TEST, "publish.test"]]);
-    fill(this.microphone, microphones, "publish.microphone.n", [[NONE, "publish.noSound"]]);
+    fill(this.camera, cameras, "publish.camera.n", [[TEST, "publish.test"]], chosen.camera);
+    fill(this.microphone, microphones, "publish.microphone.n", [[NONE, "publish.noSound"]], chosen.microphone);
     this.render();
   }
 
@@ -120,35 +90,19 @@ export class PublishDialog extends Dialog {
 
   #take(source) {
     this.#source = source;
-    onGone(source, (error) => this.fail(error));
+    onGone(source, (error) => this.#begin(error));
   }
 
   async #openChosen() {
-    if (this.camera.value === TEST) return openTest(() => this.#chosenName(), this.now);
+    if (this.camera.value === TEST) return openTestPicture(this.name, this.now);
     const microphone = this.microphone.value === NONE ? null : this.microphone.value;
     return openCamera(this.camera.value, microphone);
   }
 
-  #chosenName() {
-    return this.name.value.trim() || t("publish.name.default");
-  }
-
-  #publish() {
-    if (!this.#source || this.#starting) return;
-    this.#starting = true;
-    this.#error = null;
-    localStorage.setItem(KEEP_NAME, this.name.value.trim());
-    this.render();
-    const source = this.#source;
-    // From here the publisher owns the source; the preview goes on showing it until the dialog closes.
-    this.#source = null;
-    this.start(source, this.#chosenName());
-  }
-
-  #closed() {
-    if (this.#starting) this.takeBack();
-    this.#starting = false;
-    this.#release();
+  #done() {
+    keepDevices({ camera: this.camera.value, microphone: this.microphone.value });
+    this.close();
+    this.use(this.#publishes);
   }
 
   #release() {
@@ -159,12 +113,10 @@ export class PublishDialog extends Dialog {
 
   #build() {
     this.video = h("video", { autoplay: true, playsInline: true, muted: true });
-    this.note = h("div", { class: "note" });
+    this.note = h("div", { class: "note-over" });
     this.camera = h("select", { on: { change: () => this.#look() } });
     this.microphone = h("select", { on: { change: () => this.#look() } });
-    this.name = h("input", { type: "text", maxLength: 60, autocomplete: "off" });
-    this.name.value = localStorage.getItem(KEEP_NAME) ?? "";
-    [this.cameraLabel, this.microphoneLabel, this.nameLabel] = [h("span"), h("span"), h("span")];
+    [this.cameraLabel, this.microphoneLabel] = [h("span"), h("span")];
     this.troubleWords = h("div");
     this.troubleCode = h("div", { class: "code" });
     const trouble = h("div", {}, this.troubleWords, this.troubleCode);
@@ -180,20 +132,18 @@ export class PublishDialog extends Dialog {
       h("div", { class: "preview" }, this.video, this.note),
       this.trouble,
       h("div", { class: "pair" }, pair),
-      field(this.nameLabel, this.name),
       h("div", { class: "row" }, this.cancel, this.again, this.go),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#publish();
+      this.#done();
     });
     this.body.append(form);
   }
 }
 
-/** Fill a choice with devices and then the `extra` ones, keeping what was chosen. */
-function fill(select, devices, unnamedKey, extra) {
-  const before = select.value;
+/** Fill a choice with devices and then the `extra` ones, with `chosen` chosen if it is there. */
+function fill(select, devices, unnamedKey, extra, chosen) {
   const options = devices.map(({ id, label }, index) => {
     const option = h("option", {}, label);
     option.value = id;
@@ -206,5 +156,5 @@ function fill(select, devices, unnamedKey, extra) {
     options.push(option);
   }
   select.replaceChildren(...options);
-  if (options.some((option) => option.value === before)) select.value = before;
+  if (options.some((option) => option.value === chosen)) select.value = chosen;
 }
