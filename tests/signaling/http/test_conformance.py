@@ -29,16 +29,19 @@ from dispatch.acts.consultation import Create, Join
 from signaling.http.acts import act_routes
 from signaling.http.openapi import OPERATION
 from signaling.http.reads import READS, collections
+from signaling.http.transfer import EXPORT, IMPORT
 from tests.patience import PATIENCE_S
 from tests.signaling.http.county import CAMERA, COUNTY, EAST, County, person, running_county, token
 
-EXAMPLES: Final = 20
+EXAMPLES: Final = 12
 PERSONS: Final = ("administrator", "officer", "east", "newcomer")
 OPERATIONS: Final = sorted(
     f"{item.method} {item.path}"
     for item in [
         *(route.operation for route in act_routes(collections())),
         *(read.operation for read in READS),
+        EXPORT,
+        IMPORT,
         OPERATION,
     ]
 )

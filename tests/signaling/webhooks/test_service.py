@@ -18,6 +18,7 @@ from config import Webhook
 from dispatch.acts.chair import Say
 from dispatch.acts.consultation import Create, Join
 from dispatch.desk.coordinator import Coordinator
+from dispatch.desk.keeping import JournalKeeper
 from dispatch.entry import Origin
 from dispatch.journal import Journal
 from dispatch.permissions import Actor
@@ -26,7 +27,7 @@ from signaling.webhooks import delivery, pauses
 from signaling.webhooks.position import PositionFile
 from signaling.webhooks.service import Webhooks
 from tests.patience import until
-from tests.signaling.http.county import COUNTY, Keeping, coordinating, person
+from tests.signaling.http.county import COUNTY, coordinating, person
 
 SECRET: Final = "sixteen-characters"
 OFFICER: Final = Actor(person("officer"))
@@ -268,6 +269,6 @@ async def test_record_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None
         receiving() as receiver,
         telling(tmp_path, coordinator, journal, hook(receiver)),
     ):
-        await Keeping(journal).append([b'{"of": "another kind"}'])
+        await JournalKeeper(journal).append([b'{"of": "another kind"}'])
         await talk(coordinator, 1)
         await until("what is behind it", lambda: receiver.taken == kept(journal, 1))
