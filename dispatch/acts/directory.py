@@ -15,8 +15,8 @@ from dispatch.acts.base import Act, Desk, decide, declare
 from dispatch.errors import Full, Invalid, Refused
 from dispatch.fold import set_fields
 
-#: A record of some 400 KB.
-MAX_STEPS = 1_000
+#: A record of some 200 KB, and some 20 ms in which nothing else is decided.
+MAX_STEPS = 500
 #: The acts that a step may be.
 STEPS: dict[str, type[Act]] = {
     "unit.create": units.Create,
