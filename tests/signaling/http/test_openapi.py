@@ -12,7 +12,7 @@ import schemathesis
 from aiohttp import web
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from signaling.http import health, metrics, timeline, transfer
+from signaling.http import health, metrics, search, timeline, transfer
 from signaling.http.acts import act_routes
 from signaling.http.described import media_operations, session_operations
 from signaling.http.openapi import OPERATION, describe
@@ -37,6 +37,7 @@ def every_operation() -> list[Operation]:
         *(route.operation for route in act_routes(collections())),
         *(read.operation for read in READS),
         timeline.OPERATION,
+        search.OPERATION,
         transfer.EXPORT,
         transfer.IMPORT,
         *media_operations(),
