@@ -25,7 +25,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`kind` is `unit`, `person` or `endpoint`; `unit` where it belongs: of a unit, the one above. `level`: a unit's."""
+    """`kind`: `unit`, `person` or `endpoint`. `unit`: where it belongs; of a unit, the one above. `level`: a unit's."""
 
     kind: str
     id: str
