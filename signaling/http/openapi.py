@@ -167,5 +167,5 @@ def _refused(status: int, schema_of: Json) -> Json:
 
 
 def _content(types: Any, schema_of: Json) -> Json:
-    # Text and bytes as they are have no schema (OpenAPI 3.1, "Considerations for File Uploads"): whatever is sent is read.
+    # Text and bytes as they are have no schema (OpenAPI 3.1, "Considerations for File Uploads").
     return {media: {"schema": schema_of[_key(type_)]} if type_ is not None else {} for media, type_ in types.items()}
