@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from benchmarks import connections, demonstration, first_frame, flood, latency, relay
+from benchmarks import connections, demonstration, first_frame, flood, journal, latency, relay
 from benchmarks.report import Report, arguments, conclude
 
 PARTS: dict[str, Callable[[Report], None]] = {
@@ -13,6 +13,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "flood": flood.run,
     "first_frame": first_frame.run,
     "demonstration": demonstration.run,
+    "journal": journal.run,
 }
 
 

@@ -6,12 +6,13 @@ Errors: `ConfigError` is the only one.
 
 from config.errors import ConfigError
 from config.load import load, sample_text
-from config.settings import Access, Http, Limits, Log, Media, Server, Settings
+from config.settings import Access, Database, Http, Limits, Log, Media, Server, Settings
 from config.tokens import Token, Verb, load_tokens
 
 __all__ = [
     "Access",
     "ConfigError",
+    "Database",
     "Http",
     "Limits",
     "Log",

@@ -5,9 +5,10 @@ Pure. Every rule names the key to change and what it may be.
 
 import ipaddress
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from config.errors import ConfigError, Words, shown
-from config.settings import Settings
+from config.settings import SQLITE, Settings
 
 OriginOf = Callable[[str], str]
 _Fault = tuple[str, Words]
@@ -15,7 +16,7 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _plane_ports, _room):
+    for rule in (_addresses, _certificate, _origins, _plane_ports, _room, _database):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -105,6 +106,26 @@ def _room(settings: Settings) -> Iterator[_Fault]:
             Words(
                 f"{room} 不够，须至少为 limits.max_sources + limits.max_viewers = {wanted}",
                 f"{room} is too few, expected at least limits.max_sources + limits.max_viewers = {wanted}",
+            ),
+        )
+
+
+def _database(settings: Settings) -> Iterator[_Fault]:
+    url = settings.database.url
+    if url.startswith(SQLITE) or not url:
+        return
+    try:
+        parts = urlsplit(url)
+        complete = bool(parts.path.strip("/")) and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        # Not shown: it may hold a password.
+        yield (
+            "database.url",
+            Words(
+                "应为 postgresql://用户:口令@主机:端口/库，口令中的特殊字符须写作 %XX",
+                "must be postgresql://user:password@host:port/name, special characters of the password written as %XX",
             ),
         )
 

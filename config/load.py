@@ -14,7 +14,7 @@ import msgspec
 from config.check import check
 from config.decode import decode_table, decode_value, field_types, unknown_key
 from config.errors import ConfigError, Words
-from config.settings import Settings
+from config.settings import SQLITE, Settings
 
 PREFIX = "HUISHANG_"
 _MAX_FILE_BYTES = 1_048_576  # a settings file is a few kB; whatever is larger was named by mistake
@@ -108,10 +108,16 @@ def _with_values(settings: Settings, values: Mapping[tuple[str, str], Any]) -> S
 
 
 def _absolute(settings: Settings, path: Path | None, from_environ: set[tuple[str, str]]) -> Settings:
+    def absolute(section: str, key: str, value: str) -> str:
+        base = Path.cwd() if path is None or (section, key) in from_environ else path.absolute().parent
+        return str(base / value)
+
     values: dict[tuple[str, str], str] = {}
     for section, key in _PATHS:
         value = getattr(getattr(settings, section), key)
-        base = Path.cwd() if path is None or (section, key) in from_environ else path.absolute().parent
         if value:
-            values[section, key] = str(base / value)
+            values[section, key] = absolute(section, key, value)
+    url = settings.database.url
+    if url.startswith(SQLITE):
+        values["database", "url"] = SQLITE + absolute("database", "url", url.removeprefix(SQLITE))
     return _with_values(settings, values)

@@ -69,6 +69,22 @@ Origins = Annotated[
         ),
     ),
 ]
+#: What the URL of an SQLite file begins with; the rest is its path as it is.
+SQLITE = "sqlite:///"
+DatabaseUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(|sqlite:///.+|postgresql://[^\s]+)\Z",
+        max_length=4096,
+        extra={
+            **_words(
+                '"" 表示数据目录中的 SQLite，或 sqlite:///路径，或 postgresql://用户:口令@主机/库',
+                '"" for SQLite in data_dir, or sqlite:///path, or postgresql://user:password@host/name',
+            ),
+            "secret": True,
+        },
+    ),
+]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,6 +136,12 @@ class Access(_Section, frozen=True, kw_only=True):
     tokens_file: OptionalFile = ""
 
 
+class Database(_Section, frozen=True, kw_only=True):
+    """Where what happened can be asked. `url` holds a password; a file in it is absolute after `config.load`."""
+
+    url: DatabaseUrl = ""
+
+
 class Limits(_Section, frozen=True, kw_only=True):
     """Bounds on what peers may ask of the node."""
 
@@ -143,6 +165,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     media: Media = Media()
     access: Access = Access()
+    database: Database = Database()
     limits: Limits = Limits()
     log: Log = Log()
 
@@ -150,6 +173,11 @@ class Settings(_Section, frozen=True, kw_only=True):
     def data_path(self) -> Path:
         """The folder that holds everything this node keeps."""
         return Path(self.server.data_dir)
+
+    @property
+    def journal_path(self) -> Path:
+        """The folder of the timeline's journal, which is the truth of everything."""
+        return self.data_path / "journal"
 
     @property
     def tls_path(self) -> Path:
@@ -175,3 +203,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     def tokens_path(self) -> Path:
         """The file of access tokens."""
         return Path(self.access.tokens_file) if self.access.tokens_file else self.data_path / "tokens.toml"
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, `sqlite:///` or `postgresql://`; never to be shown."""
+        return self.database.url or f"{SQLITE}{self.data_path / 'huishang.db'}"

@@ -1,4 +1,4 @@
-"""Access tokens: who may publish and who may watch, until people sign in by name.
+"""Access tokens: who may publish, watch or read the node's figures, until people sign in by name.
 
 A file of its own beside the settings, because it is secret and they are not.
 """
@@ -13,7 +13,8 @@ from config.decode import decode_table, unknown_key
 from config.errors import ConfigError, Words
 from config.load import read_toml
 
-Verb = Literal["publish", "watch"]
+#: `measure`: read the node's figures (`/metrics`) from another machine.
+Verb = Literal["publish", "watch", "measure"]
 _MAX_TOKENS = 10_000
 
 
@@ -41,8 +42,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Verb, ...],
         Meta(
             min_length=1,
-            max_length=2,
-            extra={"allowed": Words('["publish"]、["watch"] 或两者', '["publish"], ["watch"] or both')},
+            max_length=3,
+            extra={"allowed": Words('"publish"、"watch"、"measure" 的列表', 'a list of "publish", "watch", "measure"')},
         ),
     ]
     sources: Annotated[

@@ -21,13 +21,18 @@ def apply(tables: Tables, entry: Entry) -> None:
 
     Raises msgspec.ValidationError when a value does not fit its field.
     """
-    kind = entry.kind
+    set_fields(tables, entry.object, entry.params)
+
+
+def set_fields(tables: Tables, target: str, params: dict[str, Any]) -> None:
+    """Set the fields of `kind:id` as an entry with these params does. Raises msgspec.ValidationError."""
+    kind, _, identifier = target.partition(":")
     if kind not in KINDS:
         return
     table = tables.of_kind(kind)
-    record = updated(kind, entry.object_id, table.find(entry.object_id), entry.params)
+    record = updated(kind, identifier, table.find(identifier), params)
     if record is None:
-        table.drop(entry.object_id)
+        table.drop(identifier)
     else:
         table.put(record)
 

@@ -89,17 +89,10 @@ class Permissions:
         return right in beside or right in self.of_grants(self.grants_of(person), target, now_us)
 
     def of_roles(self, roles: Iterable[Role], target: str) -> frozenset[Right]:
-        """Return the rights to `target` that come with roles."""
-        unit = self.unit_of(target)
-        above = set(self.line(unit)) if unit else set()
-        rights = _NONE
-        for role in roles:
-            if not target.startswith("consultation:"):
-                rights |= CONTACT
-            # The node as a whole belongs to who has the right at a root.
-            if role.scope in above or (target == "node" and self._is_root(role.scope)):
-                rights |= ROLES.get(role.name, _NONE)
-        return rights
+        """Return the rights to `target` that come with roles, and with having any."""
+        held = tuple(roles)
+        contact = CONTACT if held and not target.startswith("consultation:") else _NONE
+        return contact | self._in_scope(held, target)
 
     def grants_of(self, person: Person) -> frozenset[Grant]:
         """Return all grants to a person and to the units it is in, whatever their time."""
@@ -117,6 +110,15 @@ class Permissions:
         verbs = {grant.verb for grant in valid if grant.object in objects}
         return frozenset(right for right in Right if right in verbs)
 
+    def by_role(self, actor: Actor, right: Right, target: str) -> bool:
+        """Tell whether the actor has a right for good, by a role: only that may be handed on to others."""
+        if actor.is_system:
+            return True
+        person = self._tables.people.find(actor.person)
+        if person is None or person.disabled:
+            return False
+        return right in self._in_scope(person.roles, target)
+
     def require(self, actor: Actor, right: Right, target: str, now_us: int) -> None:
         """Raise Forbidden unless `may`."""
         if not self.may(actor, right, target, now_us):
@@ -126,6 +128,21 @@ class Permissions:
         """Return all rights of the actor to `target`, for the page to show what can be done."""
         return frozenset(right for right in Right if self.may(actor, right, target, now_us))
 
+    def may_source(self, actor: Actor, right: Right, source: str, now_us: int) -> bool:
+        """Tell whether the actor has a right to a source: its endpoint's, a person's (`person.name`), or the node's.
+
+        Nobody publishes under another person's name, whatever the rights.
+        """
+        owner = source.partition(".")[0]
+        if owner in self._tables.people:
+            if right is Right.PUBLISH and owner != actor.person and not actor.is_system:
+                return False
+            return self.may(actor, right, f"person:{owner}", now_us)
+        if self.may(actor, right, f"source:{source}", now_us):
+            return True
+        # A source of no endpoint was published with a token of the node.
+        return source not in self._tables.endpoints and self.may(actor, right, "node", now_us)
+
     def unit_of(self, target: str) -> str:
         """Return the unit something belongs to, "" when it is not known."""
         kind, _, identifier = target.partition(":")
@@ -134,6 +151,8 @@ class Permissions:
         if kind == "person":
             person = self._tables.people.find(identifier)
             return person.unit if person else ""
+        if kind == "source" and owner_of(identifier):
+            return self.unit_of(f"person:{owner_of(identifier)}")
         if kind in ("endpoint", "source"):
             endpoint = self._tables.endpoints.find(identifier)
             return endpoint.unit if endpoint else ""
@@ -159,6 +178,15 @@ class Permissions:
         mine = {f"person:{person.id}", *(f"unit:{unit}" for unit in self.line(person.unit))}
         return any(item.whom in mine for item in record.invitations)
 
+    def _in_scope(self, roles: Iterable[Role], target: str) -> frozenset[Right]:
+        above = set(self.line(self.unit_of(target)))
+        rights = _NONE
+        for role in roles:
+            # The node as a whole belongs to who has the right at a root.
+            if role.scope in above or (target == "node" and self._is_root(role.scope)):
+                rights |= ROLES.get(role.name, _NONE)
+        return rights
+
     def of_place(self, person: Person, target: str) -> frozenset[Right]:
         """Return the rights that come with one's place in a consultation."""
         kind, _, identifier = target.partition(":")
@@ -179,3 +207,9 @@ class Permissions:
     def _is_root(self, unit: str) -> bool:
         record = self._tables.units.find(unit)
         return record is not None and not record.parent
+
+
+def owner_of(source: str) -> str:
+    """Return the person whose page publishes the source (`PERSON.whatever`), "" when it is an endpoint's."""
+    person, dot, _ = source.partition(".")
+    return person if dot else ""

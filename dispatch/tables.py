@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dispatch.errors import Unknown
+from dispatch.names import fold
 from dispatch.records import (
     KINDS,
     Consultation,
@@ -40,9 +41,9 @@ class Change:
 
 
 class Index(Generic[R]):
-    """Finds records by a key derived from them; a record with the key "" is not indexed."""
+    """Finds records by keys derived from them, one or several; the key "" is none."""
 
-    def __init__(self, key: Callable[[R], str]) -> None:
+    def __init__(self, key: Callable[[R], str | tuple[str, ...]]) -> None:
         self._key = key
         self._ids: dict[str, dict[str, None]] = {}
 
@@ -60,17 +61,22 @@ class Index(Generic[R]):
 
     def step(self, old: R | None, new: R | None) -> None:
         """Follow a record's change."""
-        before = self._key(old) if old is not None else ""
-        after = self._key(new) if new is not None else ""
+        before, after = self._keys(old), self._keys(new)
         if before == after:
             return
-        if before and old is not None:
-            held = self._ids[before]
-            del held[old.id]
-            if not held:
-                del self._ids[before]
-        if after and new is not None:
-            self._ids.setdefault(after, {})[new.id] = None
+        if old is not None:
+            for key in before.keys() - after.keys():
+                held = self._ids[key]
+                del held[old.id]
+                if not held:
+                    del self._ids[key]
+        if new is not None:
+            for key in after.keys() - before.keys():
+                self._ids.setdefault(key, {})[new.id] = None
+
+    def _keys(self, record: R | None) -> dict[str, None]:
+        found = self._key(record) if record is not None else ()
+        return dict.fromkeys(key for key in ((found,) if isinstance(found, str) else found) if key)
 
 
 class Table(Generic[R]):
@@ -102,6 +108,10 @@ class Table(Generic[R]):
             raise Unknown(f"{self.kind}-unknown", f"no {self.kind} {identifier[:40]!r}")
         return record
 
+    def rows(self) -> tuple[R, ...]:
+        """Return all records as they are now."""
+        return tuple(self._rows.values())
+
     def put(self, record: R) -> None:
         """Add the record, or replace the one with its id."""
         self._step(record.id, record)
@@ -128,29 +138,42 @@ class Tables:
     def __init__(self) -> None:
         self._changes: list[Change] = []
         self.children: Index[Unit] = Index(lambda unit: unit.parent or "root")
+        self.unit_of_name: Index[Unit] = Index(lambda unit: f"{unit.parent or 'root'}/{fold(unit.name_zh)}")
+        self.unit_of_english: Index[Unit] = Index(
+            lambda unit: f"{unit.parent or 'root'}/{fold(unit.name_en)}" if unit.name_en else ""
+        )
+        self.unit_of_code: Index[Unit] = Index(lambda unit: unit.code)
         self.person_of_login: Index[Person] = Index(lambda person: person.login)
         self.people_of_unit: Index[Person] = Index(lambda person: person.unit)
         self.endpoints_of_unit: Index[Endpoint] = Index(lambda endpoint: endpoint.unit)
         self.endpoint_of_gb: Index[Endpoint] = Index(lambda endpoint: endpoint.gb_id)
         self.logins_of_person: Index[Login] = Index(lambda login: login.person)
         self.grants_to: Index[Grant] = Index(lambda grant: grant.to)
+        self.grants_on: Index[Grant] = Index(lambda grant: grant.object)
         self.participants_of: Index[Participant] = Index(lambda participant: participant.consultation)
         self.participant_of_person: Index[Participant] = Index(
             lambda item: f"{item.consultation}/{item.person}" if item.person else ""
         )
         self.participants_as: Index[Participant] = Index(lambda participant: participant.person)
+        self.participant_of_source: Index[Participant] = Index(
+            lambda item: tuple(f"{item.consultation}/{source}" for source in item.sources)
+        )
         self.messages_of: Index[Message] = Index(lambda message: message.consultation)
         note = self._changes.append
-        self.units: Table[Unit] = Table("unit", note, [self.children])
+        self.units: Table[Unit] = Table(
+            "unit", note, [self.children, self.unit_of_name, self.unit_of_english, self.unit_of_code]
+        )
         self.people: Table[Person] = Table("person", note, [self.person_of_login, self.people_of_unit])
         self.endpoints: Table[Endpoint] = Table("endpoint", note, [self.endpoints_of_unit, self.endpoint_of_gb])
         self.credentials: Table[Credential] = Table("credential", note)
         self.logins: Table[Login] = Table("login", note, [self.logins_of_person])
         self.welcomes: Table[Welcome] = Table("welcome", note)
-        self.grants: Table[Grant] = Table("grant", note, [self.grants_to])
+        self.grants: Table[Grant] = Table("grant", note, [self.grants_to, self.grants_on])
         self.consultations: Table[Consultation] = Table("consultation", note)
         self.participants: Table[Participant] = Table(
-            "participant", note, [self.participants_of, self.participant_of_person, self.participants_as]
+            "participant",
+            note,
+            [self.participants_of, self.participant_of_person, self.participants_as, self.participant_of_source],
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
 
@@ -159,6 +182,21 @@ class Tables:
         assert kind in KINDS
         table: Table[Record] = getattr(self, _NAMES[kind])
         return table
+
+    def rows(self) -> dict[str, tuple[Record, ...]]:
+        """Return all records by kind: quickly made, and good for another thread, see `copy_of`."""
+        return {kind: self.of_kind(kind).rows() for kind in KINDS}
+
+    @classmethod
+    def copy_of(cls, rows: dict[str, tuple[Record, ...]]) -> Tables:
+        """Return tables that hold these records and nothing to undo."""
+        copy = cls()
+        for kind, records in rows.items():
+            table = copy.of_kind(kind)
+            for record in records:
+                table.put(record)
+        copy.commit()
+        return copy
 
     @property
     def mark(self) -> int:

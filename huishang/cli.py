@@ -3,9 +3,11 @@
 Exit status: 0 done, 1 cannot start, 2 wrong settings or arguments, 130 interrupted twice.
 """
 
+import functools
 import io
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,9 +18,10 @@ from config import ConfigError, Settings, load, load_tokens, sample_text
 from huishang import __version__, home, log
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
+from huishang.beginning import Beginning
 from huishang.errors import StartError
 from huishang.memory import ask_for_huge_pages
-from huishang.run import Program, Ready
+from huishang.run import Beside, Program, Ready
 from huishang.run import run as run_server
 
 app = typer.Typer(
@@ -66,11 +69,15 @@ def serve(config: ConfigPath = None) -> None:
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
 
+    beginning = Beginning(demonstration=False)
+
     def announce(urls: list[str]) -> None:
         # No token here: this goes to the system's journal, which more people read than may publish.
         typer.echo("会商已启动 / Huishang is running: " + " ".join(f"{url}/" for url in urls))
+        if beginning.code:
+            _tell_first(beginning.link(urls[0]))
 
-    _run(settings, [], announce)
+    _run(settings, beginning, lambda: [], announce)
 
 
 @app.command()
@@ -88,18 +95,22 @@ def run(
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
     token = home.everyday_token(settings)
-    ending = f"/#token={token.secret}" if token else "/"
+    beginning = Beginning(demonstration)
 
     def announce(urls: list[str]) -> None:
-        typer.echo("会商已启动 / Huishang is running")
+        typer.echo("会商已启动，打开其一（链接只能用一次） / Huishang is running, open one (the link works once)")
         for url in urls:
-            typer.echo(f"  {url}{ending}")
+            typer.echo(f"  {beginning.link(url)}")
         if settings.http.tls and not settings.http.certificate:
             _tell_trust(settings)
         typer.echo("Ctrl-C 停止 / stops")
 
-    beside = [_demo(settings, page_urls(settings)[0], token.secret)] if demonstration and token else []
-    _run(settings, beside, announce)
+    def beside() -> list[Program]:
+        if not demonstration or token is None:
+            return []
+        return [_demo(settings, page_urls(settings)[0], token.secret, sources=beginning.sources)]
+
+    _run(settings, beginning, beside, announce)
 
 
 @app.command()
@@ -183,18 +194,29 @@ def _settings(given: Path | None) -> Settings:
     return load(_config_path(given), os.environ)
 
 
-def _run(settings: Settings, beside: list[Program], announce: Ready) -> None:
+def _run(settings: Settings, beginning: Beginning, beside: Beside, announce: Ready) -> None:
     # Imported late: the server brings the compiled plane, which `init` and `config check` do without.
     from huishang.server import serve as serve_all
 
-    run_server(settings, serve_all, beside, announce)
+    run_server(settings, functools.partial(serve_all, begin=beginning), beside, announce)
 
 
-def _demo(settings: Settings, url: str, token: str, authority: Path | None = None) -> Program:
+def _tell_first(link: str) -> None:
+    typer.echo(f"设置首位管理员（链接 24 小时内一次有效） / make the first administrator (once, within 24 h): {link}")
+
+
+def _demo(
+    settings: Settings,
+    url: str,
+    token: str,
+    authority: Path | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> Program:
     if authority is None and settings.http.tls and not settings.http.certificate:
         authority = settings.authority_path
     trust = ("--ca", str(authority)) if authority else ()
-    argv = (sys.executable, "-m", "huishang.demo", "--url", url, *trust)
+    named = (f"--source={unit}={source}" for unit, source in (sources or {}).items())
+    argv = (sys.executable, "-m", "huishang.demo", "--url", url, *trust, *named)
     return Program(argv, {"HUISHANG_DEMO_TOKEN": token})
 
 

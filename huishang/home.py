@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from config import Settings, Token, Verb, load_tokens, sample_text
 from huishang.addresses import host_names, machine_addresses
 from huishang.authority import AuthorityCreated, CertificateIssued, Names, ensure
 from huishang.errors import StartError
 from huishang.files import only_one, write_new_or_over
+from signaling.auth.tokens import KEY_BYTES, Key, KeyFile
 
 SETTINGS_FILE = "huishang.toml"
+ACCESS_KEYS_FILE = "access-keys.json"
 _SAMPLE_DATA_DIR = 'data_dir = "./var"'
 _FIRST_TOKENS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
     ("publish", ("publish",)),
@@ -48,7 +52,7 @@ def write_settings(folder: Path) -> list[Change]:
 
 
 def prepare(settings: Settings, now: datetime) -> list[Change]:
-    """Make tokens and certificate where none are configured and the present ones are missing or run out.
+    """Make tokens, keys and certificate where none are configured and the present ones are missing or run out.
 
     Raises StartError when the folder cannot be written or the authority is damaged.
     """
@@ -57,9 +61,16 @@ def prepare(settings: Settings, now: datetime) -> list[Change]:
         if not settings.access.tokens_file and not settings.tokens_path.exists():
             write_new_or_over(settings.tokens_path, _tokens_text().encode(), mode=0o600)
             changes.append(FileWritten(settings.tokens_path))
+        changes += _ensure_access_keys(settings.data_path / ACCESS_KEYS_FILE, now)
         if settings.http.tls and not settings.http.certificate:
             changes += ensure(settings.tls_path, settings.server.node, certificate_names(settings), now)
     return changes
+
+
+def access_keys(settings: Settings) -> tuple[Key, ...]:
+    """Give the keys of access tokens that `prepare` made, the newest first. Raises StartError when unreadable."""
+    with _faults_of(settings.data_path):
+        return _read_access_keys(settings.data_path / ACCESS_KEYS_FILE).keys
 
 
 def certificate_names(settings: Settings) -> Names:
@@ -77,10 +88,29 @@ def everyday_token(settings: Settings) -> Token | None:
     return None
 
 
+def _ensure_access_keys(path: Path, now: datetime) -> list[Change]:
+    kept = _read_access_keys(path)
+    rotated = kept.rotated(int(now.timestamp()) * 1_000_000, secrets.token_hex(8), secrets.token_bytes(KEY_BYTES))
+    if rotated is None:
+        return []
+    write_new_or_over(path, msgspec.json.encode(rotated), mode=0o600)
+    return [] if kept.keys else [FileWritten(path)]
+
+
+def _read_access_keys(path: Path) -> KeyFile:
+    """Give the file's keys, none where it is absent or damaged: what they signed is renewed within ten minutes."""
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=KeyFile)
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return KeyFile()
+    sound = file.v == 1 and all(len(key.secret) >= KEY_BYTES for key in file.keys)
+    return file if sound else KeyFile()
+
+
 def _tokens_text() -> str:
     lines = [
         "# Access tokens of this node. Keep this file secret. / 本节点的访问令牌，请保密。",
-        '# verbs: "publish", "watch" or both; sources = ["id"] limits a token to some sources.',
+        '# verbs: "publish", "watch", "measure" (figures); sources = ["id"] limits a token to some sources.',
         "# Read at start. / 启动时读取。",
     ]
     for name, verbs in _FIRST_TOKENS:

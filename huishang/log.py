@@ -39,7 +39,7 @@ def configure(log: Log) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Their INFO is a line per request and per connectivity check: nothing per packet or poll goes to the log.
-    for name in ("aiohttp.access", "aioice", "aiortc"):
+    for name in ("aiohttp.access", "aioice", "aiortc", "alembic"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[

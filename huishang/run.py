@@ -29,6 +29,9 @@ class Program:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
+#: Asked once the server listens: what it has found by then may be in the arguments.
+Beside = Callable[[], Sequence[Program]]
+
 _log = structlog.get_logger(__name__)
 _BUSY = {
     errno.EADDRINUSE: ("端口被占用", "is taken"),
@@ -43,8 +46,8 @@ class Serve(Protocol):
     def __call__(self, settings: Settings, ready: Ready, stop: asyncio.Event) -> Awaitable[None]: ...
 
 
-def run(settings: Settings, serve: Serve, beside: Sequence[Program], announce: Ready) -> None:
-    """Serve until SIGINT or SIGTERM, with the programs `beside` once the server is ready; then end them all.
+def run(settings: Settings, serve: Serve, beside: Beside, announce: Ready) -> None:
+    """Serve until SIGINT or SIGTERM, with the programs that `beside` gives once the server is ready; then end all.
 
     A second signal ends the process at once; the programs die with it. Raises StartError for a busy address.
     """
@@ -71,7 +74,7 @@ def _address_fault(error: OSError | PlaneError, settings: Settings) -> StartErro
     return StartError(f"{places}: {what_to_do} ({error})")
 
 
-async def _supervise(settings: Settings, serve: Serve, beside: Sequence[Program], announce: Ready) -> None:
+async def _supervise(settings: Settings, serve: Serve, beside: Beside, announce: Ready) -> None:
     stop, listening = asyncio.Event(), asyncio.Event()
 
     def on_ready(urls: list[str]) -> None:
@@ -99,14 +102,14 @@ async def _supervise(settings: Settings, serve: Serve, beside: Sequence[Program]
         await companions
 
 
-async def _keep_beside(programs: Sequence[Program], listening: asyncio.Event, stop: asyncio.Event) -> None:
+async def _keep_beside(beside: Beside, listening: asyncio.Event, stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(stop.wait())
     starting = asyncio.create_task(listening.wait())
     await asyncio.wait((stopping, starting), return_when=asyncio.FIRST_COMPLETED)
     starting.cancel()
     async with contextlib.AsyncExitStack() as ends:
         watchers: list[asyncio.Task[None]] = []
-        for program in () if stop.is_set() else programs:
+        for program in () if stop.is_set() else beside():
             child = await Offspring.start(program.argv, {**os.environ, **program.environ})
             ends.push_async_callback(child.stop)
             watchers.append(asyncio.create_task(_tell_end(child, program, stop)))

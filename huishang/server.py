@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
 from config import Settings, load_tokens
 from console import STATIC
+from dispatch.desk.coordinator import Coordinator
 from dispatch.sources import SourceRegistry
+from huishang import __version__
 from huishang.addresses import page_urls, reachable
+from huishang.desk import desk
+from huishang.edge import edge
 from huishang.tls import keep_fresh, server_context
 from media.relay import Relay
+from signaling.auth.signin import SignIn
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
-from signaling.http.access import Access
 from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
 from signaling.http.listener import listening
+from signaling.http.metrics import Metrics
 from signaling.webrtc.exchange import Exchange
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +36,21 @@ SAMPLE_SECONDS = 1.0
 ADDRESSES_SECONDS = 5.0
 
 
-async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that is about to listen."""
+
+    coordinator: Coordinator
+    signin: SignIn
+
+
+#: Is awaited before the node listens.
+Begin = Callable[[Node], Awaitable[None]]
+
+
+async def serve(
+    settings: Settings, ready: Callable[[list[str]], None], stop: asyncio.Event, begin: Begin | None = None
+) -> None:
     """Run the node until `stop` is set; call `ready` with its base URLs once it listens.
 
     Raises ConfigError for unusable tokens, PlaneError or OSError for a port or file that cannot be had.
@@ -38,6 +58,8 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
     async with contextlib.AsyncExitStack() as ends:
         tokens = load_tokens(settings.tokens_path)
         tls = server_context(settings) if settings.http.tls else None
+        metrics = Metrics(__version__)
+        memory = await ends.enter_async_context(desk(settings, metrics))
         relay = Relay(settings.media)
         ends.callback(relay.close)
         relay.open()
@@ -53,21 +75,26 @@ async def serve(settings: Settings, ready: Callable[[list[str]], None], stop: as
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
+        doors = await ends.enter_async_context(edge(settings, tokens, memory, relay, exchange, metrics))
         app, sources = make_app(
             exchange,
-            Access(tokens),
+            doors.access,
             STATIC,
+            doors.routes,
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
             language=LANGUAGES[settings.server.language],
         )
         # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
         app.on_shutdown.append(lambda _: exchange.close())
+        app.on_shutdown.append(lambda _: doors.hub.close())
         tasks = [asyncio.create_task(_sample(sources)), asyncio.create_task(_keep_addresses(exchange, settings))]
         if tls is not None:
             tasks.append(asyncio.create_task(keep_fresh(tls, settings)))
         for task in tasks:
             ends.callback(task.cancel)
+        if begin is not None:
+            await begin(Node(memory.coordinator, doors.signin))
         await ends.enter_async_context(listening(app, settings.http.host, settings.http.port, tls))
         ready(page_urls(settings))
         await _until(stop, tasks)

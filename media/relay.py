@@ -194,8 +194,8 @@ class RelayTrack:
             fir=negotiated.fir,
         )
 
-    def route(self, transport: PlaneTransport, negotiated: RouteFormat) -> PlaneRoute:
-        """Send the track to this transport."""
+    def route(self, transport: PlaneTransport, negotiated: RouteFormat, *, paused: bool = False) -> PlaneRoute:
+        """Send the track to this transport; nothing until it is resumed if `paused`."""
         return PlaneRoute(
             self._on(transport.thread),
             transport,
@@ -206,6 +206,7 @@ class RelayTrack:
             # RFC 3550 section 5.1 wants both unpredictable; the upper half stays free so that neither wraps at once.
             first_timestamp=secrets.randbelow(1 << 31),
             first_sequence=secrets.randbelow(1 << 15),
+            paused=paused,
         )
 
     def tap(self, ring: TapRingView, layer: int = -1, thread: PlaneThread | None = None) -> PlaneTap:

@@ -1,54 +1,50 @@
-// Two small dialogs: asking for the token, and the list of keys.
+// Two small dialogs: the one question before what cannot be undone, and the list of keys.
 
 import { Dialog } from "./dialog.js";
-import { h, setText } from "./dom.js";
+import { h, icon, setText } from "./dom.js";
 import { t } from "./i18n.js";
 
-export class TokenDialog extends Dialog {
-  #refused = false;
-  #given = false;
+export class Question extends Dialog {
+  #key = "";
+  #values = {};
+  #answer = null;
 
-  /** `given(token)` is called with what was typed. */
-  constructor(given) {
-    // Browsers let a second Escape close any dialog; without a token there is nothing behind this one.
-    super("token.title", { lasting: true, closed: () => this.#given || this.open(this.input) });
-    this.why = h("p", { id: "token-why" });
-    this.label = h("span");
-    this.input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
-    // Blanks alone are no token, and without one nothing is asked.
-    this.input.pattern = ".*\\S.*";
-    this.input.setAttribute("aria-describedby", this.why.id);
-    this.go = h("button", { class: ["button", "main"] });
-    const field = h("label", { class: "field" }, this.label, this.input);
-    const form = h("form", { method: "dialog" }, field, h("div", { class: "row" }, this.go));
-    form.addEventListener("submit", () => {
-      this.#given = true;
-      given(this.input.value);
+  constructor() {
+    super("dialog.sure", { closed: () => this.#done(false) });
+    this.why = h("p");
+    this.no = h("button", { class: "button", type: "button", on: { click: () => this.close() } });
+    this.yes = h("button", { class: ["button", "danger"], type: "button", on: { click: () => this.#done(true) } });
+    const trouble = h("div", { class: "trouble" }, icon("alert"), this.why);
+    this.body.append(trouble, h("div", { class: "row" }, this.no, this.yes));
+  }
+
+  /** Ask by the words `ask.KEY.title`, `.why` (the consequence) and `.go`; true when it shall be. */
+  ask(key, values = {}) {
+    this.#done(false);
+    this.#key = key;
+    this.#values = values;
+    this.titleKey = `ask.${key}.title`;
+    const answer = new Promise((told) => {
+      this.#answer = told;
     });
-    this.body.append(this.why, form);
-  }
-
-  /** Ask; `refused` when the server did not accept the last one. */
-  ask(refused) {
-    this.#refused = refused;
-    // What somebody is typing is not what was refused.
-    if (this.#given || !this.isOpen) this.input.value = "";
-    this.#given = false;
-    this.open(this.input);
-  }
-
-  /** A token was taken, wherever it came from. */
-  done() {
-    this.#given = true;
-    if (this.isOpen) this.close();
+    // On what does no harm, so that Enter alone does none.
+    this.open(this.no);
+    return answer;
   }
 
   render() {
+    if (!this.#key) return;
     super.render();
-    setText(this.why, t(this.#refused ? "token.refused" : "token.missing"));
-    setText(this.label, t("token.label"));
-    setText(this.go, t("token.go"));
-    this.input.setAttribute("aria-invalid", String(this.#refused));
+    setText(this.why, t(`ask.${this.#key}.why`, this.#values));
+    setText(this.yes, t(`ask.${this.#key}.go`));
+    setText(this.no, t("dialog.cancel"));
+  }
+
+  #done(yes) {
+    const answer = this.#answer;
+    this.#answer = null;
+    if (this.isOpen) this.close();
+    answer?.(yes);
   }
 }
 
@@ -60,6 +56,13 @@ const KEYS = [
   [["Shift", "M"], "keys.muteAll"],
   [["P"], "keys.pause"],
   [["B"], "keys.publish"],
+  [["D"], "keys.microphone"],
+  [["E"], "keys.camera"],
+  [["H"], "keys.hand"],
+  [["G"], "keys.layout"],
+  [["/"], "keys.search"],
+  [["["], "keys.left"],
+  [["]"], "keys.right"],
   [["L"], "keys.language"],
   [["T"], "keys.theme"],
   [["?"], "keys.help"],

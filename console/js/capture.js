@@ -27,6 +27,15 @@ const CODES = {
   OverconstrainedError: "camera-gone",
 };
 
+const MICROPHONE_CODES = {
+  NotAllowedError: "camera-refused",
+  SecurityError: "camera-refused",
+  NotReadableError: "microphone-busy",
+  AbortError: "microphone-busy",
+  NotFoundError: "microphone-none",
+  OverconstrainedError: "microphone-gone",
+};
+
 const GONE = { video: "camera-gone", audio: "microphone-gone" };
 
 /** True when this page may ask for devices at all: browsers allow it on https and on this computer only. */
@@ -43,17 +52,29 @@ export async function listDevices() {
   return { cameras: of("videoinput"), microphones: of("audioinput") };
 }
 
-/** Open a camera and, unless `microphone` is null, a microphone ("" means the usual one of its kind). */
+/** Open a camera and a microphone; null is none of it, "" the usual one of its kind. Throws CaptureError. */
 export async function openCamera(camera, microphone) {
   if (!mayCapture()) throw new CaptureError("no-https");
   const chosen = (id) => (id ? { deviceId: { exact: id } } : {});
   const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } };
-  const video = { ...chosen(camera), ...wanted };
+  const video = camera === null ? false : { ...chosen(camera), ...wanted };
   const audio = microphone === null ? false : chosen(microphone);
   try {
     return { stream: await navigator.mediaDevices.getUserMedia({ video, audio }), stop() {} };
   } catch (error) {
-    throw new CaptureError(CODES[error.name] ?? "camera-other", error.name);
+    const codes = video ? CODES : MICROPHONE_CODES;
+    throw new CaptureError(codes[error.name] ?? (video ? "camera-other" : "microphone-other"), error.name);
+  }
+}
+
+/** Let somebody choose a screen or window to show. Throws CaptureError; "screen-none" when nothing was chosen. */
+export async function openScreen() {
+  if (!navigator.mediaDevices?.getDisplayMedia) throw new CaptureError("screen-unable");
+  try {
+    const video = { frameRate: { max: 15 } };
+    return { stream: await navigator.mediaDevices.getDisplayMedia({ video, audio: false }), stop() {} };
+  } catch (error) {
+    throw new CaptureError(error.name === "NotAllowedError" ? "screen-none" : "screen-other", error.name);
   }
 }
 
@@ -71,8 +92,8 @@ export function onGone(source, told) {
   for (const track of source.stream.getTracks()) track.onended = () => told(new CaptureError(GONE[track.kind]));
 }
 
-/** Draw a test picture (colour bars, name, running clock) with a quiet 1 kHz tone. `now()`: UTC in ms. */
-export function openTest(name, now) {
+/** Draw a test picture: colour bars, name, running clock. `now()`: UTC in ms. */
+export function openTestPicture(name, now) {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
@@ -80,17 +101,13 @@ export function openTest(name, now) {
   const draw = () => drawTest(pen, name(), now());
   draw();
   const timer = setInterval(draw, 1000 / FRAMES);
-  const stream = canvas.captureStream(FRAMES);
+  return { stream: canvas.captureStream(FRAMES), stop: () => clearInterval(timer) };
+}
+
+/** Sound a quiet 1 kHz tone. */
+export function openTestSound() {
   const context = new AudioContext();
-  const sound = openTone(context);
-  for (const track of sound.getAudioTracks()) stream.addTrack(track);
-  return {
-    stream,
-    stop() {
-      clearInterval(timer);
-      context.close();
-    },
-  };
+  return { stream: openTone(context), stop: () => context.close() };
 }
 
 function openTone(context) {

@@ -20,6 +20,11 @@ export function dateOf(ms) {
 export class ServerClock {
   #samples = [];
 
+  /** Another server, or the same one after a step of its clock: what was learnt before does not hold any more. */
+  restart() {
+    this.#samples = [];
+  }
+
   /** `serverMs`: the answer's UTC; `sentMs`, `receivedMs`: local monotonic time around the request. */
   sample(serverMs, sentMs, receivedMs) {
     if (!Number.isFinite(serverMs)) return;

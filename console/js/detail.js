@@ -3,7 +3,7 @@
 import { dateOf, timeOfDay } from "./clock.js";
 import { h, icon, polyline, setLabel, setText } from "./dom.js";
 import { t } from "./i18n.js";
-import { isAudioOnly } from "./names.js";
+import { isAudioOnly, nameOf, unitNameOf } from "./names.js";
 import * as words from "./words.js";
 
 const WIDTH = 120;
@@ -41,11 +41,11 @@ export class Detail {
     const found = viewer.figures;
     setLabel(this.shut, t("tile.reduce"));
     this.element.setAttribute("aria-label", t("detail.label"));
-    setText(this.title, source.name || source.id);
+    setText(this.title, nameOf(source));
     this.#row("id", source.id);
     this.#row("state", t(`source.${source.state}`));
     this.#row("since", this.#since(source, now));
-    this.#row("viewers", String(source.viewers ?? "–"));
+    this.#row("unit", unitNameOf(source) || "–");
     this.#row("codec", [found?.videoCodec, found?.audioCodec].filter(Boolean).join(" + ") || "–");
     const seen = !isAudioOnly(source);
     this.#row("size", found ? words.size(found) : "–", seen);
@@ -54,26 +54,16 @@ export class Detail {
     this.#row("trip", words.milliseconds(found?.tripMs));
     this.#row("jitter", words.milliseconds(found?.jitterMs));
     this.#row("buffer", words.milliseconds(found?.bufferMs));
-    this.#row("uplink", this.#uplink(source));
     this.#draw("bitsPerSecond", viewer.history, 1e5, words.bitrate);
     this.#draw("loss", viewer.history, 0.05, words.percent);
     this.#draw("delayMs", viewer.history, 500, words.milliseconds);
   }
 
   #since(source, now) {
-    const since = Date.parse(source.since);
-    if (Number.isNaN(since)) return "–";
+    const since = source.since_us / 1000;
+    if (!since) return "–";
     const day = dateOf(since) === dateOf(now) ? "" : `${dateOf(since)} `;
     return `${day}${timeOfDay(since)} (${words.duration(now - since)})`;
-  }
-
-  /** What the server sees of the way from the unit to it: this tells whose line is bad. */
-  #uplink(source) {
-    const tracks = source.tracks ?? [];
-    if (tracks.length === 0) return "–";
-    const bits = tracks.reduce((sum, track) => sum + (track.bitrate_bps ?? 0), 0);
-    const loss = Math.max(...tracks.map((track) => track.loss_fraction ?? 0));
-    return t("detail.uplinkFigures", { rate: words.bitrate(bits), loss: words.percent(loss) });
   }
 
   #row(name, value, shown = true) {

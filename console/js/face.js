@@ -3,14 +3,14 @@
 import { h, icon, setIcon, setLabel, setText } from "./dom.js";
 import { timeOfDay } from "./clock.js";
 import { t } from "./i18n.js";
-import { cutMiddle, tagOf } from "./names.js";
+import { cutMiddle, nameOf, tagOf } from "./names.js";
 import { bars } from "./stats.js";
 import { titleOf, whyOf } from "./said.js";
 import * as words from "./words.js";
 
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
-  silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert",
+  silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off",
 };
 const pen = document.createElement("canvas").getContext("2d");
 
@@ -56,19 +56,21 @@ export class Face {
     this.still.hidden = view.state === "live" || !this.#hasStill;
     this.meter.hidden = !view.audioOnly;
     this.#renderState(view);
-    setText(this.tag, t(`tag.${tagOf(view.source)}`));
-    this.#full = view.source.name || view.source.id;
+    const tag = tagOf(view.source);
+    setText(this.tag, t(`tag.${tag}`));
+    this.tag.dataset.level = tag;
+    this.#full = nameOf(view.source);
     this.#fitName();
     this.#renderActs(view);
     this.#renderFigures(view);
   }
 
-  /** Show `text` as the time of capture, or none. */
-  renderClock(text, exact) {
-    this.capture.hidden = text === null;
-    if (text === null) return;
-    setText(this.capture, text);
-    const title = t(exact ? "tile.capture" : "tile.captureAbout");
+  /** Show when the picture was taken, {text, exact}, or nothing. */
+  renderClock(capture) {
+    this.capture.hidden = capture === null;
+    if (capture === null) return;
+    setText(this.capture, capture.text);
+    const title = t(capture.exact ? "tile.capture" : "tile.captureAbout");
     if (this.capture.title !== title) this.capture.title = title;
   }
 
@@ -119,7 +121,7 @@ export class Face {
     setIcon(this.enlarge.firstElementChild, big ? "reduce" : "enlarge");
     setLabel(this.enlarge, t(big ? "tile.reduce" : "tile.enlarge"));
     const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : titleOf(state, error);
-    const label = t("tile.label", { name: source.name || source.id, state: said });
+    const label = t("tile.label", { name: nameOf(source), state: said });
     if (this.picture.getAttribute("aria-label") !== label) this.picture.setAttribute("aria-label", label);
   }
 

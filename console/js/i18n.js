@@ -1,9 +1,20 @@
 // Words on the page: one table per language, Chinese first.
 
-import zh from "./i18n/zh.js";
-import en from "./i18n/en.js";
+import zhPage from "./i18n/zh/page.js";
+import zhWatch from "./i18n/zh/watch.js";
+import zhDirectory from "./i18n/zh/directory.js";
+import zhConsult from "./i18n/zh/consult.js";
+import zhRefuse from "./i18n/zh/refuse.js";
+import enPage from "./i18n/en/page.js";
+import enWatch from "./i18n/en/watch.js";
+import enDirectory from "./i18n/en/directory.js";
+import enConsult from "./i18n/en/consult.js";
+import enRefuse from "./i18n/en/refuse.js";
 
-const TABLES = { zh, en };
+const TABLES = {
+  zh: { ...zhPage, ...zhWatch, ...zhDirectory, ...zhConsult, ...zhRefuse },
+  en: { ...enPage, ...enWatch, ...enDirectory, ...enConsult, ...enRefuse },
+};
 const LANGUAGES = { zh: "zh-CN", en: "en" };
 const KEEP = "huishang.language";
 const listeners = new Set();

@@ -5,8 +5,8 @@ const TYPING = "input, select, textarea";
 const GONE = "dialog:not([open])";
 
 /**
- * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, language, theme, help}. One that
- * gives false had nothing to do, and the browser may have the key.
+ * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
+ * search, left, right, language, theme, help}. One that gives false had nothing to do, and the browser may have the key.
  */
 export function startKeyboard(acts) {
   const table = {
@@ -19,6 +19,13 @@ export function startKeyboard(acts) {
     M: acts.muteAll,
     p: acts.pause,
     b: acts.publish,
+    d: acts.microphone,
+    e: acts.camera,
+    h: acts.hand,
+    g: acts.layout,
+    "/": acts.search,
+    "[": acts.left,
+    "]": acts.right,
     l: acts.language,
     t: acts.theme,
     "?": acts.help,
@@ -30,7 +37,7 @@ export function startKeyboard(acts) {
     if (document.querySelector("dialog[open]")) return;
     if (event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE)) return;
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
-    const onPicture = event.target instanceof Element && event.target.matches(".picture");
+    const onPicture = event.target instanceof Element && event.target.matches(".picture, .seat");
     const pressed = event.key === "Enter" || event.key === " ";
     const act = onPicture && pressed ? acts.enlarge : (table[event.key] ?? table[event.key.toLowerCase()]);
     if (!act) return;

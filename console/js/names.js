@@ -1,4 +1,6 @@
-// Names of units: cut in the middle when they do not fit, and the tag that says level or kind. Pure.
+// Names: in the reader's language, cut in the middle when they do not fit, and the tag that says level or kind.
+
+import { language } from "./i18n.js";
 
 const ELLIPSIS = "…";
 
@@ -40,8 +42,23 @@ const TAGS = [
   ["province", level("省", "province|provincial")],
 ];
 
+const KIND_TAGS = {
+  drone: "drone", "body-camera": "body", "ip-camera": "camera", vehicle: "mobile", phone: "phone", radio: "phone",
+};
+
+/** What a unit, person or endpoint is called in the reader's language. */
+export function nameOf(record) {
+  return (language() === "en" && record.name_en) || record.name_zh || record.name || record.id;
+}
+
+/** What the unit of a record is called in the reader's language, "" when it has none. */
+export function unitNameOf(record) {
+  return (language() === "en" && record.unit_name_en) || record.unit_name || "";
+}
+
 /** Key of the tag of a source: what the server says, else what its name says, else its media. */
 export function tagOf(source) {
+  if (Object.hasOwn(KIND_TAGS, source.kind ?? "")) return KIND_TAGS[source.kind];
   if (TAGS.some(([tag]) => tag === source.level)) return source.level;
   for (const [tag, words] of TAGS) if (words.test(source.name ?? "")) return tag;
   return isAudioOnly(source) ? "audio" : "video";
@@ -49,6 +66,6 @@ export function tagOf(source) {
 
 /** True when the source is known to have sound and no picture. */
 export function isAudioOnly(source) {
-  const kinds = (source.tracks ?? []).map((track) => track.kind);
-  return kinds.includes("audio") && !kinds.includes("video");
+  const tracks = source.tracks ?? [];
+  return tracks.includes("audio") && !tracks.includes("video");
 }

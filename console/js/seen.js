@@ -8,14 +8,14 @@ const AWAY_AFTER_MS = 30000;
 export class Seen {
   #timer = 0;
 
-  /** `shown(element, seen)` for each element at first and when it changes; `away(isAway)` for the whole page. */
-  constructor({ shown, away }) {
+  /** `shown(element, seen)` for each element at first and when it changes; `away(isAway)` for the whole page; `root`: what scrolls. */
+  constructor({ shown, away, root = null }) {
     this.away = away;
     this.observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) shown(target, isIntersecting);
       },
-      { rootMargin: AHEAD },
+      { root, rootMargin: AHEAD },
     );
     document.addEventListener("visibilitychange", () => this.#turned());
   }

@@ -5,36 +5,34 @@ export const FROZEN_AFTER_MS = 2500;
 
 /**
  * Decide the state of a tile: {state, since} with `since` in ms of UTC or null.
- * States: live, connecting, frozen, paused, still, soundOnly, silent, offline, cameraOff, retrying, forbidden.
+ * States: live, connecting, frozen, paused, cutOff, still, soundOnly, silent, offline, cameraOff, retrying, forbidden.
  *
- * facts: `source` as the server lists it; `refused` when it will not let us watch; `kind` of what is asked for ("all",
- * "sound", "nothing"); `link` of the viewer connection ("connecting", "connected", "retrying"); `frameAt` when the last
- * new frame was seen, null before the first; `audioOnly`; `stillAt` when the still was kept; `pausedAt`, `linkLostAt`,
- * `cameraOffAt` when these began.
+ * facts: `source` as the server lists it; `refused` when it will not let us watch; `asks` {video, audio} of what is
+ * asked for; `link` of the viewer ("connecting", "connected", "retrying"); `held` when the server holds the picture
+ * back; `frameAt` when the last new frame was seen, null before the first; `audioOnly`; `stillAt` when the still was
+ * kept; `pausedAt`, `linkLostAt`, `heldAt`, `cameraOffAt` when these began.
  */
 export function decide(facts, now) {
-  const { source } = facts;
+  const { source, asks } = facts;
   if (facts.refused) return { state: "forbidden", since: null };
   if (facts.pausedAt) return { state: "paused", since: facts.pausedAt };
   if (source.state === "silent" || source.state === "offline") {
-    return { state: source.state, since: Date.parse(source.since) || null };
+    return { state: source.state, since: source.since_us / 1000 || null };
   }
-  if (facts.kind === "nothing") return { state: "still", since: facts.stillAt };
+  if (facts.cameraOffAt) return { state: "cameraOff", since: facts.cameraOffAt };
+  if (!asks.video && !asks.audio) return { state: "still", since: facts.stillAt };
   if (facts.link === "retrying") return { state: "retrying", since: facts.linkLostAt };
   if (facts.link !== "connected") return { state: "connecting", since: null };
+  if (facts.held) return { state: "cutOff", since: facts.heldAt };
   if (facts.audioOnly) return { state: "live", since: null };
-  if (facts.kind === "sound") return { state: "soundOnly", since: facts.stillAt };
-  if (facts.cameraOffAt) return { state: "cameraOff", since: facts.cameraOffAt };
+  if (!asks.video) return { state: "soundOnly", since: facts.stillAt };
   if (facts.frameAt === null) return { state: "connecting", since: null };
   if (now - facts.frameAt > FROZEN_AFTER_MS) return { state: "frozen", since: facts.frameAt };
   return { state: "live", since: null };
 }
 
-/** True when the server hears the source's sound but gets no picture although it offers one. */
+/** True when a person's page sends sound and no picture: a camera that is off, not a device without one. */
 export function isCameraOff(source) {
-  if (source.state !== "live") return false;
   const tracks = source.tracks ?? [];
-  const video = tracks.filter((track) => track.kind === "video");
-  const heard = tracks.some((track) => track.kind === "audio" && track.bitrate_bps > 0);
-  return heard && video.length > 0 && video.every((track) => track.bitrate_bps === 0);
+  return source.state === "live" && Boolean(source.person) && tracks.includes("audio") && !tracks.includes("video");
 }

@@ -1,21 +1,26 @@
-// The bar at the top: link to the server, time, what I publish, the acts.
+// The bar at the top: where I am, how the link is, what time it is, who I am, and what belongs to the whole page.
 
 import { dateOf, timeOfDay } from "./clock.js";
 import { h, icon, setIcon, setLabel, setText } from "./dom.js";
 import { language, t } from "./i18n.js";
+import { openMenu } from "./menu.js";
 import * as words from "./words.js";
 
 export class Top {
-  /** `acts`: {publish, stop, muteAll, theme, language, keys}, each called without arguments. */
+  /** `acts`: {home, left, right, publish, stop, muteAll, theme, language, keys, signOut}, called without arguments. */
   constructor(element, acts) {
+    this.acts = acts;
     const button = (name, picture) => {
       const looks = ["button", picture ? "bare" : null, name];
       const made = h("button", { class: looks, type: "button", on: { click: acts[name] } });
       if (picture) made.append(icon(picture));
       return made;
     };
-    this.count = h("span", { class: ["count", "numbers"] });
-    this.brand = h("span");
+    this.left = button("left", "tree");
+    this.right = button("right", "panel");
+    this.brandWords = h("span");
+    this.brand = h("a", { class: "brand", href: "#/" }, icon("mark"), this.brandWords);
+    this.title = h("h1", { class: "where" });
     // The seconds that count down are beside what a screen reader says, or it would never stop speaking.
     this.linkWords = h("span", { class: "numbers", role: "status" });
     this.linkAgain = h("span", { class: "numbers" });
@@ -26,39 +31,54 @@ export class Top {
     this.date = h("span", { class: ["date", "soft", "numbers"] });
     this.time = h("span", { class: ["time", "numbers"] });
     this.zone = h("span", { class: ["soft", "small"] });
-    this.publishWords = h("span");
-    this.publish = button("publish");
-    this.publish.classList.add("main");
-    this.publish.append(icon("camera"), this.publishWords);
+    this.meName = h("strong");
+    this.meUnit = h("span", { class: ["soft", "small"] });
+    this.me = h("div", { class: "me" }, this.meName, this.meUnit);
     this.muteAll = button("muteAll", "muted");
     this.theme = button("theme", "theme");
     this.language = button("language");
     this.language.classList.add("bare");
     this.keys = button("keys", "keys");
+    this.signOut = button("signOut", "leave");
+    this.more = h("button", { class: ["button", "bare", "more"], type: "button", "aria-haspopup": "menu" }, icon("more"));
+    this.more.addEventListener("click", () => this.#openMore());
+    const own = [this.muteAll, this.theme, this.language, this.keys, this.signOut, this.more, this.right];
     element.append(
-      h("h1", { class: "brand" }, icon("mark"), this.brand),
-      this.count,
-      this.link,
-      this.air,
+      this.left, this.brand, this.title, this.link, this.air,
       h("div", { class: "now" }, this.date, this.time, this.zone),
-      h("div", { class: "acts" }, this.publish, this.muteAll, this.theme, this.language, this.keys),
+      this.me, h("div", { class: "acts" }, own),
     );
   }
 
-  /** `view`: {now, link, lostAt, retryInMs, total, live, heard, publishing: {state, name, since, retryInMs}}. */
+  /**
+   * `view`: {now, title, link, lostAt, retryInMs, heard, person, unit, sides: {left, right}, air: {state, name,
+   * since} or null}; `person` null when nobody is signed in; `sides` null, or whether each is shown.
+   */
   render(view) {
-    setText(this.brand, t("app.name"));
-    setText(this.count, t("top.count", { total: view.total, live: view.live }));
-    this.link.dataset.link = view.link;
-    setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt) }));
-    setText(this.linkAgain, this.#againWords(view));
+    setText(this.brandWords, t("app.name"));
+    this.brand.setAttribute("aria-label", t("top.home"));
+    setText(this.title, view.title);
+    if (this.title.title !== view.title) this.title.title = view.title;
+    this.#renderLink(view);
     setText(this.date, dateOf(view.now));
     setText(this.time, timeOfDay(view.now));
     setText(this.zone, t("top.zone"));
     const why = t("top.zone.why");
     if (this.time.title !== why) this.time.title = why;
+    this.me.hidden = this.signOut.hidden = !view.person;
+    setText(this.meName, view.person?.name ?? "");
+    setText(this.meUnit, view.unit);
+    this.me.title = [view.person?.name, view.person?.title, view.unit].filter(Boolean).join(" · ");
     this.#renderActs(view);
     this.#renderAir(view);
+  }
+
+  #renderLink(view) {
+    this.link.hidden = view.link === "none";
+    this.link.dataset.link = view.link;
+    if (view.link === "none") return;
+    setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt) }));
+    setText(this.linkAgain, this.#againWords(view));
   }
 
   #againWords(view) {
@@ -68,9 +88,13 @@ export class Top {
   }
 
   #renderActs(view) {
-    setText(this.publishWords, t("top.publish"));
-    this.publish.disabled = view.publishing.state !== "off";
-    this.publish.title = view.publishing.state === "off" ? t("top.publish.why") : t("top.publish.already");
+    setLabel(this.left, t("top.left"));
+    setLabel(this.right, t("top.right"));
+    this.left.hidden = !view.sides || view.sides.left === null;
+    this.right.hidden = !view.sides || view.sides.right === null;
+    this.left.setAttribute("aria-pressed", String(view.sides?.left === true));
+    this.right.setAttribute("aria-pressed", String(view.sides?.right === true));
+    this.muteAll.hidden = view.heard === null;
     setLabel(this.muteAll, t(view.heard ? "top.muteAll" : "top.muteAll.already"));
     this.muteAll.setAttribute("aria-disabled", String(!view.heard));
     setIcon(this.muteAll.firstElementChild, view.heard ? "sound" : "muted");
@@ -78,16 +102,27 @@ export class Top {
     setText(this.language, t("top.otherLanguage"));
     this.language.lang = language() === "zh" ? "en" : "zh-CN";
     setLabel(this.keys, t("top.keys"));
+    setLabel(this.signOut, t("top.signOut"));
+    setLabel(this.more, t("top.more"));
   }
 
-  #renderAir({ publishing, now }) {
-    this.air.hidden = publishing.state === "off";
-    if (publishing.state === "off") return;
-    this.air.dataset.publish = publishing.state;
-    const seconds = Math.ceil(publishing.retryInMs / 1000);
-    const time = words.duration(now - publishing.since);
-    setText(this.airWords, t(`publish.${publishing.state}`, { name: publishing.name, time, seconds }));
-    this.airWords.title = publishing.name;
-    setText(this.stop, t("publish.stop"));
+  #openMore() {
+    const item = (name, label, picture) => ({ label, icon: picture, act: this.acts[name] });
+    const items = [
+      item("muteAll", t("top.muteAll"), "muted"),
+      item("theme", t("top.theme"), "theme"),
+      item("language", t("top.otherLanguage"), "language"),
+    ];
+    if (!this.signOut.hidden) items.push(item("signOut", t("top.signOut"), "leave"));
+    openMenu(this.more, items, { title: this.me.title });
+  }
+
+  #renderAir({ air, now }) {
+    this.air.hidden = air === null;
+    if (air === null) return;
+    this.air.dataset.air = air.state;
+    setText(this.airWords, t(`air.${air.state}`, { name: air.name, time: words.duration(now - air.since) }));
+    this.airWords.title = air.name;
+    setText(this.stop, t(`air.${air.state}.act`));
   }
 }

@@ -1,164 +1,115 @@
-// Watches one source: a receive-only session, its stream, and its figures once a second. No elements here.
+// Watches one source over the page's media connection: its lines, its stream, and its figures once a second.
 
-import { Session } from "./session.js";
-import { figures, sample } from "./stats.js";
-import { Turns } from "./turns.js";
+import { figures } from "./stats.js";
 
 const HISTORY = 120;
-/** Media flows at the server but none can be shown here (lost way, changed codec): begin again after this long. */
-const NOTHING_COMES_S = 10;
-/** A browser holds six connections to a server: offers that wait there must not keep the list of sources waiting. */
-const offers = new Turns(3);
-const MEDIA = { all: ["video", "audio"], sound: ["audio"] };
+const KINDS = ["video", "audio"];
+const NOTHING = { video: false, audio: false };
 
 export class Viewer {
-  /** The watch that is seen and heard, and the one that takes over from it when it is connected. */
-  #now = null;
-  #next = null;
+  #lines = { video: null, audio: null };
   #before = null;
-  #dry = 0;
 
-  constructor(sourceId, changed) {
-    this.sourceId = sourceId;
+  /** `media` gives the lines; `context` the right by which; `changed()` when `link` or `error` did. */
+  constructor({ media, source, context = "", changed }) {
+    this.media = media;
+    this.source = source;
+    this.context = context;
     this.changed = changed;
     this.stream = new MediaStream();
     this.figures = null;
-    /** What is asked for: "all", "sound" or "nothing". */
-    this.kind = "nothing";
+    /** What is asked for: {video, audio}. */
+    this.asks = NOTHING;
     /** The last two minutes, newest last: {bitsPerSecond, loss, delayMs}. */
     this.history = [];
-    /** The server lets this token see the source in the list, but not watch it. */
-    this.refused = false;
   }
 
+  /** What is taken now. */
+  get lines() {
+    return KINDS.map((kind) => this.#lines[kind]).filter(Boolean);
+  }
+
+  /** "closed" when nothing is asked for, else "connecting", "connected" or "retrying". */
   get link() {
-    return this.#now?.session.state ?? "closed";
+    const states = this.lines.map((line) => line.state);
+    if (states.length === 0) return "closed";
+    if (states.some((state) => state === "open" || state === "paused")) return "connected";
+    return states.includes("retrying") || states.includes("closed") ? "retrying" : "connecting";
   }
 
-  /** Ask for "all", "sound" or "nothing". What is heard goes on until the other session has taken over. */
-  watch(kind) {
-    if (kind === this.kind) return;
-    this.kind = kind;
-    this.#next?.session.close();
-    this.#next = null;
-    if (kind === "nothing") this.#end();
-    else if (this.link !== "connected") this.#begin(kind);
-    else if (this.#now.kind !== kind) this.#next = this.#open(kind);
+  /** Why nothing comes, {code, refused}, or null. */
+  get error() {
+    const broken = this.lines.find((line) => line.code);
+    return broken ? { code: broken.code, refused: broken.state === "closed" } : null;
+  }
+
+  /** The server does not let us watch, and asking again changes nothing. */
+  get refused() {
+    return this.error?.code === "forbidden";
+  }
+
+  /** The server holds the picture back. */
+  get held() {
+    return this.#lines.video?.state === "paused";
+  }
+
+  /** Ask for {video, audio}; what goes on is not touched. */
+  watch(asks) {
+    if (KINDS.every((kind) => this.asks[kind] === asks[kind])) return;
+    this.asks = { ...asks };
+    for (const kind of KINDS) {
+      if (asks[kind] && !this.#lines[kind]) this.#take(kind);
+      else if (!asks[kind] && this.#lines[kind]) this.#release(kind);
+    }
+    this.#play();
+    this.changed();
   }
 
   close() {
-    this.watch("nothing");
-  }
-
-  hurry() {
-    // Another token, or a right given meanwhile, may open what was shut.
-    if (this.refused) this.#now.session.open();
-    else this.#now?.session.hurry();
-    this.#next?.session.hurry();
+    this.watch(NOTHING);
   }
 
   /**
-   * Take figures. `flowing`: what the server gets and we should see or hear, "video", "audio" or null;
-   * `delay(captureUtc)`: age of a capture in ms. True if new frames came.
+   * Take what was measured (a sample of stats.js, or null); `delay(captureUtc)`: age of a capture in ms. True if new
+   * frames came.
    */
-  async sample(flowing, delay) {
-    const pc = this.#now?.session.connection;
-    if (!pc || this.link !== "connected") {
-      this.figures = null;
+  measured(now, delay) {
+    if (!now || this.link !== "connected") {
+      this.figures = this.#before = null;
       return false;
     }
-    const now = sample(await pc.getStats());
-    if (pc !== this.#now?.session.connection) return false;
     const found = figures(now, this.#before);
     this.#before = now;
     found.delayMs = found.capture ? Math.max(0, delay(found.capture.utc)) : null;
     this.figures = found;
     this.history.push({ bitsPerSecond: found.bitsPerSecond, loss: found.loss, delayMs: found.delayMs });
     if (this.history.length > HISTORY) this.history.shift();
-    this.#watchDry(flowing !== null && (flowing === "video" ? found.newFrames : found.newPackets) === 0);
     return found.newFrames > 0;
   }
 
   /** Loudness of the sound being received, 0-1. */
   loudness() {
-    for (const receiver of this.#now?.session.connection?.getReceivers() ?? []) {
-      if (receiver.track.kind !== "audio") continue;
-      const [spoken] = receiver.getSynchronizationSources();
-      if (spoken?.audioLevel !== undefined) return spoken.audioLevel;
-    }
-    return 0;
+    return this.#lines.audio?.loudness() ?? 0;
   }
 
-  #watchDry(dry) {
-    this.#dry = dry ? this.#dry + 1 : 0;
-    if (this.#dry < NOTHING_COMES_S) return;
-    this.#dry = 0;
-    this.#now.session.renew();
-  }
-
-  #begin(kind) {
-    this.#end();
-    // Known before it opens, because opening already says that it connects.
-    this.#now = this.#make(kind);
-    this.#now.session.open();
-  }
-
-  #end() {
-    const old = this.#now;
-    this.#now = null;
-    this.#before = null;
-    this.figures = null;
-    this.refused = false;
-    old?.session.close();
-    this.#play([]);
-  }
-
-  #open(kind) {
-    const watch = this.#make(kind);
-    watch.session.open();
-    return watch;
-  }
-
-  #make(kind) {
-    const watch = { kind, tracks: [], session: null };
-    watch.session = new Session({
-      path: () => `/whep/${encodeURIComponent(this.sourceId)}`,
-      prepare: (pc) => this.#prepare(pc, watch),
-      turns: offers,
-      // Asking again does not give a right that the token has not.
-      fatal: (error) => error.code === "unauthorized" || error.code === "forbidden",
-      changed: (state, error) => this.#turned(watch, state, error),
+  #take(kind) {
+    this.#lines[kind] = this.media.take(this.source, kind, this.context, () => {
+      this.#play();
+      this.changed();
     });
-    return watch;
   }
 
-  #turned(watch, state, error) {
-    if (watch === this.#next && state === "connected") {
-      this.#next = null;
-      this.#end();
-      this.#now = watch;
-      this.#play(watch.tracks);
-    }
-    // Until it takes over, its troubles are its own.
-    if (watch !== this.#now) return;
-    this.refused = state === "closed" && error !== null;
-    if (state !== "connected") this.#before = null;
-    this.changed(state, error);
+  #release(kind) {
+    const line = this.#lines[kind];
+    this.#lines[kind] = null;
+    this.#before = null;
+    this.media.release(line);
   }
 
-  #prepare(pc, watch) {
-    watch.tracks = [];
-    // Picture and sound under one stream, so that the browser plays them in step and can tell their capture time.
-    pc.ontrack = ({ track }) => {
-      watch.tracks.push(track);
-      if (watch === this.#now) this.#play(watch.tracks);
-    };
-    for (const kind of MEDIA[watch.kind]) pc.addTransceiver(kind, { direction: "recvonly" });
-  }
-
-  /** Let the stream have these tracks and no others. */
-  #play(tracks) {
+  /** Let the stream have the tracks there are and no others. */
+  #play() {
+    const tracks = this.lines.map((line) => line.track).filter(Boolean);
     for (const track of this.stream.getTracks()) if (!tracks.includes(track)) this.stream.removeTrack(track);
-    for (const track of tracks) this.stream.addTrack(track);
+    for (const track of tracks) if (!this.stream.getTracks().includes(track)) this.stream.addTrack(track);
   }
 }

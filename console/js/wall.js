@@ -27,26 +27,39 @@ export class Wall {
   #beat = 0;
   #known = false;
   #away = false;
+  #gone = true;
+  #timer = 0;
   #byElement = new Map();
 
-  /** `now()`: server UTC in ms. `stage`: the element that is filled. */
-  constructor(stage, now) {
+  /** `now()`: server UTC in ms. `stage`: the element that is filled, and scrolls; `media` gives the pictures. */
+  constructor({ stage, media, now }) {
     this.stage = stage;
+    this.media = media;
     this.now = now;
+    this.element = h("div", { class: "wall-place" });
     this.list = h("section", { class: "wall", id: "wall", role: "list", tabIndex: -1 });
     this.emptyTitle = h("strong");
     this.emptyWords = h("span", { class: "soft" });
     this.empty = h("p", { class: "empty" }, this.emptyTitle, this.emptyWords);
     this.detail = new Detail(() => this.leave());
     this.seen = new Seen({
+      root: stage,
       shown: (element, seen) => this.#byElement.get(element)?.place({ seen }),
       away: (away) => {
         this.#away = away;
         this.#placeAll();
       },
     });
-    stage.append(this.empty, this.list, this.detail.element);
-    setInterval(() => this.#tick(), BEAT_MS);
+    this.element.append(this.empty, this.list, this.detail.element);
+  }
+
+  /** Begin to play, or stop everything while the wall is not on the stage. */
+  show(shown) {
+    clearInterval(this.#timer);
+    if (shown) this.#timer = setInterval(() => this.#tick(), BEAT_MS);
+    else this.leave();
+    this.#gone = !shown;
+    this.#placeAll();
   }
 
   get full() {
@@ -58,8 +71,8 @@ export class Wall {
   }
 
   /** Take the server's list: new sources come last, gone ones go, the others stay where they are. */
-  update(sources) {
-    this.#known = true;
+  update(sources, known = true) {
+    this.#known = known;
     const present = new Set(sources.map((source) => source.id));
     for (const [id, tile] of this.#tiles) if (!present.has(id)) this.#remove(id, tile);
     forEach(sources, (source) => {
@@ -91,8 +104,13 @@ export class Wall {
     this.stage.classList.add("full");
     this.detail.show(tile, this.now());
     tile.picture.focus({ preventScroll: true });
-    // On a phone the large picture is the top of the page.
-    scrollTo(0, 0);
+    this.stage.scrollTop = 0;
+  }
+
+  /** Show the source `id` large, if it is there. */
+  enlargeId(id) {
+    const tile = this.#tiles.get(id);
+    if (tile && tile !== this.#full) this.enlarge(tile);
   }
 
   /** Back to the wall; true if there was a full view to leave. */
@@ -129,16 +147,8 @@ export class Wall {
     for (const tile of this.#tiles.values()) tile.setMuted(true);
   }
 
-  close() {
-    for (const tile of this.#tiles.values()) tile.viewer.close();
-  }
-
-  hurry() {
-    for (const tile of this.#tiles.values()) tile.viewer.hurry();
-  }
-
   #add(source) {
-    const tile = new Tile(source, { enlarge: (which) => this.enlarge(which), now: this.now });
+    const tile = new Tile(source, { media: this.media, enlarge: (which) => this.enlarge(which), now: this.now });
     this.#tiles.set(source.id, tile);
     this.#byElement.set(tile.element, tile);
     this.list.append(tile.element);
@@ -149,7 +159,7 @@ export class Wall {
   /** In full view one source plays; the others are heard if they were chosen to be. */
   #place(tile) {
     const big = tile === this.#full;
-    tile.place({ big, aside: this.#full !== null && !big, away: this.#away });
+    tile.place({ big, aside: this.#full !== null && !big, away: this.#away || this.#gone });
   }
 
   #placeAll() {
@@ -164,14 +174,19 @@ export class Wall {
     this.#tiles.delete(id);
   }
 
+  async #measure(tiles) {
+    await this.media.measure(tiles.map((tile) => tile.watching));
+    forEach(tiles, (tile) => tile.render());
+    this.detail.show(this.#full, this.now());
+  }
+
   #tick() {
     this.#beat += 1;
     const tiles = this.tiles;
     forEach(tiles, (tile) => tile.beat());
     if (this.#beat % CLOCK_BEATS === 0) forEach(tiles, (tile) => tile.renderClock());
     if (this.#beat % MEASURE_BEATS === 0) {
-      forEach(tiles, (tile) => tile.measure());
-      this.detail.show(this.#full, this.now());
+      this.#measure(tiles);
     }
   }
 }

@@ -1,18 +1,18 @@
 // What a tile asks the server for: what nobody sees or hears is worth no line, no battery and no place there. Pure.
 
-const MORE = ["nothing", "sound", "all"];
-
 /**
- * Decide between "all", "sound" and "nothing".
- * place: `seen` on the screen, `big` in full view, `aside` while another is, `away` when nobody looks at the page.
+ * Decide {video, audio}. place: `seen` on the screen, `big` in full view, `aside` while another is, `away` when nobody
+ * looks at the page. tracks: what there is ("video", "audio"). A source without picture is shown as its sound.
  */
-export function wanted(place, { paused, muted }) {
-  if (paused) return "nothing";
-  if (!place.away && !place.aside && (place.seen || place.big)) return "all";
-  return muted ? "nothing" : "sound";
+export function wanted(place, { paused, muted, tracks }) {
+  if (paused) return { video: false, audio: false };
+  const shown = !place.away && !place.aside && (place.seen || place.big);
+  const drawn = shown && !tracks.includes("video");
+  return { video: shown && tracks.includes("video"), audio: tracks.includes("audio") && (!muted || drawn) };
 }
 
-/** True when `kind` is less than `than`. */
-export function isLess(kind, than) {
-  return MORE.indexOf(kind) < MORE.indexOf(than);
+/** True when `asks` is nowhere more than `than`, and somewhere less. */
+export function isLess(asks, than) {
+  const more = (asks.video && !than.video) || (asks.audio && !than.audio);
+  return !more && ((than.video && !asks.video) || (than.audio && !asks.audio));
 }

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from dispatch.errors import Invalid
+from dispatch.errors import Forbidden, Invalid
 from dispatch.fold import GONE, plain
 from dispatch.ids import NewId
 from dispatch.permissions import Actor, Permissions, Right
@@ -30,6 +30,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 A = TypeVar("A", bound=Act)
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Desk:
         """Raise Forbidden unless the actor has the right."""
         self.permissions.require(self.actor, right, target, self.now_us)
 
+    def require_system(self) -> None:
+        """Raise Forbidden unless the node itself acts."""
+        if not self.actor.is_system:
+            raise Forbidden("node-only", "only the node itself does this")
+
     def create(self, verb: str, kind: str, record: Record, session: str = "") -> str:
         """Enter a new object with all its values; return its id."""
         self.drafts.append(Draft(verb, f"{kind}:{record.id}", plain(record), session))
@@ -65,6 +71,14 @@ class Desk:
     def change(self, verb: str, target: str, session: str = "", **values: Any) -> None:
         """Enter new values of an object's fields."""
         self.drafts.append(Draft(verb, target, msgspec.to_builtins(values), session))
+
+    def amend(self, verb: str, kind: str, old: R, new: R) -> None:
+        """Enter the fields in which `new` differs from `old`; nothing when there are none."""
+        values = {
+            name: getattr(new, name) for name in new.__struct_fields__ if getattr(new, name) != getattr(old, name)
+        }
+        if values:
+            self.change(verb, f"{kind}:{old.id}", **values)
 
     def remove(self, verb: str, target: str, session: str = "") -> None:
         """Enter that an object is gone."""
@@ -80,7 +94,8 @@ class Spec:
     """A declared act. `right` on the object that `target` names is required before `decide` is asked.
 
     `right` None: everybody who is signed in may ask, `decide` itself refuses (`why` says what protects it).
-    `path` follows /api/v1; its fields in braces are taken from the address, the others from the body.
+    `path` follows /api/v1; its fields in braces are taken from the address, the others from the body. An act without
+    one cannot be sent by a page: a shell makes it, which has checked or made a secret before.
     """
 
     name: str
@@ -101,6 +116,7 @@ class Spec:
 
 #: name -> spec, filled by `declare` when the modules of acts are imported.
 ACTS: dict[str, Spec] = {}
+_SPEC_OF: dict[type[Act], Spec] = {}
 
 
 def declare(
@@ -109,17 +125,17 @@ def declare(
     *,
     right: Right | None,
     target: Callable[[A], str] = lambda act: "node",
-    http: str,
+    http: str = "",
     summary: str,
     why: str = "",
 ) -> Callable[[Decide[A]], Decide[A]]:
-    """Declare an act; decorates the function that decides it. `http`: "METHOD /path"."""
+    """Declare an act; decorates the function that decides it. `http`: "METHOD /path", or "" for no address."""
     assert name not in ACTS, f"two acts are called {name}"
     assert right is not None or why, f"{name} needs a right, or a reason why not"
     method, _, path = http.partition(" ")
 
     def register(decide: Decide[A]) -> Decide[A]:
-        ACTS[name] = Spec(name, act, right, target, method, path, decide, summary, why)
+        ACTS[name] = _SPEC_OF[act] = Spec(name, act, right, target, method, path, decide, summary, why)
         return decide
 
     return register
@@ -127,18 +143,10 @@ def declare(
 
 def decide(desk: Desk, act: Act) -> str:
     """Decide an act: fill `desk.drafts` and return the id of what it makes. Raises Refused."""
-    spec = SPEC_OF[type(act)] if type(act) in SPEC_OF else _spec_of(type(act))
+    spec = _SPEC_OF[type(act)]
     if spec.right is not None:
         desk.require(spec.right, spec.target(act))
     return spec.decide(desk, act)
-
-
-SPEC_OF: dict[type[Act], Spec] = {}
-
-
-def _spec_of(act: type[Act]) -> Spec:
-    SPEC_OF.update({spec.act: spec for spec in ACTS.values()})
-    return SPEC_OF[act]
 
 
 def clean_text(text: str, where: str, most: int = MAX_NAME_CHARACTERS, *, required: bool = True) -> str:
@@ -148,9 +156,10 @@ def clean_text(text: str, where: str, most: int = MAX_NAME_CHARACTERS, *, requir
     """
     if len(text) > 4 * most:
         raise Invalid("too-long", f"{where} has {len(text)} characters, {most} are allowed", where)
-    kept = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
-    kept = "".join(char for char in kept if char not in _MARKS)
-    cleaned = " ".join(kept.split())
+    if not text.isprintable():  # most are, and then there is nothing to take out
+        text = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") else char for char in text)
+        text = "".join(char for char in text if char not in _MARKS)
+    cleaned = " ".join(text.split())
     if len(cleaned) > most:
         raise Invalid("too-long", f"{where} has {len(cleaned)} characters, {most} are allowed", where)
     if required and not cleaned:

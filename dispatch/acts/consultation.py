@@ -53,7 +53,9 @@ def _create(desk: Desk, act: Create) -> str:
         admission=act.admission,
         invitations=_invited(desk, (), act.invite),
     )
-    return desk.create("consultation.create", "consultation", consultation, identifier)
+    desk.create("consultation.create", "consultation", consultation, identifier)
+    _bring_invited(desk, identifier, act.invite)
+    return identifier
 
 
 class OnConsultation(Act, frozen=True, kw_only=True):
@@ -105,12 +107,12 @@ def _end(desk: Desk, act: End) -> str:
         raise Conflict("consultation-ended", "it has ended")
     desk.change("consultation.end", on(act), act.consultation, stage=Stage.ENDED, ended_us=desk.now_us)
     for participant in _present(desk, act.consultation):
-        _leave_record(desk, participant, Attendance.LEFT, "participant.leave")
+        leave_record(desk, participant, Attendance.LEFT, "participant.leave")
     return ""
 
 
 class Invite(OnConsultation, frozen=True, kw_only=True):
-    """`whom`: `unit:id` (all its people and those below), `person:id` or `endpoint:id`."""
+    """`whom`: `unit:id` (all its people and those below), `person:id`, or `endpoint:id`, whose source is brought in."""
 
     whom: tuple[str, ...]
 
@@ -126,7 +128,9 @@ class Invite(OnConsultation, frozen=True, kw_only=True):
 def _invite(desk: Desk, act: Invite) -> str:
     consultation = open_consultation(desk, act.consultation)
     invitations = _invited(desk, consultation.invitations, act.whom)
-    desk.change("consultation.invite", on(act), act.consultation, invitations=invitations)
+    if invitations != consultation.invitations:
+        desk.change("consultation.invite", on(act), act.consultation, invitations=invitations)
+    _bring_invited(desk, act.consultation, act.whom)
     return ""
 
 
@@ -165,8 +169,7 @@ def _join(desk: Desk, act: Join) -> str:
         if own.attendance is not attendance:
             desk.change(verb, f"participant:{own.id}", act.consultation, **values)
         return own.id
-    if desk.tables.participants_of.count(act.consultation) >= MAX_PARTICIPANTS:
-        raise Full("participant-limit", f"{MAX_PARTICIPANTS} participants are the limit")
+    _require_room(desk, act.consultation)
     record = Participant(id=desk.new_id(), consultation=act.consultation, person=person.id, **values)
     return desk.create(verb, "participant", record, act.consultation)
 
@@ -186,7 +189,24 @@ class Leave(OnConsultation, frozen=True, kw_only=True):
 def _leave(desk: Desk, act: Leave) -> str:
     own = participant_of(desk, act.consultation, acting_person(desk).id)
     if own is not None and own.attendance in (Attendance.PRESENT, Attendance.WAITING):
-        _leave_record(desk, own, Attendance.LEFT, "participant.leave")
+        leave_record(desk, own, Attendance.LEFT, "participant.leave")
+    return ""
+
+
+class Absent(OnConsultation, frozen=True, kw_only=True):
+    """A person's last page has been gone for too long."""
+
+    person: str
+
+
+@declare(
+    "participant.absent", Absent, right=None, why="only the node itself does it", summary="Somebody's pages are gone"
+)
+def _absent(desk: Desk, act: Absent) -> str:
+    desk.require_system()
+    own = participant_of(desk, act.consultation, act.person)
+    if own is not None and own.attendance in (Attendance.PRESENT, Attendance.WAITING):
+        leave_record(desk, own, Attendance.LEFT, "participant.absent")
     return ""
 
 
@@ -206,33 +226,7 @@ class Bring(OnConsultation, frozen=True, kw_only=True):
 )
 def _bring(desk: Desk, act: Bring) -> str:
     open_consultation(desk, act.consultation)
-    # Who brings it shows it to everybody there, so it needs the right to see it oneself.
-    desk.require(Right.VIEW, f"source:{act.source}")
-    for participant in desk.tables.participants_of.ids(act.consultation):
-        record = desk.tables.participants.get(participant)
-        if record.source == act.source:
-            if record.attendance is not Attendance.PRESENT:
-                desk.change(
-                    "participant.bring",
-                    f"participant:{record.id}",
-                    act.consultation,
-                    attendance=Attendance.PRESENT,
-                    joined_us=desk.now_us,
-                    left_us=0,
-                )
-            return record.id
-    endpoint = desk.tables.endpoints.find(act.source)
-    record = Participant(
-        id=desk.new_id(),
-        consultation=act.consultation,
-        unit=endpoint.unit if endpoint else "",
-        name=endpoint.name_zh if endpoint else clean_text(act.source, "source"),
-        source=act.source,
-        sources=(act.source,),
-        attendance=Attendance.PRESENT,
-        joined_us=desk.now_us,
-    )
-    return desk.create("participant.bring", "participant", record, act.consultation)
+    return _bring_source(desk, act.consultation, act.source)
 
 
 class Contribute(OnConsultation, frozen=True, kw_only=True):
@@ -287,7 +281,48 @@ def participant_of(desk: Desk, consultation: str, person: str) -> Participant | 
     return desk.tables.participants.find(identifier) if identifier else None
 
 
-def _leave_record(desk: Desk, participant: Participant, attendance: Attendance, verb: str) -> None:
+def _bring_invited(desk: Desk, consultation: str, whom: tuple[str, ...]) -> None:
+    for target in dict.fromkeys(whom):
+        if target.startswith("endpoint:"):
+            _bring_source(desk, consultation, target.removeprefix("endpoint:"))
+
+
+def _bring_source(desk: Desk, consultation: str, source: str) -> str:
+    # Who brings it shows it to everybody there, so it needs the right to see it oneself.
+    if not desk.permissions.may_source(desk.actor, Right.VIEW, source, desk.now_us):
+        raise Forbidden("forbidden", f"{desk.actor.person} may not view {source}")
+    values: dict[str, Any] = {
+        "attendance": Attendance.PRESENT,
+        "sources": (source,),
+        "joined_us": desk.now_us,
+        "left_us": 0,
+    }
+    for identifier in desk.tables.participants_of.ids(consultation):
+        own = desk.tables.participants.get(identifier)
+        if own.source == source:
+            if own.attendance is not Attendance.PRESENT:
+                desk.change("participant.bring", f"participant:{own.id}", consultation, **values)
+            return own.id
+    _require_room(desk, consultation)
+    endpoint = desk.tables.endpoints.find(source)
+    record = Participant(
+        id=desk.new_id(),
+        consultation=consultation,
+        unit=endpoint.unit if endpoint else "",
+        name=endpoint.name_zh if endpoint else clean_text(source, "source"),
+        source=source,
+        **values,
+    )
+    return desk.create("participant.bring", "participant", record, consultation)
+
+
+def _require_room(desk: Desk, consultation: str) -> None:
+    if desk.tables.participants_of.count(consultation) >= MAX_PARTICIPANTS:
+        raise Full("participant-limit", f"{MAX_PARTICIPANTS} participants are the limit")
+
+
+def leave_record(desk: Desk, participant: Participant, attendance: Attendance, verb: str) -> None:
+    """Enter that somebody or something is no longer there."""
     desk.change(
         verb,
         f"participant:{participant.id}",

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -23,7 +23,7 @@ from dispatch.fold import apply
 from dispatch.hlc import HybridClock
 from dispatch.ids import ulid
 from dispatch.permissions import Actor, Permissions
-from dispatch.tables import Tables
+from dispatch.tables import Change, Tables
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +52,9 @@ class Coordinator:
         self._node = node
         self._waiting: deque[_Waiting] = deque()
         self._some = asyncio.Event()
+        #: Why the journal kept nothing when it was last asked; "" when it did.
+        self.fault = ""
+        self._forgotten: list[tuple[str, str]] = []
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -84,11 +87,17 @@ class Coordinator:
         self._some.set()
         return await waiting.done
 
+    def forget(self, records: Sequence[tuple[str, str]]) -> None:
+        """Let go of records (kind, id) that only memory need not hold any more; nothing of it is entered."""
+        if records:
+            self._forgotten += records
+            self._some.set()
+
     async def _run(self) -> None:
         while True:
             await self._some.wait()
             self._some.clear()
-            while self._waiting and not self._closed:
+            while (self._waiting or self._forgotten) and not self._closed:
                 await self._turn()
             if self._closed:
                 break
@@ -97,6 +106,10 @@ class Coordinator:
 
     async def _turn(self) -> None:
         """Decide what waits, keep it, tell it, answer it."""
+        for kind, identifier in self._forgotten:
+            self.tables.of_kind(kind).drop(identifier)
+        self._forgotten.clear()
+        self._tell([], self.tables.commit())
         entries: list[Entry] = []
         records: list[bytes] = []
         answers: list[tuple[_Waiting, str]] = []
@@ -113,15 +126,17 @@ class Coordinator:
                     records.append(encode(more))
         if records and not await self._keep(records, answers):
             return
-        changes = self.tables.commit()
-        for listener in tuple(self._listeners) if entries else ():
+        self._tell(entries, self.tables.commit())
+        for waiting, answer in answers:
+            if not waiting.done.done():
+                waiting.done.set_result(answer)
+
+    def _tell(self, entries: list[Entry], changes: Sequence[Change]) -> None:
+        for listener in tuple(self._listeners) if entries or changes else ():
             try:
                 listener(entries, changes)
             except Exception:  # so broad, because the act has happened and the other listeners must hear of it
                 _log.exception("listener_failed")
-        for waiting, answer in answers:
-            if not waiting.done.done():
-                waiting.done.set_result(answer)
 
     async def _keep(self, records: list[bytes], answers: list[tuple[_Waiting, str]]) -> bool:
         try:
@@ -129,10 +144,15 @@ class Coordinator:
         except Exception as error:  # so broad, because whatever it was, nothing of this turn may stand
             self.tables.rollback()
             refusal = error if isinstance(error, Refused) else Unavailable("journal-failed", str(error))
-            _log.error("journal_kept_nothing", reason=str(error), acts=len(answers))
+            if self.fault != refusal.code:
+                _log.error("journal_keeps_nothing", code=refusal.code, reason=str(error))
+            self.fault = refusal.code
             for waiting, _ in answers:
                 _refuse(waiting, refusal)
             return False
+        if self.fault:
+            _log.warning("journal_keeps_again", after=self.fault)
+            self.fault = ""
         return True
 
     def _decide(self, waiting: _Waiting) -> tuple[str, list[Entry]] | None:

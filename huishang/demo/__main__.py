@@ -27,11 +27,15 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Orders, list[str]]:
     parser.add_argument("--token", default=None, help=f"bearer token; default: ${TOKEN_VARIABLE}")
     parser.add_argument("--ca", help="certificate file of the server's authority; default: the system's")
     parser.add_argument("--unit", action="append", choices=names, help="only this unit (may be repeated)")
+    parser.add_argument("--source", action="append", default=[], help="UNIT=ID: the source that a unit publishes")
     found = parser.parse_args(arguments)
     token = found.token if found.token is not None else os.environ.get(TOKEN_VARIABLE)
     if not token:
         parser.error(f"a token is needed: --token or ${TOKEN_VARIABLE}")
-    return Orders(found.url.rstrip("/"), token, found.ca), found.unit or names
+    sources = dict(item.partition("=")[::2] for item in found.source)
+    if unknown := sources.keys() - set(names):
+        parser.error(f"--source: no unit {', '.join(sorted(unknown))}")
+    return Orders(found.url.rstrip("/"), token, found.ca, sources), found.unit or names
 
 
 async def run(orders: Orders, unit_ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 FIRST_RESTART_S: Final = 1.0
@@ -30,6 +30,8 @@ class Orders:
     token: str
     ca: str | None
     """File of the authority that signed the server's certificate; None means the system's authorities."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Under which source a unit publishes, by the unit's id; its own id where it is not named."""
 
     def to_line(self) -> bytes:
         """Return the JSON line a child reads."""

@@ -125,7 +125,8 @@ async def run(unit: Unit, orders: Orders) -> None:
         if unit.link is not None:
             url = (await stack.enter_async_context(Detour(orders.url, orders.ca, unit.link))).url
         http = HttpOptions(orders.token, Path(orders.ca) if orders.ca else None)
-        address = f"{url}/whip/{quote(unit.id)}?name={quote(unit.name)}"
+        source = orders.sources.get(unit.id, unit.id)
+        address = f"{url}/whip/{quote(source)}?name={quote(unit.name)}"
         sender = Sender(unit)
 
         def make() -> Publisher:

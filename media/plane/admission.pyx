@@ -10,7 +10,8 @@ it would be taken for a new stream, feed the track, and move a latched port to w
 lost its place is refused from then on, before libsrtp sees it, as long as these keys hold. `MAX_RETIRED` of them are
 remembered; whoever uses up more in one session needs new keys, under which nothing captured authenticates. Without keys
 there is nothing to forget.
-All this concerns receiving contexts. A sending one is never removed: it would count its packets from zero again.
+All this concerns receiving contexts. A sending one is removed with its route (link.pyx): it would count its packets
+from zero again, so control never gives its SSRC to another route under the same keys.
 
 Touches the SSRC tables of one transport and its receiving context.
 """

@@ -27,6 +27,7 @@ from media.plane.net cimport (
 )
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
+from media.plane.twcc cimport TwccHistory, TwccRecorder
 
 cdef enum:
     DRAIN_LIMIT = 256           # commands of one wake-up
@@ -89,6 +90,13 @@ cdef void _set_consent(Transport *transport, const Command *command) noexcept no
     transport.consent_username_length = username
 
 
+cdef void _set_extensions(Transport *transport, const Command *command) noexcept nogil:
+    memcpy(transport.extension_kinds, command.data, sizeof(transport.extension_kinds))
+    memcpy(transport.extension_ids, command.data + sizeof(transport.extension_kinds), sizeof(transport.extension_ids))
+    transport.arrivals = <TwccRecorder *>command.numbers[0]
+    transport.sends = <TwccHistory *>command.numbers[1]
+
+
 cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     cdef Transport *transport = <Transport *>command.object
     if command.kind == COMMAND_ADD_TRANSPORT:
@@ -129,6 +137,8 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         )
     elif command.kind == COMMAND_SET_CONSENT:
         _set_consent(transport, command)
+    elif command.kind == COMMAND_SET_EXTENSIONS:
+        _set_extensions(transport, command)
     return True
 
 

@@ -216,7 +216,7 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
     cdef PacketSlot *slot
     cdef uint32_t timestamp
     cdef int place = sequence % RECENT_RESENDS
-    if not transport.ready:
+    if not transport.ready or route.paused:
         return
     if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < RESEND_PAUSE_NS:
         return

@@ -5,7 +5,7 @@ Unlinking twice is harmless: a transport takes its publications and routes out w
 of them, because each is its own piece of memory. After `unlink_*` nothing in the plane points to the object.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.admission cimport admission_release
@@ -14,6 +14,8 @@ from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
     DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
 )
+from media.plane.net cimport htonl
+from media.plane.srtp cimport srtp_remove_stream
 from media.plane.table cimport (
     UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
     ssrc_table_remove_value, ufrag_table_get, ufrag_table_put, ufrag_table_remove,
@@ -62,7 +64,8 @@ cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil:
     cdef bint ready = transport.has_remote and (transport.kind == TRANSPORT_PLAIN or transport.srtp_sender != NULL)
     if ready and not transport.ready:
         while route != NULL:
-            keyframe_want(plane, route.track, route.layer)
+            if not route.paused:
+                keyframe_want(plane, route.track, route.layer)
             route = route.next_in_transport
     transport.ready = ready
 
@@ -257,8 +260,14 @@ cdef void link_route(PlaneState *plane, Route *route) noexcept nogil:
     if route.rtx_ssrc:
         ssrc_table_put(&transport.route_ssrcs, route.rtx_ssrc, route)
     route.linked = 1
-    if transport.ready:
+    if transport.ready and not route.paused:
         keyframe_want(plane, track, route.layer)
+
+
+cdef void _forget_sent(Transport *transport, uint32_t ssrc) noexcept nogil:
+    """Give back libsrtp's memory of an SSRC that is sent no more. Control never uses it again under these keys."""
+    if ssrc and transport.srtp_sender != NULL:
+        srtp_remove_stream(transport.srtp_sender, htonl(ssrc))
 
 
 cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
@@ -278,6 +287,9 @@ cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
         at = &at[0].next_in_transport
     at[0] = route.next_in_transport
     ssrc_table_remove_value(&route.transport.route_ssrcs, route)
+    if route.transport.linked:      # else all of its keys go
+        _forget_sent(route.transport, route.ssrc)
+        _forget_sent(route.transport, route.rtx_ssrc)
 
 
 cdef void unlink_track(PlaneState *plane, Track *track) noexcept nogil:

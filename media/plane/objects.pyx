@@ -166,7 +166,8 @@ cdef class PlaneRoute(PlaneHandle):
         self.state = <Route *>self.own(allocate_lines(sizeof(Route)))
 
     def __init__(self, PlaneTrack track, PlaneTransport transport, *, uint32_t ssrc, uint32_t rtx_ssrc=0,
-                 payload_types, uint32_t clock_rate, uint32_t first_timestamp, int first_sequence, int layer=0):
+                 payload_types, uint32_t clock_rate, uint32_t first_timestamp, int first_sequence, int layer=0,
+                 bint paused=False):
         cdef Route *state = self.state
         if transport.thread is not track.thread:
             raise PlaneError("a route's track and transport are on different plane threads")
@@ -180,6 +181,7 @@ cdef class PlaneRoute(PlaneHandle):
         state.ssrc = ssrc
         state.rtx_ssrc = rtx_ssrc
         state.layer = layer
+        state.paused = paused
         memset(state.payload_types, NO_PAYLOAD_TYPE, sizeof(state.payload_types))
         for codec, (number, rtx) in payload_types.items():
             _check(codec, number, rtx)

@@ -1,7 +1,10 @@
 """The handle of one peer's packet path; see transport.pyx."""
 
+from libc.stdint cimport uint8_t
+
 from media.plane.handle cimport PlaneHandle
 from media.plane.model cimport Socket, Transport
+from media.plane.twcc cimport TwccHistory, TwccRecorder
 
 cdef class PlaneTransport(PlaneHandle):
     cdef Transport *state
@@ -11,7 +14,11 @@ cdef class PlaneTransport(PlaneHandle):
     cdef readonly object socket
     cdef int max_ssrcs
     cdef set held_ssrcs         # of its routes
-    cdef set spent_ssrcs        # of routes that were closed, sent under the present keys
+    cdef object spent_ssrcs     # of routes that were closed, sent under the present keys
+    cdef dict extensions        # ("received" or "sent", ExtensionKind) -> id
+    cdef TwccRecorder *arrivals
+    cdef TwccHistory *sends
     cdef void _free_tables(self) noexcept
+    cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids)
     cdef int hold_ssrcs(self, set ssrcs) except -1
     cdef int release_ssrcs(self, set ssrcs) except -1

@@ -3,21 +3,22 @@
 
 import secrets
 
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uintptr_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from media.plane.command cimport (
     COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_FORGET, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG,
-    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_KEYS, COMMAND_SET_RTT, COMMAND_VALIDATE, Command,
-    CommandKind,
+    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_RTT,
+    COMMAND_VALIDATE, Command, CommandKind,
 )
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
-    DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
+    DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, MAX_RETIRED, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
 )
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport monotonic_ns
+from media.plane.ranges import SsrcRanges
 from media.plane.ratelimit cimport bucket_init
 from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
 from media.plane.roundtrip cimport RTT_HANDSHAKE
@@ -33,6 +34,10 @@ CHECKS_A_SECOND = 20
 DTLS_DATAGRAMS_A_SECOND = 100
 # What a transport may tell control of its streams: a simulcast publisher binds four or five at its start.
 STREAM_EVENTS_A_SECOND = 20
+# SSRCs that may still lose their place (admission.pyx) when a transport is called worn: enough for a few publications.
+WORN_BEFORE = 64
+# Of SSRCs that routes had under the present keys; a transport that gives them out one after another has a few.
+SPENT_RANGES = 1024
 
 
 cdef int _order_ufrag(PlaneTransport transport, CommandKind kind, bytes ufrag) except -1:
@@ -66,7 +71,8 @@ cdef class PlaneTransport(PlaneHandle):
         self.thread = thread
         self.former_keys = []
         self.held_ssrcs = set()
-        self.spent_ssrcs = set()
+        self.spent_ssrcs = SsrcRanges()
+        self.extensions = {}
         self.max_ssrcs = 2 * max_routes
         state.id = self.id
         state.gso = 1
@@ -76,7 +82,10 @@ cdef class PlaneTransport(PlaneHandle):
         memcpy(state.cname, <const char *>name, len(name))
         state.cname_length = len(name)
         self._set_socket(port_socket, latch)
-        self._set_extensions(receive_ids or {}, send_ids or {})
+        self._agree_extensions(receive_ids or {}, send_ids or {})
+        self._write_extensions(state.extension_kinds, state.extension_ids)
+        state.arrivals = self.arrivals
+        state.sends = self.sends
         seed = secrets.randbits(63)
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
@@ -118,27 +127,54 @@ cdef class PlaneTransport(PlaneHandle):
         self.own_socket.watch.object = &self.own_socket
         state.socket = &self.own_socket
 
-    def _set_extensions(self, receive_ids, send_ids):
-        cdef Transport *state = self.state
-        for kind in (*receive_ids, *send_ids):
+    def _agree_extensions(self, receive_ids, send_ids):
+        """Add to what was agreed before; an id keeps its meaning while the transport lives."""
+        added = {("received", kind): number for kind, number in receive_ids.items()}
+        added.update({("sent", kind): number for kind, number in send_ids.items()})
+        for (way, kind), number in added.items():
             if not EXTENSION_NONE < kind < EXTENSION_KINDS:
                 raise ValueError(f"no header extension has the number {kind}")
-        for kind, identifier in receive_ids.items():
-            if 0 < identifier < 15:
-                state.extension_kinds[identifier] = kind
-        for kind, identifier in send_ids.items():
-            if 0 < identifier < 15:
-                state.extension_ids[kind] = identifier
-        if EXTENSION_TWCC in receive_ids:
-            state.arrivals = <TwccRecorder *>malloc(sizeof(TwccRecorder))
-            if state.arrivals == NULL:
+            if self.extensions.get((way, kind), number) != number:
+                raise PlaneError(f"header extension {kind} has another id already")
+        self.extensions.update(added)
+        if ("received", EXTENSION_TWCC) in self.extensions and self.arrivals == NULL:
+            self.arrivals = <TwccRecorder *>malloc(sizeof(TwccRecorder))
+            if self.arrivals == NULL:
                 raise MemoryError
-            twcc_recorder_init(state.arrivals)
-        if EXTENSION_TWCC in send_ids:
-            state.sends = <TwccHistory *>malloc(sizeof(TwccHistory))
-            if state.sends == NULL:
+            twcc_recorder_init(self.arrivals)
+        if ("sent", EXTENSION_TWCC) in self.extensions and self.sends == NULL:
+            self.sends = <TwccHistory *>malloc(sizeof(TwccHistory))
+            if self.sends == NULL:
                 raise MemoryError
-            twcc_history_init(state.sends, 1)
+            twcc_history_init(self.sends, 1)
+
+    cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids):
+        """Write the plane's two tables; longer ids than one-byte headers carry are left out."""
+        memset(kinds, 0, sizeof(self.state.extension_kinds))
+        memset(ids, 0, sizeof(self.state.extension_ids))
+        for (way, kind), number in self.extensions.items():
+            if not 0 < number < 15:
+                continue
+            if way == "received":
+                kinds[<int>number] = kind
+            else:
+                ids[<int>kind] = number
+
+    def add_extensions(self, receive_ids, send_ids):
+        """Take and write more header extensions, as the constructor's; what was agreed before stays.
+
+        Raises PlaneError for one that has another id already.
+        """
+        cdef Command *command
+        before = dict(self.extensions)
+        self._agree_extensions(receive_ids, send_ids)
+        if self.extensions == before:
+            return
+        command = self.begin(COMMAND_SET_EXTENSIONS)
+        self._write_extensions(command.data, command.data + sizeof(self.state.extension_kinds))
+        command.numbers[0] = <int64_t>self.arrivals
+        command.numbers[1] = <int64_t>self.sends
+        self.thread.commit()
 
     def add_ufrag(self, bytes ufrag):
         """STUN requests that name this local ufrag are for this transport. Raises ValueError when it is too long."""
@@ -164,6 +200,13 @@ cdef class PlaneTransport(PlaneHandle):
     def refused(self):
         """Whether the thread had no place for one of this transport's ufrags or addresses."""
         return self.state.drops[DROP_TABLE_FULL] > 0
+
+    @property
+    def worn(self):
+        """Whether so many SSRCs are used up that only new keys help: the peer's, of which soon no new one is heard, or
+        those of routes that did not follow one another.
+        """
+        return self.state.retired_count > MAX_RETIRED - WORN_BEFORE or self.spent_ssrcs.range_count > SPENT_RANGES
 
     def select(self, remote, local=""):
         """Send to `remote` from the address `local` (empty: the kernel's choice)."""
@@ -198,7 +241,7 @@ cdef class PlaneTransport(PlaneHandle):
         """
         if not ssrcs.isdisjoint(self.held_ssrcs):
             raise PlaneError("another route of this transport has the SSRC")
-        if not ssrcs.isdisjoint(self.spent_ssrcs):
+        if any(ssrc in self.spent_ssrcs for ssrc in ssrcs):
             raise PlaneError("the SSRC was sent under the present keys; choose another, or renew the keys first")
         if len(self.held_ssrcs) + len(ssrcs) > self.max_ssrcs:
             raise PlaneError(f"the transport takes {self.max_ssrcs} SSRCs of routes, its limit")
@@ -209,7 +252,8 @@ cdef class PlaneTransport(PlaneHandle):
         """The route that had these SSRCs is closed."""
         self.held_ssrcs -= ssrcs
         if self.keys is not None:
-            self.spent_ssrcs |= ssrcs
+            for ssrc in ssrcs:
+                self.spent_ssrcs.add(ssrc)
         return 0
 
     def set_consent(self, bytes username, bytes key):
@@ -276,10 +320,10 @@ cdef class PlaneTransport(PlaneHandle):
         ssrc_table_free(&self.state.ssrcs)
         ssrc_table_free(&self.state.rtx_ssrcs)
         ssrc_table_free(&self.state.route_ssrcs)
-        free(self.state.arrivals)
-        free(self.state.sends)
-        self.state.arrivals = NULL
-        self.state.sends = NULL
+        free(self.arrivals)
+        free(self.sends)
+        self.arrivals = self.state.arrivals = NULL
+        self.sends = self.state.sends = NULL
 
     def _freed(self):
         # Whoever still holds the handle wants its counters, not its tables and its port.

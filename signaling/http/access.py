@@ -1,42 +1,179 @@
-"""Who may: bearer tokens (RFC 6750) and origins (CORS). Reads headers; decides by the token table it is given."""
+"""Who asks, and may: one `Identity` for every request; and what each route demands. Reads headers, decides nothing.
+
+A request is a signed-in person's (access token), an endpoint's (its own code), or comes with a token of the node.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
 
 from aiohttp import web
 
 from config import Token
 from config.tokens import Verb
+from dispatch.entry import Origin
+from dispatch.permissions import Actor, Permissions, Right
+from signaling.auth.proofs import Proofs
+from signaling.auth.tokens import TokenRefused
 from signaling.http.problem import Problem
 
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _HEADERS = "Authorization, Content-Type, If-Match"
 _EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After"
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="huishang"'}
+_RIGHTS: dict[Verb, Right] = {"publish": Right.PUBLISH, "watch": Right.VIEW}
+#: Of a browser's description of itself, in entries.
+_DEVICE_CHARACTERS = 120
+
+#: What a route demands. "publish" and "watch" of the source it names, "signed-in": of a person, whose rights are asked
+#: where the act is decided, "anybody": nothing, for the reason given.
+Demand = Literal["publish", "watch", "publish-or-watch", "signed-in", "anybody"]
+H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
+
+
+class Identity(Protocol):
+    """Who asks. `who` is for the log: `person:id`, `endpoint:id` or `token:name`."""
+
+    @property
+    def who(self) -> str: ...
+
+    def allows(self, verb: Verb, source: str) -> bool:
+        """Tell whether it may publish or watch a source just now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIdentity:
+    """Who holds a token of tokens.toml."""
+
+    token: Token
+
+    @property
+    def who(self) -> str:
+        return f"token:{self.token.name}"
+
+    def allows(self, verb: Verb, source: str) -> bool:
+        return self.token.allows(verb, source)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointIdentity:
+    """A device with its own code: it publishes its own source and sees nothing."""
+
+    endpoint: str
+
+    @property
+    def who(self) -> str:
+        return f"endpoint:{self.endpoint}"
+
+    def allows(self, verb: Verb, source: str) -> bool:
+        return verb == "publish" and source == self.endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PersonIdentity:
+    """A signed-in person."""
+
+    actor: Actor
+    permissions: Permissions
+
+    @property
+    def who(self) -> str:
+        return f"person:{self.actor.person}"
+
+    def allows(self, verb: Verb, source: str) -> bool:
+        return self.permissions.may_source(self.actor, _RIGHTS[verb], source, time.time_ns() // 1000)
 
 
 class Access:
-    """The tokens of the node. They are kept and compared as digests, so that timing tells nothing of them."""
+    """Tells who asks. The node's tokens are kept and compared as digests, so that timing tells nothing of them.
 
-    def __init__(self, tokens: Iterable[Token]) -> None:
-        self._tokens = {_digest(token.secret): token for token in tokens}
+    Without `proofs` and `permissions` there are no people and no endpoints, only tokens.
+    """
 
-    def identify(self, request: web.Request) -> Token:
-        """Return the request's token. Raises Problem when it is missing or unknown."""
+    def __init__(
+        self, tokens: Iterable[Token], proofs: Proofs | None = None, permissions: Permissions | None = None
+    ) -> None:
+        self._tokens = {_digest(token.secret): TokenIdentity(token) for token in tokens}
+        self._proofs = proofs
+        self._permissions = permissions
+
+    def identify(self, request: web.Request) -> Identity:
+        """Return who asks. Raises Problem when the proof is missing, unknown or run out."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        token = self._tokens.get(_digest(secret.strip())) if scheme.lower() == "bearer" else None
-        if token is None:
-            detail = "send Authorization: Bearer TOKEN with a token of this node"
-            raise Problem("unauthorized", detail, {"WWW-Authenticate": 'Bearer realm="huishang"'})
-        return token
+        if scheme.lower() == "bearer":
+            identity = self.of_bearer(secret.strip())
+            if identity is not None:
+                return identity
+        raise Problem("unauthorized", "send Authorization: Bearer TOKEN with a token of this node", _CHALLENGE)
 
-    def require(self, request: web.Request, verb: Verb, source: str) -> Token:
-        """Return the request's token. Raises Problem as `identify`, and when it does not cover the verb."""
-        token = self.identify(request)
-        if not token.allows(verb, source):
-            raise Problem("forbidden", f"this token does not allow {verb} of {source}")
-        return token
+    def of_bearer(self, secret: str) -> Identity | None:
+        """Return whose bearer token this is, None for nobody's. Raises Problem when it has run out."""
+        token = self._tokens.get(_digest(secret))
+        if token is not None or self._proofs is None or self._permissions is None:
+            return token
+        endpoint = self._proofs.endpoint(secret)
+        if endpoint is not None:
+            return EndpointIdentity(endpoint)
+        try:
+            return PersonIdentity(self._proofs.person(secret, time.time_ns() // 1000), self._permissions)
+        except TokenRefused as refused:
+            if refused.is_expired:
+                raise Problem("token-expired", "get a new one from /api/v1/session/refresh", _CHALLENGE) from None
+            return None
+
+    def require(self, request: web.Request, verb: Verb, source: str) -> Identity:
+        """Return who asks. Raises Problem as `identify`, and when it may not do this to the source."""
+        identity = self.identify(request)
+        if not identity.allows(verb, source):
+            raise Problem("forbidden", f"{identity.who.partition(':')[0]} may not {verb} {source}")
+        return identity
+
+    def person(self, request: web.Request) -> Actor:
+        """Return the signed-in person who asks. Raises Problem as `identify`, and when it is no person."""
+        identity = self.identify(request)
+        if not isinstance(identity, PersonIdentity):
+            raise Problem("person-needed", "sign in by name: a device or a token cannot do this")
+        return identity.actor
+
+
+def origin_of(request: web.Request, unit: str = "") -> Origin:
+    """Return from where a request comes, for the entries it makes."""
+    device = request.headers.get("User-Agent", "")[:_DEVICE_CHARACTERS]
+    address = (request.remote or "").removeprefix("::ffff:")  # IPv4 on a socket for both
+    return Origin(ip=address, device=device.encode("utf-8", "replace").decode(), unit=unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a route said of itself."""
+
+    demand: Demand
+    why: str
+
+
+def declares(demand: Demand, why: str = "") -> Callable[[H], H]:
+    """Declare what a handler demands; `why` it demands nothing. The handler itself asks for it."""
+    assert why or demand != "anybody", "a route for anybody has a reason"
+
+    def note(handler: H) -> H:
+        setattr(handler, _DECLARED, Declared(demand, why))
+        return handler
+
+    return note
+
+
+def declared_by(handler: object) -> Declared | None:
+    """Return what a handler declared, None when it has not."""
+    declared = getattr(handler, _DECLARED, None)
+    return declared if isinstance(declared, Declared) else None
+
+
+_DECLARED = "huishang_declared"
 
 
 def _digest(secret: str) -> bytes:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dispatch.sources import Source
 from media.plane.objects import PlanePublication
-from signaling.http.access import Access
+from signaling.http.access import Access, declares
 from signaling.webrtc.exchange import Exchange
 
 Json = dict[str, object]
@@ -54,16 +54,18 @@ class SourcesEndpoint:
         self._made.clear()
         self._rates = {key: value for key, value in self._rates.items() if key in seen}
 
+    @declares("watch")
     async def _list(self, request: web.Request) -> web.Response:
-        token = self._access.identify(request)
+        asker = self._access.identify(request)
         sources = b",".join(
             self._json(source)
             for source in self._exchange.registry.all()
-            if token.allows("watch", source.id) or token.allows("publish", source.id)
+            if asker.allows("watch", source.id) or asker.allows("publish", source.id)
         )
         body = b'{"now":"%b","sources":[%b]}' % (_iso(time.time_ns() // 1000).encode(), sources)
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
+    @declares("publish")
     async def _stop(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "publish", source)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from signaling.http.access import Access, cross_origin
+from signaling.http.access import Access, cross_origin, declares
 from signaling.http.api import SourcesEndpoint
-from signaling.http.problem import Problem, problems
+from signaling.http.problem import problems
 from signaling.http.whip import WhipEndpoint
 from signaling.webrtc.exchange import Exchange
 
@@ -34,10 +34,18 @@ _PAGE_PARTS = (".html", ".css", ".js", ".svg", ".png", ".ico", ".webmanifest")
 
 
 def make_app(
-    exchange: Exchange, access: Access, page: Path, *, max_sdp_bytes: int, origins: Iterable[str], language: str
+    exchange: Exchange,
+    access: Access,
+    page: Path,
+    doors: Iterable[web.RouteDef] = (),
+    *,
+    max_sdp_bytes: int,
+    origins: Iterable[str],
+    language: str,
 ) -> tuple[web.Application, SourcesEndpoint]:
     """Return the application, and the endpoint whose `sample` wants to be called every second.
 
+    `doors` are the routes of everything but media and the page's files.
     `language` is that of the page until a visitor chooses, as `lang` of its markup.
     """
     app = web.Application(middlewares=[cross_origin(origins), _headers, problems], client_max_size=MAX_BODY_BYTES)
@@ -45,23 +53,15 @@ def make_app(
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())
     front = _page(page / "index.html", language)
-    app.add_routes([web.get("/healthz", _health(exchange)), web.get("/", front), web.get("/index.html", front)])
+    app.add_routes([*doors, web.get("/", front), web.get("/index.html", front)])
     app.add_routes([web.get("/{path:.+}", _static(page))])
     return app, sources
-
-
-def _health(exchange: Exchange) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        if not exchange.is_healthy:
-            raise Problem("node-unwell", "sessions are not looked after, or the packet plane takes no commands")
-        return web.json_response({"status": "ok"})
-
-    return handler
 
 
 def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     markup = _LANGUAGE.sub(rf'\g<1>"{language}"', path.read_text(encoding="utf-8"), count=1)
 
+    @declares("anybody", "the page is the same for all")
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(text=markup, content_type="text/html")
 
@@ -71,6 +71,7 @@ def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.St
 def _static(root: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     base = root.resolve()
 
+    @declares("anybody", "the page is the same for all")
     async def handler(request: web.Request) -> web.StreamResponse:
         try:
             path = (base / request.match_info["path"]).resolve()

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from dispatch.errors import Refused
 from dispatch.sources import SourceError
 from media.plane.names import PlaneError
 from signaling.dtls.certificate import DtlsError
@@ -24,7 +25,15 @@ _log = structlog.get_logger(__name__)
 #: code -> (status, title)
 CODES: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "A bearer token is needed"),
-    "forbidden": (403, "The token does not allow this"),
+    "token-expired": (401, "The access token has run out"),
+    "signin-refused": (401, "Login or password is wrong"),
+    "welcome-unknown": (401, "The one-time link is not good"),
+    "session-over": (401, "The sign-in is over"),
+    "too-many-attempts": (429, "Too many attempts"),
+    "password-wrong": (403, "The old password is another"),
+    "password-own": (409, "One's own password is changed with the old one"),
+    "origin-foreign": (403, "The request comes from another site"),
+    "forbidden": (403, "This is not allowed to you"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
@@ -33,6 +42,12 @@ CODES: dict[str, tuple[int, str]] = {
     "body-too-large": (413, "The body is too large"),
     "body-incomplete": (400, "The body did not arrive whole"),
     "body-timeout": (408, "The body did not arrive in time"),
+    "body-malformed": (400, "The body is not JSON"),
+    "body-invalid": (422, "The body does not fit the description"),
+    "query-invalid": (422, "The query does not fit the description"),
+    "cursor-invalid": (422, "The cursor did not come from here"),
+    "device-invalid": (400, "The header Huishang-Device cannot be used"),
+    "person-needed": (403, "Only somebody who is signed in by name can do this"),
     "etag-missing": (428, "If-Match is needed"),
     "etag-mismatch": (412, "The session has a newer ICE generation"),
     "source-unknown": (404, "No such source"),
@@ -49,6 +64,10 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-no-ice": (400, "No usable ICE credentials"),
     "sdp-bad-setup": (400, "The DTLS roles cannot be agreed"),
     "sdp-bad-direction": (400, "The media directions do not fit the request"),
+    "sdp-bad-reoffer": (409, "A later offer changes what must stay as it was"),
+    "lines-invalid": (400, "The lines make no sense"),
+    "line-unknown": (404, "No such line"),
+    "offer-rate": (429, "Offers come too fast"),
     "client-gone": (499, "The client left before its turn"),
     "node-busy": (503, "More offers wait than the node can answer in time"),
     "node-unwell": (503, "The node does not do all it should"),
@@ -56,41 +75,82 @@ CODES: dict[str, tuple[int, str]] = {
     "plane-busy": (503, "The packet plane does not answer"),
     "internal": (500, "A fault of the server"),
 }
+#: kind of a refusal by dispatch (`dispatch.errors`), which keeps its own code -> (status, title). A bound of dispatch
+#: is mostly on one thing, such as the participants of a consultation, and no fault of the node: not 503, which
+#: programs between us and the client take for one and ask again.
+KINDS: dict[str, tuple[int, str]] = {
+    "unknown": (404, "There is no such thing"),
+    "forbidden": (403, "You have no right to this"),
+    "invalid": (422, "A value cannot be used"),
+    "conflict": (409, "It does not fit the present state"),
+    "full": (429, "A limit is reached"),
+    "unavailable": (503, "The node cannot do this just now"),
+    "refused": (500, "A fault of the server"),
+}
 #: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
 RETRY_SECONDS = 2
+#: Of a response: its code, for who counts refusals.
+_CODE = web.ResponseKey("code", str)
 
 
 class Problem(Exception):
-    """Refuse the request in hand with a code of `CODES`."""
+    """Refuse the request in hand with a code of `CODES`, or any code when `kind` is one of `KINDS`.
 
-    def __init__(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+    `field` names the value that cannot be used; `more` are further members of the details (RFC 9457 section 3.2).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        *,
+        kind: str = "",
+        field: str = "",
+        more: dict[str, object] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+        self.kind = kind
+        self.field = field
+        self.more = more or {}
 
     def response(self) -> web.Response:
         """Return the refusal as a response."""
-        status, title = CODES[self.code]
+        status, title = KINDS[self.kind] if self.kind else CODES[self.code]
         body = {
             "type": f"urn:huishang:problem:{self.code}",
             "title": title,
             "status": status,
             "code": self.code,
             "detail": self.detail,
+            **({"field": self.field} if self.field else {}),
+            **self.more,
         }
-        return web.Response(
+        response = web.Response(
             status=status,
             body=json.dumps(body).encode(),
             content_type="application/problem+json",
             headers={**({"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}), **self.headers},
         )
+        response[_CODE] = self.code
+        return response
+
+
+def refusal_code(response: web.StreamResponse) -> str:
+    """Return the code that a response refuses with, "" when it does not."""
+    code: str = response.get(_CODE, "")
+    return code
 
 
 def problem_of(error: Exception) -> Problem:
     """Return the refusal an error of a lower layer becomes."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, Refused):
+        return Problem(error.code, str(error), kind=error.kind, field=error.field)
     if isinstance(error, SdpError | SourceError | ExchangeError):
         return Problem(error.code, str(error))
     if isinstance(error, DtlsError):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
-from signaling.http.access import Access
+from signaling.http.access import Access, declares
+from signaling.http.body import read_body
 from signaling.http.problem import Problem
 from signaling.http.turns import Turns
 from signaling.ice.types import Credentials
@@ -15,8 +14,6 @@ from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment,
 from signaling.webrtc.exchange import Exchange
 from signaling.webrtc.records import Answered, Session
 
-#: For a body to arrive whole; a satellite link with losses needs a few.
-BODY_SECONDS = 15.0
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
 
@@ -49,6 +46,7 @@ class WhipEndpoint:
             ),
         ]
 
+    @declares("publish")
     async def _publish(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "publish", source)
@@ -57,6 +55,7 @@ class WhipEndpoint:
         async with self._turns.of_publisher(request):
             return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
 
+    @declares("watch")
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "watch", source)
@@ -64,23 +63,28 @@ class WhipEndpoint:
         async with self._turns.of_viewer(request):
             return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
 
+    @declares("anybody", "tells what the protocol is, of no source")
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
 
+    @declares("anybody", "tells what the protocol is, of no session")
     async def _session_options(self, request: web.Request) -> web.Response:
         headers = {"Accept-Patch": _FRAGMENT, "Allow": "PATCH, DELETE, OPTIONS"}
         return web.Response(status=204, headers=headers)
 
+    @declares("anybody", "refuses every method")
     async def _reserved(self, request: web.Request) -> web.Response:
         # RFC 9725 section 4.2 keeps GET and HEAD for later; without this the page's files would answer 404.
         allowed = ["PATCH", "DELETE", "OPTIONS"] if "session" in request.match_info else ["POST", "OPTIONS"]
         raise web.HTTPMethodNotAllowed(request.method, allowed)
 
+    @declares("publish-or-watch")
     async def _delete(self, request: web.Request) -> web.Response:
         session = self._session(request)
         self._exchange.end(session.id)
         return web.Response(status=200)
 
+    @declares("publish-or-watch")
     async def _patch(self, request: web.Request) -> web.Response:
         session = self._session(request)
         fragment = parse_fragment(await self._body(request, _FRAGMENT))
@@ -138,32 +142,7 @@ class WhipEndpoint:
         return session
 
     async def _body(self, request: web.Request, content_type: str) -> bytes:
-        if request.content_type != content_type:
-            raise Problem("unsupported-media-type", f"send Content-Type: {content_type}")
-        encodings = ",".join(request.headers.getall("Content-Encoding", [])).lower().split(",")
-        if any(encoding.strip() not in ("", "identity") for encoding in encodings):
-            detail = "send the body without Content-Encoding"
-            raise Problem("unsupported-encoding", detail, {"Accept-Encoding": "identity"})
-        if request.content_length is not None and request.content_length > self._max_bytes:
-            raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await self._read(request)
-        except TimeoutError:
-            raise Problem("body-timeout", f"the body has to arrive within {BODY_SECONDS:g} s") from None
-        if len(body) > self._max_bytes:
-            raise Problem("sdp-too-large", f"at most {self._max_bytes} bytes are taken")
-        return body
-
-    async def _read(self, request: web.Request) -> bytes:
-        """Read the body to its end or one byte past the limit."""
-        body = b""
-        while len(body) <= self._max_bytes:
-            more = await request.content.read(self._max_bytes + 1 - len(body))
-            if not more:
-                break
-            body += more
-        return body
+        return await read_body(request, (content_type,), self._max_bytes, too_large="sdp-too-large")
 
     def _created(self, kind: str, answered: Answered) -> web.Response:
         session = answered.session

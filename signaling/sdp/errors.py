@@ -10,7 +10,8 @@ SdpError                 anything below; `code` is stable and goes into problem 
     ├── SdpNoFingerprint sdp-no-fingerprint    no usable SHA-256 certificate fingerprint
     ├── SdpNoIce         sdp-no-ice            no usable ICE credentials, or nobody would send checks
     ├── SdpBadSetup      sdp-bad-setup         the DTLS roles cannot be agreed
-    └── SdpBadDirection  sdp-bad-direction     a publisher that sends nothing, a viewer that receives nothing
+    ├── SdpBadDirection  sdp-bad-direction     a publisher that sends nothing, a viewer that receives nothing
+    └── SdpBadReoffer    sdp-bad-reoffer       a later offer changes what must stay as it was
 """
 
 from __future__ import annotations
@@ -70,3 +71,7 @@ class SdpBadSetup(SdpRefused):
 
 class SdpBadDirection(SdpRefused):
     code = "sdp-bad-direction"
+
+
+class SdpBadReoffer(SdpRefused):
+    code = "sdp-bad-reoffer"

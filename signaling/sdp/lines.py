@@ -27,14 +27,13 @@ MAX_FORMATS = 64
 
 
 class Negotiation:
-    """The choices for the lines of one offer, in order. `direction` is what our active lines will answer."""
+    """The choices for the lines of one offer, in order."""
 
     def __init__(
-        self, offer: SessionDescription, direction: Direction, preferences: Mapping[str, tuple[str, ...]]
+        self, offer: SessionDescription, preferences: Mapping[str, tuple[str, ...]], max_lines: int = MAX_LINES
     ) -> None:
         self._offer = offer
-        self._considered = offer.media[:MAX_LINES]
-        self._direction = direction
+        self._considered = offer.media[:max_lines]
         self._preferences = preferences
         self._ids: dict[int, str] = {}
         self._payload_types: dict[int, Codec] = {}
@@ -45,13 +44,14 @@ class Negotiation:
         considered = any(item is media for item in self._considered)
         return shared and considered and media.kind in self._preferences and "RTP/SAVP" in media.profile.upper()
 
-    def extensions(self, media: MediaDescription) -> list[Extension]:
-        return answer_extensions(self._offer, media, self._direction, self._ids)
+    def extensions(self, media: MediaDescription, direction: Direction) -> list[Extension]:
+        """The extensions of a line that answers, or would answer, `direction`."""
+        return answer_extensions(self._offer, media, direction, self._ids)
 
     def publisher_codecs(self, media: MediaDescription) -> tuple[AcceptedCodec, ...]:
         """The one format that a publisher shall send; empty if there is none."""
         codec = choose(self._free(media), self._preferences[media.kind])
-        return () if codec is None else self._accept(media, [codec])
+        return () if codec is None else self._accept(media, [codec], "recvonly")
 
     def viewer_codecs(self, media: MediaDescription, current: Codec | None) -> tuple[AcceptedCodec, ...]:
         """Every format that we may send to a viewer: the one that plays `current` first, then in our
@@ -63,7 +63,7 @@ class Negotiation:
         first = best_match(current, offered) if current is not None else None
         if first is not None:
             offered.sort(key=lambda codec: codec is not first)
-        return self._accept(media, offered)
+        return self._accept(media, offered, "sendonly")
 
     def _free(self, media: MediaDescription) -> list[Codec]:
         """The line's formats without payload types that mean something else on an earlier line (RFC 8843
@@ -80,8 +80,10 @@ class Negotiation:
             codec.fmtp,
         )
 
-    def _accept(self, media: MediaDescription, codecs: Sequence[Codec]) -> tuple[AcceptedCodec, ...]:
-        transport_cc = any(extension.uri == TRANSPORT_CC for extension in self.extensions(media))
+    def _accept(
+        self, media: MediaDescription, codecs: Sequence[Codec], direction: Direction
+    ) -> tuple[AcceptedCodec, ...]:
+        transport_cc = any(extension.uri == TRANSPORT_CC for extension in self.extensions(media, direction))
         repairing = rtx_formats(media)
         accepted: list[AcceptedCodec] = []
         for codec in codecs:

@@ -69,17 +69,19 @@ def decode(data: bytes) -> str:
         return data.decode("gb18030", "replace")
 
 
-def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> SessionDescription:
+def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, max_lines: int = MAX_LINES) -> SessionDescription:
     """Read a session description.
 
     Raises:
         SdpMalformed: it is none; `line` counts from 1.
-        SdpTooLarge: it breaks a bound of this module or `max_bytes`.
+        SdpTooLarge: it breaks a bound of this module, `max_bytes` or `max_lines`.
     """
-    return parse_sections(data, max_bytes=max_bytes, fragment=False)
+    return parse_sections(data, max_bytes=max_bytes, max_lines=max_lines, fragment=False)
 
 
-def parse_sections(data: bytes | str, *, max_bytes: int, fragment: bool) -> SessionDescription:
+def parse_sections(
+    data: bytes | str, *, max_bytes: int, max_lines: int = MAX_LINES, fragment: bool
+) -> SessionDescription:
     """As `parse`; a `fragment` (RFC 8840) may lack v=."""
     if len(data) > max_bytes:
         raise SdpTooLarge(0, f"{len(data)} bytes, at most {max_bytes} are taken")
@@ -89,8 +91,8 @@ def parse_sections(data: bytes | str, *, max_bytes: int, fragment: bool) -> Sess
     if b"\0" in raw:
         raise SdpMalformed(raw.count(b"\n", 0, raw.index(b"\0")) + 1, "a NUL byte")
     lines = re.split(r"\r\n|\n|\r", decode(raw))
-    if len(lines) > MAX_LINES + 1:  # the text after the last line end is empty
-        raise SdpTooLarge(0, f"{len(lines) - 1} lines, at most {MAX_LINES} are taken")
+    if len(lines) > max_lines + 1:  # the text after the last line end is empty
+        raise SdpTooLarge(0, f"{len(lines) - 1} lines, at most {max_lines} are taken")
 
     session = SessionDescription()
     draft = _Draft(session)

@@ -11,7 +11,10 @@ class ExchangeError(Exception):
     ExchangeError
     ├── ExchangeFull        session-limit       the node has as many publishers or viewers as it may
     ├── ExchangeClosed      node-stopping       the node stops and takes no more
-    └── SessionUnknown      session-unknown     there is no such session (any more)
+    ├── SessionUnknown      session-unknown     there is no such session or connection (any more)
+    ├── LinesInvalid        lines-invalid       what a connection's lines shall carry makes no sense
+    ├── LineUnknown         line-unknown        the connection has no such line (any more)
+    └── OffersTooFast       offer-rate          a connection is offered again more often than anyone needs
     """
 
     code: ClassVar[str] = "exchange-error"
@@ -27,3 +30,15 @@ class ExchangeClosed(ExchangeError):
 
 class SessionUnknown(ExchangeError):
     code = "session-unknown"
+
+
+class LinesInvalid(ExchangeError):
+    code = "lines-invalid"
+
+
+class LineUnknown(ExchangeError):
+    code = "line-unknown"
+
+
+class OffersTooFast(ExchangeError):
+    code = "offer-rate"

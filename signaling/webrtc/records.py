@@ -12,6 +12,8 @@ from signaling.sdp.model import Codec
 from signaling.webrtc.errors import ExchangeFull
 from signaling.webrtc.session import WebRtcSession
 
+KINDS = ("video", "audio")
+
 
 class Closable(Protocol):
     """An object of the plane; closing it again is harmless."""
@@ -21,11 +23,12 @@ class Closable(Protocol):
 
 @dataclass(slots=True)
 class SourceMedia:
-    """The relay's side of one source: its tracks, what feeds them, and the codec of each just now."""
+    """The relay's side of one source: its tracks, what feeds them, the codec of each just now, and who watches."""
 
     tracks: dict[str, RelayTrack]
     publications: dict[str, PlanePublication] = field(default_factory=dict)
     codecs: dict[str, Codec] = field(default_factory=dict)
+    viewers: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -51,9 +54,9 @@ class Places:
     most: int
     taken: int = 0
 
-    def require(self) -> None:
-        """Raise ExchangeFull when there is none left."""
-        if self.taken >= self.most:
+    def require(self, wanted: int = 1) -> None:
+        """Raise ExchangeFull when there are not so many left."""
+        if self.taken + wanted > self.most:
             raise ExchangeFull(f"the node has {self.most} such sessions, its limit ({self.setting})")
 
 

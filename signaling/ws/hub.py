@@ -77,6 +77,7 @@ class Hub:
         self._outbox: dict[Connection, list[bytes]] = {}
         self._sending: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._tick: asyncio.TimerHandle | None = None
         self._unlisten: list[Callable[[], None]] = []
         self._stopping = asyncio.Event()
@@ -251,11 +252,11 @@ class Hub:
         # While the last changes are still being written the next ones wait, and fewer are sent.
         if when is None or self._outbox or self._stopping.is_set():
             return
-        when = max(when, self._loop.time())
-        if self._timer is None or self._timer.when() > when:
+        if self._timer is None or self._timer_at > when:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(when, self._due)
+            # Kept here: what uvloop gives for a time that is over does not know it.
+            self._timer, self._timer_at = self._loop.call_at(when, self._due), when
 
     def _due(self) -> None:
         self._timer = None

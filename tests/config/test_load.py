@@ -1,5 +1,6 @@
 """Reading settings: file, environment, paths, and the one line that every fault gives."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,11 @@ def test_relative_paths_start_at_the_file_and_in_the_environment_at_the_working_
         ("[limits]\nmax_sdp_bytes = 99999999999999999999999", "limits.max_sdp_bytes", "1048576"),
         ('[http]\nallowed_origins = ["portal"]', "http.allowed_origins", "a list of origins"),
         ('[media]\nadvertised_addresses = "1.2.3.4"', "media.advertised_addresses", "a list of IP addresses"),
+        ('[database]\nurl = "mysql://a:b@c/d"', "database.url", "or postgresql://user:password@host/name"),
+        ('[database]\nurl = "sqlite:///"', "database.url", "sqlite:///path"),
+        ('[database]\nurl = "sqlite://a.db"', "database.url", "sqlite:///path"),
+        ('[database]\nurl = "postgresql+psycopg://c/d"', "database.url", "sqlite:///path"),
+        ('[database]\nurl = "postgresql://a:b@c"', "database.url", "user:password@host:port/name"),
         ("[media", "", "is not valid TOML"),
         ("[media]\nport = 1\nport = 2", "", "is not valid TOML"),
     ],
@@ -108,6 +114,37 @@ def test_fault_in_the_file_is_one_line_with_key_and_what_is_allowed(
 ) -> None:
     line = refused(text, tmp_path)
     assert line.startswith(f"{key}: " if key else "") and says in line
+
+
+def test_database_is_a_file_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('server.data_dir = "data"\n')
+    assert load(path, {}).database_url == f"sqlite:///{tmp_path}/data/huishang.db"
+    path.write_text('database.url = "sqlite:///数据 %20?#.db"\n')
+    assert load(path, {}).database_url == f"sqlite:///{tmp_path}/数据 %20?#.db"
+    path.write_text('database.url = "sqlite:////srv/a.db"\n')
+    assert load(path, {}).database_url == "sqlite:////srv/a.db"
+    url = "postgresql://duty:p%40ss@db.example:5433/huishang?ssl=require"
+    assert load(path, {"HUISHANG_DATABASE__URL": url}).database_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://duty:hunter2@db/huishang",
+        "postgresql://duty:hunter2@db:port/huishang",
+        "postgresql://duty:hunter2@db:99999/huishang",
+        "postgresql://duty:hunter2@[db/huishang",
+        "postgresql://duty:hunter2@db",
+        "postgresql://duty:hunter2@db/huis hang",
+        "postgresql://duty:hunter2@db/a\n",
+    ],
+)
+def test_password_of_a_database_is_in_no_error(url: str, tmp_path: Path) -> None:
+    assert "hunter2" not in refused(f"[database]\nurl = {json.dumps(url)}", tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"HUISHANG_DATABASE__URL": url})
+    assert "hunter2" not in str(caught.value) and caught.value.__cause__ is None
 
 
 def test_long_value_is_shortened_in_the_line(tmp_path: Path) -> None:

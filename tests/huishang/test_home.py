@@ -1,7 +1,7 @@
 """The data folder: made once, kept afterwards."""
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,15 @@ import pytest
 from config import Settings, load, load_tokens
 from huishang.addresses import machine_addresses
 from huishang.errors import StartError
-from huishang.home import FileWritten, certificate_names, everyday_token, prepare, write_settings
+from huishang.home import (
+    ACCESS_KEYS_FILE,
+    FileWritten,
+    access_keys,
+    certificate_names,
+    everyday_token,
+    prepare,
+    write_settings,
+)
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
@@ -45,6 +53,43 @@ def test_two_folders_have_different_tokens(tmp_path: Path) -> None:
     assert not set(load_tokens(one.tokens_path)) & set(load_tokens(two.tokens_path))
 
 
+def test_access_key_is_made_once_for_this_node_alone_and_secret(tmp_path: Path) -> None:
+    one, two = made_in(tmp_path / "one"), made_in(tmp_path / "two")
+    (key,), (other,) = access_keys(one), access_keys(two)
+    assert len(key.secret) >= 32 and key.secret != other.secret and key.id != other.id
+    assert stat.S_IMODE((one.data_path / ACCESS_KEYS_FILE).stat().st_mode) == 0o600
+    prepare(one, NOW + timedelta(days=89))
+    assert access_keys(one) == (key,)
+
+
+def test_access_key_is_replaced_after_a_quarter_and_the_former_kept_beside_it(tmp_path: Path) -> None:
+    settings = made_in(tmp_path)
+    (first,) = access_keys(settings)
+    prepare(settings, NOW + timedelta(days=90))
+    second, former = access_keys(settings)
+    assert former == first and second.secret != first.secret
+    prepare(settings, NOW + timedelta(days=180))
+    assert [key.secret for key in access_keys(settings)][1:] == [second.secret]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b'{"v": "\xff"}',
+        b"[" * 5000,
+        b'{"v": 2}',
+        b'{"keys": [{"id": "a", "secret": "c2hvcnQ=", "made_us": 1}]}',
+    ],
+)
+def test_damaged_access_keys_are_made_anew(tmp_path: Path, damage: bytes) -> None:
+    settings = made_in(tmp_path)
+    (tmp_path / ACCESS_KEYS_FILE).write_bytes(damage)
+    assert prepare(settings, NOW) == [FileWritten(tmp_path / ACCESS_KEYS_FILE)]
+    assert len(access_keys(settings)[0].secret) >= 32
+
+
 def test_second_time_nothing_is_made(tmp_path: Path) -> None:
     settings = made_in(tmp_path)
     assert write_settings(tmp_path) == []
@@ -62,14 +107,16 @@ def test_edited_settings_and_tokens_are_kept(tmp_path: Path) -> None:
 
 def test_configured_certificate_and_tokens_are_not_made(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('[http]\ncertificate = "c"\nkey = "k"\n[access]\ntokens_file = "t"\n')
-    assert prepare(load(tmp_path / "s.toml", {}), NOW) == []
+    settings = load(tmp_path / "s.toml", {})
+    assert prepare(settings, NOW) == [FileWritten(settings.data_path / ACCESS_KEYS_FILE)]
     assert not (tmp_path / "var/tls").exists()
 
 
 def test_without_tls_no_certificate_is_made(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text("[http]\ntls = false\n")
     settings = load(tmp_path / "s.toml", {})
-    assert prepare(settings, NOW) == [FileWritten(settings.tokens_path)]
+    made = [FileWritten(settings.tokens_path), FileWritten(settings.data_path / ACCESS_KEYS_FILE)]
+    assert prepare(settings, NOW) == made
 
 
 def test_certificate_names_include_advertised_addresses_once(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ async def serve(settings, ready, stop):
     print("closed", flush=True)
 code = "import os, time; print('beside', os.environ['X'], os.getpid(), flush=True); time.sleep(3600)"
 beside = Program((sys.executable, "-c", code), {"X": "y"})
-run(Settings(), serve, [beside], lambda urls: print(*urls, flush=True))
+run(Settings(), serve, lambda: [beside], lambda urls: print(*urls, flush=True))
 print("done", flush=True)
 """
 

@@ -207,5 +207,8 @@ globalThis.peers = (() => {
     return `${theirs}:${ours}`;
   }
 
-  return { publish, view, firstFrame, look, hear, stats, captureError, restartIce, leave, negotiated, checkUser };
+  return {
+    people, picture, tone, sound,
+    publish, view, firstFrame, look, hear, stats, captureError, restartIce, leave, negotiated, checkUser,
+  };
 })();

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aiohttp import web
+
 import console
 from config import Media, Token
 from dispatch.sources import SourceRegistry
@@ -40,6 +42,7 @@ class Node:
     exchange: Exchange
     relay: Relay
     sources: SourcesEndpoint
+    app: web.Application
 
 
 @asynccontextmanager
@@ -77,5 +80,5 @@ async def running_node(
             exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins, language=language
         )
         port = await ends.enter_async_context(listening(app, "127.0.0.1", 0))
-        yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources)
+        yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources, app)
     assert live_objects() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
+from signaling.auth.endpoint import HEADER
 from tests.signaling.http.asking import FRAGMENT, SDP, Answer, ask, problem, publish, view
 from tests.signaling.node import EVERYTHING, ONE_CAMERA, WATCHER, Node
 from tests.signaling.sdp.samples import raw
@@ -91,6 +92,7 @@ async def test_preflight_of_a_known_origin_allows_what_whip_needs(node: Node, pa
     assert method in answer.headers["Access-Control-Allow-Methods"]
     allowed = answer.headers["Access-Control-Allow-Headers"].lower()
     assert all(name in allowed for name in ("authorization", "content-type", "if-match"))
+    assert HEADER.lower() not in allowed, "it shows the node's own page"
 
 
 async def test_preflight_of_a_stranger_allows_nothing(node: Node) -> None:

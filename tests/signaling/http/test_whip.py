@@ -11,7 +11,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from signaling.http import whip
+from signaling.http import body
 from tests.signaling.http.asking import FRAGMENT, SDP, ask, attribute, problem, publish, view
 from tests.signaling.http.conftest import client
 from tests.signaling.node import MAX_SDP_BYTES, Node, running_node
@@ -142,7 +142,7 @@ async def test_offer_is_read_up_to_the_limit(http: aiohttp.ClientSession) -> Non
 
 
 async def test_body_that_never_ends_is_given_up(http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whip, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.2)
     release = asyncio.Event()
 
     async def stalls() -> object:

@@ -66,7 +66,7 @@ def test_a_payload_type_of_another_meaning_on_an_earlier_line_is_not_taken_again
         "m=video 9 UDP/TLS/RTP/SAVPF 96 97\na=rtpmap:96 H264/90000\na=rtpmap:97 VP9/90000\n"
         "m=video 9 UDP/TLS/RTP/SAVPF 96\na=rtpmap:96 VP8/90000\n"
     )
-    negotiation = Negotiation(offer, "recvonly", {"video": ("H264", "VP8", "VP9")})
+    negotiation = Negotiation(offer, {"video": ("H264", "VP8", "VP9")})
     taken = [negotiation.publisher_codecs(media)[0].codec.encoding for media in offer.media]
     assert taken == ["VP8", "VP9", "VP8"]
 

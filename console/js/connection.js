@@ -1,0 +1,346 @@
+// The page's one connection to the server: everything that it shows, hears and publishes. No elements here.
+
+import { ApiError } from "./api.js";
+import { Backoff } from "./backoff.js";
+import { offerable, partOf, sentOf } from "./lines.js";
+import { sample } from "./stats.js";
+
+const CONNECT_MS = 10000;
+/** "disconnected" often heals by itself; after this long another way is looked for. */
+const HEAL_MS = 4000;
+/** When the server is back, all pages want it at once: they come within this time. */
+const HURRY_MS = 2000;
+/** Who is sent away right after each welcome must come less and less often: only this long a stay counts as success. */
+const STEADY_MS = 10000;
+/** The server takes four offers a second of a connection. */
+const PACE_MS = 260;
+/** The server has no such connection (any more): a fresh one is the only way. */
+const LOST = "session-unknown";
+
+/** Something taken or published; `track` is null while nothing has been agreed for it. */
+class Handle {
+  constructor(wish) {
+    Object.assign(this, wish);
+    this.track ??= null;
+  }
+}
+
+/**
+ * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or throws
+ * an ApiError; `fresh` is true for the first offer of a connection. `changed(state, error)` is told of "connecting",
+ * "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true stops trying.
+ */
+export class Connection {
+  #pc = null;
+  #slots = [];
+  #wanted = new Set();
+  #backoff = new Backoff();
+  #closed = false;
+  #due = false;
+  #busy = false;
+  #timer = 0;
+  #waits = false;
+  #notBefore = 0;
+  #offeredAt = -PACE_MS;
+  #restarts = false;
+
+  constructor({ exchange, changed = () => {}, agreed = () => {}, fatal = () => false }) {
+    this.exchange = exchange;
+    this.changed = changed;
+    this.agreed = agreed;
+    this.fatal = fatal;
+    this.state = "closed";
+    this.retryAt = 0;
+  }
+
+  /** The RTCPeerConnection of now, or null. */
+  get peer() {
+    return this.#pc;
+  }
+
+  /** Take one kind of a source within a context ("": directly); its `track` comes with the server's answer. */
+  take(source, kind, context = "") {
+    return this.#want(new Handle({ way: "receive", source, kind, context }));
+  }
+
+  /** Publish a track as one kind of a source. `encodings` as for addTransceiver (simulcast). */
+  publish(source, name, track, kind = track.kind, encodings = null) {
+    return this.#want(new Handle({ way: "send", source, name, kind, track, encodings }));
+  }
+
+  /** Send another track instead, without the server's help. */
+  async replaceTrack(handle, track) {
+    handle.track = track;
+    await this.#slotOf(handle)?.transceiver.sender.replaceTrack(track);
+  }
+
+  /** Take no more. The line is used again for what is taken next. */
+  release(handle) {
+    if (!this.#wanted.delete(handle)) return;
+    const slot = this.#slotOf(handle);
+    if (slot) slot.handle = null;
+    handle.track = null;
+    this.#schedule();
+  }
+
+  /** Publish no more: nothing leaves from now on. */
+  withdraw(handle) {
+    this.#slotOf(handle)?.transceiver.sender.replaceTrack(null);
+    this.release(handle);
+  }
+
+  /** The network is another than before: look for a way through it; try soon if we wait. */
+  networkChanged() {
+    if (this.#waits) this.#hurry();
+    else if (this.#pc) this.#restart();
+  }
+
+  /** Begin again with a fresh connection although this one looks well: no media comes. */
+  renew() {
+    if (this.#pc) this.#retry(new ApiError("no-media"));
+  }
+
+  close() {
+    this.#closed = true;
+    this.#wanted.clear();
+    this.#drop();
+    this.#say("closed");
+  }
+
+  /**
+   * What `figures` of stats.js wants of some taken handles together (the picture and sound of a source), and, for
+   * published ones, what `sentOf` gives; null without a connection. The browser is asked once for all `groups`.
+   */
+  async sample(groups) {
+    const pc = this.#pc;
+    if (!pc) return null;
+    const report = await pc.getStats();
+    if (pc !== this.#pc) return null;
+    return groups.map((handles) => {
+      const mids = new Set(handles.map((handle) => this.#slotOf(handle)?.transceiver.mid ?? null));
+      return handles[0]?.way === "send" ? sentOf(report, mids) : sample(partOf(report, mids));
+    });
+  }
+
+  /** Loudness of a taken sound, 0-1. */
+  loudness(handle) {
+    const [spoken] = this.#slotOf(handle)?.transceiver.receiver.getSynchronizationSources() ?? [];
+    return spoken?.audioLevel ?? 0;
+  }
+
+  #want(handle) {
+    if (this.#closed) throw new Error("the connection has been closed");
+    this.#wanted.add(handle);
+    this.#schedule();
+    return handle;
+  }
+
+  #slotOf(handle) {
+    return this.#slots.find((slot) => slot.handle === handle);
+  }
+
+  #say(state, error = null) {
+    if (state === this.state && !error) return;
+    this.state = state;
+    this.changed(state, error);
+  }
+
+  /** All that is wanted in one turn goes into one offer; while one is in hand the next waits. */
+  #schedule() {
+    this.#due = true;
+    if (this.#busy || this.#waits) return;
+    this.#busy = true;
+    queueMicrotask(() => this.#run());
+  }
+
+  async #run() {
+    try {
+      while (this.#due && !this.#waits && !this.#closed) {
+        const early = this.#offeredAt + PACE_MS - performance.now();
+        if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+        if (this.#waits || this.#closed) break;
+        this.#due = false;
+        this.#offeredAt = performance.now();
+        await this.#offer();
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #offer() {
+    const fresh = this.#pc === null;
+    if (fresh && this.#wanted.size === 0) return;
+    const pc = fresh ? this.#open() : this.#pc;
+    if (this.#restarts) pc.restartIce();
+    try {
+      this.#fill(pc);
+      await pc.setLocalDescription();
+      const lines = this.#slots.filter((slot) => slot.handle).map(describe);
+      // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
+      const { sdp } = await this.exchange(pc.localDescription.sdp, lines, fresh);
+      if (pc !== this.#pc) return;
+      if (fresh) this.#patience(CONNECT_MS, () => this.#retry(new ApiError("media-blocked")));
+      this.#restarts = false;
+      await pc.setRemoteDescription({ type: "answer", sdp });
+      if (pc !== this.#pc) return;
+      this.#listen(pc);
+      this.#tell(lines);
+    } catch (error) {
+      if (pc === this.#pc) await this.#refused(pc, fresh, asApiError(error));
+    }
+  }
+
+  #open() {
+    if (this.#backoff.attempts === 0) this.#say("connecting");
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.#pc = pc;
+    pc.onconnectionstatechange = () => this.#watch(pc);
+    return pc;
+  }
+
+  /** Give every wanted handle a line: a free one of its kind and way, or a new one; lines left over rest. */
+  #fill(pc) {
+    for (const handle of this.#wanted) {
+      if (this.#slotOf(handle)) continue;
+      const like = `${handle.way} ${handle.kind} ${JSON.stringify(handle.encodings ?? null)}`;
+      const slot = this.#slots.find((item) => !item.handle && item.like === like) ?? this.#add(pc, handle, like);
+      Object.assign(slot, { handle, told: false });
+      if (handle.way === "send") slot.transceiver.sender.replaceTrack(handle.track);
+    }
+    for (const { handle, transceiver } of this.#slots) {
+      const direction = handle ? `${handle.way === "send" ? "send" : "recv"}only` : "inactive";
+      if (transceiver.direction !== direction) transceiver.direction = direction;
+    }
+  }
+
+  #add(pc, { way, kind, encodings }, like) {
+    const direction = way === "send" ? "sendonly" : "recvonly";
+    const transceiver = pc.addTransceiver(kind, { direction, ...(encodings ? { sendEncodings: encodings } : {}) });
+    const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+    transceiver.setCodecPreferences(offerable(codecs));
+    const slot = { transceiver, like, handle: null, told: false };
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  /** What the answer was for has its track now, unless it was let go meanwhile. */
+  #tell(lines) {
+    const mids = new Set(lines.map((line) => line.mid));
+    for (const slot of this.#slots) {
+      const { handle, transceiver, told } = slot;
+      if (!handle || told || !mids.has(transceiver.mid)) continue;
+      slot.told = true;
+      if (handle.way === "receive") handle.track = transceiver.receiver.track;
+      this.agreed(handle);
+    }
+  }
+
+  /** An offer came to nothing. What was agreed before goes on, unless the server has lost it. */
+  async #refused(pc, fresh, error) {
+    if (fresh || error.code === LOST || pc.signalingState !== "have-local-offer") {
+      this.#retry(error);
+      return;
+    }
+    await pc.setLocalDescription({ type: "rollback" });
+    if (pc !== this.#pc) return;
+    if (this.#giveUp(error)) return;
+    this.#due = true;
+    this.#wait(error);
+  }
+
+  #watch(pc) {
+    if (this.#pc !== pc) return;
+    const state = pc.connectionState;
+    if (state === "connected") {
+      this.#patience(STEADY_MS, () => this.#backoff.reset());
+      this.#say("connected");
+    } else if (state === "disconnected") {
+      this.#patience(HEAL_MS, () => this.#restart());
+    } else if (state !== "connecting") {
+      // Failed, or ended by the server, which then says so when it is asked.
+      this.#restart();
+    }
+  }
+
+  /** A goodbye of the server shows in the shared DTLS transport only; the connection would look well for seconds. */
+  #listen(pc) {
+    const { transport } = this.#slots[0].transceiver.receiver;
+    if (!transport) return;
+    transport.onstatechange = () => {
+      if (pc === this.#pc && transport.state === "closed") this.#retry(new ApiError(LOST));
+    };
+  }
+
+  /** Offer new ICE credentials: over which network the server is reached shows in the checks that follow. */
+  #restart() {
+    this.#restarts = true;
+    this.#patience(CONNECT_MS, () => {
+      if (this.#pc.connectionState !== "connected") this.#retry(new ApiError("network"));
+    });
+    this.#schedule();
+  }
+
+  #retry(error) {
+    this.#drop();
+    if (this.#closed || this.#giveUp(error)) return;
+    this.#due = true;
+    this.#wait(error);
+    this.#say("retrying", error);
+  }
+
+  #giveUp(error) {
+    if (!this.fatal(error)) return false;
+    this.#closed = true;
+    this.#drop();
+    this.#say("closed", error);
+    return true;
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#waits);
+    this.#waits = false;
+    this.#restarts = false;
+    const pc = this.#pc;
+    this.#pc = null;
+    for (const { handle } of this.#slots) if (handle?.way === "receive") handle.track = null;
+    this.#slots = [];
+    if (!pc) return;
+    pc.onconnectionstatechange = null;
+    pc.close();
+  }
+
+  #patience(ms, act) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(act, ms);
+  }
+
+  #wait(error) {
+    this.#notBefore = performance.now() + error.retryAfterMs;
+    this.#waitUntil(this.#notBefore + this.#backoff.next());
+  }
+
+  #waitUntil(due) {
+    clearTimeout(this.#waits);
+    this.retryAt = due;
+    this.#waits = setTimeout(() => {
+      this.#waits = false;
+      this.#schedule();
+    }, due - performance.now());
+  }
+
+  #hurry() {
+    const due = Math.max(performance.now(), this.#notBefore) + HURRY_MS * Math.random();
+    if (due < this.retryAt) this.#waitUntil(due);
+  }
+}
+
+function describe({ handle, transceiver }) {
+  const { way, kind, source, name, context } = handle;
+  return { mid: transceiver.mid, way, kind, source, ...(way === "send" ? { name } : { context }) };
+}
+
+function asApiError(error) {
+  return error instanceof ApiError ? error : new ApiError("bad-answer", { detail: String(error) });
+}

@@ -1,0 +1,70 @@
+// What the chair can do with one participant, as a list of acts with their values. Pure.
+
+import { isHeard, officeOf } from "./room.js";
+
+/**
+ * The acts on `participant`: {key (of words), name, params, icon, danger, asks (key of the question, or ""), reason
+ * (key of words, "" when it can be done)}.
+ */
+export function actsOn(room, participant) {
+  const { consultation, isChair } = room;
+  const base = { consultation: consultation.id, participant: participant.id };
+  const whose = { consultation: consultation.id, person: participant.person };
+  const list = [];
+  const add = (key, name, params, icon, more = {}) => {
+    const reason = isChair ? (more.reason ?? "") : "why.chairOnly";
+    list.push({ key, name, params, icon, danger: false, asks: "", ...more, reason });
+  };
+  if (participant.attendance === "waiting") {
+    add("admit", "participant.admit", base, "check");
+    add("refuse", "participant.remove", base, "close", { danger: true });
+    return list;
+  }
+  if (participant.attendance !== "present") {
+    const { attendance } = participant;
+    if (attendance === "left" && participant.source) {
+      add("bringBack", "consultation.bring", { consultation: consultation.id, source: participant.source }, "add");
+    }
+    return list;
+  }
+  const { sound_off: soundOff, picture_off: pictureOff } = participant;
+  const { spotlight } = consultation;
+  const lit = spotlight.includes(participant.id);
+  const next = lit ? spotlight.filter((id) => id !== participant.id) : [...spotlight, participant.id];
+  add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff }, soundOff ? "mic" : "mic-off");
+  if (participant.person) {
+    const reason = isHeard(room, participant) ? "why.heardAlready" : "";
+    add("ask", "participant.ask", base, "ask", { reason });
+  }
+  add(pictureOff ? "pictureOn" : "pictureOff", "participant.mute", { ...base, picture: !pictureOff },
+    pictureOff ? "camera" : "camera-off");
+  add(lit ? "unspot" : "spot", "consultation.spotlight", { consultation: consultation.id, participants: next }, "spot");
+  const given = participant.word_us > 0;
+  add(given ? "wordBack" : "word", "participant.word", { ...base, given: !given }, "word");
+  const priority = participant.priority > 0 ? 0 : 5;
+  add(priority ? "prefer" : "unprefer", "participant.priority", { ...base, priority }, "star");
+  if (participant.person) {
+    const office = officeOf(room, participant);
+    if (office !== "chair") {
+      const deputy = office !== "deputy";
+      add(deputy ? "deputy" : "undeputy", "consultation.depute", { ...whose, deputy }, "deputy");
+      add("handOver", "consultation.hand-over", whose, "chair", { asks: "handOver" });
+    }
+  }
+  const reason = officeOf(room, participant) === "chair" ? "why.chairStays" : "";
+  add("remove", "participant.remove", base, "leave", { danger: true, asks: "remove", reason });
+  return list;
+}
+
+/** The act that the one quick button of a participant does: admit who waits, else its sound. */
+export function quickAct(room, participant) {
+  const all = actsOn(room, participant);
+  const isQuiet = participant.person && !participant.sound_off && !isHeard(room, participant);
+  return all.find((act) => (isQuiet ? act.key === "ask" : ["admit", "soundOff", "soundOn"].includes(act.key))) ?? null;
+}
+
+/** What dropping {kind, id} from the tree onto the stage does. */
+export function dropAct(consultation, { kind, id }) {
+  if (kind === "endpoint") return { key: "bring", name: "consultation.bring", params: { consultation, source: id } };
+  return { key: "invite", name: "consultation.invite", params: { consultation, whom: [`${kind}:${id}`] } };
+}

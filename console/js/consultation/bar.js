@@ -1,0 +1,118 @@
+// Above the stage: which consultation this is, how it is shown, and what the chair does with all of it.
+
+import { h, icon, setIcon, setLabel, setText } from "../dom.js";
+import { t } from "../i18n.js";
+import { unitNameOf } from "../names.js";
+import { openMenu } from "../menu.js";
+import { duration } from "../words.js";
+import { LAYOUTS } from "./boxes.js";
+
+const LAYOUT_ICONS = { grid: "grid", speaker: "speaker", chosen: "chosen" };
+
+export class Bar {
+  #room = null;
+
+  /** `desk`: {acts, question, now(), stage, announce(), run(name, params)}. */
+  constructor(desk) {
+    this.desk = desk;
+    this.tag = h("span", { class: "tag" });
+    this.unit = h("span", { class: "bar-unit" });
+    this.locked = h("span", { class: "sign" }, icon("lock"), h("span"));
+    this.count = h("span", { class: "numbers" });
+    this.long = h("span", { class: ["soft", "numbers", "bar-long"] });
+    this.layouts = LAYOUTS.map((layout) => {
+      const act = () => desk.stage.setLayout(layout);
+      const made = h("button", { class: ["button", "bare"], type: "button", on: { click: act } }, icon(LAYOUT_ICONS[layout]));
+      return { layout, button: made };
+    });
+    const group = h("div", { class: "layouts", role: "group" }, this.layouts.map((one) => one.button));
+    this.group = group;
+    this.does = ["muteAll", "roll", "lock", "announce", "end"].map((name) => this.#act(name));
+    this.chair = h("div", { class: "chair-acts", role: "group" }, this.does.map((one) => one.button));
+    this.menu = h("button", { class: ["button", "chair-menu"], type: "button" }, icon("chair"), h("span"));
+    this.menu.setAttribute("aria-haspopup", "menu");
+    this.menu.addEventListener("click", () => this.#openMenu());
+    const what = h("div", { class: "bar-what" }, this.tag, this.unit, this.locked, this.count, this.long);
+    this.element = h("header", { class: "bar" }, what, group, this.chair, this.menu);
+  }
+
+  update(room) {
+    this.#room = room;
+    const { consultation, short } = room;
+    const level = short?.level ?? consultation.level ?? "";
+    this.tag.hidden = !level;
+    if (level) setText(this.tag, t(`tag.${level}`));
+    this.tag.dataset.level = level;
+    setText(this.unit, unitNameOf(short ?? consultation));
+    this.locked.hidden = !consultation.locked;
+    setText(this.locked.lastElementChild, t("card.locked"));
+    setText(this.count, t("card.present", { n: room.present.length }));
+    this.group.setAttribute("aria-label", t("layout.label"));
+    this.chair.setAttribute("aria-label", t("chair.label"));
+    this.renderLayouts();
+    setText(this.menu.lastElementChild, t("chair.short"));
+    this.chair.hidden = this.menu.hidden = !room.isChair;
+    for (const one of this.does) this.#renderAct(one);
+    this.renderTime();
+  }
+
+  renderLayouts() {
+    for (const { layout, button } of this.layouts) {
+      setLabel(button, t(`layout.${layout}`));
+      button.setAttribute("aria-pressed", String(this.desk.stage.layout === layout));
+    }
+  }
+
+  renderTime() {
+    if (!this.#room) return;
+    const { started_us: started } = this.#room.consultation;
+    setText(this.long, started ? duration(this.desk.now() - started / 1000) : "");
+  }
+
+  #isOn(name) {
+    const { consultation } = this.#room;
+    if (name === "lock") return consultation.locked;
+    if (name === "roll") return Boolean(consultation.roll && !consultation.roll.closed_us);
+    return name === "announce" && consultation.announcement !== "";
+  }
+
+  #renderAct({ name, button }) {
+    const on = this.#isOn(name);
+    const label = t(`chair.${name}${on ? ".on" : ""}`);
+    setText(button.lastElementChild, label);
+    if (name === "lock") setIcon(button.firstElementChild, on ? "unlock" : "lock");
+    button.classList.toggle("on", on);
+    button.title = t(`chair.${name}.why`);
+    const sent = this.desk.acts.of(`consultation:${this.#room.consultation.id}`)?.state === "sent";
+    button.setAttribute("aria-busy", String(sent));
+  }
+
+  #act(name) {
+    const pictures = { muteAll: "mic-off", roll: "roll", lock: "lock", announce: "announce", end: "stop" };
+    const looks = ["button", name === "end" && "danger"];
+    const button = h("button", { class: looks, type: "button", on: { click: () => this.#do(name) } });
+    button.append(icon(pictures[name]), h("span"));
+    return { name, picture: pictures[name], button };
+  }
+
+  async #do(name) {
+    const { id, title } = this.#room.consultation;
+    const on = this.#isOn(name);
+    const base = { consultation: id };
+    const run = (act, params) => this.desk.acts.run(`consultation:${id}`, act, { ...base, ...params });
+    if (name === "muteAll") await run("consultation.mute-all", {});
+    else if (name === "roll") await run("consultation.roll", { open: !on });
+    else if (name === "lock") await run("consultation.lock", { locked: !on });
+    else if (name === "announce") this.desk.announce();
+    else if (await this.desk.question.ask("end", { title })) await run("consultation.end", {});
+  }
+
+  /** Where there is no room for buttons side by side. */
+  #openMenu() {
+    const items = this.does.map(({ name, picture }) => {
+      const label = t(`chair.${name}${this.#isOn(name) ? ".on" : ""}`);
+      return { label, icon: picture, danger: name === "end", act: () => this.#do(name) };
+    });
+    openMenu(this.menu, items, { title: t("chair.label") });
+  }
+}

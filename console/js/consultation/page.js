@@ -1,0 +1,313 @@
+// The page of one consultation: in the lobby or inside, and everything that happens there put together.
+
+import { h } from "../dom.js";
+import { t } from "../i18n.js";
+import { openMenu } from "../menu.js";
+import { knowsAll } from "../overview/places.js";
+import { Refusal } from "../wire.js";
+import { actsOn, dropAct } from "./actson.js";
+import { Bar } from "./bar.js";
+import { LAYOUTS } from "./boxes.js";
+import { Controls } from "./controls.js";
+import { joinedWith, Lobby } from "./lobby.js";
+import { roomOf } from "./room.js";
+import { Side } from "./side.js";
+import { Stage } from "./stage.js";
+
+const MEASURE_MS = 1000;
+const STATES_MS = 500;
+
+export class ConsultationPage {
+  framed = true;
+  side = null;
+  thumb = [];
+  #phase = "lobby";
+  #room = null;
+  #topic;
+  #unfollow = null;
+  #timers = [];
+  #deaf = [];
+  #contributed = "";
+  #looked = false;
+
+  /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed(), fold} */
+  constructor(id, desk) {
+    this.id = id;
+    this.desk = desk;
+    this.#topic = `consultation:${id}`;
+    const { acts, own, media, question } = desk;
+    const turn = (part, on) => own.turn(part, on);
+    const run = (about, name, params) => acts.run(about, name, params);
+    const shared = { acts, own, media, question, now: desk.now, turn, run, context: this.#topic, id, me: desk.me().id };
+    const perform = (act, participant) => this.#perform(act, participant);
+    this.stage = new Stage({
+      ...shared,
+      menu: (seat, anchor, point) => this.#openMenu(seat.participant, anchor, point, seat),
+      dropped: (thing) => this.bringIn(thing),
+    });
+    this.bar = new Bar({ ...shared, stage: this.#layouts(), announce: () => desk.announcing.ask(this.#room.consultation) });
+    const layoutItems = () => this.#layoutItems();
+    this.controls = new Controls({ ...shared, devices: desk.devices, leave: () => this.leaveIt(), layoutItems });
+    this.panel = new Side({ ...shared, perform, menuOf: (participant, anchor) => this.#openMenu(participant, anchor) });
+    this.lobby = new Lobby(id, { acts, now: desk.now, join: () => this.join(), start: () => this.#start() });
+    this.inside = h("div", { class: "inside" }, this.bar.element, this.stage.element, this.controls.element);
+    this.element = h("div", { class: "consultation" }, this.lobby.element, this.inside);
+    this.keys = this.#makeKeys();
+  }
+
+  get isInside() {
+    return this.#phase === "inside";
+  }
+
+  get room() {
+    return this.#room;
+  }
+
+  title() {
+    return this.#room?.consultation.title ?? this.desk.short(this.id)?.title ?? t("lobby.title");
+  }
+
+  sideTitle() {
+    return t("side.title");
+  }
+
+  /** On the stage now; `join` when the way here was the wish to be in it. */
+  enter({ join = false } = {}) {
+    if (this.#timers.length === 0) {
+      const tick = (ms, act) => this.#timers.push(setInterval(act, ms));
+      tick(MEASURE_MS, () => this.isInside && this.stage.measure());
+      tick(STATES_MS, () => this.isInside && this.#tick());
+      this.#deaf.push(this.desk.acts.listen(() => this.render()));
+    }
+    if (join) this.join();
+    else this.#lookOnce();
+    this.render();
+  }
+
+  /** Whoever is in it already, by a page before this one, is still in it. */
+  #lookOnce() {
+    const short = this.desk.short(this.id);
+    if (this.#looked || !short) return;
+    this.#looked = true;
+    if (short.mine === "present") this.join();
+  }
+
+  /** Not needed any more; leaves the consultation if need be. */
+  dispose() {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const end of this.#deaf) end();
+    this.#timers = [];
+    this.#deaf = [];
+    if (this.isInside) {
+      this.desk.link.act("consultation.leave", { consultation: this.id }).catch(() => {});
+      this.desk.own.stop();
+    }
+    this.#unfollow?.();
+    this.#unfollow = null;
+    this.stage.dispose();
+    this.#phase = "over";
+    this.element.remove();
+  }
+
+  async join() {
+    this.#looked = true;
+    if (this.#phase === "joining" || this.isInside) return;
+    this.#phase = "joining";
+    this.render();
+    const { made } = await this.desk.acts.make(`join:${this.id}`, "consultation.join", { consultation: this.id });
+    if (this.#phase !== "joining") return;
+    if (made === null) this.#phase = "lobby";
+    else this.#follow();
+    this.render();
+  }
+
+  /** Leave it; the page stays, with the way back in. */
+  async leaveIt() {
+    this.#goOut("lobby");
+    await this.desk.acts.run(`join:${this.id}`, "consultation.leave", { consultation: this.id });
+    this.desk.go("overview");
+  }
+
+  /** Bring a thing of the tree in: a person or unit is invited, a device's picture is shown. */
+  bringIn(thing) {
+    const { name, params } = dropAct(this.id, thing);
+    this.desk.acts.run(this.#topic, name, params);
+  }
+
+  /** The overview or the consultation's own topic changed, or the link came back. */
+  update() {
+    const { store } = this.desk.link;
+    const short = this.desk.short(this.id);
+    this.#lookOnce();
+    // Let in, after waiting: what could not be had before can be had now.
+    if (this.#phase === "joining" && short?.mine === "present" && store.codeOf(this.#topic)) this.#follow();
+    this.#room = this.#unfollow ? roomOf(store, this.#topic, short, this.desk.me().id) : null;
+    const here = this.#room?.own?.attendance === "present" && this.#room.consultation.stage === "running";
+    if (here && this.#phase === "joining") this.#goIn();
+    else if (this.isInside && store.codeOf(this.#topic)) this.#goOut("over");
+    else if (this.isInside && this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
+    this.render();
+  }
+
+  /** The link is up again after a break: the server may have missed me for long enough to take me out. */
+  linkUp() {
+    if (this.isInside) this.desk.link.act("consultation.join", { consultation: this.id }).catch(() => {});
+    this.#contributed = "";
+    this.contribute();
+  }
+
+  /** What I send changed: say which of it belongs here. */
+  async contribute() {
+    this.controls.render();
+    if (!this.isInside) return;
+    const sources = this.desk.own.sources;
+    const now = sources.join(" ");
+    if (now !== this.#contributed) {
+      this.#contributed = now;
+      try {
+        await this.desk.link.act("consultation.contribute", { consultation: this.id, sources });
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        if (this.#contributed === now) this.#contributed = "";
+        this.desk.acts.refuse("own", error.code);
+      }
+    }
+    this.stage.render();
+  }
+
+  back() {
+    return this.isInside && this.stage.back();
+  }
+
+  setAway(away) {
+    this.stage.setAway(away);
+  }
+
+  render() {
+    const inside = this.isInside && this.#room !== null;
+    this.lobby.element.hidden = inside;
+    this.inside.hidden = !inside;
+    if (inside) {
+      for (const part of [this.bar, this.stage, this.controls, this.panel]) part.update(this.#room);
+    } else {
+      const { store } = this.desk.link;
+      this.lobby.render(this.desk.short(this.id), this.#phase, knowsAll(store));
+    }
+  }
+
+  #follow() {
+    this.#unfollow?.();
+    this.#unfollow = this.desk.link.follow(this.#topic, () => this.update());
+  }
+
+  #goIn() {
+    this.#phase = "inside";
+    this.side = this.panel.element;
+    this.thumb = this.controls.thumbs;
+    this.#contributed = "";
+    const wanted = joinedWith();
+    for (const part of ["microphone", "camera"]) if (wanted[part]) this.desk.own.turn(part, true);
+    this.desk.changed();
+    this.contribute();
+  }
+
+  #goOut(phase) {
+    this.#phase = phase;
+    this.side = null;
+    this.thumb = [];
+    this.#unfollow?.();
+    this.#unfollow = null;
+    this.stage.dispose();
+    this.desk.own.stop();
+    this.desk.changed();
+    this.render();
+  }
+
+  #tick() {
+    this.stage.renderStates();
+    this.bar.renderTime();
+    if (this.#room) this.stage.prompts.update(this.#room);
+  }
+
+  async #start() {
+    const done = await this.desk.acts.run(`join:${this.id}`, "consultation.start", { consultation: this.id });
+    if (done) this.join();
+  }
+
+  async #perform(act, participant) {
+    if (act.asks && !(await this.desk.question.ask(act.asks, { name: participant.name }))) return;
+    await this.desk.acts.run(`participant:${participant.id}`, act.name, act.params);
+  }
+
+  #openMenu(participant, anchor, point = null, seat = this.stage.seats.find((one) => one.participant === participant)) {
+    const items = seat ? this.#ownItems(seat) : [];
+    const chairs = actsOn(this.#room, participant);
+    if (this.#room.isChair) {
+      for (const act of chairs) {
+        const { icon, danger } = act;
+        const reason = act.reason ? t(act.reason) : "";
+        items.push({ label: t(`does.${act.key}`), icon, danger, reason, act: () => this.#perform(act, participant) });
+      }
+    } else if (chairs.length > 0) items.push({ label: t("does.chairs"), icon: "chair", reason: t("why.chairOnly") });
+    openMenu(anchor, items, { title: participant.name, point });
+  }
+
+  /** What changes nothing but what I see and hear. */
+  #ownItems(seat) {
+    const look = { label: t("seat.choose"), icon: "enlarge", act: () => this.stage.choose(seat.key) };
+    if (!seat.watching) return [look];
+    const silent = seat.silenced;
+    const silence = { label: t(silent ? "seat.unsilence" : "seat.silence"), icon: silent ? "sound" : "muted" };
+    const pause = { label: t(seat.watching.paused ? "seat.resume" : "seat.pause"), icon: seat.watching.paused ? "play" : "pause" };
+    return [
+      look,
+      { ...silence, act: () => seat.silence(!silent) },
+      { ...pause, act: () => seat.togglePause() },
+    ];
+  }
+
+  #layouts() {
+    const { stage } = this;
+    return {
+      get layout() {
+        return stage.layout;
+      },
+      setLayout: (layout) => {
+        stage.setLayout(layout);
+        this.bar.renderLayouts();
+      },
+    };
+  }
+
+  #layoutItems() {
+    const act = (layout) => () => this.#layouts().setLayout(layout);
+    return LAYOUTS.map((layout) => ({ label: t(`layout.${layout}`), icon: layout, act: act(layout) }));
+  }
+
+  #makeKeys() {
+    const inside = (act) => () => (this.isInside ? act() : false);
+    const current = () => this.stage.seats.find((seat) => seat.element.contains(document.activeElement));
+    const onCurrent = (act) => inside(() => (current() ? act(current()) : false));
+    return {
+      move: (columns, rows) => this.isInside && this.#step(columns + rows, current()),
+      enlarge: onCurrent((seat) => this.stage.choose(seat.key)),
+      mute: onCurrent((seat) => seat.silence(!seat.silenced)),
+      pause: onCurrent((seat) => seat.togglePause()),
+      microphone: inside(() => this.controls.press("microphone")),
+      camera: inside(() => this.controls.press("camera")),
+      hand: inside(() => this.controls.press("hand")),
+      layout: inside(() => {
+        const at = LAYOUTS.indexOf(this.stage.layout);
+        this.#layouts().setLayout(LAYOUTS[(at + 1) % 2]);
+      }),
+    };
+  }
+
+  #step(by, current) {
+    const shown = this.stage.seats.filter((seat) => !seat.element.hidden);
+    const at = shown.indexOf(current);
+    const next = shown[at < 0 ? 0 : Math.max(0, Math.min(shown.length - 1, at + by))];
+    next?.element.focus();
+    return Boolean(next);
+  }
+}

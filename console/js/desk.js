@@ -1,0 +1,319 @@
+// What somebody who is signed in works with: the link, the media, the frame and its pages.
+
+import { Acts } from "./acts.js";
+import { ApiError, searchNames, unitOf } from "./api.js";
+import { KeysDialog, Question } from "./ask.js";
+import { AnnounceDialog } from "./consultation/announce.js";
+import { ConsultationPage } from "./consultation/page.js";
+import { DevicesDialog } from "./devices.js";
+import { Frame } from "./frame.js";
+import { t } from "./i18n.js";
+import { startKeyboard } from "./keyboard.js";
+import { Link } from "./link.js";
+import { Media } from "./media.js";
+import { nameOf } from "./names.js";
+import { CreateDialog } from "./overview/create.js";
+import { mayChair } from "./overview/offer.js";
+import { Overview } from "./overview/overview.js";
+import { consultationsOf, TOPICS } from "./overview/places.js";
+import { Own } from "./own.js";
+import { toggleTheme } from "./theme.js";
+import { Top } from "./top.js";
+import { Tree } from "./tree/tree.js";
+import { openTreeMenu } from "./tree/menu.js";
+
+const TICK_MS = 250;
+const OVERVIEW = "overview";
+
+export class Desk {
+  #consultation = null;
+  #joining = "";
+  #person = "";
+  #unit = null;
+  #unfollow = null;
+  #linkWas = "asking";
+
+  /** `account`, `device` (this tab's own id), `signIn` (the page for whoever is not signed in). */
+  constructor({ account, device, signIn, toggleLanguage }) {
+    this.account = account;
+    this.device = device;
+    this.router = null;
+    this.signInPage = { element: signIn.element, framed: false, side: null, title: () => "", shown: () => signIn.ask() };
+    this.link = new Link({ account, device, changed: () => this.#linkTurned(), heard: (said) => this.media.heard(said) });
+    this.now = this.link.now;
+    this.media = new Media({ link: this.link, changed: () => this.render() });
+    this.acts = new Acts(this.link);
+    this.question = new Question();
+    this.keys = new KeysDialog();
+    this.announcing = new AnnounceDialog(this.acts);
+    this.own = null;
+    const search = (words) => searchNames(words, account.token);
+    this.creating = new CreateDialog({
+      link: this.link, search, now: this.now, units: () => this.#units(), me: () => this.account.person,
+      made: (id, isNow) => isNow && this.enter(id),
+    });
+    const name = () => account.person?.name ?? "";
+    this.devices = new DevicesDialog({ now: this.now, name, use: (publishes) => this.#useDevices(publishes) });
+    this.tree = new Tree({ link: this.link, search, menu: (row, anchor, point) => openTreeMenu(this, row, anchor, point) });
+    this.frame = new Frame(this.tree.element);
+    this.overview = new Overview({ ...this.#tools(), stage: this.frame.stage });
+    this.topActs = this.#makeTopActs(toggleLanguage);
+    this.top = new Top(document.getElementById("top"), this.topActs);
+    startKeyboard(this.#makeKeys());
+    setInterval(() => this.renderTop(), TICK_MS);
+  }
+
+  /** The consultation I am in, or null. */
+  get consultation() {
+    return this.#consultation?.isInside ? this.#consultation : null;
+  }
+
+  /** Somebody is signed in. */
+  open() {
+    const { person } = this.account;
+    if (this.#person && this.#person !== person.id) {
+      // What the one before was doing is none of this one's business: begin with nothing.
+      location.reload();
+      return;
+    }
+    if (!this.#person) {
+      this.#person = person.id;
+      const prefix = `${person.id}.${this.device}`;
+      const changed = () => this.#ownTurned();
+      this.own = new Own({ media: this.media, prefix, name: () => this.account.person?.name ?? "", now: this.now, changed });
+    }
+    this.link.open();
+    this.#unfollow ??= TOPICS.map((topic) => this.link.follow(topic, () => this.#overviewTurned()));
+    this.tree.start();
+  }
+
+  /** Nobody is signed in any more. */
+  close() {
+    this.own?.stop();
+    this.link.close();
+  }
+
+  /** Show what an address says. */
+  show(route) {
+    const signedIn = this.account.state === "in";
+    if (!signedIn || route.page === "signin" || route.page === "welcome") {
+      this.#showPage(this.signInPage);
+      if (this.account.state === "out") this.signInPage.shown();
+    } else if (route.page === "consultation") this.#showConsultation(route.id);
+    else this.#showPage(this.overview);
+    if (this.#consultation && route.page !== "consultation" && !this.#consultation.isInside) this.#endConsultation();
+    this.render();
+  }
+
+  /** Go into a consultation. */
+  enter(id) {
+    this.#joining = id;
+    this.router.go("consultation", id);
+  }
+
+  /** Put a source on the stage, large. */
+  watch(id) {
+    this.router.go(OVERVIEW);
+    this.overview.wall.enlargeId(id);
+  }
+
+  hurry() {
+    this.link.hurry();
+    this.media.hurry();
+  }
+
+  leave() {
+    this.media.close();
+  }
+
+  short(id) {
+    return consultationsOf(this.link.store).get(id) ?? null;
+  }
+
+  render() {
+    this.frame.render();
+    this.frame.page?.render?.();
+    this.tree.render();
+    for (const dialog of [this.question, this.keys, this.announcing, this.devices, this.creating]) {
+      if (dialog.isOpen) dialog.render();
+    }
+    this.renderTop();
+  }
+
+  renderTop() {
+    const { link, account, frame } = this;
+    const { wall } = this.overview;
+    this.top.render({
+      now: this.now(),
+      title: frame.page?.title() ?? "",
+      link: account.state === "in" ? link.state : account.state === "asking" ? "asking" : "none",
+      lostAt: link.lostAt,
+      retryInMs: Math.max(0, link.retryAt - performance.now()),
+      heard: frame.page === this.overview ? wall.tiles.some((tile) => !tile.muted) : null,
+      person: account.person,
+      unit: this.#unit ? nameOf(this.#unit) : "",
+      sides: frame.sides,
+      air: this.#air(),
+    });
+  }
+
+  #air() {
+    const page = this.#consultation;
+    if (page?.isInside) {
+      if (this.frame.page === page) return null;
+      const since = page.room ? page.room.own.joined_us / 1000 : this.now();
+      return { state: "consulting", name: page.title(), since };
+    }
+    if (!this.own || this.own.sources.length === 0) return null;
+    return { state: this.media.state === "retrying" ? "retrying" : "live", name: this.own.name(), since: this.own.since };
+  }
+
+  #showPage(page) {
+    if (this.frame.page === page) return;
+    if (this.frame.page === this.overview) this.overview.leave();
+    this.frame.show(page);
+    if (page === this.overview) this.overview.enter();
+  }
+
+  #showConsultation(id) {
+    if (this.#consultation && this.#consultation.id !== id) this.#endConsultation();
+    this.#consultation ??= new ConsultationPage(id, {
+      ...this.#tools(),
+      own: this.own,
+      announcing: this.announcing,
+      me: () => this.account.person,
+      go: (page) => this.router.go(page),
+      short: (which) => this.short(which),
+      devices: () => this.devices.ask(),
+      changed: () => {
+        if (this.frame.page === this.#consultation) this.frame.show(this.#consultation);
+        this.render();
+      },
+    });
+    this.#showPage(this.#consultation);
+    const join = this.#joining === id;
+    this.#joining = "";
+    this.#consultation.enter({ join });
+  }
+
+  #endConsultation() {
+    const page = this.#consultation;
+    this.#consultation = null;
+    page.dispose();
+  }
+
+  #tools() {
+    return {
+      link: this.link, media: this.media, acts: this.acts, question: this.question, now: this.now,
+      enter: (id) => this.enter(id),
+      look: (id) => this.router.go("consultation", id),
+      create: () => this.creating.ask(),
+      publish: () => this.devices.ask({ publishes: true }),
+    };
+  }
+
+  /** Units that I may hold a consultation for, as far as the tree has been opened. */
+  #units() {
+    return this.link.store.all("unit").filter(mayChair);
+  }
+
+  #useDevices(publishes) {
+    if (!publishes) {
+      this.own.reopen();
+      return;
+    }
+    this.own.turn("camera", true);
+    this.own.turn("microphone", true);
+  }
+
+  #overviewTurned() {
+    this.overview.update();
+    if (this.#consultation) this.#consultation.update();
+  }
+
+  #ownTurned() {
+    this.#consultation?.contribute();
+    this.renderTop();
+  }
+
+  #linkTurned() {
+    const { state } = this.link;
+    if (state === "up") {
+      this.media.linkUp();
+      if (this.#linkWas === "lost") this.#consultation?.linkUp();
+      this.#learnUnit();
+    }
+    this.#linkWas = state;
+    this.render();
+  }
+
+  /** The tree may not be open where I belong. */
+  async #learnUnit() {
+    const { person, token } = this.account;
+    if (this.#unit?.id === person.unit) return;
+    try {
+      this.#unit = await unitOf(person.unit, token);
+      this.renderTop();
+    } catch (error) {
+      // Beside my name there is nothing then.
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  async #signOut() {
+    this.#consultation?.dispose();
+    this.media.close();
+    await this.account.signOut();
+    // Nothing of mine stays in memory for whoever sits down next.
+    history.replaceState(null, "", "#/signin");
+    location.reload();
+  }
+
+  #makeTopActs(toggleLanguage) {
+    return {
+      left: () => this.frame.toggle("left"),
+      right: () => this.frame.toggle("right"),
+      stop: () => (this.consultation ? this.router.go("consultation", this.consultation.id) : this.own.stop()),
+      muteAll: () => this.overview.wall.muteAll(),
+      theme: toggleTheme,
+      language: toggleLanguage,
+      keys: () => this.keys.open(),
+      signOut: () => this.#signOut(),
+    };
+  }
+
+  #makeKeys() {
+    const { overview } = this;
+    const { wall } = overview;
+    const page = () => this.frame.page;
+    const onTile = (act) => () => (wall.current() ? act(wall.current()) : false);
+    const ofWall = {
+      move: (columns, rows) => wall.step(columns, rows),
+      enlarge: onTile((tile) => wall.enlarge(tile)),
+      mute: onTile((tile) => tile.setMuted(!tile.muted)),
+      pause: onTile((tile) => tile.togglePause()),
+      muteAll: () => wall.muteAll(),
+      publish: () => this.devices.ask({ publishes: true }),
+    };
+    overview.keys = ofWall;
+    const ofPage = (name) => (...given) => page()?.keys?.[name]?.(...given) ?? false;
+    const names = ["move", "enlarge", "mute", "muteAll", "pause", "publish", "microphone", "camera", "hand", "layout"];
+    return {
+      ...Object.fromEntries(names.map((name) => [name, ofPage(name)])),
+      back: () => this.frame.back() || (page()?.back?.() ?? false),
+      search: () => this.#search(),
+      left: () => this.frame.toggle("left"),
+      right: () => this.frame.toggle("right"),
+      language: this.topActs.language,
+      theme: toggleTheme,
+      help: () => this.keys.open(),
+    };
+  }
+
+  #search() {
+    if (!this.frame.page?.framed) return false;
+    if (!this.frame.sides.left) this.frame.toggle("left", true);
+    this.tree.focus();
+    return true;
+  }
+}

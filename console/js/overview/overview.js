@@ -1,0 +1,102 @@
+// The overview: consultations that run and are to come, and below them the wall of live sources.
+
+import { h, icon, setText } from "../dom.js";
+import { t } from "../i18n.js";
+import { List } from "../list.js";
+import { Wall } from "../wall.js";
+import { Card } from "./card.js";
+import { sorted } from "./offer.js";
+import { consultationsOf, knowsAll } from "./places.js";
+
+const TOPIC = "overview";
+
+export class Overview {
+  framed = true;
+  side = null;
+  #timer = 0;
+
+  /** `desk`: {link, media, acts, question, now(), stage, enter(id), look(id), create(), publish()}. */
+  constructor(desk) {
+    this.desk = desk;
+    this.wall = new Wall(desk);
+    this.groups = ["running", "scheduled"].map((stage) => this.#group(stage));
+    this.wallTitle = h("h2");
+    this.wallCount = h("span", { class: ["soft", "numbers"] });
+    this.publishWords = h("span");
+    this.publish = h("button", { class: ["button", "publish"], type: "button", on: { click: () => desk.publish() } });
+    this.publish.append(icon("camera"), this.publishWords);
+    this.createWords = h("span");
+    this.create = h("button", { class: ["button", "main", "create-button"], type: "button" });
+    this.create.addEventListener("click", () => desk.create());
+    this.create.append(icon("add"), this.createWords);
+    this.groups[0].head.append(this.create);
+    const head = h("div", { class: "section-head" }, this.wallTitle, this.wallCount, this.publish);
+    const cards = h("div", { class: "consultations" }, this.groups.map((group) => group.element));
+    this.element = h("div", { class: "overview" }, cards, head, this.wall.element);
+    desk.acts.listen(() => this.#renderCards());
+  }
+
+  enter() {
+    this.wall.show(true);
+    this.#timer = setInterval(() => this.#renderTimes(), 1000);
+  }
+
+  leave() {
+    clearInterval(this.#timer);
+    this.wall.show(false);
+  }
+
+  /** The overview's topic changed. */
+  update() {
+    const { store } = this.desk.link;
+    this.wall.update([...store.of(TOPIC, "source").values()], store.knows(TOPIC));
+    this.render();
+  }
+
+  title() {
+    return t("overview.title");
+  }
+
+  render() {
+    const sources = this.wall.tiles.map((tile) => tile.source);
+    const live = sources.filter((source) => source.state === "live").length;
+    setText(this.wallTitle, t("wall.label"));
+    setText(this.wallCount, t("top.count", { total: sources.length, live }));
+    setText(this.publishWords, t("top.publish"));
+    this.publish.title = t("top.publish.why");
+    setText(this.createWords, t("create.button"));
+    this.#renderCards();
+    this.wall.render();
+  }
+
+  back() {
+    return this.wall.leave();
+  }
+
+  #renderCards() {
+    const { store } = this.desk.link;
+    const found = sorted([...consultationsOf(store).values()]);
+    for (const { stage, title, empty, list, element } of this.groups) {
+      const some = found[stage];
+      setText(title, t(`overview.${stage}`, { n: some.length }));
+      // Nothing scheduled is no news; nothing running is.
+      element.hidden = stage === "scheduled" && some.length === 0;
+      empty.hidden = some.length > 0;
+      setText(empty, t(knowsAll(store) ? "overview.none" : "overview.asking"));
+      list.show(some);
+    }
+  }
+
+  #renderTimes() {
+    for (const { list } of this.groups) for (const row of list.rows) row.renderTime();
+  }
+
+  #group(stage) {
+    const title = h("h2");
+    const empty = h("p", { class: ["soft", "none"] });
+    const cards = h("ul", { class: "cards" });
+    const head = h("div", { class: "section-head" }, title);
+    const element = h("section", { data: { stage } }, head, empty, cards);
+    return { stage, title, empty, head, element, list: new List(cards, (one) => new Card(one, this.desk)) };
+  }
+}

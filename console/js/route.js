@@ -1,0 +1,57 @@
+// The page's addresses: all behind the #, so that the server has one page and the back button works.
+
+const PAGES = new Set(["overview", "consultation", "admin", "signin"]);
+
+/** What an address's fragment says: {page, id, rest}; what is unknown is the overview. Pure. */
+export function parse(hash) {
+  const text = hash.replace(/^#/u, "");
+  const welcome = new URLSearchParams(text).get("welcome");
+  if (welcome && !text.startsWith("/")) return { page: "welcome", id: welcome, rest: [] };
+  const [page = "", ...parts] = text.replace(/^\//u, "").split("/").map(decode);
+  const name = page === "" ? "overview" : page;
+  if (!PAGES.has(name) || (name === "consultation" && !parts[0])) return { page: "overview", id: "", rest: [] };
+  return { page: name, id: parts[0] ?? "", rest: parts.slice(1) };
+}
+
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The fragment of a page. Pure. */
+export function addressOf(page, id = "") {
+  if (page === "overview") return "#/";
+  return id ? `#/${page}/${encodeURIComponent(id)}` : `#/${page}`;
+}
+
+export class Router {
+  /** `changed(route)` at first and whenever the address did. */
+  constructor(changed) {
+    this.changed = changed;
+    addEventListener("hashchange", () => this.look());
+  }
+
+  get route() {
+    return parse(location.hash);
+  }
+
+  look() {
+    this.changed(this.route);
+  }
+
+  /** Go there; `instead`: without a way back to here. */
+  go(page, id = "", { instead = false } = {}) {
+    const address = addressOf(page, id);
+    if (instead) {
+      history.replaceState(null, "", address);
+      this.look();
+    } else if (location.hash === address) {
+      this.look();
+    } else {
+      location.hash = address;
+    }
+  }
+}

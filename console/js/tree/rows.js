@@ -1,0 +1,93 @@
+// The tree as a flat list of rows, and which of them are in view. Pure.
+
+const collator = new Intl.Collator("zh-CN", { numeric: true });
+
+const byName = (name) => (a, b) => collator.compare(name(a), name(b));
+const unitOrder = (a, b) => a.order - b.order || byName((unit) => unit.name_zh)(a, b);
+
+/** A unit's line below: what can be opened. */
+export function hasBelow(unit) {
+  return (unit.units ?? 0) + (unit.people ?? 0) + (unit.endpoints ?? 0) > 0;
+}
+
+/**
+ * The rows that are shown: {key, kind, id, record, depth, open (null where nothing is below), place, size, parent}.
+ * `level(id)` gives {known, units, people, endpoints} of a unit ("root" for the top), lists of records; `opened` is a
+ * set of unit ids. A level that is on its way is a row of kind "asking".
+ */
+export function rowsOf(level, opened) {
+  const rows = [];
+  // No tree is deeper than this; one with a cycle must not hang the page.
+  const visit = (id, depth, parent) => {
+    const { known, units, people, endpoints } = level(id);
+    if (!known && depth > 0) {
+      rows.push({ key: `asking:${id}`, kind: "asking", id, record: null, depth, open: null, place: 1, size: 1, parent });
+      return;
+    }
+    const size = people.length + endpoints.length + units.length;
+    let place = 0;
+    const add = (kind, record, open) => {
+      place += 1;
+      rows.push({ key: `${kind}:${record.id}`, kind, id: record.id, record, depth, open, place, size, parent });
+    };
+    // A unit's own people stand directly below its name, whatever is below them.
+    for (const person of [...people].sort(byName((one) => one.name))) add("person", person, null);
+    for (const endpoint of [...endpoints].sort(byName((one) => one.name_zh))) add("endpoint", endpoint, null);
+    for (const unit of [...units].sort(unitOrder)) {
+      const open = hasBelow(unit) ? opened.has(unit.id) : null;
+      add("unit", unit, open);
+      if (open && depth < 16) visit(unit.id, depth + 1, `unit:${unit.id}`);
+    }
+  };
+  visit("root", 0, "");
+  return rows;
+}
+
+/** Rows of what a search found: flat. */
+export function rowsFound(results) {
+  const size = results.length;
+  return results
+    .filter((record) => ["unit", "person", "endpoint"].includes(record?.kind_of ?? record?.kind))
+    .map((record, index) => {
+      const kind = record.kind_of ?? record.kind;
+      const base = { kind, id: record.id, depth: 0, open: null, parent: "" };
+      return { ...base, key: `${kind}:${record.id}`, record, place: index + 1, size };
+    });
+}
+
+/** First and last index to draw of `count` rows, `tall` each, in a window of `height` at `top`; some more around. */
+export function windowOf(top, height, tall, count) {
+  const around = 8;
+  const first = Math.max(0, Math.floor(top / tall) - around);
+  const last = Math.min(count, Math.ceil((top + height) / tall) + around);
+  return { first: Math.min(first, last), last };
+}
+
+/** Where a key leads from row `at`: {to} an index, {open} or {close} a row, or null. `page` rows are in view. */
+export function keyStep(rows, at, key, page) {
+  const row = rows[at];
+  const clamp = (index) => ({ to: Math.max(0, Math.min(rows.length - 1, index)) });
+  if (!row) return rows.length > 0 && key.startsWith("Arrow") ? { to: 0 } : null;
+  switch (key) {
+    case "ArrowDown":
+      return clamp(at + 1);
+    case "ArrowUp":
+      return clamp(at - 1);
+    case "Home":
+      return clamp(0);
+    case "End":
+      return clamp(rows.length - 1);
+    case "PageDown":
+      return clamp(at + page);
+    case "PageUp":
+      return clamp(at - page);
+    case "ArrowRight":
+      if (row.open === null) return {};
+      return row.open ? clamp(at + 1) : { open: row };
+    case "ArrowLeft":
+      if (row.open) return { close: row };
+      return row.parent ? clamp(rows.findIndex((one) => one.key === row.parent)) : {};
+    default:
+      return null;
+  }
+}

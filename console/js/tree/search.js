@@ -1,0 +1,78 @@
+// The search box of the tree: asks the server while somebody types, the newest question counts.
+
+import { ApiError } from "../api.js";
+import { h, icon, setLabel, setText } from "../dom.js";
+import { t } from "../i18n.js";
+import { refusalWords } from "../said.js";
+
+/** Between two letters of who types; asking for each would only be in its own way. */
+const PAUSE_MS = 150;
+
+export class SearchBox {
+  #timer = 0;
+  #turn = 0;
+  #error = null;
+
+  /** `search(words)` gives a list, throws ApiError; `changed()` when `results` did. */
+  constructor(search, changed) {
+    this.search = search;
+    this.changed = changed;
+    /** What was found, null while nothing is looked for. */
+    this.results = null;
+    this.isAsking = false;
+    this.input = h("input", { type: "search", autocomplete: "off", spellcheck: "false", maxLength: 64 });
+    this.input.addEventListener("input", (event) => !event.isComposing && this.#typed());
+    this.input.addEventListener("compositionend", () => this.#typed());
+    this.input.addEventListener("keydown", (event) => this.#key(event));
+    this.trouble = h("p", { class: ["small", "search-trouble"], role: "alert", hidden: true });
+    this.element = h("div", { class: "search" }, h("label", {}, icon("search"), this.input), this.trouble);
+  }
+
+  render() {
+    this.input.placeholder = t("tree.search");
+    setLabel(this.input, t("tree.search.why"));
+    this.trouble.hidden = !this.#error;
+    if (this.#error) setText(this.trouble, refusalWords(this.#error.code));
+  }
+
+  #key(event) {
+    if (event.key === "Escape" && this.input.value) {
+      this.input.value = "";
+      this.#typed();
+      event.stopPropagation();
+    } else if (event.key === "ArrowDown") {
+      this.element.parentElement.querySelector("[role=tree]").focus();
+      event.preventDefault();
+    }
+  }
+
+  #typed() {
+    clearTimeout(this.#timer);
+    const words = this.input.value.trim();
+    this.#turn += 1;
+    this.#error = null;
+    if (!words) {
+      this.results = null;
+      this.changed();
+      return;
+    }
+    this.isAsking = true;
+    this.#timer = setTimeout(() => this.#ask(words, this.#turn), PAUSE_MS);
+  }
+
+  async #ask(words, turn) {
+    let found = [];
+    let failed = null;
+    try {
+      found = await this.search(words);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      failed = error;
+    }
+    if (turn !== this.#turn) return;
+    this.isAsking = false;
+    this.results = found;
+    this.#error = failed;
+    this.changed();
+  }
+}

@@ -1,0 +1,188 @@
+// The tree of units, people and endpoints, opened level by level; only the rows in view are drawn.
+
+import { h, setText } from "../dom.js";
+import { t } from "../i18n.js";
+import { List } from "../list.js";
+import { keyStep, rowsFound, rowsOf, windowOf } from "./rows.js";
+import { TreeRow } from "./row.js";
+import { SearchBox } from "./search.js";
+
+/** As in tree.css; on a phone rows are taller, for fingers. */
+const TALL = 32;
+const TALL_TOUCH = 44;
+const TOUCH = matchMedia("(max-width: 720px)");
+/** What is dragged out of the tree: {kind, id, name}. */
+export const DRAGGED = "application/x-huishang";
+
+let made = 0;
+
+export class Tree {
+  #opened = new Set();
+  #follows = new Map();
+  #rows = [];
+  #current = "";
+  #drawn = false;
+
+  /**
+   * `link` and `search(words)`; `menu(row, anchor, point)` for what can be done with a row. With `choose`, rows are
+   * chosen instead: {has(row), toggle(row)}.
+   */
+  constructor({ link, search, menu = null, choose = null }) {
+    this.link = link;
+    this.menu = menu;
+    this.choose = choose;
+    this.name = `tree-${++made}`;
+    this.search = new SearchBox(search, () => this.render());
+    this.canvas = h("div", { class: "tree-rows" });
+    this.empty = h("p", { class: ["soft", "tree-empty"] });
+    this.scroller = h("div", { class: "tree-scroll", role: "tree", tabIndex: 0 }, this.canvas);
+    if (choose) this.scroller.setAttribute("aria-multiselectable", "true");
+    this.element = h("div", { class: "tree" }, this.search.element, this.empty, this.scroller);
+    const acts = {
+      press: (row, element) => this.#press(row, element),
+      open: (row) => (row.open ? this.#close(row) : this.#open(row)),
+      menu: (row, anchor, point) => this.#openMenu(row, anchor, point),
+      drag: (row, event) => this.#drag(row, event),
+    };
+    const marks = choose ? (row) => choose.has(row) : null;
+    const make = ({ row }) => new TreeRow(row, `${this.name}-${row.key}`, acts, marks);
+    this.list = new List(this.canvas, make, ({ row }) => row.key);
+    this.scroller.addEventListener("scroll", () => this.#draw());
+    this.scroller.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.#draw()).observe(this.scroller);
+    TOUCH.addEventListener("change", () => this.#draw());
+  }
+
+  /** Begin to know the tree: its top level, with the first units open. */
+  start() {
+    this.#follow("root");
+  }
+
+  stop() {
+    for (const end of this.#follows.values()) end();
+    this.#follows.clear();
+  }
+
+  /** Mark and show a unit's line. */
+  focus() {
+    this.search.input.focus();
+  }
+
+  render() {
+    const found = this.search.results;
+    this.#rows = found ? rowsFound(found) : rowsOf((id) => this.#level(id), this.#opened);
+    this.search.render();
+    this.scroller.setAttribute("aria-label", t("tree.label"));
+    const asking = found ? this.search.isAsking : !this.link.store.knows("unit:root");
+    this.empty.hidden = this.#rows.length > 0;
+    setText(this.empty, t(asking ? "tree.asking" : found ? "tree.nothing" : "tree.none"));
+    this.#openOnly();
+    this.#draw();
+  }
+
+  /** With one root there is nothing to choose: it is open from the start. */
+  #openOnly() {
+    if (this.#drawn || this.search.results || this.#rows.length === 0) return;
+    this.#drawn = true;
+    const units = this.#rows.filter((row) => row.kind === "unit");
+    if (units.length === 1 && units[0].open === false) this.#open(units[0]);
+  }
+
+  #level(id) {
+    const { store } = this.link;
+    const topic = `unit:${id}`;
+    const of = (kind) => [...store.of(topic, kind).values()];
+    const units = of("unit").filter((unit) => (id === "root" ? true : unit.id !== id));
+    return { known: store.knows(topic), units, people: of("person"), endpoints: of("endpoint") };
+  }
+
+  #follow(id) {
+    if (this.#follows.has(id)) return;
+    this.#follows.set(id, this.link.follow(`unit:${id}`, () => this.render()));
+  }
+
+  #open(row) {
+    this.#opened.add(row.id);
+    this.#follow(row.id);
+    this.render();
+  }
+
+  #close(row) {
+    this.#opened.delete(row.id);
+    this.#follows.get(row.id)?.();
+    this.#follows.delete(row.id);
+    this.render();
+  }
+
+  #press(row, element) {
+    this.#current = row.key;
+    if (this.choose && row.kind !== "asking" && !row.record.disabled) {
+      this.choose.toggle(row);
+      this.#draw();
+    } else if (row.open === false) this.#open(row);
+    else if (row.open) this.#close(row);
+    else if (row.kind !== "asking") {
+      this.#draw();
+      this.#openMenu(row, element);
+    }
+  }
+
+  #openMenu(row, anchor, point = null) {
+    this.#current = row.key;
+    this.#draw();
+    this.menu?.(row, anchor, point);
+  }
+
+  #drag(row, event) {
+    if (row.kind === "asking") return;
+    const { kind, id, record } = row;
+    event.dataTransfer.setData(DRAGGED, JSON.stringify({ kind, id, name: record.name_zh ?? record.name }));
+    event.dataTransfer.effectAllowed = "copy";
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target !== this.scroller) return;
+    const at = this.#rows.findIndex((row) => row.key === this.#current);
+    const row = this.#rows[at];
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.#tall) - 1);
+    const step = keyStep(this.#rows, at, event.key, page);
+    if (step) {
+      if (step.to !== undefined) this.#go(step.to);
+      if (step.open) this.#open(step.open);
+      if (step.close) this.#close(step.close);
+    } else if (row && (event.key === "Enter" || event.key === " ")) {
+      const element = this.list.row(row.key)?.element;
+      if (this.choose || !element) this.#press(row, element);
+      else this.#openMenu(row, this.scroller, element.getBoundingClientRect());
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  get #tall() {
+    return TOUCH.matches ? TALL_TOUCH : TALL;
+  }
+
+  #go(index) {
+    this.#current = this.#rows[index].key;
+    const top = index * this.#tall;
+    const { scrollTop, clientHeight } = this.scroller;
+    if (top < scrollTop) this.scroller.scrollTop = top;
+    else if (top + this.#tall > scrollTop + clientHeight) this.scroller.scrollTop = top + this.#tall - clientHeight;
+    this.#draw();
+  }
+
+  #draw() {
+    const tall = this.#tall;
+    const { scrollTop, clientHeight } = this.scroller;
+    const { first, last } = windowOf(scrollTop, clientHeight, tall, this.#rows.length);
+    this.canvas.style.height = `${this.#rows.length * tall}px`;
+    const shown = this.#rows.slice(first, last).map((row, index) => {
+      return { row, top: (first + index) * tall, isCurrent: row.key === this.#current };
+    });
+    this.list.show(shown);
+    const current = this.list.row(this.#current);
+    if (current) this.scroller.setAttribute("aria-activedescendant", current.element.id);
+    else this.scroller.removeAttribute("aria-activedescendant");
+  }
+}

@@ -1,0 +1,199 @@
+// One source being watched: what is asked of the server, what came of it, and what can be said about it.
+
+import { timeOfDay } from "./clock.js";
+import { isAudioOnly } from "./names.js";
+import { decide, isCameraOff } from "./state.js";
+import { Viewer } from "./viewer.js";
+import { isLess, wanted } from "./wanted.js";
+
+/** Samples come once a second; a frame seen by the last one still counts as moving until the next is overdue. */
+const NEXT_SAMPLE_MS = 1500;
+/** What is no longer wanted is kept for this long: who scrolls on, or looks at one picture shortly, comes back. */
+const KEEP_MS = 3000;
+/** States in which figures tell something: otherwise they would be of a picture that is not there. */
+const MEASURED = new Set(["live", "frozen", "soundOnly"]);
+
+export class Watching {
+  #place = { seen: false, big: false, aside: false, away: false };
+  #frameAt = null;
+  #pausedAt = 0;
+  #linkLostAt = null;
+  #heldAt = 0;
+  #cameraOffAt = 0;
+  #stillAt = null;
+  #heldUtc = null;
+  #captureOffset = null;
+  #captureExact = true;
+  #settling = 0;
+  #link = "closed";
+
+  /**
+   * `source`: the record; `picture`: {video, keepStill(), onFrame(act)} it is shown on; `media`, `context` as Viewer;
+   * `now()`: server UTC in ms; `changed()` when `said` may differ.
+   */
+  constructor({ source, picture, media, context, now, changed }) {
+    this.source = source;
+    this.picture = picture;
+    this.now = now;
+    this.changed = changed;
+    this.viewer = new Viewer({ media, source: source.id, context, changed: () => this.#linkChanged() });
+    picture.video.srcObject = this.viewer.stream;
+  }
+
+  get muted() {
+    return this.picture.video.muted;
+  }
+
+  get paused() {
+    return this.#pausedAt !== 0;
+  }
+
+  get big() {
+    return this.#place.big;
+  }
+
+  get audioOnly() {
+    return isAudioOnly(this.source) && !isCameraOff(this.source);
+  }
+
+  /** {state, since} as `decide` says. */
+  get said() {
+    return decide(this.#facts(), this.now());
+  }
+
+  /** Figures of what is shown, null when there is nothing to measure. */
+  figuresOf(state) {
+    return MEASURED.has(state) ? this.viewer.figures : null;
+  }
+
+  update(source) {
+    this.source = source;
+    if (isCameraOff(source)) this.#cameraOffAt ||= this.now();
+    else this.#cameraOffAt = 0;
+    this.#settle();
+  }
+
+  dispose() {
+    clearTimeout(this.#settling);
+    this.viewer.changed = () => {};
+    this.viewer.close();
+    this.picture.video.srcObject = null;
+  }
+
+  setMuted(muted) {
+    this.picture.video.muted = muted;
+    this.#settle();
+  }
+
+  togglePause() {
+    this.#pausedAt = this.#pausedAt ? 0 : this.now();
+    this.#settle();
+  }
+
+  /** Where it is now: any of {seen, big, aside, away}, as `wanted` understands them. */
+  place(change) {
+    Object.assign(this.#place, change);
+    this.#settle();
+  }
+
+  /** Once a second, by `Media.measure`: figures, and whether the picture moves. */
+  measured(sample) {
+    const fresh = this.viewer.measured(sample, (captureUtc) => this.now() - captureUtc);
+    if (fresh) this.#frameAt = this.now();
+    const capture = this.viewer.figures?.capture;
+    if (capture && (fresh || this.audioOnly)) {
+      this.#captureOffset = capture.utc - this.now();
+      this.#captureExact = capture.exact;
+    }
+  }
+
+  /** Loudness 0-1 of what is heard now. */
+  loudness() {
+    return this.said.state === "live" ? this.viewer.loudness() : 0;
+  }
+
+  /**
+   * Capture time of what is shown, {text, exact}, or null before it is known. It runs between samples while the picture
+   * does, and stands when it stands.
+   */
+  capture(state) {
+    if (this.#captureOffset !== null) {
+      const now = this.now();
+      const moving = state === "live" && (this.audioOnly || now - this.#frameAt < NEXT_SAMPLE_MS);
+      const shownAt = moving ? now : this.audioOnly ? null : this.#frameAt;
+      if (shownAt) this.#heldUtc = shownAt + this.#captureOffset;
+    }
+    if (this.#heldUtc === null) return null;
+    const exact = this.#captureExact;
+    return { text: (exact ? "" : "≈ ") + timeOfDay(this.#heldUtc), exact };
+  }
+
+  #facts() {
+    return {
+      source: this.source,
+      asks: this.viewer.asks,
+      link: this.viewer.link,
+      refused: this.viewer.refused,
+      held: this.viewer.held,
+      heldAt: this.#heldAt,
+      pausedAt: this.#pausedAt,
+      stillAt: this.#stillAt,
+      frameAt: this.#frameAt,
+      linkLostAt: this.#linkLostAt,
+      audioOnly: this.audioOnly,
+      cameraOffAt: this.#cameraOffAt,
+    };
+  }
+
+  /** Ask for more at once, and for less when that has lasted, or when there is nothing yet to lose. */
+  #settle() {
+    clearTimeout(this.#settling);
+    const { paused, muted, source } = this;
+    const tracks = source.state === "offline" ? [] : (source.tracks ?? []);
+    const asks = wanted(this.#place, { paused, muted, tracks });
+    const lasts = isLess(asks, this.viewer.asks) && this.viewer.link === "connected" && !paused;
+    if (lasts) this.#settling = setTimeout(() => this.#watch(asks), KEEP_MS);
+    else this.#watch(asks);
+  }
+
+  #watch(asks) {
+    const before = this.viewer.asks;
+    if (asks.video === before.video && asks.audio === before.audio) return;
+    if (before.video && !asks.video) this.#keepStill();
+    if (asks.video && !before.video) this.#awaitFrame();
+    this.#linkLostAt = null;
+    this.viewer.watch(asks);
+  }
+
+  #linkChanged() {
+    const { link } = this.viewer;
+    if (link !== this.#link) {
+      if (link === "connected") {
+        this.#linkLostAt = null;
+        this.#awaitFrame();
+      }
+      if (link === "retrying" && this.#linkLostAt === null) {
+        this.#linkLostAt = this.now();
+        this.#keepStill();
+      }
+      this.#link = link;
+    }
+    if (this.viewer.held) this.#heldAt ||= this.now();
+    else this.#heldAt = 0;
+    this.changed();
+  }
+
+  /** Samples come once a second; that there is a picture at all is said when it is seen. */
+  #awaitFrame() {
+    this.#frameAt = null;
+    this.picture.onFrame(() => {
+      if (this.#frameAt !== null) return;
+      this.#frameAt = this.now();
+      this.changed();
+    });
+  }
+
+  #keepStill() {
+    if (this.picture.keepStill()) this.#stillAt = this.now();
+  }
+}

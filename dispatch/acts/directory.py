@@ -1,0 +1,88 @@
+"""Many changes of the directory as one act: what a file brings in, see `dispatch.directory.importing`.
+
+An act is one journal record, so all of its steps happen or none. A file of 100,000 rows is many acts of up to
+`MAX_STEPS`: each of them is atomic, the file is not. Bringing the same file in again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dispatch.acts import endpoints, people, units
+from dispatch.acts.base import Act, Desk, decide, declare
+from dispatch.errors import Full, Invalid, Refused
+from dispatch.fold import set_fields
+
+#: A record of some 400 KB.
+MAX_STEPS = 1_000
+#: The acts that a step may be.
+STEPS: dict[str, type[Act]] = {
+    "unit.create": units.Create,
+    "unit.change": units.Change,
+    "person.create": people.Create,
+    "person.change": people.Change,
+    "person.roles": people.SetRoles,
+    "person.disable": people.Disable,
+    "person.enable": people.Enable,
+    "endpoint.create": endpoints.Create,
+    "endpoint.change": endpoints.Change,
+    "endpoint.disable": endpoints.Disable,
+    "endpoint.enable": endpoints.Enable,
+}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One of `STEPS` and its values. Nobody else knows the ids that an import gives, so `create` may name its own."""
+
+    name: str
+    values: dict[str, Any]
+
+
+class Import(Act, frozen=True, kw_only=True):
+    """Take these steps, in this order, or none of them."""
+
+    steps: tuple[Step, ...]
+
+
+@declare(
+    "directory.import",
+    Import,
+    right=None,
+    why="every step needs the right that it needs as an act of its own",
+    http="POST /directory/steps",
+    summary="Change many things of the directory at once, or nothing",
+)
+def _import(desk: Desk, act: Import) -> str:
+    if len(act.steps) > MAX_STEPS:
+        raise Full("step-limit", f"{MAX_STEPS} steps an act are the limit")
+    # A step may build on the one before, so each is tried on the tables; what has happened is for the caller to say.
+    mark = desk.tables.mark
+    try:
+        for number, step in enumerate(act.steps):
+            try:
+                take(desk, step_act(step))
+            except Refused as refusal:
+                raise type(refusal)(refusal.code, f"step {number}: {refusal}", f"steps.{number}") from refusal
+    finally:
+        desk.tables.rollback(mark)
+    return ""
+
+
+def step_act(step: Step) -> Act:
+    """Return the act that a step is. Raises Invalid."""
+    if step.name not in STEPS:
+        raise Invalid("step-unknown", f"{step.name[:40]!r} is no step of an import")
+    try:
+        return msgspec.convert(step.values, STEPS[step.name])
+    except msgspec.ValidationError as error:
+        raise Invalid("invalid-step", str(error)) from error
+
+
+def take(desk: Desk, act: Act) -> None:
+    """Decide an act and set in the tables what it enters. Raises Refused."""
+    first = len(desk.drafts)
+    decide(desk, act)
+    for draft in desk.drafts[first:]:
+        set_fields(desk.tables, draft.object, draft.params)

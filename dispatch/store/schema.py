@@ -1,0 +1,123 @@
+"""The tables of the database. A record's plain fields are columns, nested ones JSON; nothing refers by foreign key.
+
+The journal has checked what it kept, and a projection must take whatever it holds. No I/O. A change here needs a
+revision in `migrations`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, get_args, get_type_hints
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeEngine
+
+from dispatch.records import KINDS, Record
+
+metadata = MetaData()
+
+#: kind -> name of its table
+_NAMES = {
+    "unit": "units",
+    "person": "people",
+    "endpoint": "endpoints",
+    "credential": "credentials",
+    "login": "logins",
+    "welcome": "welcomes",
+    "grant": "grants",
+    "consultation": "consultations",
+    "participant": "participants",
+    "message": "messages",
+}
+
+
+def _type(hint: Any) -> TypeEngine[Any]:
+    if hint is bool:
+        return Boolean()
+    if hint is int:
+        return BigInteger()
+    if isinstance(hint, type) and issubclass(hint, str | StrEnum):
+        return Text()
+    return JSON(none_as_null=True)
+
+
+def _table(kind: str, record: type[Record]) -> Table:
+    columns = [
+        Column(
+            name,
+            _type(hint),
+            primary_key=name == "id",
+            nullable=isinstance(hint, UnionType) and NoneType in get_args(hint),
+        )
+        for name, hint in get_type_hints(record).items()
+        if name in record.__struct_fields__
+    ]
+    return Table(_NAMES[kind], metadata, *columns, sqlite_with_rowid=False)
+
+
+#: kind -> table
+RECORDS: dict[str, Table] = {kind: _table(kind, record) for kind, record in KINDS.items()}
+
+consultations = RECORDS["consultation"]
+participants = RECORDS["participant"]
+messages = RECORDS["message"]
+Index("ix_consultations_stage", consultations.c.stage, consultations.c.ended_us, consultations.c.id)
+Index("ix_participants_consultation", participants.c.consultation)
+Index("ix_messages_consultation", messages.c.consultation, messages.c.at_us, messages.c.id)
+
+#: What happened, by its place in the journal: record and part of the record. Without secrets.
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("v", Integer, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("counter", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("on_behalf", Text, nullable=False),
+    Column("object_kind", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("incident", Text, nullable=False),
+    Column("origin", JSON, nullable=False),
+    Column("params", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+_place = (timeline.c.position, timeline.c.part)
+Index("ix_timeline_at", timeline.c.at_us, *_place)
+Index("ix_timeline_session", timeline.c.session, *_place)
+Index("ix_timeline_object", timeline.c.object_kind, timeline.c.object_id, *_place)
+Index("ix_timeline_actor", timeline.c.actor, *_place)
+Index("ix_timeline_verb", timeline.c.verb, *_place)
+
+#: One row: which journal this is a projection of, and the position of the first record that is not in it yet.
+projection = Table(
+    "projection",
+    metadata,
+    Column("journal", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+#: Measured, not journalled: what is lost with the database is lost. NULL is "not measured".
+quality = Table(
+    "quality",
+    metadata,
+    Column("at_us", BigInteger, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("participant", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("layer", Text, nullable=False),
+    Column("rtt_us", BigInteger),
+    Column("jitter_us", BigInteger),
+    Column("lost_ppm", BigInteger),
+    Column("rate_bps", BigInteger),
+)
+Index("ix_quality_session", quality.c.session, quality.c.at_us)
+Index("ix_quality_at", quality.c.at_us)

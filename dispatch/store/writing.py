@@ -1,0 +1,78 @@
+"""Writes rows: in steps behind the position, one transaction each. Touches what its connection is connected to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dispatch.errors import Unavailable
+from dispatch.records import KINDS
+from dispatch.store.folding import Sheet
+from dispatch.store.rows import Row, records_of, row_of
+from dispatch.store.schema import RECORDS, projection, timeline
+
+#: Identifiers in one statement; PostgreSQL takes 32,767 values, SQLite 32,766.
+MANY = 1_000
+
+
+async def project(
+    connection: AsyncConnection, journal: str, position: int, records: Sequence[tuple[int, bytes]]
+) -> tuple[int, int]:
+    """Project records that begin at the stored position; return the new position and how many could not be used.
+
+    Raises Unavailable when the database is no longer at `position`: another process writes it.
+    """
+    after = records[-1][0] + 1
+    # The first statement takes the lock for the whole transaction, and no two can come from the same position.
+    moved = await connection.execute(
+        update(projection)
+        .where(projection.c.journal == journal, projection.c.position == position)
+        .values(position=after)
+    )
+    if moved.rowcount != 1:
+        raise Unavailable("database-moved", f"the database is no longer at position {position}")
+    sheet = Sheet()
+    entries = [(place, sheet.read(place, record)) for place, record in records]
+    touched: dict[str, dict[str, None]] = {}
+    for _, parts in entries:
+        for entry in parts:
+            if entry.kind in KINDS:
+                touched.setdefault(entry.kind, {})[entry.object_id] = None
+    for kind, identifiers in touched.items():
+        await load(connection, sheet, kind, RECORDS[kind].c.id, identifiers)
+    before = {kind: [key for key in identifiers if key in sheet.records[kind]] for kind, identifiers in touched.items()}
+    lines: list[Row] = []
+    for place, parts in entries:
+        lines += sheet.fold_all(place, parts)
+    for kind, identifiers in touched.items():
+        table, held = RECORDS[kind], sheet.records[kind]
+        for some in _portions(before[kind]):
+            await connection.execute(delete(table).where(table.c.id.in_(some)))
+        await add_rows(connection, table, [row_of(kind, held[key]) for key in identifiers if key in held])
+    await add_rows(connection, timeline, lines)
+    return after, sheet.unfit
+
+
+async def load(
+    connection: AsyncConnection, sheet: Sheet, kind: str, column: ColumnElement[str], values: Iterable[str]
+) -> None:
+    """Put those records of a kind on the sheet whose column has one of the values."""
+    for some in _portions(values):
+        rows = await connection.execute(select(RECORDS[kind]).where(column.in_(some)))
+        sheet.add(kind, records_of(kind, rows.all()))
+
+
+async def add_rows(connection: AsyncConnection, table: Table, rows: list[Row]) -> None:
+    """Insert rows as `dispatch.store.rows` makes them."""
+    if rows:
+        statement = str(insert(table).compile(dialect=connection.dialect))
+        await connection.exec_driver_sql(statement, rows)
+
+
+def _portions(values: Iterable[str]) -> Iterator[list[Any]]:
+    held = list(values)
+    for first in range(0, len(held), MANY):
+        yield held[first : first + MANY]

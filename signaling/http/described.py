@@ -1,0 +1,166 @@
+"""Declarations of the routes whose handlers came before, or lie beside, the tables of acts and readings.
+
+Media over WHIP (RFC 9725) and WHEP, the node's sources, signing in, the WebSocket.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from signaling.http.operation import BASE, JSON, Operation
+
+_SDP: Final = "application/sdp"
+_FRAGMENT: Final = "application/trickle-ice-sdpfrag"
+_BODY: Final = frozenset({408, 413, 415})
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """By `login` and `password`, or by `welcome`, a one-time link's code."""
+
+    login: str = ""
+    password: str = ""
+    welcome: str = ""
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """`token` goes with every request, until `expires_us`."""
+
+    token: str
+    expires_us: int
+    person: str
+
+
+def _media(kind: str, right: str, verb: str) -> list[Operation]:
+    why = f"the token must allow to {verb} the source: a person's by the right `{right}`, a device's by being its own"
+    offers = Operation(
+        name=f"{kind}.offer",
+        method="POST",
+        path=f"/{kind}/{{source}}",
+        summary=f"Offer to {verb} a source",
+        why=why,
+        takes={_SDP: None},
+        gives={201: {_SDP: None}},
+        refuses=_BODY | {400, 401, 403, 404, 406, 503},
+        tag="media",
+        names_device=False,
+    )
+    patches = Operation(
+        name=f"{kind}.patch",
+        method="PATCH",
+        path=f"/{kind}/{{source}}/{{session}}",
+        summary="Trickle a candidate or restart ICE",
+        why=why,
+        takes={_FRAGMENT: None},
+        gives={200: {_FRAGMENT: None}, 204: {}},
+        refuses=_BODY | {400, 401, 403, 404, 412, 428},
+        tag="media",
+        names_device=False,
+    )
+    ends = Operation(
+        name=f"{kind}.end",
+        method="DELETE",
+        path=f"/{kind}/{{source}}/{{session}}",
+        summary="End the session",
+        why=why,
+        gives={200: {}},
+        refuses=frozenset({401, 403, 404}),
+        tag="media",
+        names_device=False,
+    )
+    return [offers, patches, ends]
+
+
+def _sources() -> list[Operation]:
+    return [
+        Operation(
+            name="sources.list",
+            method="GET",
+            path=f"{BASE}/sources",
+            summary="The sources of the node that the token may publish or watch",
+            why="only what the token allows is in the answer",
+            gives={200: {JSON: dict[str, Any]}},
+            refuses=frozenset({401}),
+            tag="sources",
+            names_device=False,
+        ),
+        Operation(
+            name="sources.stop",
+            method="DELETE",
+            path=f"{BASE}/sources/{{source}}",
+            summary="Stop a source and end its sessions",
+            why="the token must allow to publish the source",
+            gives={204: {}},
+            refuses=frozenset({401, 403, 404}),
+            tag="sources",
+            names_device=False,
+        ),
+    ]
+
+
+def _session() -> list[Operation]:
+    cookie = "the cookie of the sign-in is the proof"
+    return [
+        Operation(
+            name="session.begin",
+            method="POST",
+            path=f"{BASE}/session",
+            summary="Sign in",
+            why="password or code are the proof",
+            takes={JSON: SignIn},
+            gives={200: {JSON: Token}},
+            refuses=_BODY | {400, 401, 422, 429, 503},
+            tag="session",
+            signed_in=False,
+        ),
+        Operation(
+            name="session.refresh",
+            method="POST",
+            path=f"{BASE}/session/refresh",
+            summary="Get another token",
+            why=cookie,
+            gives={200: {JSON: Token}},
+            refuses=frozenset({401, 403, 503}),
+            tag="session",
+            signed_in=False,
+            names_device=False,
+        ),
+        Operation(
+            name="session.end",
+            method="DELETE",
+            path=f"{BASE}/session",
+            summary="Sign out",
+            why=cookie,
+            gives={204: {}},
+            refuses=frozenset({401, 403, 503}),
+            tag="session",
+            signed_in=False,
+            names_device=False,
+        ),
+    ]
+
+
+def _socket() -> Operation:
+    return Operation(
+        name="ws.open",
+        method="GET",
+        path=f"{BASE}/ws",
+        summary="The WebSocket: acts, live state, media of a page",
+        why="its first message brings the token",
+        gives={101: {}},
+        refuses=frozenset({400}),
+        tag="ws",
+        signed_in=False,
+        names_device=False,
+    )
+
+
+def media_operations() -> list[Operation]:
+    """Return the declarations of WHIP, WHEP and the sources."""
+    return [*_media("whip", "publish", "publish"), *_media("whep", "view", "watch"), *_sources()]
+
+
+def session_operations() -> list[Operation]:
+    """Return the declarations of signing in and of the WebSocket, as docs/api.md has them."""
+    return [*_session(), _socket()]

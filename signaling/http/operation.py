@@ -1,0 +1,112 @@
+"""One route of the interface as a declaration: its address, who may, what goes in, what comes out.
+
+Routes are made from it and the description of the interface too, so neither can say what the other does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import msgspec
+from aiohttp import web
+
+from dispatch.entry import Origin
+from dispatch.permissions import Actor, Right
+from dispatch.tables import Tables
+from signaling.http.problem import Problem
+
+#: Before the address of every act and every reading.
+BASE: Final = "/api/v1"
+JSON: Final = "application/json"
+#: Names the page or device that asks; kept in the timeline.
+DEVICE_HEADER: Final = "Huishang-Device"
+DEVICE_PATTERN: Final = r"^[A-Za-z0-9._~-]{1,64}$"
+
+_DEVICE = re.compile(DEVICE_PATTERN)
+_FIELD = re.compile(r"`\$\.([A-Za-z_][\w.\[\]]*)`")
+
+
+class Identify(Protocol):
+    """Tells who asks, by what the request carries and as things are now. Raises Problem `unauthorized`."""
+
+    def __call__(self, request: web.Request) -> Actor: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One route. `right` is what it needs; None needs a reason, `why`.
+
+    `query`: its parameters as a struct. `takes`: content type -> what is sent (None: text or bytes as they are);
+    `gives`: status -> (content type -> what is answered). `refuses`: statuses of its problem details.
+    `names_device`: it heeds the header `Huishang-Device`.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    right: Right | None = None
+    why: str = ""
+    query: type[msgspec.Struct] | None = None
+    takes: Mapping[str, Any] | None = None
+    gives: Mapping[int, Mapping[str, Any]]
+    refuses: frozenset[int]
+    tag: str
+    signed_in: bool = True
+    names_device: bool = True
+    needs_body: bool = True
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The names in braces in its address."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+    def route(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.RouteDef:
+        """Return the route that answers it; a GET answers HEAD too."""
+        return web.get(self.path, handler) if self.method == "GET" else web.route(self.method, self.path, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and from where."""
+
+    actor: Actor
+    origin: Origin
+
+
+def caller_of(request: web.Request, identify: Identify, tables: Tables) -> Caller:
+    """Return who asks. Raises Problem `unauthorized`, `person-needed`, `device-invalid`."""
+    actor = identify(request)
+    person = tables.people.find(actor.person)
+    if person is None:
+        raise Problem("person-needed", "sign in as a person; a token of the node's own has no rights here")
+    device = request.headers.get(DEVICE_HEADER)
+    if device is not None and not _DEVICE.match(device):
+        raise Problem("device-invalid", f"{DEVICE_HEADER} is 1 to 64 letters, digits or ._~-")
+    return Caller(actor, Origin(ip=request.remote or "", device=device or "", unit=person.unit))
+
+
+def query_of(request: web.Request, shape: type[msgspec.Struct]) -> Any:
+    """Return the parameters of the address; of one given twice the first. Raises Problem `query-invalid`."""
+    values = {name: request.query[name] for name in set(request.query)}
+    try:
+        return msgspec.convert(values, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem("query-invalid", str(error), field=field_of(error)) from None
+
+
+def field_of(error: msgspec.ValidationError) -> str:
+    """Return the name of the value that a fault is about, "" when it is about the whole."""
+    found = _FIELD.search(str(error))
+    if found:
+        return found[1]
+    missing = re.search(r"required field `(\w+)`", str(error))
+    return missing[1] if missing else ""
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a JSON answer."""
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type=JSON, headers=headers)

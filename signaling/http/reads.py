@@ -1,0 +1,283 @@
+"""Reading over HTTP: directory and consultations, page by page, and only what the asker has the right to.
+
+Every route stands in `READS` with its right. What somebody may not know of is answered like what is not there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from dispatch.errors import Forbidden, Unknown
+from dispatch.permissions import Permissions, Right
+from dispatch.records import Consultation, Endpoint, Record, Unit
+from dispatch.tables import Tables
+from signaling.http.listing import Id, Paging, page
+from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
+from signaling.http.shown import (
+    Consultations,
+    Endpoints,
+    Messages,
+    Participants,
+    People,
+    PersonShown,
+    Units,
+    consultation_short,
+    person_shown,
+)
+
+_REFUSES = frozenset({400, 401, 403, 404, 422})
+
+
+class UnitsQuery(Paging, frozen=True, kw_only=True):
+    """`parent`: the unit whose next level is wanted; "" for the roots."""
+
+    parent: Annotated[str, Meta(max_length=64)] = ""
+
+
+class OfUnit(Paging, frozen=True, kw_only=True):
+    """`unit`: whose own are wanted, not those below it."""
+
+    unit: Id
+
+
+class ConsultationsQuery(Paging, frozen=True, kw_only=True):
+    """`stage`: only those in it."""
+
+    stage: Literal["", "scheduled", "running", "ended"] = ""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """No parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question: by whom, at what time, with which parameters and values of the address."""
+
+    caller: Caller
+    now_us: int
+    query: Any
+    address: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One route. `right` on `kind:{id of the address}`; where `kind` is "" it is asked of each record of the answer."""
+
+    path: str
+    name: str
+    summary: str
+    right: Right | None
+    kind: str
+    query: type[msgspec.Struct]
+    gives: type[msgspec.Struct]
+    read: Callable[[Reading, Asked], Any]
+    why: str = ""
+
+    @property
+    def operation(self) -> Operation:
+        """The declaration of the route."""
+        return Operation(
+            name=self.name,
+            method="GET",
+            path=BASE + self.path,
+            summary=self.summary,
+            right=self.right,
+            why=self.why,
+            query=self.query if self.query.__struct_fields__ else None,
+            gives={200: {JSON: self.gives}},
+            refuses=_REFUSES,
+            tag=self.name.partition(".")[0],
+        )
+
+
+class Reading:
+    """The answers, from the tables as they are."""
+
+    def __init__(self, tables: Tables, permissions: Permissions) -> None:
+        self.tables = tables
+        self.permissions = permissions
+
+    def require(self, asked: Asked, right: Right, target: str) -> None:
+        """Raise Unknown when the asker may not even know of `kind:id`, Forbidden when it lacks the right."""
+        kind, _, identifier = target.partition(":")
+        if identifier not in self.tables.of_kind(kind) or not self.may(asked, Right.SEE, target):
+            raise Unknown(f"{kind}-unknown", f"no {kind} {identifier[:40]!r}")
+        if not self.may(asked, right, target):
+            raise Forbidden("forbidden", f"{asked.caller.actor.person} lacks {right} of {target[:80]}")
+
+    def may(self, asked: Asked, right: Right, target: str) -> bool:
+        """Tell whether the asker has a right."""
+        return self.permissions.may(asked.caller.actor, right, target, asked.now_us)
+
+    def sees(self, asked: Asked, kind: str) -> Callable[[Record], bool]:
+        """Return what tells whether the asker may know of a record."""
+        return lambda record: self.may(asked, Right.SEE, f"{kind}:{record.id}")
+
+    def units(self, asked: Asked) -> Units:
+        """Return one level of the tree."""
+        query: UnitsQuery = asked.query
+        if query.parent:
+            self.require(asked, Right.SEE, f"unit:{query.parent}")
+        ids = self.tables.children.ids(query.parent or "root")
+        items, following = page(map(self.tables.units.get, ids), query, self.sees(asked, "unit"))
+        return Units(items=items, next=following)
+
+    def unit(self, asked: Asked) -> Unit:
+        """Return a unit."""
+        return self.tables.units.get(asked.address["unit"])
+
+    def people(self, asked: Asked) -> People:
+        """Return the people of a unit."""
+        query: OfUnit = asked.query
+        self.require(asked, Right.SEE, f"unit:{query.unit}")
+        ids = self.tables.people_of_unit.ids(query.unit)
+        items, following = page(map(self.tables.people.get, ids), query, self.sees(asked, "person"))
+        return People(items=tuple(self._shown(asked, item.id) for item in items), next=following)
+
+    def person(self, asked: Asked) -> PersonShown:
+        """Return a person."""
+        return self._shown(asked, asked.address["person"])
+
+    def endpoints(self, asked: Asked) -> Endpoints:
+        """Return the endpoints of a unit."""
+        query: OfUnit = asked.query
+        self.require(asked, Right.SEE, f"unit:{query.unit}")
+        ids = self.tables.endpoints_of_unit.ids(query.unit)
+        items, following = page(map(self.tables.endpoints.get, ids), query, self.sees(asked, "endpoint"))
+        return Endpoints(items=items, next=following)
+
+    def endpoint(self, asked: Asked) -> Endpoint:
+        """Return an endpoint."""
+        return self.tables.endpoints.get(asked.address["endpoint"])
+
+    def consultations(self, asked: Asked) -> Consultations:
+        """Return consultations that the asker may know of."""
+        query: ConsultationsQuery = asked.query
+        found = (item for item in self.tables.consultations if query.stage in ("", item.stage))
+        items, following = page(found, query, self.sees(asked, "consultation"), newest=True)
+        return Consultations(items=tuple(map(consultation_short, items)), next=following)
+
+    def consultation(self, asked: Asked) -> Consultation:
+        """Return a consultation in full."""
+        return self.tables.consultations.get(asked.address["consultation"])
+
+    def participants(self, asked: Asked) -> Participants:
+        """Return who is or was in a consultation."""
+        ids = self.tables.participants_of.ids(asked.address["consultation"])
+        items, following = page(map(self.tables.participants.get, ids), asked.query, _every)
+        return Participants(items=items, next=following)
+
+    def messages(self, asked: Asked) -> Messages:
+        """Return the texts of a consultation."""
+        ids = self.tables.messages_of.ids(asked.address["consultation"])
+        items, following = page(map(self.tables.messages.get, ids), asked.query, _every, newest=True)
+        return Messages(items=items, next=following)
+
+    def _shown(self, asked: Asked, person: str) -> PersonShown:
+        managed = self.may(asked, Right.MANAGE, f"person:{person}") or person == asked.caller.actor.person
+        return person_shown(self.tables.people.get(person), managed=managed)
+
+
+def _every(record: Record) -> bool:
+    return True
+
+
+#: Every route with its right. What is said and who is in a consultation is for those who may view it: who was invited
+#: knows that it is there (SEE), not what goes on in it.
+READS: tuple[Read, ...] = (
+    Read("/units", "units.list", "One level of the tree", Right.SEE, "", UnitsQuery, Units, Reading.units),
+    Read("/units/{unit}", "units.get", "A unit", Right.SEE, "unit", Nothing, Unit, Reading.unit),
+    Read("/people", "people.list", "The people of a unit", Right.SEE, "", OfUnit, People, Reading.people),
+    Read("/people/{person}", "people.get", "A person", Right.SEE, "person", Nothing, PersonShown, Reading.person),
+    Read("/endpoints", "endpoints.list", "The devices of a unit", Right.SEE, "", OfUnit, Endpoints, Reading.endpoints),
+    Read(
+        "/endpoints/{endpoint}", "endpoints.get", "A device", Right.SEE, "endpoint", Nothing, Endpoint, Reading.endpoint
+    ),
+    Read(
+        "/consultations",
+        "consultations.list",
+        "Consultations that one may know of, the newest first; of those ended, the ones still in memory",
+        Right.SEE,
+        "",
+        ConsultationsQuery,
+        Consultations,
+        Reading.consultations,
+    ),
+    Read(
+        "/consultations/{consultation}",
+        "consultations.get",
+        "A consultation in full",
+        Right.VIEW,
+        "consultation",
+        Nothing,
+        Consultation,
+        Reading.consultation,
+    ),
+    Read(
+        "/consultations/{consultation}/participants",
+        "participants.list",
+        "Who is or was in a consultation",
+        Right.VIEW,
+        "consultation",
+        Paging,
+        Participants,
+        Reading.participants,
+    ),
+    Read(
+        "/consultations/{consultation}/messages",
+        "messages.list",
+        "The latest texts of a consultation, the newest first",
+        Right.VIEW,
+        "consultation",
+        Paging,
+        Messages,
+        Reading.messages,
+    ),
+)
+
+
+def collections() -> frozenset[str]:
+    """Return the addresses whose members have addresses of their own below them."""
+    paths = {read.path for read in READS}
+    return frozenset(BASE + path for path in paths if any(_is_member(other, path) for other in paths))
+
+
+def _is_member(path: str, collection: str) -> bool:
+    rest = path.removeprefix(f"{collection}/")
+    return rest != path and rest.startswith("{") and "/" not in rest
+
+
+class ReadsEndpoint:
+    """The handlers of `READS`."""
+
+    def __init__(self, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+        self._tables = tables
+        self._reading = Reading(tables, permissions)
+        self._identify = identify
+
+    def operations(self) -> list[Operation]:
+        """Return the declarations of the routes."""
+        return [read.operation for read in READS]
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to an application."""
+        return [read.operation.route(self._handler(read)) for read in READS]
+
+    def _handler(self, read: Read) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            caller = caller_of(request, self._identify, self._tables)
+            query = query_of(request, read.query)
+            asked = Asked(caller, time.time_ns() // 1000, query, request.match_info)
+            if read.kind and read.right is not None:
+                self._reading.require(asked, read.right, f"{read.kind}:{request.match_info[read.kind]}")
+            return answer(read.read(self._reading, asked))
+
+        return handler

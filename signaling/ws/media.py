@@ -1,0 +1,218 @@
+"""The pages' media connections, held to dispatch's rules: asked at every offer, and again whenever something changes.
+
+The relay forwards to a page only what `dispatch.flow` allows just now; neither the page nor its offer has a say in it.
+Runs on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from dispatch.desk.coordinator import Coordinator
+from dispatch.entry import Entry
+from dispatch.errors import Conflict, Full, Refused
+from dispatch.flow import CONSULTATION, Flow, may_publish, may_take
+from dispatch.permissions import Actor
+from dispatch.records import Participant
+from dispatch.sources import SourceRegistry
+from dispatch.tables import Change
+from signaling.http.problem import problem_of
+from signaling.webrtc.connection import ConnectionEnded, ReceiveState, SourceWithdrawn
+from signaling.webrtc.connections import Connections
+from signaling.webrtc.errors import LineUnknown, SessionUnknown
+from signaling.webrtc.lines import Line, ReceiveLine, SendLine
+from signaling.ws import messages
+from signaling.ws.messages import AnsweredLine, LineQuality
+from signaling.ws.ports import Page
+
+_log = structlog.get_logger(__name__)
+
+#: Rights that end by themselves (grants) are noticed after so long.
+SWEEP_SECONDS = 1.0
+#: Lines looked at in one turn of the loop: some 2 ms.
+LINES_A_TURN = 400
+#: Offers that wait for their turn. Each takes the loop milliseconds; a page gives up after ten seconds.
+MOST_WAITING = 800
+#: Changes of these kinds may change what anybody may view.
+_RIGHTS = frozenset({"unit", "person", "endpoint", "grant"})
+
+
+class PageMedia:
+    """Every page's media connection. `start` once, `close` at the end."""
+
+    def __init__(self, coordinator: Coordinator, connections: Connections, sources: SourceRegistry) -> None:
+        self._coordinator = coordinator
+        self._sources = sources
+        self._connections = connections
+        self._pages: dict[str, Page] = {}  # by the id of its connection
+        self._ids: dict[str, str] = {}  # of a page's connection, by the page's id
+        self._jitter: dict[str, dict[str, int]] = {}
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._stale: set[str] = set()
+        self._some = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        connections.listeners.append(self._on_event)
+        self._deaf = coordinator.listen(self._on_change)
+
+    def start(self) -> None:
+        """Begin to follow changes."""
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._sweep())]
+
+    async def close(self) -> None:
+        """Stop following. Connections are not ended here. May be called twice."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._deaf()
+            await asyncio.wait(tasks)
+
+    async def offer(self, page: Page, sdp: str, lines: Sequence[messages.Line]) -> tuple[str, Sequence[AnsweredLine]]:
+        """Answer an offer of a page, which has one in hand at most. Raises Refused."""
+        if self._waiting >= MOST_WAITING:
+            raise Full("node-busy", f"{MOST_WAITING} offers wait already")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                await asyncio.sleep(0)  # others' checks and handshakes go first
+                return self._answer(page, sdp.encode(), lines)
+        finally:
+            self._waiting -= 1
+
+    def hangup(self, page: Page) -> None:
+        """End the page's connection; of no effect when there is none."""
+        connection = self._ids.get(page.id)
+        if connection is not None:
+            self._connections.end(connection)
+
+    def quality(self, page: Page, rtt_ms: float, lines: Sequence[LineQuality]) -> None:
+        """Take what a page reports of what it plays."""
+        connection = self._ids.get(page.id)
+        if connection is not None:
+            self._jitter[connection] = {line.mid: round(line.jitter_ms * 1000) for line in lines}
+
+    def connections(self) -> list[tuple[str, str]]:
+        """Return the connections that there are, each with its page's person."""
+        return [(connection, page.actor.person) for connection, page in self._pages.items()]
+
+    def jitter_us(self, connection: str, mid: str) -> int | None:
+        """Return the jitter a page last reported of a line."""
+        return self._jitter.get(connection, {}).get(mid)
+
+    def _answer(self, page: Page, sdp: bytes, asked: Sequence[messages.Line]) -> tuple[str, list[AnsweredLine]]:
+        lines, answered = self._judge(page.actor, asked)
+        connection = self._ids.get(page.id)
+        try:
+            if connection is None:
+                made = self._connections.open(page.id, sdp, lines)
+            else:
+                made = self._connections.offer(connection, sdp, lines)
+        except Refused:
+            raise
+        except Exception as error:  # so broad, because the table of problems knows them all, and logs what it does not
+            problem = problem_of(error)
+            raise Conflict(problem.code, problem.detail) from error
+        self._ids[page.id] = made.connection
+        self._pages[made.connection] = page
+        unplayable = {mid: AnsweredLine(mid, "closed", "no-common-codec") for mid in made.unplayable}
+        return made.sdp, [unplayable.get(line.mid, line) for line in answered]
+
+    def _judge(self, actor: Actor, asked: Sequence[messages.Line]) -> tuple[list[Line], list[AnsweredLine]]:
+        """Return the lines that may be, and what became of each."""
+        now_us = time.time_ns() // 1000
+        lines: list[Line] = []
+        answered: list[AnsweredLine] = []
+        for line in asked:
+            if line.send is not None:
+                allowed = may_publish(self._coordinator.permissions, actor, line.send.source, now_us)
+                flow, code = (Flow.OPEN, "") if allowed else (Flow.CLOSED, "forbidden")
+                sent = SendLine(line.mid, line.send.kind, line.send.source, line.send.name)
+                lines += [sent] if allowed else []
+            elif line.receive is not None:
+                wanted = line.receive
+                flow, code = self._may_take(actor, (wanted.source, wanted.kind, wanted.context), now_us)
+                if flow is not Flow.CLOSED:
+                    lines.append(ReceiveLine(line.mid, wanted.kind, wanted.source, wanted.context, flow))
+            else:
+                continue
+            answered.append(AnsweredLine(line.mid, flow.value, code))
+        return lines, answered
+
+    def _may_take(self, actor: Actor, line: tuple[str, str, str], now_us: int) -> tuple[Flow, str]:
+        if not self._sources.has(line[0]):
+            return Flow.CLOSED, "source-unknown"
+        flow = may_take(self._coordinator.permissions, self._coordinator.tables, actor, line, now_us)
+        return flow, "forbidden" if flow is Flow.CLOSED else ""
+
+    def _on_change(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
+        before = len(self._stale)
+        for change in changes:
+            if change.kind in _RIGHTS:
+                self._stale.add("")
+            elif change.kind == "consultation":
+                self._stale.add(CONSULTATION + change.id)
+            elif change.kind == "participant":
+                record = change.new or change.old
+                assert isinstance(record, Participant)
+                self._stale.add(CONSULTATION + record.consultation)
+        if len(self._stale) > before:
+            self._some.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            stale, self._stale = self._stale, set()
+            await self._review(stale)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self._review(None)
+
+    async def _review(self, contexts: set[str] | None) -> None:
+        """Hold the lines of these contexts, or all, to the rule as it is now."""
+        try:
+            lines = [line for line in self._connections.receiving() if contexts is None or line.context in contexts]
+            for first in range(0, len(lines), LINES_A_TURN):
+                self._hold(lines[first : first + LINES_A_TURN])
+                await asyncio.sleep(0)
+        except Exception:  # so broad, because the next change must find somebody who follows it
+            _log.exception("lines_not_reviewed")
+
+    def _hold(self, lines: Iterable[ReceiveState]) -> None:
+        now_us = time.time_ns() // 1000
+        told: dict[str, list[AnsweredLine]] = {}
+        for line in lines:
+            page = self._pages.get(line.connection)
+            if page is None:
+                continue
+            key = (line.source, line.kind, line.context)
+            flow = may_take(self._coordinator.permissions, self._coordinator.tables, page.actor, key, now_us)
+            if flow is line.flow:
+                continue
+            try:
+                self._connections.set_flow(line.connection, line.mid, flow)
+            except (LineUnknown, SessionUnknown):
+                continue  # ended meanwhile
+            code = "forbidden" if flow is Flow.CLOSED else ""
+            told.setdefault(line.connection, []).append(AnsweredLine(line.mid, flow.value, code))
+        for connection, changed in told.items():
+            self._pages[connection].flow(changed)
+
+    def _on_event(self, event: ConnectionEnded | SourceWithdrawn) -> None:
+        page = self._pages.get(event.connection)
+        if page is None:
+            return
+        if isinstance(event, ConnectionEnded):
+            del self._pages[event.connection]
+            del self._ids[page.id]
+            self._jitter.pop(event.connection, None)
+            page.ended(event.code)
+        else:
+            page.flow([AnsweredLine(mid, "closed", event.code) for mid in event.mids])

@@ -1,0 +1,87 @@
+"""Who speaks in each running consultation: levels from the relay, five times a second, told when they change. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from dispatch.records import Attendance, Consultation, Stage
+from dispatch.speaker import SPEECH_DBOV, ActiveSpeaker
+from dispatch.tables import Tables
+
+_log = structlog.get_logger(__name__)
+
+INTERVAL_SECONDS = 0.2
+#: Levels are told in steps of so many dB: a voice moves all the time, and a page shows five steps.
+STEP_DB = 6
+
+#: Gives the level of a source's sound in dBov, None while it sends none.
+Level = Callable[[str], float | None]
+#: Is told consultation, who speaks ("" for nobody), and the levels of who is heard.
+Tell = Callable[[str, str, dict[str, int]], None]
+
+
+class Speakers:
+    """`start` once, `close` at the end."""
+
+    def __init__(self, tables: Tables, level: Level, tell: Tell) -> None:
+        self._tables = tables
+        self._level = level
+        self._tell = tell
+        self._speakers: dict[str, ActiveSpeaker] = {}
+        self._told: dict[str, tuple[str, dict[str, int]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop. May be called twice."""
+        if self._task is not None:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                self.look(time.monotonic())
+            except Exception:  # so broad, because the next look must come
+                _log.exception("speakers_not_found")
+
+    def look(self, now: float) -> None:
+        """Find out who speaks at `now` (monotonic seconds), and tell what has changed."""
+        running = {item.id: item for item in self._tables.consultations if item.stage is Stage.RUNNING}
+        for consultation in running.values():
+            self._look_at(consultation, now)
+        for identifier in [item for item in self._speakers if item not in running]:
+            del self._speakers[identifier]
+            if self._told.pop(identifier, None) is not None:
+                self._tell(identifier, "", {})
+
+    def _look_at(self, consultation: Consultation, now: float) -> None:
+        levels = self._levels(consultation.id)
+        speaker = self._speakers.setdefault(consultation.id, ActiveSpeaker())
+        speaker.update(levels, now)
+        heard = {name: round(level / STEP_DB) * STEP_DB for name, level in levels.items() if level > SPEECH_DBOV}
+        said = (speaker.current, heard)
+        if said != self._told.get(consultation.id, ("", {})):
+            self._told[consultation.id] = said
+            self._tell(consultation.id, *said)
+
+    def _levels(self, consultation: str) -> dict[str, float]:
+        """Return the level of everybody who may be heard."""
+        levels: dict[str, float] = {}
+        for identifier in self._tables.participants_of.ids(consultation):
+            participant = self._tables.participants.get(identifier)
+            if participant.attendance is not Attendance.PRESENT or participant.sound_off:
+                continue
+            heard = [level for source in participant.sources if (level := self._level(source)) is not None]
+            if heard:
+                levels[identifier] = max(heard)
+        return levels

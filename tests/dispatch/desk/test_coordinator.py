@@ -1,0 +1,217 @@
+"""Acts in, entries kept, changes told, answers out; and nothing of what was not kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dispatch.acts.chair import Lock, RaiseHand
+from dispatch.acts.consultation import Create, Join
+from dispatch.desk.coordinator import MAX_WAITING, Coordinator
+from dispatch.entry import Entry, Origin, decode
+from dispatch.errors import Forbidden, Full, Refused, Unavailable
+from dispatch.fold import apply
+from dispatch.hlc import HybridClock
+from dispatch.permissions import Actor
+from dispatch.tables import Change
+from tests.dispatch.world import World, everything
+
+OFFICER = Actor("officer")
+HERE = Origin("192.0.2.7", "tab1", "C")
+
+
+class Disk:
+    """A journal in memory whose fsync the test ends, or breaks."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+        self.failing: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.writes = 0
+
+    async def append(self, records: list[bytes]) -> list[int]:
+        self.writes += 1
+        await self.gate.wait()
+        if self.failing is not None:
+            raise self.failing
+        self.kept += records
+        return list(range(len(self.kept) - len(records), len(self.kept)))
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[tuple[Coordinator, Disk, World]]:
+    world, disk = World(), Disk()
+    coordinator = Coordinator(world.tables, HybridClock(), disk, "node")
+    coordinator.start()
+    try:
+        yield coordinator, disk, world
+    finally:
+        disk.gate.set()
+        await coordinator.close()
+
+
+async def test_answer_comes_after_it_was_kept_and_told() -> None:
+    async with running() as (coordinator, disk, _):
+        told: list[str] = []
+        coordinator.listen(lambda entries, changes: told.extend(entry.verb for entry in entries))
+        disk.gate.clear()
+        asked = asyncio.create_task(coordinator.act(Create(title="会", unit="C"), OFFICER, HERE))
+        while not disk.writes:
+            await asyncio.sleep(0)
+        assert not asked.done() and told == []
+        disk.gate.set()
+        identifier = await asked
+        (entry,) = decode(disk.kept[0])
+        assert told == ["consultation.create"] and entry.object_id == identifier
+        assert (entry.actor, entry.node, entry.origin, entry.session) == ("officer", "node", HERE, identifier)
+
+
+async def test_acts_that_wait_for_the_disk_go_to_it_together_and_in_order() -> None:
+    async with running() as (coordinator, disk, _):
+        disk.gate.clear()
+        first = asyncio.create_task(coordinator.act(Create(title="0", unit="C"), OFFICER, HERE))
+        while not disk.writes:
+            await asyncio.sleep(0)
+        rest = [
+            asyncio.create_task(coordinator.act(Create(title=str(n), unit="C"), OFFICER, HERE)) for n in range(1, 20)
+        ]
+        await asyncio.sleep(0)
+        disk.gate.set()
+        await asyncio.gather(first, *rest)
+        assert disk.writes == 2
+        assert [decode(record)[0].params["title"] for record in disk.kept] == [str(n) for n in range(20)]
+
+
+async def test_what_was_not_kept_has_not_happened() -> None:
+    async with running() as (coordinator, disk, world):
+        identifier = await coordinator.act(Create(title="会", unit="C"), OFFICER, HERE)
+        await coordinator.act(Join(consultation=identifier), OFFICER, HERE)
+        before, told = everything(world.tables), []
+        coordinator.listen(lambda entries, changes: told.append(entries))
+        disk.failing = Unavailable("journal-full", "no space")
+        refusals = await asyncio.gather(
+            coordinator.act(Lock(consultation=identifier, locked=True), OFFICER, HERE),
+            coordinator.act(RaiseHand(consultation=identifier, raised=True), OFFICER, HERE),
+            return_exceptions=True,
+        )
+        assert [getattr(refusal, "code", refusal) for refusal in refusals] == ["journal-full"] * 2
+        assert everything(world.tables) == before and told == []
+        disk.failing = None
+        await coordinator.act(Lock(consultation=identifier, locked=True), OFFICER, HERE)
+        assert world.tables.consultations.get(identifier).locked
+
+
+async def test_broken_disk_is_told_as_such() -> None:
+    async with running() as (coordinator, disk, _):
+        disk.failing = OSError(5, "Input/output error")
+        with pytest.raises(Unavailable) as refused:
+            await coordinator.act(Create(title="会", unit="C"), OFFICER, HERE)
+        assert refused.value.code == "journal-failed"
+
+
+async def test_refused_act_leaves_its_neighbours_alone() -> None:
+    async with running() as (coordinator, disk, world):
+        answers = await asyncio.gather(
+            coordinator.act(Create(title="一", unit="C"), OFFICER, HERE),
+            coordinator.act(Create(title="二", unit="P"), OFFICER, HERE),
+            coordinator.act(Create(title="三", unit="C"), OFFICER, HERE),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[1], Forbidden)
+        assert sorted(item.title for item in world.tables.consultations) == ["一", "三"]
+        assert len(disk.kept) == 2
+
+
+async def test_fault_in_one_act_is_that_acts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (coordinator, _, world):
+        # A clock that breaks in the middle of an act: the entries before it must not stay.
+        ticks = iter([(1, 0)])
+        monkeypatch.setattr(coordinator._clock, "tick", lambda now_us: next(ticks))
+        invite = ("endpoint:camera",)
+        with pytest.raises(Refused) as refused:
+            await coordinator.act(Create(title="会", unit="C", invite=invite), OFFICER, HERE)
+        assert refused.value.code == "internal"
+        assert len(world.tables.consultations) == 0 and len(world.tables.participants) == 0
+        monkeypatch.undo()
+        await coordinator.act(Create(title="会", unit="C", invite=invite), OFFICER, HERE)
+
+
+async def test_failing_listener_keeps_nothing_from_the_others() -> None:
+    async with running() as (coordinator, _, world):
+        told: list[int] = []
+
+        def broken(entries: Sequence[Entry], changes: Sequence[Change]) -> None:
+            raise RuntimeError("a fault of the test")
+
+        coordinator.listen(broken)
+        stop = coordinator.listen(lambda entries, changes: told.append(len(changes)))
+        await coordinator.act(Create(title="会", unit="C"), OFFICER, HERE)
+        stop()
+        await coordinator.act(Create(title="会", unit="C"), OFFICER, HERE)
+        assert told == [1] and len(world.tables.consultations) == 2
+
+
+async def test_more_than_can_wait_is_refused() -> None:
+    async with running() as (coordinator, disk, _):
+        disk.gate.clear()
+        act = Join(consultation="none")
+        waiting = [asyncio.create_task(coordinator.act(Create(title="会", unit="C"), OFFICER, HERE))]
+        while not disk.writes:
+            await asyncio.sleep(0)
+        waiting += [asyncio.create_task(coordinator.act(act, OFFICER, HERE)) for _ in range(MAX_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(Full):
+            await coordinator.act(act, OFFICER, HERE)
+        disk.gate.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_who_gave_up_waiting_has_not_acted() -> None:
+    async with running() as (coordinator, disk, world):
+        disk.gate.clear()
+        first = asyncio.create_task(coordinator.act(Create(title="一", unit="C"), OFFICER, HERE))
+        while not disk.writes:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(coordinator.act(Create(title="二", unit="C"), OFFICER, HERE))
+        await asyncio.sleep(0)
+        second.cancel()
+        disk.gate.set()
+        await first
+        await coordinator.act(Create(title="三", unit="C"), OFFICER, HERE)
+        assert [item.title for item in world.tables.consultations] == ["一", "三"]
+
+
+async def test_close_answers_what_is_under_way_and_refuses_the_rest() -> None:
+    async with running() as (coordinator, disk, _):
+        disk.gate.clear()
+        first = asyncio.create_task(coordinator.act(Create(title="一", unit="C"), OFFICER, HERE))
+        while not disk.writes:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(coordinator.act(Create(title="二", unit="C"), OFFICER, HERE))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(coordinator.close())
+        await asyncio.sleep(0)
+        disk.gate.set()
+        await closing
+        assert await first
+        for refused in (second, asyncio.create_task(coordinator.act(Join(consultation="x"), OFFICER, HERE))):
+            with pytest.raises(Unavailable):
+                await refused
+
+
+async def test_state_is_what_the_journal_says() -> None:
+    async with running() as (coordinator, disk, world):
+        identifier = await coordinator.act(Create(title="会", unit="C", invite=("unit:C",)), OFFICER, HERE)
+        for person in ("officer", "east"):
+            await coordinator.act(Join(consultation=identifier), Actor(person), HERE)
+        with pytest.raises(Forbidden):
+            await coordinator.act(RaiseHand(consultation=identifier, raised=True), Actor("west"), HERE)
+        other = World()
+        for record in disk.kept:
+            for entry in decode(record):
+                apply(other.tables, entry)
+        assert everything(other.tables) == everything(world.tables)

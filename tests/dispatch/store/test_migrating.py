@@ -1,0 +1,50 @@
+"""Steps between versions of the database, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from dispatch.errors import Unavailable
+from dispatch.store.database import Database
+from dispatch.store.migrating import pending, upgrade
+from dispatch.store.schema import metadata
+
+
+def differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_upgraded_database_is_what_the_schema_says(database: Database) -> None:
+    await upgrade(database)
+    async with database.begin() as connection:
+        assert await connection.run_sync(differences) == []
+        await connection.execute(text("DROP INDEX ix_timeline_actor"))
+        await connection.execute(text("ALTER TABLE units DROP COLUMN code"))
+        found = await connection.run_sync(differences)
+    assert {step[0] for step in found} == {"add_index", "add_column"}
+
+
+async def test_what_is_pending_is_told_until_it_is_applied(database: Database) -> None:
+    missing = await pending(database)
+    assert missing and await pending(database) == missing
+    assert await upgrade(database) == missing
+    assert await pending(database) == []
+    assert await upgrade(database) == []
+
+
+async def test_database_of_a_newer_program_is_refused_and_left_alone(database: Database) -> None:
+    await upgrade(database)
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for function in (pending, upgrade):
+        with pytest.raises(Unavailable, match="9999") as caught:
+            await function(database)
+        assert caught.value.code == "database-newer"
+    async with database.begin() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"

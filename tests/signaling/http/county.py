@@ -1,0 +1,141 @@
+"""A county with two townships, its people their tokens; a coordinator on a real journal, and the interface."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from dispatch.desk.coordinator import Coordinator
+from dispatch.entry import Origin
+from dispatch.hlc import HybridClock
+from dispatch.ids import ulid
+from dispatch.journal import Journal
+from dispatch.permissions import Actor
+from dispatch.records import Endpoint, EndpointKind, Level, Person, Role, Unit
+from dispatch.tables import Tables
+from signaling.http.acts import ActsEndpoint
+from signaling.http.listener import listening
+from signaling.http.openapi import openapi_routes
+from signaling.http.operation import Operation
+from signaling.http.problem import Problem, problems
+from signaling.http.reads import ReadsEndpoint, collections
+
+
+def number(value: int) -> str:
+    """The ULID of a thing of the tests."""
+    return ulid(1_000 * value, bytes(10))
+
+
+PROVINCE: Final = number(1)
+COUNTY: Final = number(2)
+EAST: Final = number(3)
+WEST: Final = number(4)
+CAMERA: Final = number(20)
+#: name -> (id, unit, roles)
+PEOPLE: Final[dict[str, tuple[str, str, tuple[Role, ...]]]] = {
+    "administrator": (number(10), PROVINCE, (Role("administrator", PROVINCE),)),
+    "officer": (number(11), COUNTY, (Role("duty-officer", COUNTY),)),
+    "east": (number(12), EAST, (Role("member", EAST),)),
+    "west": (number(13), WEST, (Role("member", WEST),)),
+    "watcher": (number(14), COUNTY, (Role("observer", COUNTY),)),
+    "newcomer": (number(15), EAST, ()),
+    "dismissed": (number(16), PROVINCE, (Role("administrator", PROVINCE),)),
+}
+
+
+def person(name: str) -> str:
+    """The id of one of `PEOPLE`."""
+    return PEOPLE[name][0]
+
+
+def token(name: str) -> dict[str, str]:
+    """The header that makes a request somebody's."""
+    return {"Authorization": f"Bearer token-of-{name}"}
+
+
+def identify(request: web.Request) -> Actor:
+    """Tell who asks by the tests' own tokens; the rights are looked up as ever."""
+    secret = request.headers.get("Authorization", "").removeprefix("Bearer token-of-")
+    if secret == "the-node":
+        return Actor("")
+    if secret not in PEOPLE:
+        raise Problem("unauthorized", "no such token", {"WWW-Authenticate": "Bearer"})
+    return Actor(person(secret))
+
+
+def fill(tables: Tables) -> None:
+    """Put units, people and a camera in."""
+    tables.units.put(Unit(id=PROVINCE, level=Level.PROVINCE, name_zh="江东省", name_en="Jiangdong"))
+    tables.units.put(Unit(id=COUNTY, parent=PROVINCE, level=Level.COUNTY, name_zh="临江县"))
+    tables.units.put(Unit(id=EAST, parent=COUNTY, level=Level.TOWNSHIP, name_zh="东河乡"))
+    tables.units.put(Unit(id=WEST, parent=COUNTY, level=Level.TOWNSHIP, name_zh="西山乡"))
+    for name, (identifier, unit, roles) in PEOPLE.items():
+        gone = name == "dismissed"
+        tables.people.put(Person(id=identifier, unit=unit, name=name, login=name, roles=roles, disabled=gone))
+    tables.endpoints.put(Endpoint(id=CAMERA, unit=EAST, kind=EndpointKind.IP_CAMERA, name_zh="渡口"))
+    tables.commit()
+
+
+class Keeping:
+    """The journal as the coordinator wants it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def append(self, records: list[bytes]) -> list[int]:
+        return list(await self._journal.append(records))
+
+
+@asynccontextmanager
+async def coordinating(folder: Path) -> AsyncIterator[tuple[Coordinator, Journal]]:
+    """A coordinator over the county, and its journal."""
+    folder.mkdir(parents=True, exist_ok=True)
+    journal = Journal.open(folder, "node")
+    tables = Tables()
+    fill(tables)
+    coordinator = Coordinator(tables, HybridClock(), Keeping(journal), "node")
+    coordinator.start()
+    try:
+        yield coordinator, journal
+    finally:
+        await coordinator.close()
+        await asyncio.to_thread(journal.close)
+
+
+@dataclass(frozen=True, slots=True)
+class County:
+    """What runs: `url` is the base of its plain HTTP."""
+
+    url: str
+    app: web.Application
+    coordinator: Coordinator
+    journal: Journal
+    operations: list[Operation]
+
+    async def do(self, name: str, act: Any) -> str:
+        """Do an act as somebody, without HTTP."""
+        return await self.coordinator.act(act, Actor(person(name)), Origin())
+
+    def client(self, name: str | None) -> aiohttp.ClientSession:
+        """A client signed in as somebody, or not at all."""
+        return aiohttp.ClientSession(self.url, headers=token(name) if name else None)
+
+
+@asynccontextmanager
+async def running_county(folder: Path, more: Iterable[web.RouteDef] = ()) -> AsyncIterator[County]:
+    """Serve acts, readings and their description on loopback."""
+    async with coordinating(folder) as (coordinator, journal):
+        acts = ActsEndpoint(coordinator, coordinator.tables, identify, collections())
+        reads = ReadsEndpoint(coordinator.tables, coordinator.permissions, identify)
+        operations = [*acts.operations(), *reads.operations()]
+        app = web.Application(middlewares=[problems])
+        app.add_routes([*acts.routes(), *reads.routes(), *openapi_routes(operations, "1"), *more])
+        async with listening(app, "127.0.0.1", 0) as port:
+            yield County(f"http://127.0.0.1:{port}", app, coordinator, journal, operations)
