@@ -54,8 +54,14 @@ def test_the_end_of_a_consultation_ends_its_topic_with_that_code() -> None:
     participant(town, "zhao", Attendance.PRESENT)
     pages = town.watch("zhao", "consultation:c")
     town.watch("zhao", "places")
+    leading = town.watch("wang", "consultation:c")
+    town.changes.speaking("c", "p-zhao", {"p-zhao": -20})
+    town.settle()
+    assert leading.ids("consultation:c", "speaking") == {"c"}
     town.put(("consultation", msgspec.structs.replace(record, stage=Stage.ENDED)))
     participant(town, "zhao", Attendance.LEFT)
+    assert leading.record("consultation:c", "consultation", "c")["stage"] == "ended"
+    assert leading.ids("consultation:c", "speaking") == set()
     assert pages.gone == {"consultation:c": "consultation-ended"}
     assert pages.held["places"].records == {}
 
