@@ -24,7 +24,8 @@ async () => {
   for (const pc of window.connections) {
     if (pc.connectionState !== "connected") continue;
     for (const [, item] of await pc.getStats()) {
-      if (item.type === "inbound-rtp") found[`${window.connections.indexOf(pc)}/${item.mid}/${item.kind}`] = item.packetsReceived;
+      if (item.type !== "inbound-rtp") continue;
+      found[`${window.connections.indexOf(pc)}/${item.mid}/${item.kind}`] = item.packetsReceived;
     }
   }
   return found;

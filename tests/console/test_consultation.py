@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ async def test_removed_participant_gets_and_gives_nothing_though_its_page_stays(
         return await seat.inbound("video") + await seat.inbound("audio") - before
 
     for seat in (officer, east):
-        await until(f"nothing comes to {seat.login}", lambda seat=seat: still(seat), lambda more: more == 0)
+        await until(f"nothing comes to {seat.login}", partial(still, seat), lambda more: more == 0)
     status, problem = await east.api("POST", f"/consultations/{consultation}/messages", {"text": "还在"})
     assert (status, problem["code"]) == (403, "forbidden")
     for seat in (officer, east):
