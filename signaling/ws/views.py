@@ -151,7 +151,8 @@ class Views:
 
     def _of_overview(self, standing: Standing, key: Key, now_us: int) -> bytes | None:
         kind, identifier = key
-        rights = self._rights(standing, f"{kind}:{identifier}", now_us)
+        targets = self._permissions.targets_of(identifier) if kind == "source" else (f"{kind}:{identifier}",)
+        rights = frozenset[Right]().union(*(self._rights(standing, target, now_us) for target in targets))
         if Right.SEE not in rights:
             return None
         if kind == "consultation":

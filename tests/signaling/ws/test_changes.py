@@ -276,3 +276,21 @@ def test_a_participant_is_online_with_its_person_or_its_source() -> None:
         "participant": "p-sun",
         "levels": {"p-sun": -20},
     }
+
+
+def test_a_source_published_with_the_node_s_own_token_is_for_those_who_have_the_right_to_the_node() -> None:
+    town = Town()
+    town.sources.publish("stranger", "", "s", 1)
+    town.sources.publish("zhao.tab", "", "s", 1)
+    may = {
+        person: [
+            town.watch(person, "overview").record("overview", "source", item)["may"]
+            for item in ("stranger", "zhao.tab")
+        ]
+        for person in ("wang", "li", "qian")
+    }
+    assert may == {
+        "wang": [["view", "steer", "record"], ["view", "steer", "record"]],
+        "li": [[], ["view", "steer", "record"]],
+        "qian": [[], []],
+    }
