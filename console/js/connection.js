@@ -26,9 +26,9 @@ class Handle {
 }
 
 /**
- * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or throws
- * an ApiError; `fresh` is true for the first offer of a connection. `changed(state, error)` is told of "connecting",
- * "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true stops trying.
+ * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or
+ * throws an ApiError; `fresh` is true for the first offer of a connection. `changed(state, error)` is told of
+ * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true stops trying.
  */
 export class Connection {
   #pc = null;
@@ -129,7 +129,7 @@ export class Connection {
   }
 
   #want(handle) {
-    if (this.#closed) throw new Error("the connection has been closed");
+    if (this.#closed) throw new Error("connection-closed");
     this.#wanted.add(handle);
     this.#schedule();
     return handle;

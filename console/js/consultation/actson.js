@@ -31,7 +31,8 @@ export function actsOn(room, participant) {
   const { spotlight } = consultation;
   const lit = spotlight.includes(participant.id);
   const next = lit ? spotlight.filter((id) => id !== participant.id) : [...spotlight, participant.id];
-  add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff }, soundOff ? "mic" : "mic-off");
+  add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff },
+    soundOff ? "mic" : "mic-off");
   if (participant.person) {
     const reason = isHeard(room, participant) ? "why.heardAlready" : "";
     add("ask", "participant.ask", base, "ask", { reason });

@@ -86,7 +86,9 @@ export class TreeRow {
     if (this.menu) setLabel(this.menu, t("tree.menu", { name }));
     this.tag.hidden = kind !== "unit";
     this.lamp.hidden = kind === "unit";
-    setIcon(this.picture, kind === "unit" ? "none" : kind === "person" ? "person" : (KIND_ICONS[record.kind] ?? "camera"));
+    const picture = kind === "person" ? kind : (KIND_ICONS[record.kind] ?? "camera");
+    // A unit has its tag instead.
+    if (kind !== "unit") setIcon(this.picture, picture);
     if (kind === "unit") {
       this.tag.dataset.level = record.level;
       setText(this.tag, t(`tag.${record.level}`));

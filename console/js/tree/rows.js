@@ -21,7 +21,8 @@ export function rowsOf(level, opened) {
   const visit = (id, depth, parent) => {
     const { known, units, people, endpoints } = level(id);
     if (!known && depth > 0) {
-      rows.push({ key: `asking:${id}`, kind: "asking", id, record: null, depth, open: null, place: 1, size: 1, parent });
+      const asking = { key: `asking:${id}`, kind: "asking", id, record: null };
+      rows.push({ ...asking, depth, open: null, place: 1, size: 1, parent });
       return;
     }
     const size = people.length + endpoints.length + units.length;
