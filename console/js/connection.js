@@ -28,7 +28,8 @@ class Handle {
 /**
  * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or
  * throws an ApiError; `fresh` is true for the first offer of a connection. `changed(state, error)` is told of
- * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true stops trying.
+ * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there.
+ * `fatal(error)` true stops trying.
  */
 export class Connection {
   #pc = null;

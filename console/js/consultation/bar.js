@@ -22,7 +22,8 @@ export class Bar {
     this.long = h("span", { class: ["soft", "numbers", "bar-long"] });
     this.layouts = LAYOUTS.map((layout) => {
       const act = () => desk.stage.setLayout(layout);
-      const made = h("button", { class: ["button", "bare"], type: "button", on: { click: act } }, icon(layout));
+      const looks = { class: ["button", "bare"], type: "button", on: { click: act } };
+      const made = h("button", looks, icon(layout));
       return { layout, button: made };
     });
     const group = h("div", { class: "layouts", role: "group" }, this.layouts.map((one) => one.button));
@@ -109,7 +110,8 @@ export class Bar {
   /** Where there is no room for buttons side by side. */
   #openMenu() {
     const items = this.does.map(({ name, picture }) => {
-      return { label: labelOf(name, this.#isOn(name)), icon: picture, danger: name === "end", act: () => this.#do(name) };
+      const label = labelOf(name, this.#isOn(name));
+      return { label, icon: picture, danger: name === "end", act: () => this.#do(name) };
     });
     openMenu(this.menu, items, { title: t("chair.label") });
   }
