@@ -104,7 +104,7 @@ def main() -> None:
     settings = load(parser.parse_args().config, os.environ)
     log.configure(settings.log)
     home.prepare(settings, datetime.now(UTC))
-    run_server(settings, serve_probed, [], lambda urls: None)
+    run_server(settings, serve_probed, lambda: [], lambda urls: None)
 
 
 if __name__ == "__main__":

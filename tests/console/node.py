@@ -47,23 +47,28 @@ verbs = ["publish", "watch"]
 class Node:
     """`python -m huishang serve` on loopback over plain HTTP; keeps its ports and data from start to start."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    module = "huishang"
+
+    def __init__(self, folder: Path, *, tls: bool = False, more: str = "") -> None:
+        """`more`: further lines of settings, sections of their own."""
+        self.folder = folder
+        self._tls = tls
         self._port = free_ports()
         self._process: Offspring | None = None
         self._log = folder / "node.log"
         (folder / "tokens.toml").write_text(_TOKENS)
         (folder / "tokens.toml").chmod(0o600)
         (folder / "node.toml").write_text(
-            f"[http]\nhost = '127.0.0.1'\nport = {self._port}\ntls = false\n"
+            f"[http]\nhost = '127.0.0.1'\nport = {self._port}\ntls = {str(tls).lower()}\n"
             f"[media]\nbind = '127.0.0.1'\nport = {free_ports()}\n"
             f"[access]\ntokens_file = 'tokens.toml'\n"
             f"[limits]\nsilent_after_s = {SILENT_AFTER_S}\n"
+            f"[server]\ndata_dir = '.'\n{more}"
         )
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def session_ends(self) -> list[str]:
@@ -72,7 +77,7 @@ class Node:
 
     async def start(self) -> None:
         """Start and wait until it answers. It dies with this process, whatever ends it."""
-        serve = (sys.executable, "-m", "huishang", "serve", "--config", str(self._folder / "node.toml"))
+        serve = (sys.executable, "-m", self.module, "serve", "--config", str(self.folder / "node.toml"))
         argv = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(self._log), *serve)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HUISHANG_")}
         self._process = await Offspring.start(argv, environ)
@@ -119,7 +124,7 @@ class Node:
         """Ask for the sources, by identifier."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
-            aiohttp.ClientSession(headers=headers) as http,
+            aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(ssl=False)) as http,
             http.get(f"{self.url}/api/v1/sources") as answer,
         ):
             listed = json.loads(await answer.text())["sources"]

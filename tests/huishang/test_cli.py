@@ -39,7 +39,7 @@ def test_init_makes_everything_once(tmp_path: Path) -> None:
     assert first.returncode == 0 and first.stderr == ""
     made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     tls = {"var/tls/ca.key", "var/tls/ca.pem", "var/tls/server.key", "var/tls/server.pem"}
-    assert made == {"var/huishang.toml", "var/tokens.toml"} | tls
+    assert made == {"var/huishang.toml", "var/tokens.toml", "var/access-keys.json"} | tls
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     second = huishang("init", folder=tmp_path)
     assert second.returncode == 0 and "nothing changed" in second.stdout
