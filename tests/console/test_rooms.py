@@ -350,3 +350,33 @@ async def test_of_a_hundred_thousand_rows_only_those_in_view_are_drawn(blank: Pa
     assert got["last"] - got["first"] <= 800 / 32 + 18
     if top < 3_200_000:
         assert got["first"] * 32 <= top and (got["last"] * 32 >= min(top + 800, 3_200_000))
+
+
+async def test_what_was_found_is_shown_with_what_the_tree_knows_of_it(blank: Page) -> None:
+    found = [
+        {"kind": "endpoint", "id": "E", "name_zh": "无人机", "endpoint_kind": "drone"},
+        {"kind": "person", "id": "P", "name": "王强"},
+    ]
+    known = "(kind, id) => (id === 'P' ? { id, name: '王强', online: true } : null)"
+    rows = await run(blank, "tree/rows", f"m.rowsFound(a, {known})", found)
+    assert [(row["key"], row["record"].get("kind"), row["record"].get("online")) for row in rows] == [
+        ("endpoint:E", "drone", None),
+        ("person:P", None, True),
+    ]
+
+
+def inbound(at: float, received: int, lost: int, mid: str = "1") -> dict[str, Any]:
+    counts = {"packetsReceived": received, "packetsLost": lost, "bytesReceived": received * 1000}
+    return {"type": "inbound-rtp", "mid": mid, "timestamp": at, "jitter": 0.01, "framesDecoded": received, **counts}
+
+
+async def test_quality_is_of_the_time_between_two_reports(blank: Page) -> None:
+    pair = {"type": "candidate-pair", "nominated": True, "currentRoundTripTime": 0.03}
+    reports = [[inbound(0, 100, 5), pair], [inbound(10_000, 190, 15), inbound(10_000, 50, 0, "2"), pair]]
+    told = """(() => {
+      const [first, second] = a.map((some) => new Map(some.map((one, index) => [index, one])));
+      return m.qualityOf(second, m.qualityOf(first, null).counts).message;
+    })()"""
+    got = await run(blank, "quality", told, reports)
+    line = {"mid": "1", "loss": 0.1, "jitter_ms": 10, "bitrate_bps": 72_000, "fps": 9}
+    assert got == {"t": "quality", "rtt_ms": 30, "lines": [line]}
