@@ -137,9 +137,7 @@ async def test_figures_are_shown_and_sound_is_off_until_asked_for(page: Page) ->
     assert await tile(page, "county-command").locator("video").evaluate("one => one.muted")
 
 
-async def test_frozen_silent_and_offline_are_told_apart_and_dated(
-    page: Page, units: dict[str, LiveUnit]
-) -> None:
+async def test_frozen_silent_and_offline_are_told_apart_and_dated(page: Page, units: dict[str, LiveUnit]) -> None:
     await wait_live(page)
     seen: set[str] = set()
     county, _, phone = (units[unit.id] for unit in SHOWN)
@@ -245,7 +243,7 @@ async def own_source(page: Page, node: Node, state: str) -> str:
     sources = await node.wait(
         lambda sources: any(one["name"] == mine and one["state"] == state for one in sources.values())
     )
-    return next(one["id"] for one in sources.values() if one["name"] == mine and one["state"] == state)
+    return str(next(one["id"] for one in sources.values() if one["name"] == mine and one["state"] == state))
 
 
 async def test_published_test_picture_is_seen_and_goes_when_stopped(page: Page, node: Node) -> None:

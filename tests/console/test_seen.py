@@ -97,9 +97,7 @@ async def test_full_view_plays_one_picture_and_the_chosen_sound(
     await page.close()
 
 
-async def test_sound_goes_on_when_the_picture_is_given_back(
-    context: BrowserContext, node: Node, units: None
-) -> None:
+async def test_sound_goes_on_when_the_picture_is_given_back(context: BrowserContext, node: Node, units: None) -> None:
     page = await open_live(context, node)
     await tile(page, DRONE.id).locator(".mute").click()
     video = tile(page, DRONE.id).locator("video")
