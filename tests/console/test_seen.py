@@ -170,23 +170,3 @@ async def test_what_is_wanted(blank: Page, place: dict[str, Any], choice: dict[s
     choice = {"paused": False, "muted": True, "tracks": ["video", "audio"], **choice}
     wanted = await run(blank, "wanted", "m.wanted(a[0], a[1])", [place, choice])
     assert " ".join(kind for kind, asked in wanted.items() if asked) == asks
-
-
-async def test_picture_is_called_live_with_its_first_frame_and_not_with_the_next_sample(
-    context: BrowserContext, node: Node, units: None
-) -> None:
-    page = await context.new_page()
-    # The samples run on the page's own clock, which stands still from when the tiles are there; frames do not.
-    await page.clock.install()
-    await sign_in(page, node)
-    await expect(page.locator(".tile")).to_have_count(2)
-    await page.clock.pause_at("2100-01-01")
-    await page.keyboard.press("ArrowRight")
-    await page.keyboard.press("p")
-    first = (await order(page))[0]
-    await wait_state(page, first, "paused")
-    await page.keyboard.press("p")
-    # The offer that asks for it again keeps a pace; the next sample is later than that.
-    await page.clock.run_for(400)
-    await wait_state(page, first, "live")
-    await page.close()
