@@ -27,26 +27,6 @@ class Doing(Protocol):
         ...
 
 
-class Presence(Protocol):
-    """Who is connected. Its listeners are called with a person's id after that person came or went."""
-
-    def is_online(self, person: str) -> bool: ...
-
-    def since_us(self, person: str) -> int:
-        """Return since when the person is as it is now; 0 when that is not known."""
-        ...
-
-    def connect(self, person: str, connection: str, device: str, now_us: int) -> None: ...
-
-    def disconnect(self, person: str, connection: str, now_us: int) -> None: ...
-
-    def handle_timer(self, now_us: int) -> None:
-        """Let go who has been away for the time of grace. Called about once a second."""
-        ...
-
-    def listen(self, callback: Callable[[str], None]) -> Callable[[], None]: ...
-
-
 class Page(Protocol):
     """A page's connection as its media see it. Both may be called at any time, also after it has ended."""
 
