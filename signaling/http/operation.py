@@ -16,7 +16,7 @@ from aiohttp import web
 from dispatch.entry import Origin
 from dispatch.permissions import Actor, Right
 from dispatch.tables import Tables
-from signaling.http.access import Demand, declares
+from signaling.http.access import Demand, address_of, declares
 from signaling.http.problem import Problem
 
 #: Before the address of every act and every reading.
@@ -90,7 +90,7 @@ def caller_of(request: web.Request, identify: Identify, tables: Tables) -> Calle
     device = request.headers.get(DEVICE_HEADER)
     if device is not None and not _DEVICE.match(device):
         raise Problem("device-invalid", f"{DEVICE_HEADER} is 1 to 64 letters, digits or ._~-")
-    return Caller(actor, Origin(ip=request.remote or "", device=device or "", unit=person.unit))
+    return Caller(actor, Origin(ip=address_of(request), device=device or "", unit=person.unit))
 
 
 def query_of(request: web.Request, shape: type[msgspec.Struct]) -> Any:

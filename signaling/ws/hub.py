@@ -14,6 +14,7 @@ from aiohttp import web
 
 from dispatch.acts.base import Act, Spec
 from dispatch.desk.coordinator import Coordinator
+from dispatch.desk.ports import Doing
 from dispatch.entry import Entry, Origin
 from dispatch.errors import Forbidden, Full, Unknown
 from dispatch.ids import ulid
@@ -21,12 +22,13 @@ from dispatch.permissions import Actor
 from dispatch.presence import Presence
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Change
+from signaling.http.access import address_of
 from signaling.http.problem import Problem
 from signaling.ws import messages
 from signaling.ws.changes import Changes
 from signaling.ws.connection import CLOSE_SECONDS, DEFAULT_LIMITS, Connection, Limits
 from signaling.ws.messages import MAX_MESSAGE_BYTES, MAX_TOPICS, Close, Hello
-from signaling.ws.ports import Doing, Identify, MediaDoor, Tracks
+from signaling.ws.ports import Identify, MediaDoor, Tracks
 from signaling.ws.topics import Topics
 from signaling.ws.views import Views
 
@@ -158,7 +160,7 @@ class Hub:
         transport = request.transport
         if transport is None:
             return socket
-        connection = Connection(self, socket, transport, ulid(self.now_us(), os.urandom(10)), request.remote or "")
+        connection = Connection(self, socket, transport, ulid(self.now_us(), os.urandom(10)), address_of(request))
         self._connections[connection] = None
         if self._stopping.is_set():  # it stopped while the answer to the request was on its way
             connection.close(Close.NODE_STOPPING)

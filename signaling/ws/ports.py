@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from dispatch.acts.base import Act
-from dispatch.entry import Origin
 from dispatch.permissions import Actor
 from signaling.ws.messages import AnsweredLine, Line, LineQuality
 
@@ -16,14 +14,6 @@ class Identify(Protocol):
 
     def __call__(self, token: str) -> tuple[Actor, int]:
         """Return who it is, and when the sign-in ends (microseconds UTC). Raises Refused."""
-        ...
-
-
-class Doing(Protocol):
-    """Does acts: the coordinator, or what counts them on the way to it."""
-
-    async def act(self, act: Act, actor: Actor, origin: Origin) -> str:
-        """Do an act; return the id of what it made, or "". Raises Refused."""
         ...
 
 
