@@ -72,10 +72,6 @@ class ActsEndpoint:
         self._identify = identify
         self._routes = act_routes(collections)
 
-    def operations(self) -> list[Operation]:
-        """Return the declarations of the routes."""
-        return [route.operation for route in self._routes]
-
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
         return [route.operation.route(self._handler(route)) for route in self._routes]

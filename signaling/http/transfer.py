@@ -108,10 +108,6 @@ class TransferEndpoint:
         self._identify = identify
         self._importing = asyncio.Lock()
 
-    def operations(self) -> list[Operation]:
-        """Return the declarations of the routes."""
-        return [EXPORT, IMPORT]
-
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
         return [EXPORT.route(self._export), IMPORT.route(self._import)]

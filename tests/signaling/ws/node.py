@@ -37,25 +37,12 @@ from signaling.ws.connection import DEFAULT_LIMITS, Limits
 from signaling.ws.hub import PATH, Hub
 from signaling.ws.messages import AnsweredLine, Line, LineQuality
 from signaling.ws.ports import Page
+from tests.dispatch.desk.disk import Disk
 from tests.patience import PATIENCE_S, until
 from tests.signaling.ws.client import Json, Pages
 from tests.signaling.ws.town import DIRECTORY, no_tracks
 
 NEVER_US = 1 << 60
-
-
-class Memory:
-    """A journal that keeps records until the process ends. `gate` holds up what comes while it is clear."""
-
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def append(self, records: list[bytes]) -> list[int]:
-        await self.gate.wait()
-        self.records += records
-        return list(range(len(self.records) - len(records), len(self.records)))
 
 
 class Door:
@@ -186,7 +173,7 @@ class Node:
             tables.of_kind(kind).put(record)
         tables.commit()
         self.tables = tables
-        self.keeper = Memory()
+        self.keeper = Disk()
         self.coordinator = Coordinator(tables, HybridClock(), self.keeper, "node")
         self.entries: list[Entry] = []
         self.coordinator.listen(self._note)
