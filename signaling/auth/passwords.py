@@ -57,7 +57,7 @@ class Passwords:
         return kept
 
     async def check(self, kept: str, password: str) -> bool:
-        """Tell whether a password is the one of a hash; one is computed for `kept` "", nobody's, too. Raises Unavailable."""
+        """Tell whether a password is the one of a hash. One is computed for `kept` "", too. Raises Unavailable."""
         octets = _octets(password)
         is_right = await self._run(lambda: self._matches(kept or self._nobodys.result(), octets))
         self.computed += is_right is not None
