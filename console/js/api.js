@@ -72,7 +72,7 @@ export async function request(path, { method = "GET", body, token, timeoutMs = T
 function signedIn(answer) {
   if (typeof answer?.token !== "string" || !answer.person?.id) throw new ApiError("network");
   const { token, person, consultation = "" } = answer;
-  return { token, untilMs: answer.expires_us / 1000, person, consultation };
+  return { token, untilMs: (answer.token_until_us ?? answer.expires_us) / 1000, person, consultation };
 }
 
 /** Sign in by what `given` holds ({login, password} or {welcome, ...}): {token, untilMs, person, consultation (to go to, or "")}. */
@@ -87,6 +87,11 @@ export async function refreshSession() {
 
 export async function closeSession(token) {
   await request(SESSION, { method: "DELETE", token, keepalive: true });
+}
+
+/** The record of a unit. */
+export function unitOf(id, token) {
+  return request(`/api/v1/units/${encodeURIComponent(id)}`, { token });
 }
 
 /** What is called like `words`: a list of {kind, id, ...}, the best first. */

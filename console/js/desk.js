@@ -1,7 +1,7 @@
 // What somebody who is signed in works with: the link, the media, the frame and its pages.
 
 import { Acts } from "./acts.js";
-import { searchNames } from "./api.js";
+import { ApiError, searchNames, unitOf } from "./api.js";
 import { KeysDialog, Question } from "./ask.js";
 import { AnnounceDialog } from "./consultation/announce.js";
 import { ConsultationPage } from "./consultation/page.js";
@@ -15,6 +15,7 @@ import { nameOf } from "./names.js";
 import { CreateDialog } from "./overview/create.js";
 import { mayChair } from "./overview/offer.js";
 import { Overview } from "./overview/overview.js";
+import { consultationsOf, TOPICS } from "./overview/places.js";
 import { Own } from "./own.js";
 import { toggleTheme } from "./theme.js";
 import { Top } from "./top.js";
@@ -28,6 +29,7 @@ export class Desk {
   #consultation = null;
   #joining = "";
   #person = "";
+  #unit = null;
   #unfollow = null;
   #linkWas = "asking";
 
@@ -81,7 +83,7 @@ export class Desk {
       this.own = new Own({ media: this.media, prefix, name: () => this.account.person?.name ?? "", now: this.now, changed });
     }
     this.link.open();
-    this.#unfollow ??= this.link.follow(OVERVIEW, () => this.#overviewTurned());
+    this.#unfollow ??= TOPICS.map((topic) => this.link.follow(topic, () => this.#overviewTurned()));
     this.tree.start();
   }
 
@@ -125,7 +127,7 @@ export class Desk {
   }
 
   short(id) {
-    return this.link.store.of(OVERVIEW, "consultation").get(id) ?? null;
+    return consultationsOf(this.link.store).get(id) ?? null;
   }
 
   render() {
@@ -140,7 +142,6 @@ export class Desk {
 
   renderTop() {
     const { link, account, frame } = this;
-    const unit = account.person ? link.store.find("unit", account.person.unit) : null;
     const { wall } = this.overview;
     this.top.render({
       now: this.now(),
@@ -150,7 +151,7 @@ export class Desk {
       retryInMs: Math.max(0, link.retryAt - performance.now()),
       heard: frame.page === this.overview ? wall.tiles.some((tile) => !tile.muted) : null,
       person: account.person,
-      unit: unit ? nameOf(unit) : (account.person?.unit_name ?? ""),
+      unit: this.#unit ? nameOf(this.#unit) : "",
       sides: frame.sides,
       air: this.#air(),
     });
@@ -237,12 +238,26 @@ export class Desk {
 
   #linkTurned() {
     const { state } = this.link;
-    if (state === "up" && this.#linkWas === "lost") {
-      this.media.hurry();
-      this.#consultation?.linkUp();
+    if (state === "up") {
+      this.media.linkUp();
+      if (this.#linkWas === "lost") this.#consultation?.linkUp();
+      this.#learnUnit();
     }
     this.#linkWas = state;
     this.render();
+  }
+
+  /** The tree may not be open where I belong. */
+  async #learnUnit() {
+    const { person, token } = this.account;
+    if (this.#unit?.id === person.unit) return;
+    try {
+      this.#unit = await unitOf(person.unit, token);
+      this.renderTop();
+    } catch (error) {
+      // Beside my name there is nothing then.
+      if (!(error instanceof ApiError)) throw error;
+    }
   }
 
   async #signOut() {

@@ -38,7 +38,8 @@ export class Link {
     this.lostAt = 0;
     this.retryAt = 0;
     this.rights = [];
-    this.node = "";
+    /** How often it has come up: what the server held for the page ends with each. */
+    this.life = 0;
   }
 
   /** Server's UTC in ms, now. */
@@ -128,7 +129,7 @@ export class Link {
 
   #welcomed(message) {
     this.rights = message.rights ?? [];
-    this.node = message.node ?? "";
+    this.life += 1;
     this.clock.restart();
     this.clock.sample(message.now_us / 1000, this.#heardAt, this.#heardAt);
     this.#send(this.wire.welcomed(message));

@@ -45,7 +45,8 @@ class Line {
 export class Media {
   #lines = new Set();
   #byMid = new Map();
-  #offered = false;
+  #life = 0;
+  #open = false;
 
   /** `link`: carries offers; `changed()` when the state of the connection did. */
   constructor({ link, changed }) {
@@ -110,7 +111,19 @@ export class Media {
   /** What the server says of its own accord: a line opened, held back or closed; all of it over. */
   heard(message) {
     if (message.t === "flow") this.#flows(message.lines ?? []);
-    else if (message.t === "ended") this.connection.renew();
+    else if (message.t === "ended" && this.#open) {
+      // Otherwise it is word of one that we ended ourselves.
+      this.#open = false;
+      this.connection.renew();
+    }
+  }
+
+  /** The link is up, perhaps again. */
+  linkUp() {
+    if (this.#life === this.link.life) return;
+    this.#open = false;
+    if (this.connection.peer) this.connection.renew();
+    else this.hurry();
   }
 
   /** Back from sleep, from no network, or the link is up again. */
@@ -125,11 +138,15 @@ export class Media {
   }
 
   async #exchange(sdp, lines, fresh) {
-    if (fresh && this.#offered) this.link.tell({ t: "hangup" });
-    this.#offered = true;
+    // The server's end of the connection went with the link it was offered by.
+    if (!fresh && this.#life !== this.link.life) throw new ApiError("session-unknown");
+    if (fresh && this.#open) this.link.tell({ t: "hangup" });
+    if (fresh) this.#open = false;
+    this.#life = this.link.life;
     this.#byMid = new Map(lines.map((line) => [line.mid, keyOf(line)]));
     try {
       const answer = await this.link.offer(sdp, lines.map(asked));
+      this.#open = true;
       this.#flows(answer.lines ?? []);
       return answer;
     } catch (error) {

@@ -5,8 +5,8 @@ import { h, icon, setText } from "./dom.js";
 import { has, t } from "./i18n.js";
 
 const KEEP = "huishang.login";
-/** What the server answers to a link that makes the first administrator, before it knows who that shall be. */
-const FIRST = "administrator-needed";
+/** What the server answers to a link that makes the first administrator while no password is shown with it. */
+const FIRST = new Set(["password-short", "password-weak", "empty"]);
 
 export class SignIn {
   #code = "";
@@ -37,9 +37,12 @@ export class SignIn {
     const first = this.#kind === "first";
     setText(this.title, t(`signin.${this.#kind}.title`));
     setText(this.why, t(`signin.${this.#kind}.why`));
-    this.fullName.field.hidden = !first;
-    // A field that is not shown must not hold the form back.
-    this.fullName.input.disabled = !first;
+    for (const { field, input } of [this.fullName, this.organisation]) {
+      field.hidden = !first;
+      // A field that is not shown must not hold the form back.
+      input.disabled = !first;
+    }
+    setText(this.organisation.label, t("signin.organisation"));
     this.form.hidden = this.#kind === "welcome" || this.#kind === "asking";
     setText(this.fullName.label, t("signin.name"));
     setText(this.login.label, t("signin.login"));
@@ -69,7 +72,8 @@ export class SignIn {
     const password = this.password.input.value;
     if (this.#kind === "first") {
       const name = this.fullName.input.value.trim();
-      await this.#try({ welcome: this.#code, login, password, name });
+      const organisation = this.organisation.input.value.trim();
+      await this.#try({ welcome: this.#code, login, password, name, organisation });
     } else {
       localStorage.setItem(KEEP, login);
       await this.#try({ login, password });
@@ -88,7 +92,7 @@ export class SignIn {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#busy = false;
-      if (error.code === FIRST && !given.login) this.#show("first", null);
+      if (FIRST.has(error.code) && !given.login) this.#show("first", null);
       else this.#show(this.#kind, error);
     }
   }
@@ -102,6 +106,7 @@ export class SignIn {
     this.title = h("h1");
     this.why = h("p", { class: "soft" });
     this.fullName = field("text", "name", 64);
+    this.organisation = field("text", "organization", 64);
     this.login = field("text", "username", 64);
     this.login.input.autocapitalize = "none";
     this.login.input.value = localStorage.getItem(KEEP) ?? "";
@@ -113,7 +118,7 @@ export class SignIn {
     this.go = h("button", { class: ["button", "main"] });
     this.other = h("button", { class: ["button", "bare"], type: "button", on: { click: () => this.ask() } });
     const row = h("div", { class: "row" }, this.go);
-    this.form = h("form", {}, this.fullName.field, this.login.field, this.password.field, row);
+    this.form = h("form", {}, this.organisation.field, this.fullName.field, this.login.field, this.password.field, row);
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();

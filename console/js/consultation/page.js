@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { t } from "../i18n.js";
 import { openMenu } from "../menu.js";
+import { knowsAll } from "../overview/places.js";
 import { Refusal } from "../wire.js";
 import { actsOn, dropAct } from "./actson.js";
 import { Bar } from "./bar.js";
@@ -190,7 +191,7 @@ export class ConsultationPage {
       for (const part of [this.bar, this.stage, this.controls, this.panel]) part.update(this.#room);
     } else {
       const { store } = this.desk.link;
-      this.lobby.render(this.desk.short(this.id), this.#phase, store.knows("overview"));
+      this.lobby.render(this.desk.short(this.id), this.#phase, knowsAll(store));
     }
   }
 

@@ -6,6 +6,7 @@ import { List } from "../list.js";
 import { Wall } from "../wall.js";
 import { Card } from "./card.js";
 import { sorted } from "./offer.js";
+import { consultationsOf, knowsAll } from "./places.js";
 
 const TOPIC = "overview";
 
@@ -74,14 +75,14 @@ export class Overview {
 
   #renderCards() {
     const { store } = this.desk.link;
-    const found = sorted([...store.of(TOPIC, "consultation").values()]);
+    const found = sorted([...consultationsOf(store).values()]);
     for (const { stage, title, empty, list, element } of this.groups) {
       const some = found[stage];
       setText(title, t(`overview.${stage}`, { n: some.length }));
       // Nothing scheduled is no news; nothing running is.
       element.hidden = stage === "scheduled" && some.length === 0;
       empty.hidden = some.length > 0;
-      setText(empty, t(store.knows(TOPIC) ? "overview.none" : "overview.asking"));
+      setText(empty, t(knowsAll(store) ? "overview.none" : "overview.asking"));
       list.show(some);
     }
   }

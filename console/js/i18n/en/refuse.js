@@ -38,4 +38,12 @@ export default {
   "refusal.journal-failed": "The server cannot write its records; nothing was done. Tell your administrator at once: the disk may be full.",
   "refusal.node-stopping": "The server is stopping; nothing was done. Try again when it is back.",
   "refusal.internal": "The server met a fault; nothing was done. Try again; if it stays, tell your administrator.",
+  "refusal.act-unknown": "The server is older than this page and cannot do this. Tell your administrator.",
+  "refusal.topic-unknown": "The server has no such thing. Look at the overview.",
+  "refusal.not-signed-in": "You are signed in no more. Sign in again.",
+  "refusal.person-disabled": "This person has been disabled. Ask an administrator.",
+  "refusal.page-limit": "You have too many pages open. Close some.",
+  "refusal.node-busy": "The server is busy; nothing was done. Try again shortly.",
+  "refusal.not-found": "The server cannot do this; it may be older than this page. Tell your administrator.",
+  "refusal.query-invalid": "This cannot be looked for; change it.",
 };

@@ -38,4 +38,12 @@ export default {
   "refusal.journal-failed": "服务器无法写入记录，没有生效。请立即告诉管理员：可能磁盘已满。",
   "refusal.node-stopping": "服务器正在停止，没有生效。恢复后再试。",
   "refusal.internal": "服务器出错，没有生效。再试一次；仍不行请告诉管理员。",
+  "refusal.act-unknown": "服务器版本较旧，不会这项操作。请告诉管理员。",
+  "refusal.topic-unknown": "服务器没有这项内容。返回总览看一下。",
+  "refusal.not-signed-in": "登录已失效，请重新登录。",
+  "refusal.person-disabled": "此人已停用。请管理员恢复。",
+  "refusal.page-limit": "您打开的页面太多。关掉不用的页面。",
+  "refusal.node-busy": "服务器正忙，没有生效。稍后再试。",
+  "refusal.not-found": "服务器没有这项功能，可能版本较旧。请告诉管理员。",
+  "refusal.query-invalid": "要找的内容不能用，请改一下。",
 };
