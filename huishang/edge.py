@@ -17,6 +17,7 @@ from dispatch.desk.caretaker import Caretaker
 from dispatch.errors import Forbidden
 from dispatch.permissions import Actor, Permissions, Right
 from dispatch.store.quality import Samples
+from dispatch.store.reading import Reader
 from huishang import __version__
 from huishang.desk import NodeDesk
 from huishang.home import access_keys
@@ -34,9 +35,13 @@ from signaling.http.described import media_operations, session_operations
 from signaling.http.health import Fault, Health, HealthEndpoint, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
 from signaling.http.metrics import Metrics, MetricsEndpoint, dispatch_readers, plane_readers
+from signaling.http.naming import NamesEndpoint
 from signaling.http.openapi import openapi_routes
 from signaling.http.problem import Problem
+from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
+from signaling.http.timeline import TimelineEndpoint
+from signaling.http.transfer import TransferEndpoint
 from signaling.webrtc.exchange import Exchange
 from signaling.ws.hub import Hub
 from signaling.ws.media import PageMedia
@@ -116,9 +121,15 @@ async def edge(
 def _described(desk: NodeDesk, access: Access, metrics: Metrics, health: Health) -> list[web.RouteDef]:
     """Return the routes that are made from their descriptions, and the description of all."""
     tables, permissions = desk.coordinator.tables, desk.coordinator.permissions
+    doing = MeasuredActs(desk.coordinator, metrics.acts)
+    reader = Reader(desk.database)
     endpoints = (
-        ActsEndpoint(MeasuredActs(desk.coordinator, metrics.acts), tables, access.person, collections()),
+        ActsEndpoint(doing, tables, access.person, collections()),
         ReadsEndpoint(tables, permissions, access.person),
+        TransferEndpoint(doing, tables, permissions, access.person),
+        TimelineEndpoint(reader, tables, permissions, access.person),
+        NamesEndpoint(reader, tables, permissions, access.person),
+        QrEndpoint(tables, access.person),
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, permissions, request)),
     )

@@ -73,6 +73,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """The import that runs now, if one does: `done` of `of` acts are on disk; `of` 0: it is being read."""
+
+    running: bool
+    done: int
+    of: int
+
+
 EXPORT: Final = Operation(
     name="directory.export",
     method="GET",
@@ -98,6 +106,18 @@ IMPORT: Final = Operation(
 )
 
 
+PROGRESS: Final = Operation(
+    name="directory.import-progress",
+    method="GET",
+    path=f"{BASE}/directory/import",
+    summary="How far the import is that runs now",
+    right=Right.MANAGE,
+    gives={200: {JSON: Progress}},
+    refuses=frozenset({400, 401, 403}),
+    tag="directory",
+)
+
+
 class TransferEndpoint:
     """The handlers of `/directory/export` and `/directory/import`."""
 
@@ -107,14 +127,15 @@ class TransferEndpoint:
         self._permissions = permissions
         self._identify = identify
         self._importing = asyncio.Lock()
+        self._done = self._of = 0
 
     def operations(self) -> list[Operation]:
         """Return the declarations of the routes."""
-        return [EXPORT, IMPORT]
+        return [EXPORT, IMPORT, PROGRESS]
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
-        return [EXPORT.route(self._export), IMPORT.route(self._import)]
+        return [EXPORT.route(self._export), IMPORT.route(self._import), PROGRESS.route(self._progress)]
 
     async def _export(self, request: web.Request) -> web.Response:
         caller = caller_of(request, self._identify, self._tables)
@@ -142,6 +163,7 @@ class TransferEndpoint:
         if self._importing.locked():
             raise Problem("import-busy", "another file is being brought in")
         async with self._importing:
+            self._done = self._of = 0
             planned = await self._planned(caller.actor, await _files(request, query.kind))
             done, code = (0, "") if query.check else await self._carry_out(planned, caller)
         return answer(
@@ -157,6 +179,11 @@ class TransferEndpoint:
             )
         )
 
+    async def _progress(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        self._require_somewhere(caller.actor, Right.MANAGE)
+        return answer(Progress(running=self._importing.locked(), done=self._done, of=self._of))
+
     async def _planned(self, actor: Actor, files: list[File]) -> Plan:
         rows = self._tables.rows()
         now_us = time.time_ns() // 1000
@@ -168,14 +195,15 @@ class TransferEndpoint:
 
     async def _carry_out(self, planned: Plan, caller: Caller) -> tuple[int, str]:
         """Do the acts until one is refused; return how many were done, and the code of the refusal."""
-        done = 0
-        for batch in planned.batches():
+        batches = list(planned.batches())
+        self._of = len(batches)
+        for batch in batches:
             try:
                 await self._doing.act(batch, caller.actor, caller.origin)
             except Refused as refusal:
-                return done, refusal.code
-            done += 1
-        return done, ""
+                return self._done, refusal.code
+            self._done += 1
+        return self._done, ""
 
     def _require_somewhere(self, actor: Actor, right: Right) -> None:
         """Raise Forbidden for who has the right nowhere, before work is done in vain."""
