@@ -10,12 +10,14 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from itertools import chain, islice
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from aiohttp import BodyPartReader, web
 from msgspec import Meta
 
+from dispatch.acts.directory import Step
 from dispatch.directory.exporting import csv_of, json_of
 from dispatch.directory.importing import Plan, plan
 from dispatch.directory.reading import MAX_BYTES, File, Remark
@@ -32,6 +34,7 @@ CSV: Final = "text/csv"
 MULTIPART: Final = "multipart/form-data"
 MAX_FILES: Final = 16
 MAX_REMARKS: Final = 10_000
+MAX_STEPS_TOLD: Final = 1_000
 #: For the whole of a file to arrive, over a thin line.
 UPLOAD_SECONDS: Final = 300.0
 #: Records after which others have their turn on the loop: a few milliseconds.
@@ -60,7 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a file did, or would do: rows that created, changed, left alone what they name, and that were refused.
 
     `done`: acts on disk; `code` says why the rest of them was not done, or "". Of `refused` and `warnings` the first
-    10,000 are told.
+    10,000 are told, and of the `steps` of a check the first 1,000.
     """
 
     created: int
@@ -69,6 +72,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     refused_rows: int
     refused: tuple[Remark, ...]
     warnings: tuple[Remark, ...]
+    steps: tuple[Step, ...] = ()
     done: int = 0
     code: str = ""
 
@@ -174,6 +178,7 @@ class TransferEndpoint:
                 refused_rows=len({(item.file, item.kind, item.row) for item in planned.refused}),
                 refused=planned.refused[:MAX_REMARKS],
                 warnings=planned.warnings[:MAX_REMARKS],
+                steps=tuple(islice(chain.from_iterable(planned.rows), MAX_STEPS_TOLD)) if query.check else (),
                 done=done,
                 code=code,
             )

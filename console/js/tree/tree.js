@@ -25,12 +25,13 @@ export class Tree {
 
   /**
    * `link` and `search(words)`; `menu(row, anchor, point)` for what can be done with a row. With `choose`, rows are
-   * chosen instead: {has(row), toggle(row)}.
+   * chosen instead: {has(row), toggle(row)}. With `pick(row)`, a row is gone to when it is pressed, a unit opened too.
    */
-  constructor({ link, search, menu = null, choose = null }) {
+  constructor({ link, search, menu = null, choose = null, pick = null }) {
     this.link = link;
     this.menu = menu;
     this.choose = choose;
+    this.pick = pick;
     this.name = `tree-${++made}`;
     this.search = new SearchBox(search, () => this.render());
     this.canvas = h("div", { class: "tree-rows" });
@@ -56,6 +57,12 @@ export class Tree {
   /** Begin to know the tree: its top level, with the first units open. */
   start() {
     this.#follow("root");
+  }
+
+  /** Mark the row of a thing (`kind:id`) as the one that is worked on. */
+  mark(key) {
+    this.#current = key;
+    this.#draw();
   }
 
   stop() {
@@ -119,6 +126,10 @@ export class Tree {
     if (this.choose && row.kind !== "asking" && !row.record.disabled) {
       this.choose.toggle(row);
       this.#draw();
+    } else if (this.pick && row.kind !== "asking") {
+      if (row.open === false) this.#open(row);
+      this.#draw();
+      this.pick(row);
     } else if (row.open === false) this.#open(row);
     else if (row.open) this.#close(row);
     else if (row.kind !== "asking") {
@@ -137,7 +148,7 @@ export class Tree {
     if (row.kind === "asking") return;
     const { kind, id, record } = row;
     event.dataTransfer.setData(DRAGGED, JSON.stringify({ kind, id, name: record.name_zh ?? record.name }));
-    event.dataTransfer.effectAllowed = "copy";
+    event.dataTransfer.effectAllowed = "copyMove";
   }
 
   #key(event) {
@@ -152,7 +163,7 @@ export class Tree {
       if (step.close) this.#close(step.close);
     } else if (row && (event.key === "Enter" || event.key === " ")) {
       const element = this.list.row(row.key)?.element;
-      if (this.choose || !element) this.#press(row, element);
+      if (this.choose || this.pick || !element) this.#press(row, element);
       else this.#openMenu(row, this.scroller, element.getBoundingClientRect());
     } else return;
     event.preventDefault();
