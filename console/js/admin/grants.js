@@ -4,10 +4,11 @@ import { ApiError } from "../api.js";
 import { Note } from "../acts.js";
 import { dateOf, timeOfDay } from "../clock.js";
 import { h, icon, setText } from "../dom.js";
-import { has, t } from "../i18n.js";
+import { t } from "../i18n.js";
 import { List } from "../list.js";
 import { beginsUs, localValue } from "../overview/create.js";
 import { refusalWords } from "../said.js";
+import { rightWords } from "./codes.js";
 import { Press } from "./field.js";
 import { RIGHTS } from "./shapes.js";
 
@@ -16,10 +17,6 @@ const PAGE = 100;
 const AGAIN_MS = 10000;
 const HOUR_MS = 3600000;
 const GIVE = "grant/new";
-
-function rightWords(right) {
-  return has(`admin.right.${right}`) ? t(`admin.right.${right}`) : right;
-}
 
 export class Grants {
   #grants = [];

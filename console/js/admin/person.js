@@ -2,18 +2,14 @@
 
 import { Note } from "../acts.js";
 import { h, icon, setLabel, setText } from "../dom.js";
-import { has, t } from "../i18n.js";
+import { t } from "../i18n.js";
 import { List } from "../list.js";
+import { roleWords } from "./codes.js";
 import { Press } from "./field.js";
 import { Line } from "./secret.js";
 import { ROLES } from "./shapes.js";
 
 const HOURS = [24, 72, 168];
-
-/** What a role is called; one of a newer node by its code. */
-export function roleWords(name) {
-  return has(`admin.role.${name}`) ? t(`admin.role.${name}`) : name;
-}
 
 const keyOf = (role) => `${role.name}@${role.scope}`;
 

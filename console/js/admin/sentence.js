@@ -3,7 +3,7 @@
 
 import { dateOf, timeOfDay } from "../clock.js";
 import { has, t } from "../i18n.js";
-import { roleWords } from "./person.js";
+import { rightWords, roleWords } from "./codes.js";
 
 /** What happens by one act beside what is told of it, or by the node itself and often. */
 const ASIDE = new Set(["login.renew", "person.password-rehashed", "participant.contribute"]);
@@ -93,10 +93,6 @@ function changesOf(params) {
 function muted(params) {
   const told = ["picture_off", "sound_off"].filter((field) => field in params);
   return told.map((field) => t(`audit.${field}.${params[field] ? "on" : "off"}`));
-}
-
-function rightWords(right) {
-  return has(`admin.right.${right}`) ? t(`admin.right.${right}`) : right;
 }
 
 function joined(words) {
