@@ -88,10 +88,6 @@ class SourceRegistry:
             raise SourceUnknown(f"no source is called {identifier!r}")
         return source
 
-    def has(self, identifier: str) -> bool:
-        """Tell whether there is such a source."""
-        return identifier in self._sources
-
     def all(self) -> tuple[Source, ...]:
         """Return all sources, in the order in which they first appeared."""
         return tuple(self._sources.values())

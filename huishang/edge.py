@@ -81,7 +81,7 @@ async def edge(
         signin = SignIn(desk.coordinator, signed, Passwords(), settings.server.node)
         ends.push_async_callback(signin.close)
         presence = PagePresence()
-        media = PageMedia(desk.coordinator, exchange.connections, exchange.registry)
+        media = PageMedia(desk.coordinator, exchange.connections)
         hub = Hub(
             desk.coordinator,
             MeasuredActs(desk.coordinator, metrics.acts),
@@ -95,6 +95,7 @@ async def edge(
         )
         media.start()
         ends.push_async_callback(media.close)
+        exchange.listen(hub.source_changed)
         hub.start()
         ends.push_async_callback(hub.close)
         watch = Watch(desk.coordinator)

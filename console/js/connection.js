@@ -2,7 +2,8 @@
 
 import { ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
-import { offerable, partOf, sentOf } from "./lines.js";
+import { partOf, sentOf } from "./lines.js";
+import { Slots } from "./slots.js";
 import { sample } from "./stats.js";
 
 const CONNECT_MS = 10000;
@@ -17,22 +18,16 @@ const PACE_MS = 260;
 /** The server has no such connection (any more): a fresh one is the only way. */
 const LOST = "session-unknown";
 
-/** Something taken or published; `track` is null while nothing has been agreed for it. */
-class Handle {
-  constructor(wish) {
-    Object.assign(this, wish);
-    this.track ??= null;
-  }
-}
-
 /**
- * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or throws
- * an ApiError; `fresh` is true for the first offer of a connection. `changed(state, error)` is told of "connecting",
- * "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true stops trying.
+ * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or
+ * throws an ApiError, and does not wait for ever; `fresh` is true for the first offer of a connection, `lines` say what
+ * each shall carry: {mid, way: "send" or "receive", kind, source, name or context}. `changed(state, error)` is told of
+ * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true
+ * stops trying.
  */
 export class Connection {
   #pc = null;
-  #slots = [];
+  #slots = new Slots();
   #wanted = new Set();
   #backoff = new Backoff();
   #closed = false;
@@ -60,32 +55,31 @@ export class Connection {
 
   /** Take one kind of a source within a context ("": directly); its `track` comes with the server's answer. */
   take(source, kind, context = "") {
-    return this.#want(new Handle({ way: "receive", source, kind, context }));
+    return this.#want({ way: "receive", source, kind, context, track: null });
   }
 
   /** Publish a track as one kind of a source. `encodings` as for addTransceiver (simulcast). */
   publish(source, name, track, kind = track.kind, encodings = null) {
-    return this.#want(new Handle({ way: "send", source, name, kind, track, encodings }));
+    return this.#want({ way: "send", source, name, kind, track, encodings });
   }
 
   /** Send another track instead, without the server's help. */
   async replaceTrack(handle, track) {
     handle.track = track;
-    await this.#slotOf(handle)?.transceiver.sender.replaceTrack(track);
+    await this.#slots.send(handle, track);
   }
 
   /** Take no more. The line is used again for what is taken next. */
   release(handle) {
     if (!this.#wanted.delete(handle)) return;
-    const slot = this.#slotOf(handle);
-    if (slot) slot.handle = null;
+    this.#slots.free(handle);
     handle.track = null;
     this.#schedule();
   }
 
   /** Publish no more: nothing leaves from now on. */
   withdraw(handle) {
-    this.#slotOf(handle)?.transceiver.sender.replaceTrack(null);
+    this.#slots.send(handle, null);
     this.release(handle);
   }
 
@@ -117,26 +111,22 @@ export class Connection {
     const report = await pc.getStats();
     if (pc !== this.#pc) return null;
     return groups.map((handles) => {
-      const mids = new Set(handles.map((handle) => this.#slotOf(handle)?.transceiver.mid ?? null));
+      const mids = new Set(handles.map((handle) => this.#slots.transceiver(handle)?.mid ?? null));
       return handles[0]?.way === "send" ? sentOf(report, mids) : sample(partOf(report, mids));
     });
   }
 
   /** Loudness of a taken sound, 0-1. */
   loudness(handle) {
-    const [spoken] = this.#slotOf(handle)?.transceiver.receiver.getSynchronizationSources() ?? [];
+    const [spoken] = this.#slots.transceiver(handle)?.receiver.getSynchronizationSources() ?? [];
     return spoken?.audioLevel ?? 0;
   }
 
   #want(handle) {
-    if (this.#closed) throw new Error("the connection has been closed");
+    if (this.#closed) throw new ApiError("closed");
     this.#wanted.add(handle);
     this.#schedule();
     return handle;
-  }
-
-  #slotOf(handle) {
-    return this.#slots.find((slot) => slot.handle === handle);
   }
 
   #say(state, error = null) {
@@ -174,9 +164,9 @@ export class Connection {
     const pc = fresh ? this.#open() : this.#pc;
     if (this.#restarts) pc.restartIce();
     try {
-      this.#fill(pc);
+      this.#slots.fill(pc, this.#wanted);
       await pc.setLocalDescription();
-      const lines = this.#slots.filter((slot) => slot.handle).map(describe);
+      const lines = this.#slots.lines();
       // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
       const { sdp } = await this.exchange(pc.localDescription.sdp, lines, fresh);
       if (pc !== this.#pc) return;
@@ -185,7 +175,7 @@ export class Connection {
       await pc.setRemoteDescription({ type: "answer", sdp });
       if (pc !== this.#pc) return;
       this.#listen(pc);
-      this.#tell(lines);
+      for (const handle of this.#slots.agree(lines)) this.agreed(handle);
     } catch (error) {
       if (pc === this.#pc) await this.#refused(pc, fresh, asApiError(error));
     }
@@ -197,43 +187,6 @@ export class Connection {
     this.#pc = pc;
     pc.onconnectionstatechange = () => this.#watch(pc);
     return pc;
-  }
-
-  /** Give every wanted handle a line: a free one of its kind and way, or a new one; lines left over rest. */
-  #fill(pc) {
-    for (const handle of this.#wanted) {
-      if (this.#slotOf(handle)) continue;
-      const like = `${handle.way} ${handle.kind} ${JSON.stringify(handle.encodings ?? null)}`;
-      const slot = this.#slots.find((item) => !item.handle && item.like === like) ?? this.#add(pc, handle, like);
-      Object.assign(slot, { handle, told: false });
-      if (handle.way === "send") slot.transceiver.sender.replaceTrack(handle.track);
-    }
-    for (const { handle, transceiver } of this.#slots) {
-      const direction = handle ? `${handle.way === "send" ? "send" : "recv"}only` : "inactive";
-      if (transceiver.direction !== direction) transceiver.direction = direction;
-    }
-  }
-
-  #add(pc, { way, kind, encodings }, like) {
-    const direction = way === "send" ? "sendonly" : "recvonly";
-    const transceiver = pc.addTransceiver(kind, { direction, ...(encodings ? { sendEncodings: encodings } : {}) });
-    const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
-    transceiver.setCodecPreferences(offerable(codecs));
-    const slot = { transceiver, like, handle: null, told: false };
-    this.#slots.push(slot);
-    return slot;
-  }
-
-  /** What the answer was for has its track now, unless it was let go meanwhile. */
-  #tell(lines) {
-    const mids = new Set(lines.map((line) => line.mid));
-    for (const slot of this.#slots) {
-      const { handle, transceiver, told } = slot;
-      if (!handle || told || !mids.has(transceiver.mid)) continue;
-      slot.told = true;
-      if (handle.way === "receive") handle.track = transceiver.receiver.track;
-      this.agreed(handle);
-    }
   }
 
   /** An offer came to nothing. What was agreed before goes on, unless the server has lost it. */
@@ -265,7 +218,7 @@ export class Connection {
 
   /** A goodbye of the server shows in the shared DTLS transport only; the connection would look well for seconds. */
   #listen(pc) {
-    const { transport } = this.#slots[0].transceiver.receiver;
+    const { transport } = this.#slots;
     if (!transport) return;
     transport.onstatechange = () => {
       if (pc === this.#pc && transport.state === "closed") this.#retry(new ApiError(LOST));
@@ -304,8 +257,7 @@ export class Connection {
     this.#restarts = false;
     const pc = this.#pc;
     this.#pc = null;
-    for (const { handle } of this.#slots) if (handle?.way === "receive") handle.track = null;
-    this.#slots = [];
+    this.#slots.clear();
     if (!pc) return;
     pc.onconnectionstatechange = null;
     pc.close();
@@ -334,11 +286,6 @@ export class Connection {
     const due = Math.max(performance.now(), this.#notBefore) + HURRY_MS * Math.random();
     if (due < this.retryAt) this.#waitUntil(due);
   }
-}
-
-function describe({ handle, transceiver }) {
-  const { way, kind, source, name, context } = handle;
-  return { mid: transceiver.mid, way, kind, source, ...(way === "send" ? { name } : { context }) };
 }
 
 function asApiError(error) {

@@ -3,9 +3,13 @@
 /** Formats that say nothing the server would use: they only make offers long. */
 const UNUSED = /\/(?:red|ulpfec|flexfec-03|CN|telephone-event)$/iu;
 /** Only one variant of these has decoders everywhere. */
-const VARIANTS = { "video/H264": /packetization-mode=1/u, "video/VP9": /profile-id=0/u, "video/AV1": /profile=0/u };
+const VARIANTS = {
+  "video/H264": /packetization-mode=1/u,
+  "video/VP9": /profile-id=0/u,
+  "video/AV1": /profile=0/u,
+};
 
-/** The browser's codecs in the order in which we offer them: H.264 first, as terminals, recorders and phones speak it. */
+/** The browser's codecs as we offer them: H.264 first, as terminals, recorders and phones all speak it. */
 export function offerable(codecs) {
   const rank = (codec) => (codec.mimeType === "video/H264" ? 0 : 1);
   const used = codecs.filter(({ mimeType, sdpFmtpLine = "" }) => {

@@ -17,6 +17,10 @@ from dispatch.fold import set_fields
 
 #: A record of some 200 KB, and some 20 ms in which nothing else is decided.
 MAX_STEPS = 500
+#: What the entries of one act may hold, as JSON: the journal keeps records of up to 1 MiB.
+MAX_ENTRIES_BYTES = 700_000
+#: Of an entry, beside its params: identifiers, stamp, origin.
+_ENTRY_BYTES = 350
 #: The acts that a step may be.
 STEPS: dict[str, type[Act]] = {
     "unit.create": units.Create,
@@ -59,14 +63,17 @@ def _import(desk: Desk, act: Import) -> str:
         raise Full("step-limit", f"{MAX_STEPS} steps an act are the limit")
     # A step may build on the one before, so each is tried on the tables; what has happened is for the caller to say.
     mark = desk.tables.mark
+    size = 0
     try:
         for number, step in enumerate(act.steps):
             try:
-                take(desk, step_act(step))
+                size += take(desk, step_act(step))
             except Refused as refusal:
                 raise type(refusal)(refusal.code, f"step {number}: {refusal}", f"steps.{number}") from refusal
     finally:
         desk.tables.rollback(mark)
+    if size > MAX_ENTRIES_BYTES:
+        raise Full("import-too-large", f"entries of {size} bytes; {MAX_ENTRIES_BYTES} an act are the limit")
     return ""
 
 
@@ -80,9 +87,12 @@ def step_act(step: Step) -> Act:
         raise Invalid("invalid-step", str(error)) from error
 
 
-def take(desk: Desk, act: Act) -> None:
-    """Decide an act and set in the tables what it enters. Raises Refused."""
+def take(desk: Desk, act: Act) -> int:
+    """Decide an act and set in the tables what it enters; return about how many bytes that is. Raises Refused."""
     first = len(desk.drafts)
     decide(desk, act)
+    size = 0
     for draft in desk.drafts[first:]:
         set_fields(desk.tables, draft.object, draft.params)
+        size += _ENTRY_BYTES + len(msgspec.json.encode(draft.params))
+    return size

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from dispatch.acts.base import Desk
-from dispatch.acts.directory import MAX_STEPS, Import, Step, step_act, take
+from dispatch.acts.directory import MAX_ENTRIES_BYTES, MAX_STEPS, Import, Step, step_act, take
 from dispatch.directory import columns, rules
 from dispatch.directory.places import Places
 from dispatch.directory.reading import File, Remark, Row, read, shorten
@@ -34,9 +34,13 @@ _SEPARATOR = re.compile("[;；\n]")
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a file would do: `rows` are the steps of each row that changes something, in their order."""
+    """What a file would do: `rows` are the steps of each row that changes something, in their order.
+
+    `sizes`: about how many bytes of entries each row makes.
+    """
 
     rows: tuple[tuple[Step, ...], ...]
+    sizes: tuple[int, ...]
     created: int
     changed: int
     unchanged: int
@@ -46,11 +50,13 @@ class Plan(msgspec.Struct, frozen=True):
     def batches(self) -> Iterator[Import]:
         """Give the acts to do one after another; the steps of one row stay together."""
         batch: list[Step] = []
-        for steps in self.rows:
-            if len(batch) + len(steps) > MAX_STEPS:
+        filled = 0
+        for steps, size in zip(self.rows, self.sizes, strict=True):
+            if batch and (len(batch) + len(steps) > MAX_STEPS or filled + size > MAX_ENTRIES_BYTES):
                 yield Import(steps=tuple(batch))
-                batch = []
+                batch, filled = [], 0
             batch += steps
+            filled += size
         if batch:
             yield Import(steps=tuple(batch))
 
@@ -69,6 +75,7 @@ def plan(tables: Tables, actor: Actor, now_us: int, new_id: NewId, files: list[F
     planner.refused.sort(key=lambda remark: (remark.file, remark.kind, remark.row))
     return Plan(
         rows=tuple(planner.rows),
+        sizes=tuple(planner.sizes),
         created=planner.created,
         changed=len(planner.rows) - planner.created,
         unchanged=planner.unchanged,
@@ -91,6 +98,7 @@ class _Planner:
             "endpoint": self._endpoint,
         }
         self.rows: list[tuple[Step, ...]] = []
+        self.sizes: list[int] = []
         self.created = 0
         self.unchanged = 0
         self.refused: list[Remark] = []
@@ -130,7 +138,7 @@ class _Planner:
             identifier, steps = self._steps_of[row.kind](row, cells)
             if identifier in self._seen:
                 raise Conflict("duplicate-row", "an earlier row is about the same", "")
-            done = [step for step in steps if self._changes_something(step)]
+            sizes = [self._try(step) for step in steps]
         except Refused:
             self._tables.rollback(mark)
             raise
@@ -142,15 +150,17 @@ class _Planner:
             self._warn(row, identifier)
         elif row.kind == "endpoint":
             self._remember(self._tables.endpoints.get(identifier))
+        done = [step for step, size in zip(steps, sizes, strict=True) if size]
         self.unchanged += not done
         self.created += any(step.name.endswith(".create") for step in done)
         if done:
             self.rows.append(tuple(done))
+            self.sizes.append(sum(sizes))
 
-    def _changes_something(self, step: Step) -> bool:
+    def _try(self, step: Step) -> int:
+        """Take a step; return how many bytes of entries it makes, 0 when it changes nothing. Raises Refused."""
         self._desk.drafts.clear()
-        take(self._desk, step_act(step))
-        return bool(self._desk.drafts)
+        return take(self._desk, step_act(step))
 
     def _refuse(self, row: Row, refusal: Refused) -> None:
         value = shorten(row.cells.get(refusal.field, ""))

@@ -6,8 +6,10 @@ Core. Refusals are `dispatch.errors.Unavailable`:
 
     database-gone       it does not answer, or answers with a fault
     database-newer      a newer program has changed it
+    database-old        it lacks an upgrade
     database-foreign    it holds another journal
     database-ahead      it holds more than the journal: the journal was restored from an older copy; rebuild
     database-moved      another process writes it
     database-busy       it cannot be replaced while others have it open
+    database-fault      a fault of ours, or the journal cannot be read; the log tells more
 """

@@ -28,6 +28,8 @@ LOCK_S = 2.0
 #: After this a statement counts as one that nobody answers.
 ANSWER_S = 60.0
 
+_WRITES = "dispatch_writes"
+
 
 class Database:
     """One database. Whoever opened it closes it."""
@@ -62,9 +64,11 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction, committed at the end. Raises Unavailable."""
-        async with self._connected() as connection, connection.begin():
-            yield connection
+        """Give a connection in a transaction that writes, committed at the end. Raises Unavailable."""
+        async with self._connected() as connection:
+            await connection.execution_options(**{_WRITES: True})
+            async with connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -134,7 +138,9 @@ def _faults(*others: type[OSError]) -> Iterator[None]:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    # Who reads first and then writes cannot wait for another's lock: what was read would be of yesterday.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

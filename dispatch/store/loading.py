@@ -17,6 +17,7 @@ from dispatch.hlc import HybridClock
 from dispatch.records import KINDS, Stage
 from dispatch.store.database import Database
 from dispatch.store.folding import MESSAGES_IN_MEMORY, Sheet, in_memory
+from dispatch.store.migrating import pending
 from dispatch.store.ports import JournalReader
 from dispatch.store.projector import check_place
 from dispatch.store.rows import records_of
@@ -41,13 +42,18 @@ class Loaded:
 
 
 async def load(database: Database, journal: JournalReader) -> Loaded:
-    """Return the node's state at the journal's end. Raises what the journal's reading raises."""
+    """Return the node's state at the journal's end; a database that is not of this version is of no use.
+
+    Raises what the journal's reading raises.
+    """
     sheet, position, fault = Sheet(), 0, None
     try:
+        if missing := await pending(database):
+            raise Unavailable("database-old", f"it lacks {', '.join(missing)}")
         async with database.snapshot() as connection:
             position = await _place(connection, journal)
-            touched = await asyncio.to_thread(_touched, journal, position)
             if position:
+                touched = await asyncio.to_thread(_touched, journal, position)
                 sheet.stamp = await _last_stamp(connection)
                 await _load(connection, sheet, touched)
     except Unavailable as error:

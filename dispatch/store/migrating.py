@@ -8,10 +8,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from dispatch.errors import Unavailable
 from dispatch.store.database import Database
+
+#: Any number that nobody else locks.
+_UPGRADE = 0x4875697368616E67
 
 
 def _config() -> Config:
@@ -23,7 +26,7 @@ def _config() -> Config:
 
 async def pending(database: Database) -> list[str]:
     """Return the revisions that the database lacks, oldest first. Raises Unavailable, also for a newer database."""
-    async with database.begin() as connection:
+    async with database.snapshot() as connection:
         return await connection.run_sync(_pending)
 
 
@@ -51,6 +54,10 @@ def _pending(connection: Connection) -> list[str]:
 
 
 def _upgrade(connection: Connection) -> list[str]:
+    # One after another: two servers that start at once, and Alembic is one for the whole process. SQLite's
+    # transactions that write exclude each other anyway.
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE)))
     missing = _pending(connection)
     if missing:
         config = _config()

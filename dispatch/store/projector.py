@@ -26,11 +26,14 @@ from dispatch.tables import Change
 
 _log = structlog.get_logger(__name__)
 
-#: Journal records in one step: some 10 ms of the loop, in pieces.
+#: Journal records in one step, and their bytes, but one record at least: a few hundred entries.
 MOST_RECORDS = 200
+MOST_BYTES = 256 << 10
 #: Between two tries while the database is gone.
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
+#: What the node's end waits for a database that does not answer.
+CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,13 @@ class Projector:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """End after the step in hand; what is left waits in the journal. May be called twice."""
+        """End after the step in hand, or give it up; what is left waits in the journal. May be called twice."""
         self._closing.set()
         self._some.set()
         if self._task is not None:
             task, self._task = self._task, None
-            await task
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(task, CLOSE_S)
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -95,8 +99,7 @@ class Projector:
             except Unavailable as fault:
                 self._failed(fault)
             except Exception as error:  # so broad, because whatever it was, the next try may find it mended
-                _log.exception("projection_failed")
-                self._failed(Unavailable("database-fault", type(error).__name__))
+                self._failed(Unavailable("database-fault", f"{type(error).__name__}: {error}"), error)
             else:
                 pause = FIRST_PAUSE_S
                 await self._some.wait()
@@ -114,7 +117,7 @@ class Projector:
                 self._position = await prepare(self._database, self._journal)
                 self._well()
             position = self._position
-            records = await asyncio.to_thread(_read, self._journal, position)
+            records = await asyncio.to_thread(next_step, self._journal, position)
             if not records:
                 return
             async with self._database.begin() as connection:
@@ -127,13 +130,13 @@ class Projector:
             _log.info("database_back", position=self._position, gone_since_us=self._since_us)
         self._fault = None
 
-    def _failed(self, fault: Unavailable) -> None:
+    def _failed(self, fault: Unavailable, cause: Exception | None = None) -> None:
         # Whether the last step is in the database is not known: the position is asked anew.
         self._position = None
         if self._fault is None:
             self._since_us = time.time_ns() // 1000
         if self._fault is None or self._fault.code != fault.code:
-            _log.error("database_unavailable", code=fault.code, reason=str(fault))
+            _log.error("database_unavailable", code=fault.code, reason=str(fault), exc_info=cause)
         self._fault = fault
 
 
@@ -160,5 +163,14 @@ def check_place(identity: str, position: int, journal: JournalReader) -> int:
     return position
 
 
-def _read(journal: JournalReader, position: int) -> list[tuple[int, bytes]]:
-    return [item for batch in journal.read(position, MOST_RECORDS) for item in batch]
+def next_step(journal: JournalReader, position: int) -> list[tuple[int, bytes]]:
+    """Return the journal records of one step from a position on."""
+    taken: list[tuple[int, bytes]] = []
+    size = 0
+    for batch in journal.read(position, MOST_RECORDS):
+        for item in batch:
+            if taken and size + len(item[1]) > MOST_BYTES:
+                return taken
+            taken.append(item)
+            size += len(item[1])
+    return taken

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch.entry import Entry
 from dispatch.records import Consultation, Message, Participant, Record, Stage
 from dispatch.store.database import Database
 from dispatch.store.quality import Sample
-from dispatch.store.rows import MAX_KEY_CHARACTERS, entry_of, records_of
+from dispatch.store.rows import MAX_KEY_CHARACTERS, bounded, cleaned, entry_of, records_of
 from dispatch.store.schema import consultations, messages, participants, quality, timeline
 
 #: Rows in one answer.
@@ -38,7 +38,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to find in the timeline; "" and 0: whatever. `from_us` <= time < `until_us`; `object` is `kind:id`."""
+    """What to find in the timeline; "" and 0: whatever.
+
+    `from_us` <= time < `until_us`; `object` is an entry's: `kind:id` or "node".
+    """
 
     from_us: int = 0
     until_us: int = 0
@@ -59,9 +62,10 @@ class Reader:
     ) -> list[Told]:
         """Return entries in the journal's order, or against it, that come after a place in that order."""
         place = tuple_(timeline.c.position, timeline.c.part)
-        asked = select(timeline).where(*_wanted(question)).limit(min(limit, MOST_ROWS))
+        asked = select(timeline).where(*_wanted(question)).limit(_page(limit))
         if after is not None:
-            asked = asked.where(place < after if newest_first else place > after)
+            last = (bounded(after[0]), bounded(after[1]))
+            asked = asked.where(place < last if newest_first else place > last)
         order = (timeline.c.position, timeline.c.part)
         async with self._database.snapshot() as connection:
             bounds = await _bounds(connection, question)
@@ -74,9 +78,9 @@ class Reader:
         self, consultation: str, before: tuple[int, str] | None = None, limit: int = MOST_ROWS
     ) -> list[Message]:
         """Return texts of a consultation, the newest first; `before`: `at_us` and id of the last one told."""
-        asked = select(messages).where(messages.c.consultation == consultation)
+        asked = select(messages).where(messages.c.consultation == cleaned(consultation))
         if before is not None:
-            asked = asked.where(tuple_(messages.c.at_us, messages.c.id) < before)
+            asked = asked.where(tuple_(messages.c.at_us, messages.c.id) < _last(before))
         asked = asked.order_by(messages.c.at_us.desc(), messages.c.id.desc())
         return await self._records("message", Message, asked, limit)
 
@@ -84,18 +88,20 @@ class Reader:
         """Return ended consultations, the newest first; `before`: `ended_us` and id of the last one told."""
         asked = select(consultations).where(consultations.c.stage == Stage.ENDED.value)
         if before is not None:
-            asked = asked.where(tuple_(consultations.c.ended_us, consultations.c.id) < before)
+            asked = asked.where(tuple_(consultations.c.ended_us, consultations.c.id) < _last(before))
         asked = asked.order_by(consultations.c.ended_us.desc(), consultations.c.id.desc())
         return await self._records("consultation", Consultation, asked, limit)
 
     async def consultation(self, identifier: str) -> Consultation | None:
         """Return a consultation, also one that has ended; None when there is none."""
-        asked = select(consultations).where(consultations.c.id == identifier)
+        asked = select(consultations).where(consultations.c.id == cleaned(identifier))
         return next(iter(await self._records("consultation", Consultation, asked, 1)), None)
 
     async def participants(self, consultation: str, after: str = "", limit: int = MOST_ROWS) -> list[Participant]:
         """Return who took part, in the order of their ids; `after`: the id of the last one told."""
-        asked = select(participants).where(participants.c.consultation == consultation, participants.c.id > after)
+        asked = select(participants).where(
+            participants.c.consultation == cleaned(consultation), participants.c.id > cleaned(after)
+        )
         return await self._records("participant", Participant, asked.order_by(participants.c.id), limit)
 
     async def quality(
@@ -103,10 +109,10 @@ class Reader:
     ) -> list[Sample]:
         """Return samples of a session with `from_us` <= time < `until_us`, oldest first; `after`: the last one told."""
         order = tuple(quality.c[name] for name in ("at_us", "participant", "source", "kind", "direction", "layer"))
-        asked = select(quality).where(quality.c.session == session)
-        asked = asked.where(quality.c.at_us >= from_us, quality.c.at_us < until_us)
+        asked = select(quality).where(quality.c.session == cleaned(session))
+        asked = asked.where(quality.c.at_us >= bounded(from_us), quality.c.at_us < bounded(until_us))
         if participant:
-            asked = asked.where(quality.c.participant == participant)
+            asked = asked.where(quality.c.participant == cleaned(participant))
         if after is not None:
             asked = asked.where(tuple_(*order) > tuple(getattr(after, column.name) for column in order))
         async with self._database.snapshot() as connection:
@@ -115,34 +121,50 @@ class Reader:
 
     async def _records(self, kind: str, record: type[R], asked: Select[tuple[object, ...]], limit: int) -> list[R]:
         async with self._database.snapshot() as connection:
-            rows = (await connection.execute(asked.limit(min(limit, MOST_ROWS)))).all()
+            rows = (await connection.execute(asked.limit(_page(limit)))).all()
             return [item for item in records_of(kind, rows) if isinstance(item, record)]
+
+
+def _page(limit: int) -> int:
+    return max(1, min(limit, MOST_ROWS))
+
+
+def _last(told: tuple[int, str]) -> tuple[int, str]:
+    return bounded(told[0]), cleaned(told[1])
 
 
 def _wanted(question: Question) -> list[ColumnElement[bool]]:
     kind, _, identifier = question.object.partition(":")
     asked = (
-        (timeline.c.session, question.session),
-        (timeline.c.object_kind, kind),
-        (timeline.c.object_id, identifier),
-        (timeline.c.actor, question.actor),
-        (timeline.c.verb, question.verb),
+        (timeline.c.object_id, identifier, bool(kind)),
+        (timeline.c.object_kind, kind, bool(kind)),
+        (timeline.c.session, question.session, bool(question.session)),
+        (timeline.c.actor, question.actor, bool(question.actor)),
+        (timeline.c.verb, question.verb, bool(question.verb)),
     )
-    return [column == value[:MAX_KEY_CHARACTERS] for column, value in asked if value]
+    given = [(column, cleaned(value)[:MAX_KEY_CHARACTERS]) for column, value, wanted in asked if wanted]
+    # An object or a session is fewer entries than a verb, which a database without statistics does not know: an
+    # expression has no index.
+    direct = 2 if kind else 1
+    return [
+        column == value if place < direct else func.coalesce(column, "") == value
+        for place, (column, value) in enumerate(given)
+    ]
 
 
 async def _bounds(connection: AsyncConnection, question: Question) -> list[ColumnElement[bool]]:
     """Return a range of time as one of positions: stamps never run backwards, and every index is by position."""
     found: list[ColumnElement[bool]] = []
-    if question.from_us:
-        first = select(timeline.c.position).where(timeline.c.at_us >= question.from_us)
+    from_us, until_us = bounded(question.from_us), bounded(question.until_us)
+    if from_us:
+        first = select(timeline.c.position).where(timeline.c.at_us >= from_us)
         place = await connection.scalar(first.order_by(timeline.c.at_us, timeline.c.position).limit(1))
         found += [
             timeline.c.position >= (place if place is not None else _NOWHERE),
-            timeline.c.at_us >= question.from_us,
+            timeline.c.at_us >= from_us,
         ]
-    if question.until_us:
-        last = select(timeline.c.position).where(timeline.c.at_us < question.until_us)
+    if until_us:
+        last = select(timeline.c.position).where(timeline.c.at_us < until_us)
         place = await connection.scalar(last.order_by(timeline.c.at_us.desc(), timeline.c.position.desc()).limit(1))
-        found += [timeline.c.position <= (place if place is not None else -1), timeline.c.at_us < question.until_us]
+        found += [timeline.c.position <= (place if place is not None else -1), timeline.c.at_us < until_us]
     return found

@@ -20,10 +20,11 @@ from sqlalchemy import Connection, MetaData, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropSchema, DropTable
 
+from config.settings import SQLITE
 from dispatch.errors import Unavailable
 from dispatch.store.database import Database
 from dispatch.store.folding import Sheet
-from dispatch.store.migrating import stamp, upgrade
+from dispatch.store.migrating import pending, stamp, upgrade
 from dispatch.store.ports import JournalReader
 from dispatch.store.rows import Row, row_of
 from dispatch.store.schema import RECORDS, metadata, projection, quality, timeline
@@ -65,8 +66,9 @@ async def rebuild(url: str, journal: JournalReader, progress: Progress = lambda 
 async def _rebuild_file(path: Path, journal: JournalReader, progress: Progress) -> Rebuilt:
     aside = path.with_name(path.name + ".new")
     aside.unlink(missing_ok=True)
+    await _check_not_newer(path)
     await asyncio.to_thread(_let_go, path)
-    database = Database(f"sqlite:///{aside}", bulk=True)
+    database = Database(f"{SQLITE}{aside}", bulk=True)
     try:
         async with database.begin() as connection:
             await connection.run_sync(_create, metadata)
@@ -78,6 +80,19 @@ async def _rebuild_file(path: Path, journal: JournalReader, progress: Progress) 
         await database.close()
     await asyncio.to_thread(_replace, path, aside)
     return rebuilt
+
+
+async def _check_not_newer(path: Path) -> None:
+    """Raise Unavailable where a newer program has changed the file; one that cannot be read is of no version."""
+    if path.exists():
+        old = Database(f"{SQLITE}{path}")
+        try:
+            await pending(old)
+        except Unavailable as fault:
+            if fault.code == "database-newer":
+                raise
+        finally:
+            await old.close()
 
 
 async def _rebuild_tables(database: Database, journal: JournalReader, progress: Progress) -> Rebuilt:
@@ -94,7 +109,7 @@ async def _rebuild_tables(database: Database, journal: JournalReader, progress: 
         await connection.run_sync(_index, new)
         here = await connection.scalar(select(func.current_schema()))
         for table in new.tables.values():
-            await connection.execute(DropTable(metadata.tables[table.name]))
+            await connection.execute(DropTable(metadata.tables[table.name], if_exists=True))
             await connection.exec_driver_sql(f'ALTER TABLE {ASIDE}."{table.name}" SET SCHEMA "{here}"')
         await connection.execute(DropSchema(ASIDE))
     return rebuilt
@@ -147,7 +162,7 @@ async def _take_over_samples(path: Path, connection: AsyncConnection) -> None:
     """Copy the samples of the old file; where it cannot be read, they are lost with it."""
     if not path.exists():
         return
-    old = Database(f"sqlite:///{path}")
+    old = Database(f"{SQLITE}{path}")
     try:
         async with old.snapshot() as source:
             found = await source.stream(select(quality))

@@ -30,8 +30,14 @@ def _json(value: object) -> str:
     return _encoder.encode(value).decode()
 
 
-def _bounded(value: int) -> int:
+def bounded(value: int) -> int:
+    """Return the nearest whole number that a column holds."""
     return max(-_MOST, min(_MOST, value))
+
+
+def cleaned(text: str) -> str:
+    """Return a text as the database keeps it: PostgreSQL holds no NUL."""
+    return text.replace("\0", "\ufffd")
 
 
 def _is_enum(hint: object) -> bool:
@@ -44,7 +50,7 @@ def _writer(hint: object, column_type: object, nullable: bool) -> Callable[[Any]
     if isinstance(column_type, JSON):
         return (lambda value: None if value is None else _json(value)) if nullable else _json
     if isinstance(column_type, BigInteger):
-        return _bounded
+        return bounded
     return None
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
 from dispatch.records import KINDS, Record
@@ -71,8 +71,8 @@ timeline = Table(
     "timeline",
     metadata,
     Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("part", Integer, primary_key=True, autoincrement=False),
-    Column("v", Integer, nullable=False),
+    Column("part", BigInteger, primary_key=True, autoincrement=False),
+    Column("v", BigInteger, nullable=False),
     Column("id", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("counter", BigInteger, nullable=False),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dispatch.entry import Entry
 from dispatch.errors import Unavailable
 from dispatch.records import KINDS
 from dispatch.store.folding import Sheet
 from dispatch.store.rows import Row, records_of, row_of
 from dispatch.store.schema import RECORDS, projection, timeline
 
+_Entries = list[tuple[int, list[Entry]]]
+_Touched = dict[str, dict[str, None]]
 #: Identifiers in one statement; PostgreSQL takes 32,767 values, SQLite 32,766.
 MANY = 1_000
 
@@ -35,25 +39,42 @@ async def project(
     if moved.rowcount != 1:
         raise Unavailable("database-moved", f"the database is no longer at position {position}")
     sheet = Sheet()
+    # In a thread: one record of an import may hold a thousand entries, and the loop has others to serve.
+    entries, touched = await asyncio.to_thread(_read, sheet, records)
+    for kind, identifiers in touched.items():
+        await load(connection, sheet, kind, RECORDS[kind].c.id, identifiers)
+    before = {kind: [key for key in identifiers if key in sheet.records[kind]] for kind, identifiers in touched.items()}
+    lines, rows = await asyncio.to_thread(_fold, sheet, entries, touched)
+    for kind in touched:
+        table = RECORDS[kind]
+        for some in _portions(before[kind]):
+            await connection.execute(delete(table).where(table.c.id.in_(some)))
+        await add_rows(connection, table, rows[kind])
+    await add_rows(connection, timeline, lines)
+    return after, sheet.unfit
+
+
+def _read(sheet: Sheet, records: Sequence[tuple[int, bytes]]) -> tuple[_Entries, _Touched]:
+    """Return the entries of each journal record, and what they are about."""
     entries = [(place, sheet.read(place, record)) for place, record in records]
-    touched: dict[str, dict[str, None]] = {}
+    touched: _Touched = {}
     for _, parts in entries:
         for entry in parts:
             if entry.kind in KINDS:
                 touched.setdefault(entry.kind, {})[entry.object_id] = None
-    for kind, identifiers in touched.items():
-        await load(connection, sheet, kind, RECORDS[kind].c.id, identifiers)
-    before = {kind: [key for key in identifiers if key in sheet.records[kind]] for kind, identifiers in touched.items()}
+    return entries, touched
+
+
+def _fold(sheet: Sheet, entries: _Entries, touched: _Touched) -> tuple[list[Row], dict[str, list[Row]]]:
+    """Return the lines of the timeline, and by kind the rows that what was touched has in the end."""
     lines: list[Row] = []
     for place, parts in entries:
         lines += sheet.fold_all(place, parts)
-    for kind, identifiers in touched.items():
-        table, held = RECORDS[kind], sheet.records[kind]
-        for some in _portions(before[kind]):
-            await connection.execute(delete(table).where(table.c.id.in_(some)))
-        await add_rows(connection, table, [row_of(kind, held[key]) for key in identifiers if key in held])
-    await add_rows(connection, timeline, lines)
-    return after, sheet.unfit
+    rows = {
+        kind: [row_of(kind, sheet.records[kind][key]) for key in identifiers if key in sheet.records[kind]]
+        for kind, identifiers in touched.items()
+    }
+    return lines, rows
 
 
 async def load(

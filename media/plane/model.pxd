@@ -324,6 +324,7 @@ cdef struct Transport:
     Bucket dtls_bucket
     Bucket event_bucket             # of stream events
     int rtcp_reduced_size
+    int declared_only               # streams are known by MID or declared SSRC, not by payload type
     int64_t last_heard_ns
     uint64_t authentic              # packets that SRTP accepted
     int64_t next_report_ns          # receiver report

@@ -4,7 +4,8 @@
 The order bounds what a hostile peer can make us do: the clear header is checked and the number of SSRCs bounded before
 libsrtp allocates anything for a new one, and nothing of ours changes before authentication has succeeded.
 Binding an SSRC follows RFC 9143 section 9.2 and RFC 8852: MID and RID first, then the SSRCs declared in the
-description, then a payload type that only one publication has.
+description, then a payload type that only one publication has; but the last not where lines come and go, because what
+is still sent on a line that has been withdrawn would become another line's.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
@@ -91,7 +92,7 @@ cdef Publication *_publication_of(Transport *transport, const RtpHeader *header,
             publication = publication.next
         return NULL
     match = _declared(transport, header.ssrc)
-    if match != NULL:
+    if match != NULL or transport.declared_only:
         return match
     while publication != NULL:
         if _payload_type(publication, header.payload_type) != NULL:

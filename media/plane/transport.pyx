@@ -59,6 +59,8 @@ cdef class PlaneTransport(PlaneHandle):
     the first sender (without keys to the next, once that one is silent); `keys` given here hold from the first packet
     on, so that none passes in the clear before.
 
+    `declared_only` for peers whose publications come and go: a stream is known by its MID or its declared SSRC only.
+
     When it is closed, its publications and routes stop at once but are closed on their own.
     """
 
@@ -66,7 +68,8 @@ cdef class PlaneTransport(PlaneHandle):
         self.state = <Transport *>self.own(allocate_lines(sizeof(Transport)))
 
     def __init__(self, PlaneThread thread, *, receive_ids=None, send_ids=None, cname="huishang", local_ssrc=1,
-                 port_socket=None, latch=False, keys=None, reduced_size=False, max_routes=64):
+                 port_socket=None, latch=False, keys=None, reduced_size=False, max_routes=64,
+                 declared_only=False):
         cdef Transport *state = self.state
         self.thread = thread
         self.former_keys = []
@@ -78,6 +81,7 @@ cdef class PlaneTransport(PlaneHandle):
         state.gso = 1
         state.local_ssrc = local_ssrc
         state.rtcp_reduced_size = 1 if reduced_size else 0
+        state.declared_only = 1 if declared_only else 0
         name = cname.encode()[:31]
         memcpy(state.cname, <const char *>name, len(name))
         state.cname_length = len(name)

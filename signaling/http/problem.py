@@ -38,6 +38,7 @@ CODES: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The method is not allowed here"),
     "unsupported-media-type": (415, "The body has another content type than expected"),
     "unsupported-encoding": (415, "The body is compressed"),
+    "websocket-needed": (426, "Only a WebSocket is served here"),
     "body-too-large": (413, "The body is too large"),
     "body-incomplete": (400, "The body did not arrive whole"),
     "body-timeout": (408, "The body did not arrive in time"),

@@ -87,7 +87,9 @@ class Connections:
             self._peers.cname, self._peers.local(thread), secrets.randbits(62) + 1, secrets.randbits(31) + 1
         )
         planned = plan(parsed, lines, present, present.local, self._sources.codecs)
-        peer = self._peers.open(thread, present.local, planned.accepted, self._on_end, receive_ids={}, send_ids={})
+        peer = self._peers.open(
+            thread, present.local, planned.accepted, self._on_end, receive_ids={}, send_ids={}, declared_only=True
+        )
         connection = Connection(secrets.token_urlsafe(12), owner, present, thread, peer)
         self._connections[connection.id] = self._by_peer[peer] = connection
         self._viewers.taken += 1
@@ -289,7 +291,8 @@ class Connections:
         present.receiving = {}
         self._leave(connection, taken)
         _log.info("connection_ended", connection=connection.id, code=ended.code, reason=ended.reason)
-        self._tell(ConnectionEnded(connection.id, connection.owner, ended.code, ended.reason))
+        if present.agreed is not None:  # else it never was anybody's
+            self._tell(ConnectionEnded(connection.id, connection.owner, ended.code, ended.reason))
 
     def _tell(self, event: ConnectionEnded | SourceWithdrawn) -> None:
         for listener in self.listeners:

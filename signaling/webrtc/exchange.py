@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -98,6 +98,10 @@ class Exchange:
     def is_healthy(self) -> bool:
         """Whether sessions are looked after and the plane takes commands; what is not needs a new start."""
         return self._peers.is_settled and time.monotonic() - self._looked_at < HEALTHY_SECONDS
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` of every source whose tracks have changed from now on."""
+        self._sources.listeners.append(listener)
 
     @property
     def figures(self) -> dict[tuple[str, ...], float]:

@@ -86,8 +86,12 @@ class Peers:
         *,
         receive_ids: Mapping[int, int],
         send_ids: Mapping[int, int],
+        declared_only: bool = False,
     ) -> WebRtcSession:
-        """Make a peer's transport and begin to listen to it. Raises PlaneError, or for a bad value of the peer."""
+        """Make a peer's transport and begin to listen to it; options as `PlaneTransport`'s.
+
+        Raises PlaneError, or for a bad value of the peer.
+        """
         transport = PlaneTransport(
             thread,
             receive_ids=receive_ids,
@@ -95,6 +99,7 @@ class Peers:
             cname=self.cname,
             local_ssrc=secrets.randbits(31) + 1,
             reduced_size=any(line.rtcp_rsize for line in accepted.media),
+            declared_only=declared_only,
         )
         try:
             peer = WebRtcSession(

@@ -47,6 +47,8 @@ class Sources:
     def __init__(self, relay: Relay, registry: SourceRegistry, give_back: GiveBack, silent_after_s: float) -> None:
         self.registry = registry
         self.media: dict[str, SourceMedia] = {}
+        #: Told of every source whose tracks have changed; the registry tells of its state.
+        self.listeners: list[Callable[[str], None]] = []
         self._relay = relay
         self._give_back = give_back
         self._silent_ns = int(silent_after_s * 1e9)
@@ -92,6 +94,7 @@ class Sources:
         for viewer in media.viewers:
             self.registry.watch(source, viewer)
         self._prepared.discard(source)
+        self._tell(source)
         return previous
 
     def undo(self, source: str, made: Sequence[PlanePublication]) -> None:
@@ -109,6 +112,7 @@ class Sources:
             if media is not None:
                 for kind in [kind for kind, item in media.publications.items() if item is publication]:
                     del media.publications[kind]
+        self._tell(source)
 
     def withdraw(self, source: str, publisher: str) -> None:
         """The session publishes nothing of the source any more."""
@@ -178,6 +182,13 @@ class Sources:
             for publication in media.publications.values()
             for stats in publication.stats()
         )
+
+    def _tell(self, source: str) -> None:
+        for listener in self.listeners:
+            try:
+                listener(source)
+            except Exception:  # so broad, because the publisher's offer must not fail for it
+                _log.exception("source_listener_failed", source=source)
 
     def _find(self, source: str) -> Source | None:
         try:

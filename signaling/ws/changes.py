@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Unit
 from dispatch.sources import SourceRegistry
@@ -119,14 +119,12 @@ class Changes:
         for source in self._sources.all():
             if source.id.partition(".")[0] in people:
                 self._mark_source(source.id)
-        for identifier in self._links.open:
-            if self._tables.consultations.get(identifier).unit == unit:
-                self._mark_short(identifier)
-        for topic in self._topics.names():
-            kind, _, identifier = topic.partition(":")
-            for item in self._tables.participants_of.ids(identifier) if kind == "consultation" else ():
+        for consultation in self._shown():
+            if consultation.unit == unit:
+                self._mark_short(consultation.id)
+            for item in self._tables.participants_of.ids(consultation.id):
                 if self._tables.participants.get(item).unit == unit:
-                    self._topics.mark(topic, ("participant", item))
+                    self._topics.mark(f"consultation:{consultation.id}", ("participant", item))
 
     def _person(self, change: Change) -> None:
         old, new = change.old, change.new
@@ -142,9 +140,9 @@ class Changes:
         if not isinstance(new, Person) or old.unit != new.unit:
             self._mark_sources_of(change.id)
         if not isinstance(new, Person) or old.name != new.name:
-            for identifier in self._links.open:
-                if self._tables.consultations.get(identifier).chair == change.id:
-                    self._mark_short(identifier)
+            for consultation in self._shown():
+                if consultation.chair == change.id:
+                    self._mark_short(consultation.id)
 
     def _endpoint(self, change: Change) -> None:
         old, new = change.old, change.new
@@ -195,6 +193,13 @@ class Changes:
             if either.person:
                 self._concern(either.consultation, {f"person:{either.person}"})
                 self._topics.doubt(either.person, topic)
+
+    def _shown(self) -> Iterator[Consultation]:
+        """Give all consultations that are in any topic: a page may still look at one that has ended."""
+        watched = (topic.partition(":") for topic in self._topics.names())
+        ids = {**self._links.open, **{item: None for kind, _, item in watched if kind == "consultation"}}
+        found = (self._tables.consultations.find(identifier) for identifier in ids)
+        return (consultation for consultation in found if consultation is not None)
 
     def _mark_short(self, consultation: str) -> None:
         key = ("consultation", consultation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -26,19 +27,29 @@ from signaling.ws.ports import MediaDoor
 
 _log = structlog.get_logger(__name__)
 
-HELLO_SECONDS = 10.0
-#: After which a page that says nothing is asked whether it is there, and after which it is given up.
-ASK_SECONDS = 25.0
-SILENT_SECONDS = 60.0
-#: What may wait for a page that does not read, beside the largest message among it: a first state may be larger.
-MAX_UNREAD_BYTES = 1 << 20
 #: For the other side to answer that it closes; then the line is cut.
 CLOSE_SECONDS = 0.8
 #: Acts and offers of a page in hand; then it is not read on.
 MAX_IN_HAND = 32
-#: Messages of a page, in units of 4 KiB begun: so many at once, so many a second.
-BURST = 200.0
-RATE_S = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a page may ask of the node. After `ask_s` without a word it is asked whether it is there."""
+
+    hello_s: float = 10.0
+    ask_s: float = 25.0
+    silent_s: float = 60.0
+    #: What may wait for a page that does not read, beside the largest message among it: a first state may be larger.
+    unread_bytes: int = 1 << 20
+    #: Messages, in units of 4 KiB begun: so many at once, and so many a second.
+    burst: float = 200.0
+    rate_s: float = 50.0
+
+
+DEFAULT_LIMITS = Limits()
+
+_PIECE_BYTES = 1 << 14
 
 _FIELD = re.compile(r"at `\$\.(\w+)|required field `(\w+)`")
 
@@ -47,6 +58,7 @@ class House(Protocol):
     """What a connection is part of."""
 
     door: MediaDoor
+    limits: Limits
 
     def admit(self, connection: Connection, hello: Hello) -> None:
         """Sign a page in, welcome it and go on with what it had. Raises Refused."""
@@ -90,8 +102,8 @@ class Connection:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
-        self._bucket = Bucket(BURST, RATE_S, self._heard)
-        self._room = MAX_UNREAD_BYTES
+        self._bucket = Bucket(house.limits.burst, house.limits.rate_s, self._heard)
+        self._room = house.limits.unread_bytes
         self._in_hand = asyncio.Semaphore(MAX_IN_HAND)
         self._offering = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,6 +137,13 @@ class Connection:
         """Send a message of the page's own."""
         self.write(frames.text(messages.encode(message)))
 
+    def write_all(self, parts: Sequence[bytes]) -> None:
+        """Write frames, small ones in one piece: each piece is a TLS record and a call of the kernel."""
+        if sum(map(len, parts)) <= _PIECE_BYTES:
+            parts = [b"".join(parts)]
+        for part in parts:
+            self.write(part)
+
     def write(self, data: bytes) -> None:
         """Write whole frames; close the page when too much waits for it."""
         if self._cut is not None or self._transport.is_closing():
@@ -133,7 +152,7 @@ class Connection:
         if waiting > self._room:
             self.close(Close.NOT_READING)
             return
-        self._room = max(MAX_UNREAD_BYTES + len(data), self._room if waiting else 0)
+        self._room = max(self._house.limits.unread_bytes + len(data), self._room if waiting else 0)
         self._transport.write(data)
 
     def close(self, code: Close) -> None:
@@ -151,9 +170,9 @@ class Connection:
             return
         if now_us >= self.until_us:
             self.close(Close.NOT_SIGNED_IN)
-        elif now - self._heard > SILENT_SECONDS:
+        elif now - self._heard > self._house.limits.silent_s:
             self.close(Close.NOT_READING)
-        elif now - self._heard > ASK_SECONDS:
+        elif now - self._heard > self._house.limits.ask_s:
             self.write(frames.ping())
 
     def flow(self, lines: Sequence[AnsweredLine]) -> None:
@@ -166,7 +185,7 @@ class Connection:
 
     async def _first(self) -> Hello | None:
         try:
-            async with asyncio.timeout(HELLO_SECONDS):
+            async with asyncio.timeout(self._house.limits.hello_s):
                 message = await self._receive()
         except TimeoutError:
             self.close(Close.NOT_READING)
@@ -265,7 +284,7 @@ class Connection:
     async def _do(self, message: messages.Do) -> Reply:
         spec = self._house.spec(message.name)
         origin = Origin(self.ip, self.device, self._house.unit_of(self.actor.person))
-        return messages.Done(message.id, await self._house.act(_decoded(spec, message.params), self.actor, origin))
+        return messages.Done(message.id, await self._house.act(decoded(spec, message.params), self.actor, origin))
 
     async def _offer(self, message: messages.Offer) -> Reply:
         async with self._offering:
@@ -281,7 +300,7 @@ class Connection:
             self._house.door.hangup(self)
 
 
-def _decoded(spec: Spec, params: msgspec.Raw) -> Act:
+def decoded(spec: Spec, params: msgspec.Raw) -> Act:
     """Return an act from its values. Raises Invalid."""
     try:
         return msgspec.json.decode(params, type=spec.act)

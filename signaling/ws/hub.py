@@ -22,7 +22,7 @@ from dispatch.tables import Change
 from signaling.http.problem import Problem
 from signaling.ws import messages
 from signaling.ws.changes import Changes
-from signaling.ws.connection import CLOSE_SECONDS, Connection
+from signaling.ws.connection import CLOSE_SECONDS, DEFAULT_LIMITS, Connection, Limits
 from signaling.ws.messages import MAX_MESSAGE_BYTES, MAX_TOPICS, Close, Hello
 from signaling.ws.ports import Doing, Identify, MediaDoor, Presence, Tracks
 from signaling.ws.topics import Topics
@@ -54,8 +54,10 @@ class Hub:
         *,
         node: str,
         tracks: Tracks,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.door = door
+        self.limits = limits
         self.epoch = ulid(self.now_us(), os.urandom(10))
         self._coordinator = coordinator
         self._doing = doing
@@ -146,6 +148,9 @@ class Hub:
             timeout=CLOSE_SECONDS,
             decode_text=False,
         )
+        if not socket.can_prepare(request):
+            detail = "upgrade the connection to a WebSocket of version 13 (RFC 6455)"
+            raise Problem("websocket-needed", detail, {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
         await socket.prepare(request)
         transport = request.transport
         if transport is None:
@@ -221,7 +226,7 @@ class Hub:
         return time.time_ns() // 1000
 
     def _watch(self, connection: Connection, topic: str, seq: int | None) -> None:
-        if self._topics.watching(connection) >= MAX_TOPICS:
+        if len(self._topics.watched(connection)) >= MAX_TOPICS:
             connection.send(messages.Gone(topic, "too-many-topics"))
             return
         self._topics.watch(connection, connection.actor.person, topic, seq, self._loop.time(), self.now_us())
@@ -262,11 +267,10 @@ class Hub:
             self._sending = self._loop.call_soon(self._write)
 
     def _write(self) -> None:
-        """Write what is to be sent, a bounded part in each turn of the loop; a page's frames in one piece."""
+        """Write what is to be sent, a bounded part in each turn of the loop."""
         self._sending = None
         for connection in tuple(self._outbox)[:PAGES_A_TURN]:
-            parts = self._outbox.pop(connection)
-            connection.write(parts[0] if len(parts) == 1 else b"".join(parts))
+            connection.write_all(self._outbox.pop(connection))
         if self._outbox:
             self._sending = self._loop.call_soon(self._write)
         else:

@@ -18,7 +18,6 @@ from dispatch.errors import Conflict, Full, Refused
 from dispatch.flow import CONSULTATION, Flow, may_publish, may_take
 from dispatch.permissions import Actor
 from dispatch.records import Participant
-from dispatch.sources import SourceRegistry
 from dispatch.tables import Change
 from signaling.http.problem import problem_of
 from signaling.webrtc.connection import ConnectionEnded, ReceiveState, SourceWithdrawn
@@ -44,9 +43,8 @@ _RIGHTS = frozenset({"unit", "person", "endpoint", "grant"})
 class PageMedia:
     """Every page's media connection. `start` once, `close` at the end."""
 
-    def __init__(self, coordinator: Coordinator, connections: Connections, sources: SourceRegistry) -> None:
+    def __init__(self, coordinator: Coordinator, connections: Connections) -> None:
         self._coordinator = coordinator
-        self._sources = sources
         self._connections = connections
         self._pages: dict[str, Page] = {}  # by the id of its connection
         self._ids: dict[str, str] = {}  # of a page's connection, by the page's id
@@ -144,8 +142,6 @@ class PageMedia:
         return lines, answered
 
     def _may_take(self, actor: Actor, line: tuple[str, str, str], now_us: int) -> tuple[Flow, str]:
-        if not self._sources.has(line[0]):
-            return Flow.CLOSED, "source-unknown"
         flow = may_take(self._coordinator.permissions, self._coordinator.tables, actor, line, now_us)
         return flow, "forbidden" if flow is Flow.CLOSED else ""
 

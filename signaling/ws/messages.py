@@ -238,7 +238,7 @@ def _verdict(data: bytes | str, detail: str) -> NotUnderstood | Strange:
     """Tell a message of a newer version from one that is broken."""
     try:
         head = _heads.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return NotUnderstood(detail[:200])
     if len(head.id) > 64:
         return NotUnderstood("an id of more than 64 characters")

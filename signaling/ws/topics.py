@@ -87,10 +87,10 @@ class Topics:
         """Return the topics that somebody watches, or did lately."""
         return tuple(self._topics)
 
-    def watching(self, watcher: Hashable) -> int:
-        """Return how many topics a watcher has."""
+    def watched(self, watcher: Hashable) -> tuple[str, ...]:
+        """Return the topics that a watcher is sent."""
         held = self._watchers.get(watcher)
-        return len(held.streams) if held else 0
+        return tuple(held.streams) if held else ()
 
     def take(self) -> Iterator[tuple[tuple[Hashable, ...], bytes]]:
         """Give what is to be sent, frame by frame: to whom, what."""

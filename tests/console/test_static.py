@@ -9,7 +9,7 @@ from console import STATIC
 
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 STYLES = sorted((STATIC / "style").glob("*.css"))
-MODULE_LINES = 320
+MODULE_LINES = 350
 FORBIDDEN = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser")
 
 
@@ -41,7 +41,7 @@ def test_script_is_small_and_begins_with_its_purpose(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert lines[0].startswith("// ")
     assert len(lines) <= MODULE_LINES
-    assert max(map(len, lines)) <= 120 or path.parent.name == "i18n"
+    assert max(map(len, lines)) <= 120 or "i18n" in path.parts
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
@@ -56,7 +56,8 @@ def test_every_import_names_a_file_and_something_it_exports(path: Path) -> None:
 
 def test_every_script_is_reached_from_the_page() -> None:
     seen: set[Path] = set()
-    waiting = [STATIC / "js" / "main.js"]
+    # The connection is tried by itself as long as the page works by sessions.
+    waiting = [STATIC / "js" / name for name in ("main.js", "connection.js")]
     while waiting:
         path = waiting.pop()
         if path in seen:

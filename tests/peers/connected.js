@@ -83,7 +83,10 @@ globalThis.connected = (() => {
       const person = { colour: wish.colour };
       const video = picture(person, wish.width, wish.height, wish.rate);
       people.set(`publish-${wish.source}`, person);
-      handles.set(`${wish.source}-video`, connection.publish(wish.source, wish.name, video));
+      handles.set(
+        `${wish.source}-video`,
+        connection.publish(wish.source, wish.name, video, "video", wish.encodings ?? null),
+      );
       handles.set(`${wish.source}-audio`, connection.publish(wish.source, wish.name, tone(person, wish.frequency)));
     }
   }

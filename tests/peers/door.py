@@ -84,11 +84,16 @@ class Desk:
         """Call a function of connected.js."""
         return await self.page.evaluate(f"(given) => connected.{function}(...given)", list(arguments))
 
-    async def publish(self, *sources: tuple[str, str, float]) -> None:
+    async def publish(
+        self,
+        *sources: tuple[str, str, float],
+        encodings: list[dict[str, object]] | None = None,
+        size: tuple[int, int] = (320, 180),
+    ) -> None:
         """Publish colours and tones: (source, colour, tone in Hz)."""
         wishes = [
             {"source": source, "name": source, "colour": colour.COLOURS[name], "frequency": hz}
-            | {"width": 320, "height": 180, "rate": 15}
+            | {"width": size[0], "height": size[1], "rate": 15, "encodings": encodings}
             for source, name, hz in sources
         ]
         await self.call("publish", wishes)

@@ -1,12 +1,14 @@
 """What a file brings in, what it reports, and that bringing it in again changes nothing."""
 
+import msgspec
 import pytest
 
 from dispatch.acts import endpoints, units
-from dispatch.acts.directory import MAX_STEPS
+from dispatch.acts.base import decide
+from dispatch.acts.directory import MAX_ENTRIES_BYTES, MAX_STEPS, Import
 from dispatch.directory.importing import Plan, plan
 from dispatch.directory.reading import File
-from dispatch.errors import Refused
+from dispatch.errors import Full, Refused
 from dispatch.permissions import Actor
 from dispatch.records import Endpoint, EndpointKind, Level, Person, Role, Unit
 from dispatch.tables import Tables
@@ -225,6 +227,24 @@ def test_large_files_become_batches_that_are_each_taken_whole() -> None:
     for batch in batches[1:]:
         office.act(batch)
     assert len(office.tables.people) == 804
+
+
+def test_a_batch_fits_into_a_record_of_the_journal() -> None:
+    office = Province()
+    scopes = (office.county, office.other, office.city)
+    roles = ";".join(f"{role}@{unit}" for role in ("成员", "操作员", "观察员", "值班员", "管理员") for unit in scopes)
+    rows = "".join(f"320101,{'👩‍🚒' * 20}{n},login{n},{roles}\n" for n in range(600))
+    batches = list(planned(office, "所属单位,姓名,登录名,角色\n" + rows).batches())
+    assert len(batches[0].steps) < MAX_STEPS
+    for batch in batches:
+        desk = office.desk()
+        decide(desk, batch)
+        assert sum(len(msgspec.json.encode(draft.params)) for draft in desk.drafts) < MAX_ENTRIES_BYTES
+        office.act(batch)
+    whole = Import(steps=tuple(step for batch in batches for step in batch.steps)[:MAX_STEPS])
+    with pytest.raises(Full) as caught:
+        Province().act(whole)
+    assert caught.value.code == "import-too-large"
 
 
 def test_a_plan_that_no_longer_fits_is_refused_whole_and_made_again() -> None:

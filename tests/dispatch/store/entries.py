@@ -39,19 +39,19 @@ def unit(identifier: str, at_us: int = 0, **values: Any) -> Entry:
 
 def consultation(identifier: str, at_us: int = 0, **values: Any) -> Entry:
     """Return the entry that makes a running consultation."""
-    told = {"title": "会商", "unit": "u", "chair": "anna", "stage": "running", **values}
+    told: dict[str, Any] = {"title": "会商", "unit": "u", "chair": "anna", "stage": "running", **values}
     return entry("consultation.create", f"consultation:{identifier}", at_us, session=identifier, **told)
 
 
 def message(identifier: str, of: str, at_us: int = 0, text: str = "text") -> Entry:
     """Return the entry that says something."""
-    told = {"consultation": of, "person": "anna", "name": "Anna", "text": text, "at_us": at_us}
+    told: dict[str, Any] = {"consultation": of, "person": "anna", "name": "Anna", "text": text, "at_us": at_us}
     return entry("message.say", f"message:{identifier}", at_us, session=of, **told)
 
 
 def participant(identifier: str, of: str, at_us: int = 0, **values: Any) -> Entry:
     """Return the entry that lets somebody join."""
-    told = {"consultation": of, "unit": "u", "name": "Anna", "attendance": "present", **values}
+    told: dict[str, Any] = {"consultation": of, "unit": "u", "name": "Anna", "attendance": "present", **values}
     return entry("participant.join", f"participant:{identifier}", at_us, session=of, **told)
 
 

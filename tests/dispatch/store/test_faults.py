@@ -34,7 +34,7 @@ from tests.dispatch.store.postgres import PostgresServer
 from tests.dispatch.store.test_projector import caught_up, projecting
 from tests.dispatch.store.test_rebuild import content
 from tests.house.tree import ROOT
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 ANNA = Actor("anna")
 
@@ -157,11 +157,34 @@ async def test_node_starts_without_its_database_and_fills_it_when_it_is_there(
     await database.close()
 
 
+async def test_end_does_not_wait_for_a_database_that_says_nothing(
+    journal: LinesJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.store.projector.CLOSE_S", 0.01)
+    monkeypatch.setattr("dispatch.store.database.CONNECT_S", 10 * PATIENCE_S)
+    asked = asyncio.Event()
+    lines: list[asyncio.StreamWriter] = []
+
+    def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(writer)
+        asked.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    database = Database(f"postgresql://dispatch@127.0.0.1:{port}/nothing")
+    async with server:
+        async with asyncio.timeout(PATIENCE_S), projecting(database, journal):
+            await asked.wait()
+        await database.close()
+        for line in lines:
+            line.close()
+
+
 async def test_killed_at_any_moment_it_goes_on_without_loss_or_repeat(
     url: str, journal: LinesJournal, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
-    for _ in range(6):
+    for _ in range(4):
         before = LinesJournal(journal.path).position
         await asyncio.to_thread(_run_and_kill, journal.path, url, before + chance.randrange(1, 400), chance.random())
     left = LinesJournal(journal.path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import text
+
 from dispatch.store.database import Database
 from dispatch.store.folding import MESSAGES_IN_MEMORY
 from dispatch.store.loading import Loaded, load
@@ -92,7 +94,7 @@ async def test_clock_goes_on_after_the_newest_entry(database: Database, journal:
 async def test_without_tables_the_whole_journal_is_folded(database: Database, journal: LinesJournal) -> None:
     journal.add([unit("u", 5)])
     loaded = await load(database, journal)
-    assert loaded.from_database == 0 and loaded.fault is not None and loaded.fault.code == "database-gone"
+    assert loaded.from_database == 0 and loaded.fault is not None and loaded.fault.code == "database-old"
     assert ids(loaded, "unit") == {"u"} and loaded.clock.last == (5, 0)
 
 
@@ -109,3 +111,12 @@ async def test_database_of_another_journal_is_not_believed(
     restored.add([unit("u")])
     loaded = await load(database, restored)
     assert loaded.fault is not None and loaded.fault.code == "database-ahead" and ids(loaded, "unit") == {"u"}
+
+
+async def test_database_of_a_newer_program_is_not_believed(database: Database, journal: LinesJournal) -> None:
+    journal.add([unit("u")])
+    await store(database, journal)
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    loaded = await load(database, journal)
+    assert loaded.fault is not None and loaded.fault.code == "database-newer" and ids(loaded, "unit") == {"u"}

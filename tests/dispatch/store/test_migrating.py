@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -48,3 +49,11 @@ async def test_database_of_a_newer_program_is_refused_and_left_alone(database: D
         assert caught.value.code == "database-newer"
     async with database.begin() as connection:
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+async def test_two_that_upgrade_at_once_do_it_once(database: Database, url: str) -> None:
+    others = [Database(url) for _ in range(3)]
+    done = await asyncio.gather(*(upgrade(item) for item in (database, *others)))
+    for item in others:
+        await item.close()
+    assert sorted(len(steps) for steps in done) == [0, 0, 0, 1]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from dispatch.store.database import Database
-from dispatch.store.projector import MOST_RECORDS, Health, Projector
+from dispatch.store.projector import MOST_BYTES, MOST_RECORDS, Health, Projector, next_step
 from dispatch.store.schema import RECORDS, metadata, projection, timeline
 from tests.dispatch.store.entries import consultation, entry, message, participant, unit
 from tests.dispatch.store.lines import LinesJournal
@@ -178,3 +178,35 @@ async def test_fault_in_a_step_leaves_nothing_of_it(database: Database, journal:
             await connection.execute(text("ALTER TABLE away RENAME TO timeline"))
         await caught_up(projector, journal)
     assert await count(database) == {"units": 2, "timeline": 2, "projection": 1}
+
+
+async def test_journal_that_cannot_be_read_is_told_and_tried_again(
+    database: Database, journal: LinesJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.add([unit("u")])
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "path", journal.path.with_name("away"))
+        async with projecting(database, journal) as projector:
+            await until("the fault", lambda: projector.health.code == "database-fault")
+            assert projector.health.behind == 1 and "away" in projector.health.detail
+            patch.undo()
+            await caught_up(projector, journal)
+
+
+async def test_large_records_are_taken_one_by_one(database: Database, journal: LinesJournal) -> None:
+    large = "长" * (MOST_BYTES // 4)
+    acts = [[unit(f"u{number}-{part}", name_zh=large) for part in range(3)] for number in range(4)]
+    journal.add(*acts, [unit("last")])
+    async with projecting(database, journal) as projector:
+        await caught_up(projector, journal)
+    assert await count(database) == {"units": 13, "timeline": 13, "projection": 1}
+
+
+def test_step_is_bounded_in_bytes_but_takes_one_record(journal: LinesJournal) -> None:
+    sizes = [10, MOST_BYTES, 10, 20, MOST_BYTES * 2, 30]
+    journal.write([b"x" * size for size in sizes])
+    steps, position = [], 0
+    while records := next_step(journal, position):
+        steps.append([len(record) for _, record in records])
+        position = records[-1][0] + 1
+    assert steps == [[10], [MOST_BYTES], [10, 20], [MOST_BYTES * 2], [30]]

@@ -26,7 +26,7 @@ def told() -> list[list[Entry]]:
     made = []
     for number in range(12):
         at, actor, session = NOON + number * 1_000_000, f"person-{number % 3}", f"session-{number % 2}"
-        act = [entry(f"verb-{number % 4}", f"unit:u{number % 5}", at, actor=actor, session=session, number=number)]
+        act = [entry(f"verb-{number % 4}", f"thing:t{number % 5}", at, actor=actor, session=session, number=number)]
         if number % 4 == 0:
             act.append(entry("verb-9", "node", at, actor=actor, session=session, secret="hidden", open=1))
         made.append(act)
@@ -36,8 +36,11 @@ def told() -> list[list[Entry]]:
 QUESTIONS: list[tuple[Question, Callable[[Entry], bool]]] = [
     (Question(), lambda entry: True),
     (Question(session="session-1"), lambda entry: entry.session == "session-1"),
-    (Question(object="unit:u2"), lambda entry: entry.object == "unit:u2"),
-    (Question(object="unit"), lambda entry: entry.kind == "unit"),
+    (Question(object="thing:t2"), lambda entry: entry.object == "thing:t2"),
+    (
+        Question(object="thing:t2", verb="verb-3", actor="person-1"),
+        lambda entry: (entry.object, entry.verb, entry.actor) == ("thing:t2", "verb-3", "person-1"),
+    ),
     (Question(object="node"), lambda entry: entry.object == "node"),
     (Question(actor="person-2"), lambda entry: entry.actor == "person-2"),
     (Question(verb="verb-3"), lambda entry: entry.verb == "verb-3"),
@@ -154,3 +157,19 @@ async def test_database_that_is_gone_is_said_to_be(database: Database) -> None:
         with pytest.raises(Unavailable) as caught:
             await answer
         assert caught.value.code == "database-gone"
+
+
+async def test_strange_values_in_a_question_find_nothing_and_do_no_harm(
+    database: Database, journal: LinesJournal
+) -> None:
+    journal.add(*told())
+    await store(database, journal)
+    reader = Reader(database)
+    huge, nul = 10**30, "a\0b"
+    assert await reader.timeline(Question(from_us=huge), (huge, huge)) == []
+    assert await reader.timeline(Question(until_us=-huge)) == []
+    assert await reader.timeline(Question(session=nul, object=f"{nul}:{nul}", actor=nul, verb="v" * 10_000)) == []
+    assert len(await reader.timeline(Question(until_us=huge), limit=-1)) == 1
+    assert await reader.messages(nul, (huge, nul)) == [] and await reader.ended((-huge, nul)) == []
+    assert await reader.participants(nul, nul) == [] and await reader.consultation(nul) is None
+    assert await reader.quality(nul, -huge, huge, nul) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from dispatch.errors import Unavailable
 from dispatch.store.database import Database
@@ -120,6 +120,20 @@ async def test_rebuild_that_fails_leaves_the_old_one(
     await database.close()
     await rebuild(url, journal)  # and what the first left behind is not in the way
     assert await content(database) == expected
+    await database.close()
+
+
+async def test_database_of_a_newer_program_is_not_thrown_away(url: str, journal: LinesJournal) -> None:
+    journal.add(*acts())
+    database = Database(url)
+    await store(database, journal)
+    expected = await content(database)
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+    with pytest.raises(Unavailable) as caught:
+        await rebuild(url, journal)
+    assert caught.value.code == "database-newer" and await content(database) == expected
     await database.close()
 
 

@@ -132,3 +132,27 @@ def test_transport_is_worn_before_its_peer_cannot_be_heard_any_more(stage: Stage
     publisher.send(rtp(1, vp8(key=True), ssrc=5000), sr(5000, 1, 1))
     publisher.settle()
     assert publication.stats()[0]["packets"] == before + 1
+
+
+def test_what_is_still_sent_on_a_withdrawn_line_becomes_no_other_lines(stage: Stage) -> None:
+    publisher, viewer = stage.peer(receive_ids={MID: 4}, declared_only=True), stage.peer()
+    first, second = stage.track(), stage.track()
+    withdrawn = publisher.publish(first, mid=b"0", ssrcs=[(77, 78)])
+    publisher.publish(second, mid=b"1", ssrcs=[(87, 88)])
+    viewer.watch(second)
+    for ssrc, mid in ((77, b"0"), (87, b"1")):
+        publisher.send(rtp(1, vp8(key=True), ssrc=ssrc, extensions={4: mid}))
+    viewer.wait_packets(1)
+    withdrawn.close()
+    stage.commanded()
+    # As a browser, which names the line only until it has got a report.
+    publisher.send(*(rtp(number, vp8(key=True), ssrc=77) for number in range(2, 10)))
+    publisher.send(rtp(2, vp8(), ssrc=87))
+    publisher.settle()
+    assert sequences(viewer.wait_packets(2)) == [100, 101]
+    assert stage.drops["not_published"] == 8
+    again = publisher.publish(first, mid=b"2", ssrcs=[(77, 78)])
+    stage.commanded()
+    publisher.send(rtp(10, vp8(key=True), ssrc=77))
+    publisher.settle()
+    assert again.stats()[0]["packets"] == 1 and len(viewer.settle().packets) == 2

@@ -12,15 +12,19 @@ import schemathesis
 from aiohttp import web
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from signaling.http import health, metrics, timeline, transfer
+from signaling.auth.endpoint import SessionEndpoint
+from signaling.http import health, metrics, search, timeline, transfer
+from signaling.http.access import Access
 from signaling.http.acts import act_routes
 from signaling.http.described import media_operations, session_operations
 from signaling.http.openapi import OPERATION, describe
 from signaling.http.operation import Operation
 from signaling.http.reads import READS, collections
+from signaling.ws.hub import PATH as WEBSOCKET
+from tests.signaling.auth.front import running_front
 from tests.signaling.http.asking import ask
 from tests.signaling.http.county import County, running_county
-from tests.signaling.node import Node
+from tests.signaling.node import TOKENS, Node
 
 #: Of the page, which is not the interface.
 PAGE = {"/", "/index.html", "/{path}"}
@@ -37,6 +41,7 @@ def every_operation() -> list[Operation]:
         *(route.operation for route in act_routes(collections())),
         *(read.operation for read in READS),
         timeline.OPERATION,
+        search.OPERATION,
         transfer.EXPORT,
         transfer.IMPORT,
         *media_operations(),
@@ -97,6 +102,17 @@ async def test_every_route_of_the_node_is_described(node: Node, county: County) 
     described = {(item.method, item.path) for item in every_operation()}
     assert addresses(node.app.router.routes()) <= described
     assert addresses(county.app.router.routes()) <= described
+
+
+async def test_every_way_to_sign_in_is_described() -> None:
+    described = {(item.method, item.path) for item in session_operations()}
+    async with running_front() as front:
+        routes = [*SessionEndpoint(front.signin, Access(TOKENS)).routes(), web.get(WEBSOCKET, _never)]
+    assert {(route.method, route.path) for route in routes} == described
+
+
+async def _never(request: web.Request) -> web.Response:
+    raise AssertionError("nobody asks")
 
 
 async def test_every_act_and_reading_of_the_description_has_its_route(county: County) -> None:

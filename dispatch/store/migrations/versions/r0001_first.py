@@ -153,8 +153,8 @@ def _timeline() -> None:
     op.create_table(
         "timeline",
         sa.Column("position", sa.BigInteger(), primary_key=True, autoincrement=False),
-        sa.Column("part", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("v", sa.Integer(), nullable=False),
+        sa.Column("part", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("v", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("counter", sa.BigInteger(), nullable=False),

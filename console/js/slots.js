@@ -1,0 +1,87 @@
+// Which line of a connection carries what is taken or published; lines that are let go are used again. No elements.
+
+import { offerable } from "./lines.js";
+
+/** The lines of one RTCPeerConnection. A handle is {way: "send" or "receive", kind, source, name or context, track}. */
+export class Slots {
+  #slots = [];
+
+  /** The transport that all lines share, once there is one. */
+  get transport() {
+    return this.#slots[0]?.transceiver.receiver.transport ?? null;
+  }
+
+  transceiver(handle) {
+    return this.#of(handle)?.transceiver;
+  }
+
+  /** Send this track on a handle's line; null: nothing. */
+  async send(handle, track) {
+    try {
+      await this.transceiver(handle)?.sender.replaceTrack(track);
+    } catch {
+      // The connection was closed meanwhile; the next one is given the track when it is made.
+    }
+  }
+
+  free(handle) {
+    const slot = this.#of(handle);
+    if (slot) slot.handle = null;
+  }
+
+  /** Give every wanted handle a line: a free one of its kind and way, or a new one; lines left over rest. */
+  fill(pc, wanted) {
+    for (const handle of wanted) {
+      if (this.#of(handle)) continue;
+      const like = `${handle.way} ${handle.kind} ${JSON.stringify(handle.encodings ?? null)}`;
+      const slot = this.#slots.find((item) => !item.handle && item.like === like) ?? this.#add(pc, handle, like);
+      Object.assign(slot, { handle, told: false });
+      if (handle.way === "send") this.send(handle, handle.track);
+    }
+    for (const { handle, transceiver } of this.#slots) {
+      const direction = handle ? `${handle.way === "send" ? "send" : "recv"}only` : "inactive";
+      if (transceiver.direction !== direction) transceiver.direction = direction;
+    }
+  }
+
+  /** What each line shall carry, as the server is told it. */
+  lines() {
+    return this.#slots.filter((slot) => slot.handle).map(describe);
+  }
+
+  /** These lines have been answered: the handles that have their track now, unless they were let go meanwhile. */
+  agree(lines) {
+    const mids = new Set(lines.map((line) => line.mid));
+    const agreed = this.#slots.filter((slot) => slot.handle && !slot.told && mids.has(slot.transceiver.mid));
+    return agreed.map((slot) => {
+      const { handle, transceiver } = slot;
+      slot.told = true;
+      if (handle.way === "receive") handle.track = transceiver.receiver.track;
+      return handle;
+    });
+  }
+
+  /** The connection is gone, and what came over it. */
+  clear() {
+    for (const { handle } of this.#slots) if (handle?.way === "receive") handle.track = null;
+    this.#slots = [];
+  }
+
+  #of(handle) {
+    return this.#slots.find((slot) => slot.handle === handle);
+  }
+
+  #add(pc, { way, kind, encodings }, like) {
+    const direction = way === "send" ? "sendonly" : "recvonly";
+    const transceiver = pc.addTransceiver(kind, { direction, ...(encodings ? { sendEncodings: encodings } : {}) });
+    transceiver.setCodecPreferences(offerable(RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []));
+    const slot = { transceiver, like, handle: null, told: false };
+    this.#slots.push(slot);
+    return slot;
+  }
+}
+
+function describe({ handle, transceiver }) {
+  const { way, kind, source, name, context } = handle;
+  return { mid: transceiver.mid, way, kind, source, ...(way === "send" ? { name } : { context }) };
+}

@@ -1,0 +1,103 @@
+"""Two people in one consultation: what one does reaches the other, at packet level, and outlives the server."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.console.county import County
+from tests.console.seat import Seat
+from tests.patience import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def county(tmp_path: Path) -> AsyncIterator[County]:
+    county = County(tmp_path)
+    await county.start()
+    yield county
+    await county.stop()
+
+
+async def held(browser: Browser, county: County) -> tuple[Seat, Seat, str]:
+    """Hold a consultation of officer and east, both with picture and sound."""
+    officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]
+    unit = county.known.units["C"]
+    made = {"title": "防汛会商", "unit": unit, "invite": [f"unit:{unit}"]}
+    consultation = await officer.do("POST", "/consultations", made)
+    await officer.join(consultation)
+    await east.join(consultation)
+    for seat in (officer, east):
+        for kind in ("audio", "video"):
+            await seat.flows(kind)
+    return officer, east, consultation
+
+
+async def place(seat: Seat, consultation: str, login: str) -> dict[str, object]:
+    """Return somebody's place as the interface tells it."""
+    _, listed = await seat.api("GET", f"/consultations/{consultation}/participants")
+    person = seat.county.known.people[login]
+    found: dict[str, object] = next(item for item in listed["items"] if item["person"] == person)
+    return found
+
+
+async def test_chair_mutes_a_participant_and_all_of_it_outlives_a_killed_server(
+    browser: Browser, county: County
+) -> None:
+    officer, east, consultation = await held(browser, county)
+    east_place = (await place(officer, consultation, "east"))["id"]
+    mute = f"/consultations/{consultation}/participants/{east_place}/mute"
+
+    await officer.do("POST", mute, {"sound": True})
+    await officer.rests("audio", "video")
+    await east.flows("audio")  # what the chair says still comes
+
+    await county.stop(signal.SIGKILL)
+    await county.start()
+    # Nobody reloads anything.
+    await east.flows("audio")
+    await officer.rests("audio", "video")
+    assert (await place(officer, consultation, "east"))["sound_off"] is True
+
+    await officer.do("POST", mute, {"sound": False, "picture": True})
+    await officer.rests("video", "audio")
+    await officer.do("POST", mute, {"picture": False})
+    await officer.flows("video")
+
+    for seat in (officer, east):
+        await seat.close()
+    await county.stop()
+    told = [(entry.verb, entry.actor) for entry in county.entries() if entry.session == consultation]
+    chair, member = county.known.people["officer"], county.known.people["east"]
+    assert [verb for verb, _ in told[:2]] == ["consultation.create", "participant.join"]
+    for expected in (("participant.join", member), ("participant.mute", chair), ("participant.contribute", member)):
+        assert expected in told
+    await county.start()
+
+
+async def test_removed_participant_gets_and_gives_nothing_though_its_page_stays(
+    browser: Browser, county: County
+) -> None:
+    officer, east, consultation = await held(browser, county)
+    east_place = (await place(officer, consultation, "east"))["id"]
+    await officer.do("POST", f"/consultations/{consultation}/participants/{east_place}/remove")
+
+    async def still(seat: Seat) -> int:
+        """Packets that come in while the other side could have sent many."""
+        before = await seat.inbound("video") + await seat.inbound("audio")
+        await seat.page.wait_for_timeout(700)
+        return await seat.inbound("video") + await seat.inbound("audio") - before
+
+    for seat in (officer, east):
+        await until(f"nothing comes to {seat.login}", partial(still, seat), lambda more: more == 0)
+    status, problem = await east.api("POST", f"/consultations/{consultation}/messages", {"text": "还在"})
+    assert (status, problem["code"]) == (403, "forbidden")
+    for seat in (officer, east):
+        await seat.close()
