@@ -3,13 +3,13 @@
 import { ApiError, request } from "../api.js";
 import { dateOf, timeOfDay } from "../clock.js";
 import { h, icon, setText } from "../dom.js";
-import { has, t } from "../i18n.js";
+import { t } from "../i18n.js";
 import { List } from "../list.js";
 import { beginsUs } from "../overview/create.js";
 import { consultationsOf } from "../overview/places.js";
 import { refusalWords } from "../said.js";
 import { Press } from "./field.js";
-import { isAside, isBeside, sentenceOf, targetsOf, VERBS } from "./sentence.js";
+import { isAside, isBeside, sentenceOf, targetsOf, VERBS, verbWords } from "./sentence.js";
 
 const PAGE = 50;
 /** Pages that hold nothing to be shown are passed over, so many at a time. */
@@ -90,7 +90,7 @@ export class Audit {
   }
 
   #troubleWords() {
-    if (this.#since) return t("audit.gone.since", { day: dateOf(this.#since), time: timeOfDay(this.#since) });
+    if (this.#since) return t("audit.down", { day: dateOf(this.#since), time: timeOfDay(this.#since) });
     return refusalWords(this.#error.code);
   }
 
@@ -175,7 +175,7 @@ export class Audit {
   #renderVerbs() {
     for (const group of this.verb.querySelectorAll("optgroup")) group.label = t(`audit.group.${group.dataset.group}`);
     for (const option of this.verb.options) {
-      setText(option, option.value ? t(`audit.verb.${option.value}`) : t("audit.any"));
+      setText(option, option.value ? verbWords(option.value) : t("audit.any"));
     }
   }
 
@@ -217,7 +217,7 @@ export class Audit {
         setText(day, dateOf(ms));
         setText(time, timeOfDay(ms));
         setText(words, sentenceOf(entry, names));
-        element.title = has(`audit.verb.${entry.verb}`) ? t(`audit.verb.${entry.verb}`) : entry.verb;
+        element.title = verbWords(entry.verb);
         session.hidden = !entry.session;
         setText(session, entry.session ? names.of(`consultation:${entry.session}`) : "");
         const { ip = "", device = "" } = entry.from ?? {};

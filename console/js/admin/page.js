@@ -6,9 +6,11 @@ import { t } from "../i18n.js";
 import { Audit } from "./audit.js";
 import { ChooseDialog } from "./choose.js";
 import { Directory } from "./directory.js";
+import { Doors } from "./doors.js";
 import { Files } from "./files.js";
 import { Grants } from "./grants.js";
 import { Names } from "./names.js";
+import { Rights } from "./rights.js";
 
 const HOME = "#/admin";
 /** name -> the right that somebody who opens it needs somewhere. */
@@ -19,13 +21,18 @@ export class AdminPage {
   side = null;
   #shown = "";
 
-  /** `desk`: {link, account, doors, rights, search, question, now()}. */
+  /** `desk`: {link, account, search, question, now(), changed() when it is another thing that I may}. */
   constructor(desk) {
-    const { link, doors, search } = desk;
-    this.desk = desk;
+    const { link, account, search } = desk;
+    const doors = new Doors({ account, link });
+    const changed = () => {
+      if (this.#shown) this.render();
+      desk.changed();
+    };
+    this.rights = new Rights({ link, doors, account, changed });
     const acts = new Acts({ act: (name, params) => doors.act(name, params) });
     const shared = {
-      ...desk, acts, names: new Names(doors), choose: new ChooseDialog({ link, search }), me: () => desk.account.person,
+      ...desk, acts, doors, rights: this.rights, names: new Names(doors), choose: new ChooseDialog({ link, search }), me: () => account.person,
       open: (what, unit = "") => this.#open(["directory", what, unit]),
     };
     this.choose = shared.choose;
@@ -87,7 +94,7 @@ export class AdminPage {
 
   /** Why somebody may not use a section, "" for who may. */
   #reason(name) {
-    const { rights } = this.desk;
+    const { rights } = this;
     if (!rights.known) return "";
     return rights.any && (name === "grants" || rights.somewhere(SECTIONS[name])) ? "" : t(`admin.why.section.${name}`);
   }

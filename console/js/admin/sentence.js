@@ -59,6 +59,16 @@ export function objectOf({ object, verb, params = {} }) {
   return object;
 }
 
+/** A verb as a part of the tables' keys. Pure. */
+function keyOf(verb) {
+  return verb.replaceAll(".", "-");
+}
+
+/** What kind of act an entry is, in a word or two. */
+export function verbWords(verb) {
+  return has(`verb.${keyOf(verb)}`) ? t(`verb.${keyOf(verb)}`) : verb;
+}
+
 /** Whether an entry says what another of the same act says already. */
 export function isBeside({ object, verb }) {
   return object.startsWith("credential:") && verb.endsWith(".remove");
@@ -127,9 +137,9 @@ function valuesOf(entry, names) {
 /** The sentence of an entry. */
 export function sentenceOf(entry, names) {
   const variant = VARIANTS[entry.verb]?.(entry.params ?? {}) ?? "";
-  const key = `audit.${entry.verb}${variant && `.${variant}`}`;
+  const name = [keyOf(entry.verb), variant].filter(Boolean).join("-");
   const values = valuesOf(entry, names);
-  if (has(key)) return t(key, values);
+  if (has(`entry.${name}`)) return t(`entry.${name}`, values);
   return t("audit.newer", { ...values, verb: entry.verb, object: entry.object });
 }
 

@@ -54,11 +54,15 @@ export class View {
 
   /** Do an act on it, said at `place`; gives {made, refusal}. */
   act(name, params = {}, place = "") {
-    return this.desk.acts.make(`${this.key}${place && `/${place}`}`, name, { [this.kind]: this.id, ...params });
+    return this.desk.acts.make(this.#about(place), name, { [this.kind]: this.id, ...params });
   }
 
   said(place = "") {
-    return this.desk.acts.of(`${this.key}${place && `/${place}`}`);
+    return this.desk.acts.of(this.#about(place));
+  }
+
+  #about(place) {
+    return place ? `${this.key}/${place}` : this.key;
   }
 
   stop() {
