@@ -7,7 +7,7 @@ import { openMenu } from "./menu.js";
 import * as words from "./words.js";
 
 export class Top {
-  /** `acts`: {home, left, right, publish, stop, admin, muteAll, theme, language, keys, signOut}, called without arguments. */
+  /** `acts`: {home, left, right, publish, stop, admin, muteAll, theme, language, keys, signOut}, without arguments. */
   constructor(element, acts) {
     this.acts = acts;
     const button = (name, picture) => {
@@ -44,7 +44,8 @@ export class Top {
     this.more = h("button", { class: ["button", "bare", "more"], type: "button" }, icon("more"));
     this.more.setAttribute("aria-haspopup", "menu");
     this.more.addEventListener("click", () => this.#openMore());
-    const own = [this.admin, this.muteAll, this.theme, this.language, this.keys, this.signOut, this.more, this.right];
+    const whole = [this.admin, this.muteAll, this.theme, this.language, this.keys];
+    const own = [...whole, this.signOut, this.more, this.right];
     element.append(
       this.left, this.brand, this.title, this.link, this.air,
       h("div", { class: "now" }, this.date, this.time, this.zone),
@@ -54,7 +55,8 @@ export class Top {
 
   /**
    * `view`: {now, title, link, lostAt, retryInMs, heard, person, unit, sides: {left, right}, air: {state, name,
-   * since} or null, admin: whether there is anything to administer}; `person` null when nobody is signed in; `sides` null, or whether each is shown.
+   * since} or null, admin: whether there is anything to administer}; `person` null when nobody is signed in; `sides`
+   * null, or whether each is shown.
    */
   render(view) {
     setText(this.brandWords, t("app.name"));

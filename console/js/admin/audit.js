@@ -14,6 +14,7 @@ import { isAside, isBeside, sentenceOf, targetsOf, VERBS, verbWords } from "./se
 const PAGE = 50;
 /** Pages that hold nothing to be shown are passed over, so many at a time. */
 const MOST_EMPTY = 5;
+const FILTERS = ["from", "to", "verb", "session", "actor", "object", "all"];
 
 export class Audit {
   #entries = [];
@@ -30,9 +31,12 @@ export class Audit {
     this.to = h("input", { type: "datetime-local" });
     this.verb = this.#verbs();
     this.session = h("select");
-    this.pickers = { actor: this.#picker("actor", ["person"]), object: this.#picker("object", ["unit", "person", "endpoint"]) };
+    this.pickers = {
+      actor: this.#picker("actor", ["person"]),
+      object: this.#picker("object", ["unit", "person", "endpoint"]),
+    };
     this.all = h("input", { type: "checkbox" });
-    this.labels = Object.fromEntries(["from", "to", "verb", "session", "actor", "object", "all"].map((name) => [name, h("span")]));
+    this.labels = Object.fromEntries(FILTERS.map((name) => [name, h("span")]));
     const field = (name, control) => h("label", { class: "field" }, this.labels[name], control);
     this.go = h("button", { class: ["button", "main"] });
     this.clear = new Press(icon("close"), () => this.#clear());
@@ -40,7 +44,8 @@ export class Audit {
     const group = (name) => h("div", { class: "field" }, this.labels[name], this.pickers[name].element);
     this.form = h(
       "form", { class: "filters" }, field("from", this.from), field("to", this.to), group("actor"), group("object"),
-      field("session", this.session), field("verb", this.verb), allField, h("div", { class: "filter-acts" }, this.clear.element, this.go),
+      field("session", this.session), field("verb", this.verb), allField,
+      h("div", { class: "filter-acts" }, this.clear.element, this.go),
     );
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -100,8 +105,10 @@ export class Audit {
     this.#state = "asking";
     this.render();
     try {
-      for (let pages = 0, before = this.#entries.length; pages < MOST_EMPTY && this.#entries.length === before; pages += 1) {
-        const page = await this.desk.doors.get("/timeline", { ...this.#question(), cursor: this.#next, limit: PAGE });
+      const before = this.#entries.length;
+      for (let pages = 0; pages < MOST_EMPTY && this.#entries.length === before; pages += 1) {
+        const asked = { ...this.#question(), cursor: this.#next, limit: PAGE };
+        const page = await this.desk.doors.get("/timeline", asked);
         if (turn !== this.#turn) return;
         this.#take(page);
         if (!this.#next) break;
@@ -208,7 +215,8 @@ export class Audit {
     session.addEventListener("click", () => this.#chooseSession(first.session, session.textContent));
     const from = h("span", { class: ["soft", "small"] });
     const more = h("p", { class: ["entry-more", "small"] }, session, from);
-    const element = h("li", { data: { verb: first.verb } }, h("div", { class: "entry-time" }, day, time), h("div", {}, words, more));
+    const when = h("div", { class: "entry-time" }, day, time);
+    const element = h("li", { data: { verb: first.verb } }, when, h("div", {}, words, more));
     return {
       element,
       render: (entry) => {

@@ -40,7 +40,8 @@ export class ChooseDialog extends Dialog {
   render() {
     if (!this.go) return;
     super.render();
-    setText(this.what, t("admin.choose.what", { kinds: this.#kinds.map((kind) => t(`admin.kind.${kind}`)).join(" / ") }));
+    const kinds = this.#kinds.map((kind) => t(`admin.kind.${kind}`)).join(" / ");
+    setText(this.what, t("admin.choose.what", { kinds }));
     setText(this.picked, this.#chosen ? this.#chosen.name : "");
     setText(this.no, t("dialog.cancel"));
     setText(this.go, t("admin.choose.go"));

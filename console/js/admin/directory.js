@@ -87,7 +87,8 @@ export class Directory {
     const items = [{ label: t("admin.show"), icon: "enlarge", act: () => this.desk.open(row.key) }];
     if (kind === "unit") {
       for (const made of ["unit", "person", "endpoint"]) {
-        items.push({ label: t(`admin.new.${made}`), icon: "add", reason, act: () => this.desk.open(`new-${made}`, id) });
+        const act = () => this.desk.open(`new-${made}`, id);
+        items.push({ label: t(`admin.new.${made}`), icon: "add", reason, act });
       }
     }
     items.push({ label: t("admin.move"), icon: "move", reason, act: () => this.#moveByDialog(row) });

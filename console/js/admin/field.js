@@ -1,4 +1,4 @@
-// A field of a form that somebody else may change meanwhile: what one has typed stays, and what they made of it is told.
+// A field of a form that somebody else may change meanwhile: what was typed stays, and what they made of it is told.
 
 import { h, setText } from "../dom.js";
 import { t } from "../i18n.js";

@@ -34,7 +34,8 @@ export class Files {
     this.kind = h("select", {}, KINDS.map((value) => h("option", { value })));
     this.kind.addEventListener("change", () => this.#check());
     this.kindLabel = h("span");
-    this.drop = h("div", { class: "drop" }, this.pick, this.chosen, h("label", { class: "field" }, this.kindLabel, this.kind));
+    const kindField = h("label", { class: "field" }, this.kindLabel, this.kind);
+    this.drop = h("div", { class: "drop" }, this.pick, this.chosen, kindField);
     this.bar = h("progress", { max: 1 });
     this.state = h("p", { class: "import-state", role: "status" });
     this.planned = new PlannedTable(desk.names);
@@ -51,7 +52,8 @@ export class Files {
     const outs = h("div", { class: "outs" }, this.outs.map((out) => [out.press.element, out.note.element]));
     const tables = [this.planned, this.refused, this.warnings].map((table) => table.element);
     this.element = h(
-      "div", { class: "admin-files" }, this.title, this.how, this.drop, this.bar, this.state, row, tables, this.outTitle, this.outHow, outs,
+      "div", { class: "admin-files" }, this.title, this.how, this.drop, this.bar, this.state, row, tables,
+      this.outTitle, this.outHow, outs,
     );
     this.#takeDrops();
   }
@@ -66,9 +68,11 @@ export class Files {
     setText(this.title, t("files.in"));
     setText(this.how, t("files.in.how"));
     setText(this.pickWords, t("files.pick"));
-    setText(this.chosen, this.#files.length ? this.#files.map((file) => file.name).join(t("audit.and")) : t("files.none"));
+    setText(this.chosen, this.#files.map((file) => file.name).join(t("audit.and")) || t("files.none"));
     setText(this.kindLabel, t("files.kind"));
-    for (const option of this.kind.options) setText(option, t(option.value ? `admin.kind.${option.value}` : "files.kind.auto"));
+    for (const option of this.kind.options) {
+      setText(option, option.value ? t(`admin.kind.${option.value}`) : t("files.kind.auto"));
+    }
     this.input.disabled = this.#busy !== "";
     this.bar.hidden = this.#busy === "";
     if (this.#share > 0 && this.#share < 1) this.bar.value = this.#share;

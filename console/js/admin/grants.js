@@ -58,7 +58,8 @@ export class Grants {
     this.list = new List(this.rows, (grant) => this.#row(grant));
     this.more = new Press(icon("add"), () => this.#ask(this.#next));
     this.element = h(
-      "div", { class: "admin-grants" }, this.title, this.why, this.form, this.listTitle, this.state, this.rows, this.more.element,
+      "div", { class: "admin-grants" }, this.title, this.why, this.form, this.listTitle, this.state, this.rows,
+      this.more.element,
     );
     desk.acts.listen((about) => about.startsWith("grant") && this.render());
   }
@@ -137,9 +138,13 @@ export class Grants {
   }
 
   async #revoke(grant) {
-    const values = { right: rightWords(grant.verb), to: this.desk.names.of(grant.to), on: this.desk.names.of(grant.object) };
-    if (!(await this.desk.question.ask("revoke", values))) return;
+    if (!(await this.desk.question.ask("revoke", this.#values(grant)))) return;
     if (await this.desk.acts.run(`grant:${grant.id}`, "grant.revoke", { grant: grant.id })) await this.#ask();
+  }
+
+  #values({ verb, object, to }) {
+    const { names } = this.desk;
+    return { right: rightWords(verb), to: names.of(to), on: names.of(object) };
   }
 
   #picker(name, kinds) {
@@ -163,7 +168,7 @@ export class Grants {
       element,
       render: (grant) => {
         const { names, acts } = this.desk;
-        setText(words, t("admin.grants.row", { to: names.of(grant.to), right: rightWords(grant.verb), on: names.of(grant.object) }));
+        setText(words, t("admin.grants.row", this.#values(grant)));
         const until = grant.until_us / 1000;
         const by = names.of(grant.by ? `person:${grant.by}` : "system");
         setText(more, t("admin.grants.row.more", { day: dateOf(until), time: timeOfDay(until), by }));

@@ -16,11 +16,13 @@ export class Maker {
     this.key = `unit:${parent}/new-${kind}`;
     this.title = h("h2");
     this.where = h("p", { class: "soft" });
-    this.form = new Form({ fields: fieldsOf(kind), send: (values) => this.#make(values), whole: true, goKey: "admin.make" });
+    const send = (values) => this.#make(values);
+    this.form = new Form({ fields: fieldsOf(kind), send, whole: true, goKey: "admin.make" });
     const head = h("div", { class: "admin-head" }, icon(PICTURES[kind]), h("div", {}, this.title, this.where));
     this.element = h("div", { class: "admin-view" }, head, this.form.element);
     const changed = () => this.#known();
-    this.subject = parent ? new Subject({ link: desk.link, doors: desk.doors, kind: "unit", id: parent, changed }) : null;
+    const { link, doors } = desk;
+    this.subject = parent ? new Subject({ link, doors, kind: "unit", id: parent, changed }) : null;
     this.deaf = desk.acts.listen((about) => about === this.key && this.render());
     this.render();
   }
@@ -38,7 +40,8 @@ export class Maker {
   render() {
     setText(this.title, t(`admin.new.${this.kind}`));
     const unit = this.subject?.record;
-    setText(this.where, unit ? t("admin.in", { unit: nameOf(unit) }) : this.parent ? t("tree.asking") : t("admin.root"));
+    const known = unit ? t("admin.in", { unit: nameOf(unit) }) : t("tree.asking");
+    setText(this.where, this.parent ? known : t("admin.root"));
     const may = this.subject?.may;
     this.form.render(this.desk.acts.of(this.key), may && !may.includes("manage") ? t("admin.why.manage") : "");
   }

@@ -9,7 +9,7 @@ import { Directory } from "./directory.js";
 import { Doors } from "./doors.js";
 import { Files } from "./files.js";
 import { Grants } from "./grants.js";
-import { Names } from "./names.js";
+import { Names } from "./called.js";
 import { Rights } from "./rights.js";
 
 const HOME = "#/admin";
@@ -32,15 +32,18 @@ export class AdminPage {
     this.rights = new Rights({ link, doors, account, changed });
     const acts = new Acts({ act: (name, params) => doors.act(name, params) });
     const shared = {
-      ...desk, acts, doors, rights: this.rights, names: new Names(doors), choose: new ChooseDialog({ link, search }), me: () => account.person,
+      ...desk, acts, doors, rights: this.rights, names: new Names(doors), me: () => account.person,
+      choose: new ChooseDialog({ link, search }),
       open: (what, unit = "") => this.#open(["directory", what, unit]),
     };
     this.choose = shared.choose;
     this.sections = {
-      directory: new Directory(shared), files: new Files(shared), timeline: new Audit(shared), grants: new Grants(shared),
+      directory: new Directory(shared), files: new Files(shared),
+      timeline: new Audit(shared), grants: new Grants(shared),
     };
     shared.names.listen(() => this.#section?.render());
-    this.links = Object.keys(SECTIONS).map((name) => ({ name, link: h("a", { class: "tab", href: `${HOME}/${name}` }) }));
+    const tab = (name) => ({ name, link: h("a", { class: "tab", href: `${HOME}/${name}` }) });
+    this.links = Object.keys(SECTIONS).map(tab);
     this.nav = h("nav", { class: "tabs" }, this.links.map(({ link: made }) => made));
     this.refusal = h("p", { class: "none" });
     this.place = h("div", { class: "admin-body" }, this.refusal);

@@ -71,7 +71,8 @@ class Roles {
     return {
       element: h("li", {}, words, take),
       render: () => {
-        setText(words, t("admin.roles.at", { role: roleWords(role.name), unit: this.view.desk.names.of(`unit:${role.scope}`) }));
+        const unit = this.view.desk.names.of(`unit:${role.scope}`);
+        setText(words, t("admin.roles.at", { role: roleWords(role.name), unit }));
         setLabel(take, this.reason || t("admin.roles.take", { role: words.textContent }));
         take.setAttribute("aria-disabled", String(Boolean(this.reason)));
       },
@@ -101,7 +102,8 @@ class Ways {
     const made = h("div", { class: "secret" }, this.once, this.line.element);
     this.made = made;
     const links = h("div", { class: "inline" }, this.hours, this.invite.element);
-    this.element = h("section", { class: "admin-section" }, this.title, links, this.linkNote.element, made, form, this.setNote.element);
+    const parts = [this.title, links, this.linkNote.element, made, form, this.setNote.element];
+    this.element = h("section", { class: "admin-section" }, parts);
   }
 
   render() {

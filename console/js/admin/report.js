@@ -6,6 +6,7 @@ import { refusalWords } from "../said.js";
 import { Press } from "./field.js";
 
 const PAGE = 200;
+const TOLD = ["level", "kind", "title", "login", "code", "gb_id", "name_en"];
 
 class Table {
   #rows = [];
@@ -22,7 +23,8 @@ class Table {
       this.#shown += PAGE;
       this.#fill();
     });
-    this.element = h("section", { class: "report" }, this.title, h("div", { class: "table-place" }, table), this.more.element);
+    const place = h("div", { class: "table-place" }, table);
+    this.element = h("section", { class: "report" }, this.title, place, this.more.element);
   }
 
   show(rows, titleWords, key) {
@@ -64,8 +66,8 @@ export class PlannedTable extends Table {
   cells({ name, values }) {
     const [kind, what] = name.split(".");
     const called = values.name_zh ?? values.name ?? this.names.of(`${kind}:${values[kind]}`);
-    const told = ["level", "kind", "title", "login", "code", "gb_id", "name_en"].filter((field) => values[field]);
-    return [t(`report.do.${what}`), t(`admin.kind.${kind}`), called, told.map((field) => this.#words(field, values[field])).join(" · ")];
+    const told = TOLD.filter((field) => values[field]).map((field) => this.#words(field, values[field]));
+    return [t(`report.do.${what}`), t(`admin.kind.${kind}`), called, told.join(" · ")];
   }
 
   #words(field, value) {
@@ -92,7 +94,8 @@ export class RemarkTable extends Table {
 
   cells({ file, row, kind, column, code, value }) {
     const field = column && has(`admin.field.${column}`) ? t(`admin.field.${column}`) : column;
-    return [file, row ? String(row) : "–", kind ? t(`admin.kind.${kind}`) : "–", field || "–", value || "–", remarkWords(code)];
+    const told = [row ? String(row) : "", kind && t(`admin.kind.${kind}`), field, value];
+    return [file, ...told.map((words) => words || "–"), remarkWords(code)];
   }
 }
 

@@ -49,7 +49,8 @@ export class Line {
     this.note = h("span", { class: "note", role: "status" });
     this.code = h("div", { class: "qr-place" });
     const row = h("div", { class: "copy-row" }, this.text, this.copy.element);
-    this.element = h("div", { class: "secret-line" }, h("label", { class: "field" }, this.label, row), this.note, this.code);
+    const field = h("div", { class: "field" }, this.label, row);
+    this.element = h("div", { class: "secret-line" }, field, this.note, this.code);
   }
 
   render(text) {
@@ -67,7 +68,8 @@ export class Line {
   async #draw(text) {
     try {
       const rows = await this.doors.qr(text);
-      if (this.#shown === text) this.code.replaceChildren(draw(rows, t("admin.qr", { what: t(`admin.secret.${this.key}`) })));
+      const label = t("admin.qr", { what: t(`admin.secret.${this.key}`) });
+      if (this.#shown === text) this.code.replaceChildren(draw(rows, label));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setText(this.note, refusalWords(error.code));

@@ -12,8 +12,8 @@ const ASIDE = new Set(["login.renew", "person.password-rehashed", "participant.c
 export const VERBS = {
   unit: ["unit.create", "unit.change", "unit.move", "unit.remove"],
   person: [
-    "person.create", "person.change", "person.move", "person.roles", "person.disable", "person.enable", "person.password",
-    "person.password-rehashed", "person.remove", "person.signin-refused",
+    "person.create", "person.change", "person.move", "person.roles", "person.disable", "person.enable",
+    "person.password", "person.password-rehashed", "person.remove", "person.signin-refused",
   ],
   endpoint: [
     "endpoint.create", "endpoint.change", "endpoint.move", "endpoint.credential", "endpoint.disable", "endpoint.enable",
@@ -51,11 +51,11 @@ const VARIANTS = {
 /** Fields whose new value is told where something was changed. */
 const CHANGES = ["name_zh", "name_en", "name", "title", "login", "level", "code", "order", "kind", "gb_id"];
 
-/** The `kind:id` that an entry is about; a secret's or a sign-in's is whose it is. */
+/** The `kind:id` that an entry is about; of a secret or a sign-in whose it is. */
 export function objectOf({ object, verb, params = {} }) {
   const [kind, id] = object.split(":");
   if (kind === "credential") return `${verb.split(".")[0]}:${id}`;
-  if (kind === "signin" || kind === "login" || kind === "welcome") return params.person ? `person:${params.person}` : "";
+  if (["signin", "login", "welcome"].includes(kind)) return params.person ? `person:${params.person}` : "";
   return object;
 }
 
@@ -97,7 +97,9 @@ function valueWords(field, value) {
 
 function changesOf(params) {
   const told = CHANGES.filter((field) => field in params);
-  return told.map((field) => t("audit.value", { field: t(`admin.field.${field}`), value: valueWords(field, params[field]) }));
+  return told.map((field) => {
+    return t("audit.value", { field: t(`admin.field.${field}`), value: valueWords(field, params[field]) });
+  });
 }
 
 function muted(params) {
@@ -109,7 +111,7 @@ function joined(words) {
   return words.join(t("audit.and")) || t("audit.none");
 }
 
-/** The values of a sentence. `names`: as in names.js. */
+/** The values of a sentence. `names`: as in called.js. */
 function valuesOf(entry, names) {
   const { params = {}, verb } = entry;
   const roles = (params.roles ?? []).map((role) => {

@@ -7,7 +7,8 @@ export const KINDS = ["room", "browser", "drone", "body-camera", "ip-camera", "v
 export const ROLES = ["administrator", "duty-officer", "operator", "member", "observer"];
 /** As permissions.Right. */
 export const RIGHTS = [
-  "see", "view", "talk", "steer", "chair", "invite", "record", "replay", "export", "publish", "manage", "audit", "admin",
+  "see", "view", "talk", "steer", "chair", "invite", "record", "replay", "export", "publish", "manage", "audit",
+  "admin",
 ];
 /** The icon of each kind of thing. */
 export const PICTURES = { unit: "tree", person: "person", endpoint: "camera" };

@@ -13,7 +13,8 @@ function failed(status, text) {
   } catch {
     // Something between us and the server answered.
   }
-  return new ApiError(status === 0 ? "network" : (problem.code ?? `http-${status}`), { status, field: problem.field ?? "" });
+  const code = status === 0 ? "network" : (problem.code ?? `http-${status}`);
+  return new ApiError(code, { status, field: problem.field ?? "" });
 }
 
 /**
@@ -42,7 +43,8 @@ export async function saveExport({ format, kind, language, token }) {
   let response;
   let body;
   try {
-    response = await fetch(EXPORT + queryOf({ format, kind, language }), { headers: { Authorization: `Bearer ${token}` } });
+    const headers = { Authorization: `Bearer ${token}` };
+    response = await fetch(EXPORT + queryOf({ format, kind, language }), { headers });
     body = await response.blob();
   } catch {
     throw new ApiError("network");

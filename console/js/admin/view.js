@@ -17,7 +17,8 @@ export class View {
     this.kind = kind;
     this.id = id;
     this.key = `${kind}:${id}`;
-    this.subject = new Subject({ link: desk.link, doors: desk.doors, kind, id, changed: () => this.render() });
+    const { link, doors } = desk;
+    this.subject = new Subject({ link, doors, kind, id, changed: () => this.render() });
     this.picture = icon(PICTURES[kind]);
     this.title = h("h2");
     this.where = h("p", { class: "soft" });
@@ -29,7 +30,8 @@ export class View {
     this.able = kind === "unit" ? null : new Press(icon("lock"), () => this.#turn());
     this.parts = parts(this);
     const head = h("div", { class: "admin-head" }, this.picture, h("div", {}, this.title, this.where));
-    this.acts = h("div", { class: "admin-acts" }, this.parts.acts ?? [], this.able?.element, this.move.element, this.remove.element);
+    const acts = [this.parts.acts ?? [], this.able?.element ?? [], this.move.element, this.remove.element];
+    this.acts = h("div", { class: "admin-acts" }, acts.flat());
     const sections = (this.parts.sections ?? []).map((section) => section.element);
     this.body = h("div", {}, this.form.element, sections, this.acts, this.note.element);
     this.element = h("div", { class: "admin-view" }, head, this.trouble, this.body);
@@ -78,14 +80,15 @@ export class View {
     this.trouble.hidden = here;
     if (!here) {
       setText(this.title, this.name || t(`admin.kind.${this.kind}`));
-      const words = { asking: () => t("tree.asking"), gone: () => t("admin.gone"), trouble: () => refusalWords(subject.code) };
-      setText(this.trouble, words[subject.state]());
+      const words = { asking: () => t("tree.asking"), gone: () => t("admin.gone") };
+      setText(this.trouble, (words[subject.state] ?? (() => refusalWords(subject.code)))());
       setText(this.where, "");
       return;
     }
     setText(this.title, this.name);
     const where = this.kind === "unit" ? t(`tag.${record.level}`) : nameOf(subject.unit);
-    setText(this.where, [t(`admin.kind.${this.kind}`), where, record.disabled ? t("presence.disabled") : ""].filter(Boolean).join(" · "));
+    const facts = [t(`admin.kind.${this.kind}`), where, record.disabled ? t("presence.disabled") : ""];
+    setText(this.where, facts.filter(Boolean).join(" · "));
     setIcon(this.picture, PICTURES[this.kind]);
     const manage = this.reason("manage");
     this.form.take(record);
