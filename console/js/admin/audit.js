@@ -16,6 +16,15 @@ const PAGE = 50;
 const MOST_EMPTY = 5;
 const FILTERS = ["from", "to", "verb", "session", "actor", "object", "all"];
 
+/** A browser's long name of itself as people know it; another device's as it is. Pure. */
+export function deviceWords(device) {
+  if (!device.startsWith("Mozilla/")) return device;
+  const browser = /(Edg|OPR|Firefox|Chrome|HeadlessChrome|Version)\/(\d+)/u.exec(device.replace(/Chrome(?=.*(?:Edg|OPR)\/)/u, ""));
+  const system = /Windows|Android|iPhone|iPad|Mac OS X|CrOS|Linux/u.exec(device);
+  const called = { Edg: "Edge", OPR: "Opera", HeadlessChrome: "Chrome", Version: "Safari" };
+  return [browser && `${called[browser[1]] ?? browser[1]} ${browser[2]}`, system?.[0]].filter(Boolean).join(" · ") || device;
+}
+
 export class Audit {
   #entries = [];
   #next = "";
@@ -229,7 +238,8 @@ export class Audit {
         session.hidden = !entry.session;
         setText(session, entry.session ? names.of(`consultation:${entry.session}`) : "");
         const { ip = "", device = "" } = entry.from ?? {};
-        setText(from, [ip, device].filter(Boolean).join(" · "));
+        setText(from, [ip, deviceWords(device)].filter(Boolean).join(" · "));
+        from.title = device;
         more.hidden = session.hidden && from.textContent === "";
       },
     };

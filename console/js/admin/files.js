@@ -35,7 +35,7 @@ export class Files {
     this.kind.addEventListener("change", () => this.#check());
     this.kindLabel = h("span");
     const kindField = h("label", { class: "field" }, this.kindLabel, this.kind);
-    this.drop = h("div", { class: "drop" }, this.pick, this.chosen, kindField);
+    this.drop = h("div", { class: "file-drop" }, this.pick, this.chosen, kindField);
     this.bar = h("progress", { max: 1 });
     this.state = h("p", { class: "import-state", role: "status" });
     this.planned = new PlannedTable(desk.names);
@@ -49,7 +49,7 @@ export class Files {
     this.saving = new Acts({ act: (name, values) => this.#save(values) });
     this.saving.listen(() => this.render());
     this.outs = EXPORTS.map(([format, kind]) => this.#out(format, kind));
-    const outs = h("div", { class: "outs" }, this.outs.map((out) => [out.press.element, out.note.element]));
+    const outs = h("div", { class: "outs" }, this.outs.flatMap((out) => [out.press.element, out.note.element]));
     const tables = [this.planned, this.refused, this.warnings].map((table) => table.element);
     this.element = h(
       "div", { class: "admin-files" }, this.title, this.how, this.drop, this.bar, this.state, row, tables,

@@ -171,7 +171,7 @@ export default {
   "files.out.unit": "单位（CSV）",
   "files.out.person": "人员（CSV）",
   "files.out.endpoint": "终端（CSV）",
-  "report.planned": "将要做的（{n} 项，列出 {shown} 步）",
+  "report.planned": "将要做的（{n} 项，下面列出 {shown} 步）",
   "report.refused": "不能导入的行（{n}）",
   "report.warnings": "请留意（{n}）",
   "report.file": "文件",
