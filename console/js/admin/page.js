@@ -47,7 +47,7 @@ export class AdminPage {
     this.nav = h("nav", { class: "tabs" }, this.links.map(({ link: made }) => made));
     this.refusal = h("p", { class: "none" });
     this.place = h("div", { class: "admin-body" }, this.refusal);
-    this.element = h("div", { class: "admin" }, this.nav, this.place);
+    this.element = h("div", { class: "admin-page" }, this.nav, this.place);
   }
 
   get #section() {
