@@ -1,4 +1,4 @@
-"""The directory is administered by click, against a real node: what is done is in its tables, and who may not does not."""
+"""The directory is administered by click, against a real node: what is done is in its tables, or refused in words."""
 
 from __future__ import annotations
 
@@ -179,13 +179,13 @@ async def test_endpoint_is_made_and_its_credential_opens_the_address_shown(chief
     await press(page, "生成新凭据")
     await agree(page)
     await page.locator(".secret .qr").wait_for()
-    address = await page.get_by_label("WHIP 推流地址").input_value()
-    token = await page.get_by_label("凭据（Bearer Token）").input_value()
-    assert address in await page.get_by_label("GStreamer 测试命令").input_value()
+    address = await page.get_by_label("WHIP 推流地址", exact=True).input_value()
+    token = await page.get_by_label("凭据（Bearer Token）", exact=True).input_value()
+    assert address in await page.get_by_label("GStreamer 测试命令", exact=True).input_value()
     assert await offered(address, token) == 400, "it may; what it sent is no offer"
     await press(page, "生成新凭据")
     await agree(page)
-    fresh = page.get_by_label("凭据（Bearer Token）")
+    fresh = page.get_by_label("凭据（Bearer Token）", exact=True)
     await expect(fresh).not_to_have_value(token)
     assert await offered(address, token) == 401, "the one before is void"
     await press(page, "停用")

@@ -85,7 +85,7 @@ export function targetsOf(entry) {
   if (params.chair) found.push(`person:${params.chair}`);
   for (const role of params.roles ?? []) found.push(`unit:${role.scope}`);
   for (const deputy of params.deputies ?? []) found.push(`person:${deputy}`);
-  if (entry.verb === "grant.give") found.push(params.object, params.to);
+  if (entry.verb === "grant.give") found.push(String(params.object), String(params.to));
   return found.filter((target) => /^(?:unit|person|endpoint|consultation|participant):/u.test(target));
 }
 
@@ -127,9 +127,9 @@ function valuesOf(entry, names) {
     session: entry.session ? names.of(`consultation:${entry.session}`) : "",
     roles: joined(roles),
     changes: joined(verb === "participant.mute" ? muted(params) : changesOf(params)),
-    right: verb === "grant.give" ? rightWords(params.verb) : "",
-    on: verb === "grant.give" ? names.of(params.object) : "",
-    to: verb === "grant.give" ? names.of(params.to) : "",
+    right: rightWords(params.verb ?? ""),
+    on: names.of(params.object ?? ""),
+    to: names.of(params.to ?? ""),
     until: until ? `${dateOf(until)} ${timeOfDay(until)}` : "",
     text: String(params.text ?? params.announcement ?? ""),
     n: String(params.count ?? params.priority ?? ""),

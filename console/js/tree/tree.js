@@ -54,9 +54,9 @@ export class Tree {
     TOUCH.addEventListener("change", () => this.#draw());
   }
 
-  /** Begin to know the tree: its top level, with the first units open. */
+  /** Begin to know the tree: its top level, and what was open when it was stopped. */
   start() {
-    this.#follow("root");
+    for (const id of ["root", ...this.#opened]) this.#follow(id);
   }
 
   /** Mark the row of a thing (`kind:id`) as the one that is worked on. */
