@@ -104,7 +104,8 @@ class Node:
     @property
     def welcome(self) -> str:
         """The code of the one-time link that was printed last, for the first administrator."""
-        return re.findall(r"#welcome=(\S+)", logs.read(self._log))[-1]
+        codes: list[str] = re.findall(r"#welcome=(\S+)", logs.read(self._log))
+        return codes[-1]
 
     async def found(self) -> None:
         """Make the first administrator and `PEOPLE`, all with `PASSWORD`. Once in a node's life."""

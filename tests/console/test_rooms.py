@@ -85,7 +85,9 @@ async def test_chair_is_who_holds_it_stands_in_or_has_the_right(
 
 async def test_each_source_has_a_seat_and_who_has_none_has_one_too(blank: Page) -> None:
     people = [participant("a", sources=["s1", "s2"]), participant("b")]
-    got = await in_room(blank, "room", "m.seatsOf(room, 9).seats.map((one) => [one.key, one.source])", participants=people)
+    got = await in_room(
+        blank, "room", "m.seatsOf(room, 9).seats.map((one) => [one.key, one.source])", participants=people
+    )
     assert got == [["a#0", "s1"], ["a#1", "s2"], ["b#0", ""]]
 
 
@@ -103,7 +105,11 @@ async def test_sound_is_taken_of_who_is_heard_first_and_of_nobody_who_is_cut_off
         participant("d", sources=["sd"], sound_off=True)
     ]
     sources = [{"id": f"s{name}", "tracks": ["audio"]} for name in "abcd"]
-    given = {"participants": people, "sources": sources, "speaking": {"participant": "c", "levels": {"c": -20, "d": -9}}}
+    given = {
+        "participants": people,
+        "sources": sources,
+        "speaking": {"participant": "c", "levels": {"c": -20, "d": -9}},
+    }
     assert await in_room(blank, "room", "[...m.soundsOf(room, 2)].sort()", **given) == ["a", "c"]
 
 
@@ -198,8 +204,8 @@ async def test_boxes_of_pictures_keep_their_shape_and_never_overlap(
     for key, box in boxes:
         assert box["width"] / max(1, box["height"]) == pytest.approx(16 / 9, rel=0.12)
         if key.startswith("l"):
-            assert 0 <= box["left"] and box["left"] + box["width"] <= width + 1
-            assert 0 <= box["top"] and box["top"] + box["height"] <= height + 1
+            assert box["left"] >= 0 and box["left"] + box["width"] <= width + 1
+            assert box["top"] >= 0 and box["top"] + box["height"] <= height + 1
     for index, (_, one) in enumerate(boxes):
         for _, other in boxes[index + 1 :]:
             beside = one["left"] + one["width"] <= other["left"] or other["left"] + other["width"] <= one["left"]

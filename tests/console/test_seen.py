@@ -64,6 +64,7 @@ async def test_source_below_the_screen_is_asked_for_when_it_is_scrolled_to_and_g
     first, second = await order(page)
     await wait_state(page, first, "live")
     assert (await node.sources())[second]["viewers"] == 0
+    await page.locator(".stage").hover()
     await page.mouse.wheel(0, 5000)
     await wait_state(page, second, "live")
     await wait_state(page, first, "still")
@@ -97,9 +98,7 @@ async def test_full_view_plays_one_picture_and_the_chosen_sound(
     await page.close()
 
 
-async def test_sound_goes_on_when_the_picture_is_given_back(
-    context: BrowserContext, node: Node, units: None
-) -> None:
+async def test_sound_goes_on_when_the_picture_is_given_back(context: BrowserContext, node: Node, units: None) -> None:
     page = await open_live(context, node)
     await tile(page, DRONE.id).locator(".mute").click()
     video = tile(page, DRONE.id).locator("video")
@@ -171,21 +170,3 @@ async def test_what_is_wanted(blank: Page, place: dict[str, Any], choice: dict[s
     choice = {"paused": False, "muted": True, "tracks": ["video", "audio"], **choice}
     wanted = await run(blank, "wanted", "m.wanted(a[0], a[1])", [place, choice])
     assert " ".join(kind for kind, asked in wanted.items() if asked) == asks
-
-
-async def test_picture_is_called_live_with_its_first_frame_and_not_with_the_next_sample(
-    context: BrowserContext, node: Node, units: None
-) -> None:
-    page = await context.new_page()
-    # The samples run on the page's own clock, which stands still from when the tiles are there; frames do not.
-    await page.clock.install()
-    await sign_in(page, node)
-    await expect(page.locator(".tile")).to_have_count(2)
-    await page.clock.pause_at("2100-01-01")
-    await page.keyboard.press("ArrowRight")
-    await page.keyboard.press("p")
-    first = (await order(page))[0]
-    await wait_state(page, first, "paused")
-    await page.keyboard.press("p")
-    await wait_state(page, first, "live")
-    await page.close()

@@ -119,7 +119,9 @@ def test_no_words_in_markup() -> None:
     assert not re.search(r'(title|alt|placeholder|aria-label)="[^"]', html)
 
 
-@pytest.mark.parametrize("codes", ["error", "refusal", "state", "tag", "quality", "source", "link", "control", "does", "lobby"])
+@pytest.mark.parametrize(
+    "codes", ["error", "refusal", "state", "tag", "quality", "source", "link", "control", "does", "lobby"]
+)
 def test_computed_keys_have_members(codes: str) -> None:
     assert [key for key in table("zh") if key.startswith(f"{codes}.")]
 
@@ -130,3 +132,15 @@ def test_every_error_in_words_is_one_that_happens() -> None:
         prefix, _, rest = key.partition(".")
         if prefix == "error" and rest != "other":
             assert f'"{rest}"' in source or rest in CODES, key
+
+
+def test_every_refusal_of_a_consultations_acts_has_words() -> None:
+    words = table("zh")
+    root = STATIC.parent / "dispatch"
+    sources = [root / "acts" / "consultation.py", root / "acts" / "chair.py", root / "acts" / "base.py"]
+    sources += [*sorted((root / "desk").glob("*.py")), root / "permissions.py"]
+    refused = re.compile(r'(?:Unknown|Forbidden|Invalid|Conflict|Full|Unavailable|Refused)\(\s*"([\w-]+)"')
+    codes = {code for path in sources for code in refused.findall(path.read_text())}
+    codes |= {f"{kind}-unknown" for kind in ("unit", "person", "endpoint", "consultation", "participant")}
+    assert len(codes) > 15
+    assert sorted(code for code in codes if f"refusal.{code}" not in words) == []

@@ -7,8 +7,6 @@ import { bars } from "../stats.js";
 import * as words from "../words.js";
 import { isHeard, officeOf } from "./room.js";
 
-/** Softer than this is a room, not a voice. */
-const VOICE_DBOV = -45;
 const pen = document.createElement("canvas").getContext("2d");
 
 function sign(name) {
@@ -43,7 +41,7 @@ export class SeatWho {
     new ResizeObserver(() => this.#fitName()).observe(this.name);
   }
 
-  /** True when this one speaks now. */
+  /** True when this one is the speaker now. */
   render(participant, room) {
     const level = participant.level || "";
     this.tag.hidden = !level;
@@ -60,8 +58,7 @@ export class SeatWho {
     show(this.mic, quiet, participant.sound_off ? "sign.soundOff" : "sign.quiet");
     this.mic.classList.toggle("cut", participant.sound_off);
     setLabel(this.more, t("seat.more", { name: participant.name }));
-    const loudness = room.levels[participant.id] ?? -127;
-    return !quiet && (room.speaker === participant.id || loudness > VOICE_DBOV);
+    return !quiet && room.speaker === participant.id;
   }
 
   /** `found`: figures of stats.js, or null; not `shown` where there is nothing to measure. */

@@ -82,7 +82,7 @@ export class Tree {
     this.search.render();
     this.scroller.setAttribute("aria-label", t("tree.label"));
     const asking = found ? this.search.isAsking : !this.link.store.knows("unit:root");
-    this.empty.hidden = this.#rows.length > 0;
+    this.empty.hidden = this.#rows.length > 0 || this.search.hasFailed;
     setText(this.empty, t(asking ? "tree.asking" : found ? "tree.nothing" : "tree.none"));
     this.#openOnly();
     this.#draw();

@@ -227,7 +227,7 @@ async def test_the_end_of_a_sign_in_closes_its_pages_and_no_others() -> None:
 
 async def test_a_sign_in_that_runs_out_closes_its_page() -> None:
     async with Node() as node:
-        node.until_us["li"] = node.hub.now_us() + 50_000
+        node.until_us["li"] = node.hub.now_us() + 2_000_000
         tab = await node.tab("li")
         assert await tab.closed() == 4401
 
