@@ -8,6 +8,7 @@ import { List } from "../list.js";
 import { beginsUs } from "../overview/create.js";
 import { consultationsOf } from "../overview/places.js";
 import { refusalWords } from "../said.js";
+import { deviceWords } from "./device.js";
 import { Press } from "./field.js";
 import { isAside, isBeside, sentenceOf, targetsOf, VERBS, verbWords } from "./sentence.js";
 
@@ -15,15 +16,6 @@ const PAGE = 50;
 /** Pages that hold nothing to be shown are passed over, so many at a time. */
 const MOST_EMPTY = 5;
 const FILTERS = ["from", "to", "verb", "session", "actor", "object", "all"];
-
-/** A browser's long name of itself as people know it; another device's as it is. Pure. */
-export function deviceWords(device) {
-  if (!device.startsWith("Mozilla/")) return device;
-  const browser = /(Edg|OPR|Firefox|Chrome|HeadlessChrome|Version)\/(\d+)/u.exec(device.replace(/Chrome(?=.*(?:Edg|OPR)\/)/u, ""));
-  const system = /Windows|Android|iPhone|iPad|Mac OS X|CrOS|Linux/u.exec(device);
-  const called = { Edg: "Edge", OPR: "Opera", HeadlessChrome: "Chrome", Version: "Safari" };
-  return [browser && `${called[browser[1]] ?? browser[1]} ${browser[2]}`, system?.[0]].filter(Boolean).join(" · ") || device;
-}
 
 export class Audit {
   #entries = [];
@@ -81,6 +73,11 @@ export class Audit {
     this.#entries = [];
     this.#next = "";
     await this.#more();
+  }
+
+  /** More names are known. */
+  named() {
+    this.render();
   }
 
   render() {

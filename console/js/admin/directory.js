@@ -37,7 +37,7 @@ export class Directory {
     const foot = h("div", { class: "admin-foot" }, this.note.element, this.root.element);
     const left = h("div", { class: "admin-tree" }, this.tree.element, foot);
     this.element = h("div", { class: "admin-directory" }, left, this.place);
-    desk.acts.listen((about) => about === ABOUT && this.render());
+    desk.acts.listen((about) => about === ABOUT && this.note.render(desk.acts.of(ABOUT)));
     this.#takeDrops();
   }
 
@@ -63,6 +63,11 @@ export class Directory {
     const may = this.desk.rights.link.rights.includes("manage");
     this.root.render(t("admin.new.root"), may ? "" : t("admin.why.node"));
     this.note.render(this.desk.acts.of(ABOUT));
+    this.#view?.render();
+  }
+
+  /** More names are known. */
+  named() {
     this.#view?.render();
   }
 

@@ -64,6 +64,11 @@ export class Files {
 
   leave() {}
 
+  /** More names are known. */
+  named() {
+    this.render();
+  }
+
   render() {
     setText(this.title, t("files.in"));
     setText(this.how, t("files.in.how"));

@@ -75,6 +75,11 @@ export class Grants {
     clearInterval(this.#timer);
   }
 
+  /** More names are known. */
+  named() {
+    this.render();
+  }
+
   render() {
     setText(this.title, t("admin.grants.give"));
     setText(this.why, t("admin.grants.why"));

@@ -41,7 +41,7 @@ export class AdminPage {
       directory: new Directory(shared), files: new Files(shared),
       timeline: new Audit(shared), grants: new Grants(shared),
     };
-    shared.names.listen(() => this.#section?.render());
+    shared.names.listen(() => this.#section?.named());
     const tab = (name) => ({ name, link: h("a", { class: "tab", href: `${HOME}/${name}` }) });
     this.links = Object.keys(SECTIONS).map(tab);
     this.nav = h("nav", { class: "tabs" }, this.links.map(({ link: made }) => made));

@@ -2,9 +2,13 @@
 
 import { ApiError } from "../api.js";
 
+/** What the pages of administration are shown for. */
+const TOLD = ["manage", "audit", "admin"];
+
 export class Rights {
   #follows = new Map();
   #learned = false;
+  #told = "";
 
   /** `changed()` when what I may has changed. */
   constructor({ link, doors, account, changed }) {
@@ -30,7 +34,7 @@ export class Rights {
       return;
     }
     this.#learned = true;
-    this.changed();
+    this.#look();
   }
 
   /** Whether I have a right anywhere. */
@@ -41,12 +45,20 @@ export class Rights {
 
   /** Whether there is anything for me to administer. */
   get any() {
-    return this.somewhere("manage") || this.somewhere("audit") || this.somewhere("admin");
+    return TOLD.some((right) => this.somewhere(right));
+  }
+
+  /** Tell only what is news: the topics tell much more than rights. */
+  #look() {
+    const now = [this.known, ...TOLD.map((right) => this.somewhere(right))].join();
+    if (now === this.#told) return;
+    this.#told = now;
+    this.changed();
   }
 
   async #follow(scope) {
     const { parent } = await this.doors.record("unit", scope);
     const topic = `unit:${parent || "root"}`;
-    if (!this.#follows.has(topic)) this.#follows.set(topic, this.link.follow(topic, () => this.changed()));
+    if (!this.#follows.has(topic)) this.#follows.set(topic, this.link.follow(topic, () => this.#look()));
   }
 }

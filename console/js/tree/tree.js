@@ -3,7 +3,7 @@
 import { h, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
-import { keyStep, rowsFound, rowsOf, windowOf } from "./rows.js";
+import { keyStep, Order, rowsFound, rowsOf, windowOf } from "./rows.js";
 import { TreeRow } from "./row.js";
 import { SearchBox } from "./search.js";
 
@@ -20,6 +20,7 @@ export class Tree {
   #opened = new Set();
   #follows = new Map();
   #rows = [];
+  #order = new Order();
   #current = "";
   #drawn = false;
 
@@ -78,7 +79,7 @@ export class Tree {
   render() {
     const found = this.search.results;
     const known = (kind, id) => this.link.store.find(kind, id);
-    this.#rows = found ? rowsFound(found, known) : rowsOf((id) => this.#level(id), this.#opened);
+    this.#rows = found ? rowsFound(found, known) : rowsOf((id) => this.#level(id), this.#opened, this.#order);
     this.search.render();
     this.scroller.setAttribute("aria-label", t("tree.label"));
     const asking = found ? this.search.isAsking : !this.link.store.knows("unit:root");
@@ -119,6 +120,7 @@ export class Tree {
     this.#opened.delete(row.id);
     this.#follows.get(row.id)?.();
     this.#follows.delete(row.id);
+    this.#order.drop(row.id);
     this.render();
   }
 
