@@ -3,7 +3,7 @@
 export default {
   "admin.title": "Administration",
   "admin.section.directory": "Directory",
-  "admin.section.files": "Import and export",
+  "admin.section.files": "Files",
   "admin.section.timeline": "Timeline",
   "admin.section.grants": "Grants",
   "admin.why.section.directory": "You may manage no unit, so the directory is not yours to change. Ask an administrator.",
