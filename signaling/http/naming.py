@@ -19,6 +19,8 @@ from dispatch.tables import Tables
 from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
 
 MAX_NAMES: Final = 100
+#: Of one answer: each is a question to the database.
+MAX_PAST: Final = 30
 #: Entries looked through for the name of something gone.
 ENTRIES: Final = 20
 _TARGET = re.compile(r"(unit|person|endpoint|consultation|participant):[0-9A-Z]{1,32}\Z")
@@ -39,7 +41,7 @@ class Name(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """By `kind:id`, those that one may know of."""
+    """By `kind:id`, those that one may know of; of what is gone, up to 30."""
 
     names: dict[str, Name]
 
@@ -79,17 +81,18 @@ class NamesEndpoint:
         query: NamesQuery = query_of(request, NamesQuery)
         wanted = [target for target in dict.fromkeys(query.of.split(",")) if _TARGET.match(target)][:MAX_NAMES]
         audit = Audit(self._tables, self._permissions, caller.actor, time.time_ns() // 1000)
-        names: dict[str, Name] = {}
+        names: dict[str, Name | None] = {}
+        gone: list[str] = []
         for target in wanted:
             kind, _, identifier = target.partition(":")
             record = self._tables.of_kind(kind).find(identifier)
             if record is None:
-                found = await self._past(target, audit)
-            else:
-                found = _name(record) if self._may_see(caller, target, record) else None
-            if found is not None:
-                names[target] = found
-        return answer(Names(names))
+                gone.append(target)
+            elif self._may_see(caller, target, record):
+                names[target] = _name(record)
+        for target in gone[:MAX_PAST]:
+            names[target] = await self._past(target, audit)
+        return answer(Names({target: name for target, name in names.items() if name is not None}))
 
     def _may_see(self, caller: Caller, target: str, record: Any) -> bool:
         now_us = time.time_ns() // 1000
