@@ -17,9 +17,11 @@ from signaling.http.described import media_operations, session_operations
 from signaling.http.health import Health, HealthEndpoint
 from signaling.http.measuring import MeasuredActs
 from signaling.http.metrics import Metrics, MetricsEndpoint
+from signaling.http.naming import NamesEndpoint
 from signaling.http.openapi import openapi_routes
 from signaling.http.operation import operations_of
 from signaling.http.problem import Problem
+from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
 from signaling.http.search import SearchEndpoint
 from signaling.http.timeline import TimelineEndpoint
@@ -32,12 +34,15 @@ def interface_routes(
     """Return the routes to add to an application."""
     tables, permissions = desk.coordinator.tables, desk.coordinator.permissions
     acts = MeasuredActs(desk.coordinator, metrics.acts)
+    reader = Reader(desk.database)
     endpoints = (
         ActsEndpoint(acts, tables, access.person, collections()),
         ReadsEndpoint(tables, permissions, access.person),
         SearchEndpoint(index, tables, permissions, access.person),
-        TimelineEndpoint(Reader(desk.database), tables, permissions, access.person),
+        TimelineEndpoint(reader, tables, permissions, access.person),
+        NamesEndpoint(reader, tables, permissions, access.person),
         TransferEndpoint(acts, tables, permissions, access.person),
+        QrEndpoint(tables, access.person),
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, permissions, request)),
     )

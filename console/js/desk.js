@@ -1,6 +1,7 @@
 // What somebody who is signed in works with: the link, the media, the frame and its pages.
 
 import { Acts } from "./acts.js";
+import { AdminPage } from "./admin/page.js";
 import { ApiError, searchNames, unitOf } from "./api.js";
 import { KeysDialog, Question } from "./ask.js";
 import { AnnounceDialog } from "./consultation/announce.js";
@@ -60,6 +61,8 @@ export class Desk {
     this.tree = new Tree({ link: this.link, search, menu });
     this.frame = new Frame(this.tree.element);
     this.overview = new Overview({ ...this.#tools(), stage: this.frame.stage });
+    const { link, question, now } = this;
+    this.admin = new AdminPage({ link, account, search, question, now, changed: () => this.renderTop() });
     this.topActs = this.#makeTopActs(toggleLanguage);
     this.top = new Top(document.getElementById("top"), this.topActs);
     startKeyboard(deskKeys(this));
@@ -111,7 +114,10 @@ export class Desk {
       this.#showPage(this.signInPage);
       if (this.account.state === "out") this.signInPage.shown();
     } else if (route.page === "consultation") this.#showConsultation(route.id);
-    else this.#showPage(this.overview);
+    else if (route.page === "admin") {
+      this.#showPage(this.admin);
+      this.admin.enter([route.id, ...route.rest]);
+    } else this.#showPage(this.overview);
     if (this.#consultation && route.page !== "consultation" && !this.#consultation.isInside) this.#endConsultation();
     this.render();
   }
@@ -157,7 +163,7 @@ export class Desk {
 
   #showPage(page) {
     if (this.frame.page === page) return;
-    if (this.frame.page === this.overview) this.overview.leave();
+    if (this.frame.page === this.overview || this.frame.page === this.admin) this.frame.page.leave();
     this.frame.show(page);
     if (page === this.overview) this.overview.enter();
   }
@@ -229,6 +235,7 @@ export class Desk {
       this.media.linkUp();
       if (this.#linkWas === "lost") this.#consultation?.linkUp();
       this.#learnUnit();
+      this.admin.rights.learn();
     }
     this.#linkWas = state;
     this.render();
@@ -261,6 +268,7 @@ export class Desk {
       left: () => this.frame.toggle("left"),
       right: () => this.frame.toggle("right"),
       stop: () => (this.consultation ? this.router.go("consultation", this.consultation.id) : this.own.stop()),
+      admin: () => this.router.go("admin"),
       muteAll: () => this.overview.wall.muteAll(),
       theme: toggleTheme,
       language: toggleLanguage,

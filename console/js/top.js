@@ -7,7 +7,7 @@ import { openMenu } from "./menu.js";
 import * as words from "./words.js";
 
 export class Top {
-  /** `acts`: {home, left, right, publish, stop, muteAll, theme, language, keys, signOut}, called without arguments. */
+  /** `acts`: {home, left, right, publish, stop, admin, muteAll, theme, language, keys, signOut}, without arguments. */
   constructor(element, acts) {
     this.acts = acts;
     const button = (name, picture) => {
@@ -34,6 +34,7 @@ export class Top {
     this.meName = h("strong");
     this.meUnit = h("span", { class: ["soft", "small"] });
     this.me = h("div", { class: "me" }, this.meName, this.meUnit);
+    this.admin = button("admin", "admin");
     this.muteAll = button("muteAll", "muted");
     this.theme = button("theme", "theme");
     this.language = button("language");
@@ -43,7 +44,8 @@ export class Top {
     this.more = h("button", { class: ["button", "bare", "more"], type: "button" }, icon("more"));
     this.more.setAttribute("aria-haspopup", "menu");
     this.more.addEventListener("click", () => this.#openMore());
-    const own = [this.muteAll, this.theme, this.language, this.keys, this.signOut, this.more, this.right];
+    const whole = [this.admin, this.muteAll, this.theme, this.language, this.keys];
+    const own = [...whole, this.signOut, this.more, this.right];
     element.append(
       this.left, this.brand, this.title, this.link, this.air,
       h("div", { class: "now" }, this.date, this.time, this.zone),
@@ -53,7 +55,8 @@ export class Top {
 
   /**
    * `view`: {now, title, link, lostAt, retryInMs, heard, person, unit, sides: {left, right}, air: {state, name,
-   * since} or null}; `person` null when nobody is signed in; `sides` null, or whether each is shown.
+   * since} or null, admin: whether there is anything to administer}; `person` null when nobody is signed in; `sides`
+   * null, or whether each is shown.
    */
   render(view) {
     setText(this.brandWords, t("app.name"));
@@ -99,6 +102,8 @@ export class Top {
     setLabel(this.muteAll, t(view.heard ? "top.muteAll" : "top.muteAll.already"));
     this.muteAll.setAttribute("aria-disabled", String(!view.heard));
     setIcon(this.muteAll.firstElementChild, view.heard ? "sound" : "muted");
+    this.admin.hidden = !view.admin;
+    setLabel(this.admin, t("admin.title"));
     setLabel(this.theme, t("top.theme"));
     setText(this.language, t("top.otherLanguage"));
     this.language.lang = language() === "zh" ? "en" : "zh-CN";
@@ -114,6 +119,7 @@ export class Top {
       item("theme", t("top.theme"), "theme"),
       item("language", t("top.otherLanguage"), "language"),
     ];
+    if (!this.admin.hidden) items.unshift(item("admin", t("admin.title"), "admin"));
     if (!this.signOut.hidden) items.push(item("signOut", t("top.signOut"), "leave"));
     openMenu(this.more, items, { title: this.me.title });
   }

@@ -28,5 +28,6 @@ export function topView(desk, unit) {
     unit: unit ? nameOf(unit) : "",
     sides: frame.sides,
     air: airOf(desk),
+    admin: desk.admin.rights.any,
   };
 }

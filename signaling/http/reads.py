@@ -16,13 +16,14 @@ from msgspec import Meta
 
 from dispatch.errors import Forbidden, Unknown
 from dispatch.permissions import Permissions, Right
-from dispatch.records import Consultation, Endpoint, Record, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Record, Unit
 from dispatch.tables import Tables
 from signaling.http.listing import Id, Paging, page
 from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
 from signaling.http.shown import (
     Consultations,
     Endpoints,
+    Grants,
     Messages,
     Participants,
     People,
@@ -51,6 +52,13 @@ class ConsultationsQuery(Paging, frozen=True, kw_only=True):
     """`stage`: only those in it."""
 
     stage: Literal["", "scheduled", "running", "ended"] = ""
+
+
+class GrantsQuery(Paging, frozen=True, kw_only=True):
+    """`object`: only those on it; `to`: only those of this holder. Both are `kind:id`."""
+
+    object: Annotated[str, Meta(max_length=96)] = ""
+    to: Annotated[str, Meta(max_length=96)] = ""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -158,6 +166,23 @@ class Reading:
         """Return an endpoint."""
         return self.tables.endpoints.get(asked.address["endpoint"])
 
+    def grants(self, asked: Asked) -> Grants:
+        """Return grants whose time is not over, the newest first: those one gave, has, or may take back."""
+        query: GrantsQuery = asked.query
+        me = asked.caller.actor.person
+
+        def may(grant: Grant) -> bool:
+            own = grant.by == me or grant.to == f"person:{me}"
+            return own or self.may(asked, Right.ADMIN, grant.object)
+
+        found = (
+            grant
+            for grant in self.tables.grants
+            if grant.until_us > asked.now_us and query.object in ("", grant.object) and query.to in ("", grant.to)
+        )
+        items, following = page(found, query, may, newest=True)
+        return Grants(items=items, next=following)
+
     def consultations(self, asked: Asked) -> Consultations:
         """Return consultations that the asker may know of."""
         query: ConsultationsQuery = asked.query
@@ -200,6 +225,17 @@ READS: tuple[Read, ...] = (
     Read("/endpoints", "endpoints.list", "The devices of a unit", Right.SEE, "", OfUnit, Endpoints, Reading.endpoints),
     Read(
         "/endpoints/{endpoint}", "endpoints.get", "A device", Right.SEE, "endpoint", Nothing, Endpoint, Reading.endpoint
+    ),
+    Read(
+        "/grants",
+        "grants.list",
+        "Grants that one gave, has, or may take back, the newest first",
+        None,
+        "",
+        GrantsQuery,
+        Grants,
+        Reading.grants,
+        why="a grant is told to who gave it, who has it, and who has ADMIN of its object",
     ),
     Read(
         "/consultations",

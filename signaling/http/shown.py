@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dispatch.records import Consultation, Endpoint, Message, Participant, Person, Role, Stage, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Role, Stage, Unit
 
 
 class PersonShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +71,12 @@ class Messages(_Page, frozen=True, kw_only=True):
     """A page of messages, the newest first. `next`: the cursor of the next page, or ""."""
 
     items: tuple[Message, ...]
+
+
+class Grants(_Page, frozen=True, kw_only=True):
+    """A page of grants. `next`: the cursor of the next page, or ""."""
+
+    items: tuple[Grant, ...]
 
 
 def person_shown(person: Person, *, managed: bool) -> PersonShown:

@@ -10,12 +10,14 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from itertools import chain, islice
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from aiohttp import BodyPartReader, web
 from msgspec import Meta
 
+from dispatch.acts.directory import Step
 from dispatch.desk.ports import Doing
 from dispatch.directory.exporting import csv_of, json_of
 from dispatch.directory.importing import Plan, plan
@@ -32,6 +34,7 @@ CSV: Final = "text/csv"
 MULTIPART: Final = "multipart/form-data"
 MAX_FILES: Final = 16
 MAX_REMARKS: Final = 10_000
+MAX_STEPS_TOLD: Final = 1_000
 #: For the whole of a file to arrive, over a thin line.
 UPLOAD_SECONDS: Final = 300.0
 #: Records after which others have their turn on the loop: a few milliseconds.
@@ -60,7 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a file did, or would do: rows that created, changed, left alone what they name, and that were refused.
 
     `done`: acts on disk; `code` says why the rest of them was not done, or "". Of `refused` and `warnings` the first
-    10,000 are told.
+    10,000 are told, and of the `steps` of a check the first 1,000.
     """
 
     created: int
@@ -69,8 +72,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     refused_rows: int
     refused: tuple[Remark, ...]
     warnings: tuple[Remark, ...]
+    steps: tuple[Step, ...] = ()
     done: int = 0
     code: str = ""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """The import that runs now, if one does: `done` of `of` acts are on disk; `of` 0: it is being read."""
+
+    running: bool
+    done: int
+    of: int
 
 
 EXPORT: Final = Operation(
@@ -98,6 +110,18 @@ IMPORT: Final = Operation(
 )
 
 
+PROGRESS: Final = Operation(
+    name="directory.import-progress",
+    method="GET",
+    path=f"{BASE}/directory/import",
+    summary="How far the import is that runs now",
+    right=Right.MANAGE,
+    gives={200: {JSON: Progress}},
+    refuses=frozenset({400, 401, 403}),
+    tag="directory",
+)
+
+
 class TransferEndpoint:
     """The handlers of `/directory/export` and `/directory/import`."""
 
@@ -107,10 +131,11 @@ class TransferEndpoint:
         self._permissions = permissions
         self._identify = identify
         self._importing = asyncio.Lock()
+        self._done = self._of = 0
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
-        return [EXPORT.route(self._export), IMPORT.route(self._import)]
+        return [EXPORT.route(self._export), IMPORT.route(self._import), PROGRESS.route(self._progress)]
 
     async def _export(self, request: web.Request) -> web.Response:
         caller = caller_of(request, self._identify, self._tables)
@@ -138,6 +163,7 @@ class TransferEndpoint:
         if self._importing.locked():
             raise Problem("import-busy", "another file is being brought in")
         async with self._importing:
+            self._done = self._of = 0
             planned = await self._planned(caller.actor, await _files(request, query.kind))
             done, code = (0, "") if query.check else await self._carry_out(planned, caller)
         return answer(
@@ -148,10 +174,16 @@ class TransferEndpoint:
                 refused_rows=len({(item.file, item.kind, item.row) for item in planned.refused}),
                 refused=planned.refused[:MAX_REMARKS],
                 warnings=planned.warnings[:MAX_REMARKS],
+                steps=tuple(islice(chain.from_iterable(planned.rows), MAX_STEPS_TOLD)) if query.check else (),
                 done=done,
                 code=code,
             )
         )
+
+    async def _progress(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        self._require_somewhere(caller.actor, Right.MANAGE)
+        return answer(Progress(running=self._importing.locked(), done=self._done, of=self._of))
 
     async def _planned(self, actor: Actor, files: list[File]) -> Plan:
         rows = self._tables.rows()
@@ -164,14 +196,15 @@ class TransferEndpoint:
 
     async def _carry_out(self, planned: Plan, caller: Caller) -> tuple[int, str]:
         """Do the acts until one is refused; return how many were done, and the code of the refusal."""
-        done = 0
-        for batch in planned.batches():
+        batches = list(planned.batches())
+        self._of = len(batches)
+        for batch in batches:
             try:
                 await self._doing.act(batch, caller.actor, caller.origin)
             except Refused as refusal:
-                return done, refusal.code
-            done += 1
-        return done, ""
+                return self._done, refusal.code
+            self._done += 1
+        return self._done, ""
 
     def _require_somewhere(self, actor: Actor, right: Right) -> None:
         """Raise Forbidden for who has the right nowhere, before work is done in vain."""

@@ -45,8 +45,8 @@ class Seat:
     _token: str = ""
 
     @staticmethod
-    async def take(browser: Browser, county: County, login: str) -> Seat:
-        """Open the page of a person; the overview is on it then."""
+    async def take(browser: Browser, county: County, login: str, link: str = "") -> Seat:
+        """Open the page of a person, by `link` if it is none of the county's own; the overview is on it then."""
         context = await browser.new_context(
             viewport={"width": 1280, "height": 800}, ignore_https_errors=True, locale="zh-CN"
         )
@@ -54,7 +54,7 @@ class Seat:
         page = await context.new_page()
         seat = Seat(county, login, context, page)
         page.on("pageerror", lambda error: seat.faults.append(str(error)))
-        await page.goto(county.link(login))
+        await page.goto(link or county.link(login))
         await page.get_by_text("已连接").first.wait_for()
         return seat
 

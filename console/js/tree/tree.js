@@ -3,7 +3,7 @@
 import { h, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
-import { keyStep, rowsFound, rowsOf, windowOf } from "./rows.js";
+import { keyStep, Order, rowsFound, rowsOf, windowOf } from "./rows.js";
 import { TreeRow } from "./row.js";
 import { SearchBox } from "./search.js";
 
@@ -20,17 +20,19 @@ export class Tree {
   #opened = new Set();
   #follows = new Map();
   #rows = [];
+  #order = new Order();
   #current = "";
   #drawn = false;
 
   /**
    * `link` and `search(words)`; `menu(row, anchor, point)` for what can be done with a row. With `choose`, rows are
-   * chosen instead: {has(row), toggle(row)}.
+   * chosen instead: {has(row), toggle(row)}. With `pick(row)`, a row is gone to when it is pressed, a unit opened too.
    */
-  constructor({ link, search, menu = null, choose = null }) {
+  constructor({ link, search, menu = null, choose = null, pick = null }) {
     this.link = link;
     this.menu = menu;
     this.choose = choose;
+    this.pick = pick;
     this.name = `tree-${++made}`;
     this.search = new SearchBox(search, () => this.render());
     this.canvas = h("div", { class: "tree-rows" });
@@ -53,9 +55,15 @@ export class Tree {
     TOUCH.addEventListener("change", () => this.#draw());
   }
 
-  /** Begin to know the tree: its top level, with the first units open. */
+  /** Begin to know the tree: its top level, and what was open when it was stopped. */
   start() {
-    this.#follow("root");
+    for (const id of ["root", ...this.#opened]) this.#follow(id);
+  }
+
+  /** Mark the row of a thing (`kind:id`) as the one that is worked on. */
+  mark(key) {
+    this.#current = key;
+    this.#draw();
   }
 
   stop() {
@@ -71,7 +79,7 @@ export class Tree {
   render() {
     const found = this.search.results;
     const known = (kind, id) => this.link.store.find(kind, id);
-    this.#rows = found ? rowsFound(found, known) : rowsOf((id) => this.#level(id), this.#opened);
+    this.#rows = found ? rowsFound(found, known) : rowsOf((id) => this.#level(id), this.#opened, this.#order);
     this.search.render();
     this.scroller.setAttribute("aria-label", t("tree.label"));
     const asking = found ? this.search.isAsking : !this.link.store.knows("unit:root");
@@ -112,6 +120,7 @@ export class Tree {
     this.#opened.delete(row.id);
     this.#follows.get(row.id)?.();
     this.#follows.delete(row.id);
+    this.#order.drop(row.id);
     this.render();
   }
 
@@ -120,6 +129,10 @@ export class Tree {
     if (this.choose && row.kind !== "asking" && !row.record.disabled) {
       this.choose.toggle(row);
       this.#draw();
+    } else if (this.pick && row.kind !== "asking") {
+      if (row.open === false) this.#open(row);
+      this.#draw();
+      this.pick(row);
     } else if (row.open === false) this.#open(row);
     else if (row.open) this.#close(row);
     else if (row.kind !== "asking") {
@@ -138,7 +151,7 @@ export class Tree {
     if (row.kind === "asking") return;
     const { kind, id, record } = row;
     event.dataTransfer.setData(DRAGGED, JSON.stringify({ kind, id, name: record.name_zh ?? record.name }));
-    event.dataTransfer.effectAllowed = "copy";
+    event.dataTransfer.effectAllowed = "copyMove";
   }
 
   #key(event) {
@@ -153,7 +166,7 @@ export class Tree {
       if (step.close) this.#close(step.close);
     } else if (row && (event.key === "Enter" || event.key === " ")) {
       const element = this.list.row(row.key)?.element;
-      if (this.choose || !element) this.#press(row, element);
+      if (this.choose || this.pick || !element) this.#press(row, element);
       else this.#openMenu(row, this.scroller, element.getBoundingClientRect());
     } else return;
     event.preventDefault();

@@ -26,6 +26,7 @@ from signaling.http.listener import listening
 from signaling.http.openapi import openapi_routes
 from signaling.http.operation import Operation, operations_of
 from signaling.http.problem import Problem, problems
+from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
 from signaling.http.transfer import TransferEndpoint
 
@@ -127,7 +128,8 @@ async def running_county(folder: Path) -> AsyncIterator[County]:
         acts = ActsEndpoint(coordinator, coordinator.tables, identify, collections())
         reads = ReadsEndpoint(coordinator.tables, coordinator.permissions, identify)
         files = TransferEndpoint(coordinator, coordinator.tables, coordinator.permissions, identify)
-        routes = [*acts.routes(), *reads.routes(), *files.routes()]
+        codes = QrEndpoint(coordinator.tables, identify)
+        routes = [*acts.routes(), *reads.routes(), *files.routes(), *codes.routes()]
         operations = operations_of(routes)
         app = web.Application(middlewares=[problems])
         app.add_routes([*routes, *openapi_routes(operations, "1")])

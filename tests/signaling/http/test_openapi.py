@@ -13,7 +13,7 @@ from aiohttp import web
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from signaling.auth.endpoint import SessionEndpoint
-from signaling.http import health, metrics, search, timeline, transfer
+from signaling.http import health, metrics, naming, qr, search, timeline, transfer
 from signaling.http.access import Access
 from signaling.http.acts import act_routes
 from signaling.http.described import media_operations, session_operations
@@ -44,6 +44,9 @@ def every_operation() -> list[Operation]:
         search.OPERATION,
         transfer.EXPORT,
         transfer.IMPORT,
+        transfer.PROGRESS,
+        naming.OPERATION,
+        qr.OPERATION,
         *media_operations(),
         *session_operations(),
         OPERATION,

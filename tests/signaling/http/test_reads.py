@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from dispatch.acts.chair import Say
 from dispatch.acts.consultation import Create, Join
+from dispatch.acts.grants import Give, Revoke
+from dispatch.permissions import Right
 from dispatch.records import Level, Unit
 from signaling.http.listing import Paging, page
 from signaling.http.problem import Problem
@@ -235,3 +237,18 @@ def test_cursor_of_somebody_else_is_refused() -> None:
 
 def test_people_of_the_tests_have_different_rights() -> None:
     assert len(PEOPLE) >= 3 and len({roles for _, _, roles in PEOPLE.values()}) >= 5
+
+
+async def test_grants_are_told_to_giver_holder_and_who_administers_their_object(county: County) -> None:
+    until_us = time.time_ns() // 1000 + 3_600_000_000
+    camera, east, west = f"endpoint:{CAMERA}", f"person:{person('east')}", f"unit:{WEST}"
+    first = await county.do("administrator", Give(verb=Right.STEER, object=camera, to=east, until_us=until_us))
+    second = await county.do("officer", Give(verb=Right.VIEW, object=camera, to=west, until_us=until_us))
+    assert await ids(county, "administrator", "/grants") == [second, first]
+    assert await ids(county, "officer", "/grants") == [second]
+    assert await ids(county, "east", "/grants") == [first]
+    assert await ids(county, "west", "/grants") == [], "what one's unit holds is its administrators' to know"
+    assert await ids(county, "administrator", f"/grants?to={east}") == [first]
+    assert await ids(county, "administrator", f"/grants?object=unit:{EAST}") == []
+    await county.do("administrator", Revoke(grant=first))
+    assert await ids(county, "administrator", "/grants") == [second]

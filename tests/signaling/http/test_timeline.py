@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,63 +15,18 @@ import pytest_asyncio
 from dispatch.acts.chair import Say
 from dispatch.acts.consultation import Create, Join
 from dispatch.acts.units import Change
-from dispatch.desk.coordinator import Coordinator
-from dispatch.entry import Origin
-from dispatch.journal import Journal
-from dispatch.permissions import Actor
-from dispatch.store.database import Database
-from dispatch.store.migrating import upgrade
-from dispatch.store.projector import Projector
-from dispatch.store.reading import Question, Reader
 from signaling.http import timeline
-from signaling.http.timeline import TimelineEndpoint
-from tests.patience import until
-from tests.signaling.http.asking import ask, problem, serving
-from tests.signaling.http.county import COUNTY, EAST, WEST, coordinating, identify, number, person, token
+from tests.signaling.http.asking import ask, problem
+from tests.signaling.http.county import COUNTY, EAST, WEST, number, person, token
+from tests.signaling.http.past import Past, running
 
 PATH = "/api/v1/timeline"
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A county whose acts go to a database."""
-
-    url: str
-    coordinator: Coordinator
-    journal: Journal
-    database: Database
-
-    async def do(self, name: str, act: Any) -> str:
-        return await self.coordinator.act(act, Actor(person(name)), Origin())
-
-    async def known(self) -> None:
-        """Wait until all that happened is in the database."""
-        wanted = sum(len(json.loads(record)) for batch in self.journal.read() for _, record in batch)
-        reader = Reader(self.database)
-        await until("the projection", lambda: reader.timeline(Question()), lambda told: len(told) == wanted)
 
 
 @pytest_asyncio.fixture
 async def past(tmp_path: Path) -> AsyncIterator[Past]:
     async with running(tmp_path) as past:
         yield past
-
-
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Past]:
-    async with coordinating(folder / "journal") as (coordinator, journal):
-        database = Database(f"sqlite:///{folder}/huishang.db")
-        await upgrade(database)
-        projector = Projector(database, journal)
-        coordinator.listen(projector)
-        projector.start()
-        endpoint = TimelineEndpoint(Reader(database), coordinator.tables, coordinator.permissions, identify)
-        try:
-            async with serving(endpoint.routes()) as url:
-                yield Past(url, coordinator, journal, database)
-        finally:
-            await projector.close()
-            await database.close()
 
 
 async def read(past: Past, name: str | None, query: str = "") -> Any:

@@ -213,3 +213,27 @@ async def test_what_changes_in_between_ends_the_import_with_its_code(
     monkeypatch.setattr(TransferEndpoint, "_planned", interrupted)
     told = await town.bring("officer", table((COUNTY, "township", "南坪乡")), "kind=unit")
     assert (told["done"], told["code"]) == (0, "name-taken")
+
+
+async def test_how_far_an_import_is_can_be_asked_and_ends_with_it(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dispatch.directory.importing.MAX_STEPS", 1)
+    seen: list[dict[str, Any]] = []
+    act = Coordinator.act
+
+    async def asked(self: Coordinator, *given: Any) -> str:
+        seen.append(json.loads((await town.ask("officer", "GET", IMPORT)).body))
+        return await act(self, *given)
+
+    monkeypatch.setattr(Coordinator, "act", asked)
+    await town.bring("officer", table((COUNTY, "township", "甲乡"), (COUNTY, "township", "乙乡")), "kind=unit")
+    assert seen == [{"running": True, "done": number, "of": 2} for number in range(2)]
+    answer = await town.ask("officer", "GET", IMPORT)
+    assert json.loads(answer.body) == {"running": False, "done": 2, "of": 2}
+    assert problem(await town.ask("east", "GET", IMPORT), 403) == "forbidden"
+
+
+async def test_check_tells_the_steps_that_would_be_taken(town: Town) -> None:
+    file = table((COUNTY, "township", "南坪乡"))
+    told = await town.bring("officer", file, "kind=unit&check=1")
+    assert [(step["name"], step["values"]["name_zh"]) for step in told["steps"]] == [("unit.create", "南坪乡")]
+    assert (await town.bring("officer", file, "kind=unit"))["steps"] == []

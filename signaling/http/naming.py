@@ -1,0 +1,118 @@
+"""What things are called, many at once, also of those that are gone: the timeline's entries hold identifiers only."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from dispatch.audit import Audit
+from dispatch.errors import Unavailable
+from dispatch.permissions import Permissions, Right
+from dispatch.records import Consultation, Endpoint, Participant, Person, Unit
+from dispatch.store.reading import Question, Reader
+from dispatch.tables import Tables
+from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
+
+MAX_NAMES: Final = 100
+#: Of one answer: each is a question to the database.
+MAX_PAST: Final = 30
+#: Entries looked through for the name of something gone.
+ENTRIES: Final = 20
+_TARGET = re.compile(r"(unit|person|endpoint|consultation|participant):[0-9A-Z]{1,32}\Z")
+
+
+class NamesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`of`: up to 100 `kind:id`, with commas between; of kinds without names nothing is told."""
+
+    of: Annotated[str, Meta(max_length=6_000)] = ""
+
+
+class Name(msgspec.Struct, frozen=True, kw_only=True):
+    """`gone`: it is there no more, and this is what it was called last."""
+
+    name: str
+    name_en: str = ""
+    gone: bool = False
+
+
+class Names(msgspec.Struct, frozen=True):
+    """By `kind:id`, those that one may know of; of what is gone, up to 30."""
+
+    names: dict[str, Name]
+
+
+OPERATION: Final = Operation(
+    name="names.list",
+    method="GET",
+    path=f"{BASE}/names",
+    summary="What things are called, or were",
+    why="each is told to who may see it, and of what is gone to who may read of it in the timeline",
+    query=NamesQuery,
+    gives={200: {JSON: Names}},
+    refuses=frozenset({400, 401, 403, 422}),
+    tag="directory",
+)
+
+
+class NamesEndpoint:
+    """The handler of `/names`."""
+
+    def __init__(self, reader: Reader, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+        self._reader = reader
+        self._tables = tables
+        self._permissions = permissions
+        self._identify = identify
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route to add to an application."""
+        return [OPERATION.route(self._get)]
+
+    async def _get(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        query: NamesQuery = query_of(request, NamesQuery)
+        wanted = [target for target in dict.fromkeys(query.of.split(",")) if _TARGET.match(target)][:MAX_NAMES]
+        audit = Audit(self._tables, self._permissions, caller.actor, time.time_ns() // 1000)
+        names: dict[str, Name | None] = {}
+        gone: list[str] = []
+        for target in wanted:
+            kind, _, identifier = target.partition(":")
+            record = self._tables.of_kind(kind).find(identifier)
+            if record is None:
+                gone.append(target)
+            elif self._may_see(caller, target, record):
+                names[target] = _name(record)
+        for target in gone[:MAX_PAST]:
+            names[target] = await self._past(target, audit)
+        return answer(Names({target: name for target, name in names.items() if name is not None}))
+
+    def _may_see(self, caller: Caller, target: str, record: Any) -> bool:
+        now_us = time.time_ns() // 1000
+        if not isinstance(record, Participant):
+            return self._permissions.may(caller.actor, Right.SEE, target, now_us)
+        session = f"consultation:{record.consultation}"
+        return any(self._permissions.may(caller.actor, right, session, now_us) for right in (Right.VIEW, Right.AUDIT))
+
+    async def _past(self, target: str, audit: Audit) -> Name | None:
+        """Return what something gone was called, as far as the database can tell now."""
+        try:
+            told = await self._reader.timeline(Question(object=target), None, ENTRIES)
+        except Unavailable:
+            return None
+        for entry in (item.entry for item in told):
+            name = next((entry.params[key] for key in ("name_zh", "name", "title") if entry.params.get(key)), "")
+            if isinstance(name, str) and name and audit.may_read(entry):
+                return Name(name=name, name_en=str(entry.params.get("name_en", "")), gone=True)
+        return None
+
+
+def _name(record: Any) -> Name | None:
+    if isinstance(record, Unit | Endpoint):
+        return Name(name=record.name_zh, name_en=record.name_en)
+    if isinstance(record, Person | Participant):
+        return Name(name=record.name)
+    return Name(name=record.title) if isinstance(record, Consultation) else None

@@ -1,0 +1,61 @@
+"""Texts as QR codes: their modules, for the page to draw. Its policy lets no pictures in but the node's own files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+import segno
+from aiohttp import web
+from msgspec import Meta
+
+from dispatch.tables import Tables
+from signaling.http.body import read_json
+from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of
+
+MAX_BODY_BYTES: Final = 8_192
+
+
+class QrText(msgspec.Struct, frozen=True):
+    """What the code says."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=512)]
+
+
+class QrCode(msgspec.Struct, frozen=True):
+    """`rows` from the top: a character a module, 1 is dark. The quiet zone of four modules is the drawer's to leave."""
+
+    rows: tuple[str, ...]
+
+
+OPERATION: Final = Operation(
+    name="qr.make",
+    method="POST",
+    path=f"{BASE}/qr",
+    summary="A text as a QR code",
+    why="it tells nothing but what the asker sent",
+    takes={JSON: QrText},
+    gives={200: {JSON: QrCode}},
+    refuses=frozenset({400, 401, 403, 408, 413, 415, 422}),
+    tag="node",
+)
+
+
+class QrEndpoint:
+    """The handler of `/qr`."""
+
+    def __init__(self, tables: Tables, identify: Identify) -> None:
+        self._tables = tables
+        self._identify = identify
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route to add to an application."""
+        return [OPERATION.route(self._make)]
+
+    async def _make(self, request: web.Request) -> web.Response:
+        caller_of(request, self._identify, self._tables)
+        asked = await read_json(request, QrText, MAX_BODY_BYTES)
+        # A screen is clean, and a code with fewer modules is read from further away.
+        made = segno.make_qr(asked.text, error="l", boost_error=True, encoding="utf-8")
+        rows = tuple("".join("1" if module else "0" for module in row) for row in made.matrix)
+        return answer(QrCode(rows), headers={"Cache-Control": "no-store"})
