@@ -1,0 +1,1 @@
+"""Figures of consultations: acts and joins before thousands of pages, the timeline, a large directory, the page."""
