@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +149,7 @@ def run(report: Report, *, people: int = PEOPLE, watchers: int = WATCHERS, secon
         inside = shown(hall, changes, lambda change: change.topic != OVERVIEW)
         everywhere = shown(hall, changes, lambda change: change.topic == OVERVIEW)
     refused = [answer for answer in found.speaking.answers if answer.code]
-    what = f"chair's acts, {people} in the consultation, {watchers:,} on the overview"
+    what = f"acts, {people} + {watchers:,} pages"
     for name, seen in (("to the pages in it", inside), ("to all pages", everywhere)):
         p50, p99 = (float(np.percentile(seen.ms, share)) for share in (50, 99))
         report.add(
