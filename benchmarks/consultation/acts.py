@@ -67,7 +67,9 @@ def steps(made: town.Town, places: dict[str, str]) -> Iterator[Step]:
         if later := next(scheduled, ""):
             started = ((OVERVIEW, "consultation", later, "stage", "running"),)
             yield Step(CHAIR, "consultation.start", {"consultation": later}, started)
-            yield Step(CHAIR, "consultation.end", {"consultation": later}, ((OVERVIEW, "consultation", later, "", None),))
+            yield Step(
+                CHAIR, "consultation.end", {"consultation": later}, ((OVERVIEW, "consultation", later, "", None),)
+            )
 
 
 @dataclass(slots=True)

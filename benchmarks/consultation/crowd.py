@@ -49,9 +49,7 @@ class Crowd:
 
     def open(self, port: int, keys: Keys, people: Sequence[Person], topics: Sequence[str]) -> float:
         """Open a page of each; return the seconds it took. Raises PeerError."""
-        pages = [
-            PageOrder(keys.token(person), f"page-{number}", list(topics)) for number, person in enumerate(people)
-        ]
+        pages = [PageOrder(keys.token(person), f"page-{number}", list(topics)) for number, person in enumerate(people)]
         self.tell(Open(port, pages))
         return self.hear(Opened).seconds
 

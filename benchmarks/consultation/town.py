@@ -142,9 +142,7 @@ async def found(coordinator: Coordinator, size: Size) -> Town:
     return Town(leader, invited, watching, cameras, held, scheduled, codes.join(link, secret))
 
 
-async def sign_in(
-    coordinator: Coordinator, unit: str, logins: Sequence[str], roles: tuple[Role, ...]
-) -> list[Person]:
+async def sign_in(coordinator: Coordinator, unit: str, logins: Sequence[str], roles: tuple[Role, ...]) -> list[Person]:
     """Enter people of a unit and a login of each."""
     made = [people.Create(unit=unit, name=login, login=login, roles=roles) for login in logins]
     ids = await _all(coordinator, SYSTEM, made)

@@ -16,7 +16,21 @@ import msgspec
 import uvloop
 
 from benchmarks import machine
-from benchmarks.load.orders import Answer, Change, Failed, Look, Open, Opened, Order, PageOrder, Ran, Reply, Run, Say, Seen
+from benchmarks.load.orders import (
+    Answer,
+    Change,
+    Failed,
+    Look,
+    Open,
+    Opened,
+    Order,
+    PageOrder,
+    Ran,
+    Reply,
+    Run,
+    Say,
+    Seen,
+)
 from benchmarks.load.page import Page, PageError, open_page
 
 AT_A_TIME = 40
