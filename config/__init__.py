@@ -6,7 +6,7 @@ Errors: `ConfigError` is the only one.
 
 from config.errors import ConfigError
 from config.load import load, sample_text
-from config.settings import Access, Database, Http, Limits, Log, Media, Server, Settings
+from config.settings import Access, Database, Http, Limits, Log, Media, Server, Settings, Webhook
 from config.tokens import Token, Verb, load_tokens
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Settings",
     "Token",
     "Verb",
+    "Webhook",
     "load",
     "load_tokens",
     "sample_text",

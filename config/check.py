@@ -16,7 +16,7 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _plane_ports, _room, _database):
+    for rule in (_addresses, _certificate, _origins, _plane_ports, _room, _database, _webhooks):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -108,6 +108,25 @@ def _room(settings: Settings) -> Iterator[_Fault]:
                 f"{room} is too few, expected at least limits.max_sources + limits.max_viewers = {wanted}",
             ),
         )
+
+
+def _webhooks(settings: Settings) -> Iterator[_Fault]:
+    seen: set[str] = set()
+    for number, hook in enumerate(settings.webhook, 1):
+        if hook.url in seen:
+            words = Words("与前面的 url 重复；须各不相同", "has the url of one before it; each must be its own")
+            yield f"webhook {number}.url", words
+        seen.add(hook.url)
+        if _port(hook.url) == 0:
+            yield f"webhook {number}.url", Words("端口须为 1 到 65535", "its port must be from 1 to 65535")
+
+
+def _port(url: str) -> int | None:
+    """Return the port in an address, None without one, 0 where it cannot be."""
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return 0
 
 
 def _database(settings: Settings) -> Iterator[_Fault]:

@@ -43,6 +43,20 @@ def decode_table(struct: type[S], table: object, origin: str, prefix: str) -> S:
         raise ConfigError(origin, prefix, Words(f"缺少 {missing}", f"lacks {missing}")) from None
 
 
+def list_of(type_: Any) -> type[msgspec.Struct] | None:
+    """Return the struct of a setting that is a list of tables (`[[name]]`), None of one that is not."""
+    entry = get_args(type_)[0] if get_origin(type_) is tuple else None
+    return entry if isinstance(entry, type) and issubclass(entry, msgspec.Struct) else None
+
+
+def decode_tables(struct: type[S], tables: object, origin: str, name: str, most: int) -> tuple[S, ...]:
+    """Build a struct of each of the tables `[[name]]`, called `name 1` and so on in errors. Raises ConfigError."""
+    if not isinstance(tables, list) or len(tables) > most:
+        words = Words(f"应为 [[{name}]] 表，至多 {most} 个", f"must be [[{name}]] tables, {most} at most")
+        raise ConfigError(origin, name, words)
+    return tuple(decode_table(struct, table, origin, f"{name} {number}") for number, table in enumerate(tables, 1))
+
+
 def decode_value(value: object, type_: Any, origin: str, key: str, *, from_text: bool = False) -> Any:
     """Convert one value; `from_text` accepts the text of an environment variable (`8443`, `true`, `a,b`)."""
     try:

@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 
 from config.check import check
-from config.decode import decode_table, decode_value, field_types, unknown_key
+from config.decode import decode_table, decode_tables, decode_value, field_types, list_of, unknown_key
 from config.errors import ConfigError, Words
 from config.settings import SQLITE, Settings
 
 PREFIX = "HUISHANG_"
 _MAX_FILE_BYTES = 1_048_576  # a settings file is a few kB; whatever is larger was named by mistake
+#: Of one list such as `[[webhook]]`.
+MAX_TABLES = 100
 # Keys that hold paths: a relative one starts at the file's folder, without a file at the working directory.
 _PATHS = (("server", "data_dir"), ("http", "certificate"), ("http", "key"), ("access", "tokens_file"))
 
@@ -45,10 +47,15 @@ def decode_settings(document: dict[str, Any], origin: str) -> Settings:
     """Decode a parsed TOML document; neither rules between keys nor paths are looked at."""
     sections: dict[str, Any] = {}
     types = field_types(Settings)
-    for name, table in document.items():
+    for name, value in document.items():
         if name not in types:
-            raise unknown_key(origin, "", name, [f"[{section}]" for section in types])
-        sections[name] = decode_table(types[name], table, origin, name)
+            known = [f"[[{section}]]" if list_of(type_) else f"[{section}]" for section, type_ in types.items()]
+            raise unknown_key(origin, "", name, known)
+        entry = list_of(types[name])
+        if entry is None:
+            sections[name] = decode_table(types[name], value, origin, name)
+        else:
+            sections[name] = decode_tables(entry, value, origin, name, MAX_TABLES)
     return Settings(**sections)
 
 
@@ -76,7 +83,8 @@ def sample_text() -> str:
 
 def _overrides(environ: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, Any]]:
     """Give (section, key) -> (variable's name, decoded value) for every setting in the environment."""
-    sections = {name: field_types(struct) for name, struct in field_types(Settings).items()}
+    # Lists of tables stand in the file only: a variable has no place for several values with names of their own.
+    sections = {name: field_types(type_) for name, type_ in field_types(Settings).items() if not list_of(type_)}
     spelled = {f"{section}_{key}".upper(): (section, key) for section, keys in sections.items() for key in keys}
     found: dict[tuple[str, str], tuple[str, Any]] = {}
     for variable in sorted(environ):

@@ -158,6 +158,47 @@ class Log(_Section, frozen=True, kw_only=True):
     json: bool = False
 
 
+class Webhook(_Section, frozen=True, kw_only=True):
+    """A receiver that is told the timeline's entries. `verbs`: only these; `consultation.*` means all that begin so."""
+
+    url: Annotated[
+        str,
+        Meta(
+            # No name or password in it: they would stand in logs.
+            pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?)(:[0-9]{1,5})?(/[!-~]*)?\Z",
+            max_length=2_048,
+            extra=_words(
+                "http 或 https 地址，不含用户名与密码", "an http or https address without a user and password"
+            ),
+        ),
+    ]
+    secret: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!-~]{16,256}\Z",
+            extra={
+                **_words("16 到 256 个可见 ASCII 字符", "16 to 256 visible ASCII characters"),
+                "secret": True,
+            },
+        ),
+    ]
+    verbs: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[a-z][a-z-]*\.(\*|[a-z][a-z-]*)\Z", max_length=64)], ...],
+        Meta(
+            max_length=100,
+            extra=_words(
+                '动词列表，例如 ["consultation.*"]，[] 表示全部',
+                'a list of verbs such as ["consultation.*"], [] for all',
+            ),
+        ),
+    ] = ()
+
+    @property
+    def host(self) -> str:
+        """Scheme, host and port: what logs may tell of the address."""
+        return "/".join(self.url.split("/", 3)[:3])
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings of a node. Paths below follow from them; none is promised to exist."""
 
@@ -168,11 +209,17 @@ class Settings(_Section, frozen=True, kw_only=True):
     database: Database = Database()
     limits: Limits = Limits()
     log: Log = Log()
+    webhook: tuple[Webhook, ...] = ()
 
     @property
     def data_path(self) -> Path:
         """The folder that holds everything this node keeps."""
         return Path(self.server.data_dir)
+
+    @property
+    def webhooks_path(self) -> Path:
+        """The folder that keeps how far each webhook's receiver is."""
+        return self.data_path / "webhooks"
 
     @property
     def journal_path(self) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from config.decode import decode_table, unknown_key
+from config.decode import decode_tables, unknown_key
 from config.errors import ConfigError, Words
 from config.load import read_toml
 
@@ -65,19 +65,13 @@ def load_tokens(path: Path) -> tuple[Token, ...]:
     for key in document:
         if key != "token":
             raise unknown_key(str(path), "", key, ["[[token]]"])
-    entries = document.get("token", [])
-    if not isinstance(entries, list) or len(entries) > _MAX_TOKENS:
-        words = Words(f"应为 [[token]] 表，至多 {_MAX_TOKENS} 个", f"must be [[token]] tables, {_MAX_TOKENS} at most")
-        raise ConfigError(str(path), "token", words)
-    tokens: list[Token] = []
+    tokens = decode_tables(Token, document.get("token", []), str(path), "token", _MAX_TOKENS)
     names: set[str] = set()
     secrets: set[str] = set()
-    for number, entry in enumerate(entries, 1):
-        where = f"token {number}"
-        token = decode_table(Token, entry, str(path), where)
+    for number, token in enumerate(tokens, 1):
         if token.name in names or token.secret in secrets:
-            raise ConfigError(str(path), where, Words("名称与密钥不可重复", "its name and secret must be its own"))
+            words = Words("名称与密钥不可重复", "its name and secret must be its own")
+            raise ConfigError(str(path), f"token {number}", words)
         names.add(token.name)
         secrets.add(token.secret)
-        tokens.append(token)
-    return tuple(tokens)
+    return tokens

@@ -15,12 +15,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from config import ConfigError, Settings, load, load_tokens, sample_text
-from huishang import __version__, home, log
+from huishang import __version__, home, log, upkeep
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
 from huishang.beginning import Beginning
 from huishang.errors import StartError
 from huishang.memory import ask_for_huge_pages
+from huishang.options import DEFAULT_FOLDER, ConfigPath, config_path, settings_of
 from huishang.run import Beside, Program, Ready
 from huishang.run import run as run_server
 
@@ -34,21 +35,12 @@ app = typer.Typer(
 config_app = typer.Typer(help="配置 / settings", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
-_DEFAULT_FOLDER = Path("var")
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        envvar="HUISHANG_CONFIG",
-        help="配置文件；默认 var/huishang.toml（若有） / settings; default var/huishang.toml if there",
-    ),
-]
+upkeep.add_to(app)
 
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Option("--dir", help="数据目录 / folder to keep everything in")] = _DEFAULT_FOLDER,
+    folder: Annotated[Path, typer.Option("--dir", help="数据目录 / folder to keep everything in")] = DEFAULT_FOLDER,
 ) -> None:
     """生成配置、令牌与证书，已有的保留 / make settings, tokens and certificates, keep what is there."""
     changes = home.write_settings(folder)
@@ -65,7 +57,7 @@ def init(
 def serve(config: ConfigPath = None) -> None:
     """启动服务器（用于生产环境） / run the server, as a service does."""
     ask_for_huge_pages()
-    settings = _settings(config)
+    settings = settings_of(config)
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
 
@@ -89,9 +81,9 @@ def run(
 ) -> None:
     """在 ./var 下试用：服务器与演示 / try it under ./var: server and demonstration."""
     ask_for_huge_pages()
-    if config is None and not (_DEFAULT_FOLDER / home.SETTINGS_FILE).exists():
-        home.write_settings(_DEFAULT_FOLDER)
-    settings = _settings(config)
+    if config is None and not (DEFAULT_FOLDER / home.SETTINGS_FILE).exists():
+        home.write_settings(DEFAULT_FOLDER)
+    settings = settings_of(config)
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
     token = home.everyday_token(settings)
@@ -125,7 +117,7 @@ def demo(
     authority: Annotated[Path | None, typer.Option("--ca", help="根证书 / certificate authority to trust")] = None,
 ) -> None:
     """向运行中的服务器发布演示信源 / publish demonstration sources to a running server."""
-    settings = _settings(config)
+    settings = settings_of(config)
     if token is None:
         everyday = home.everyday_token(settings)
         if everyday is None:
@@ -141,8 +133,8 @@ def demo(
 @config_app.command("check")
 def config_check(config: ConfigPath = None) -> None:
     """检查配置与令牌文件，不启动 / check the settings and token files without starting."""
-    settings = _settings(config)
-    place = _config_path(config) or "defaults"
+    settings = settings_of(config)
+    place = config_path(config) or "defaults"
     if settings.tokens_path.exists() or settings.access.tokens_file:
         load_tokens(settings.tokens_path)
     typer.echo(f"{place}: 有效 / valid")
@@ -183,15 +175,6 @@ def _common(
     ] = False,
 ) -> None:
     pass
-
-
-def _config_path(given: Path | None) -> Path | None:
-    usual = _DEFAULT_FOLDER / home.SETTINGS_FILE
-    return given or (usual if usual.exists() else None)
-
-
-def _settings(given: Path | None) -> Settings:
-    return load(_config_path(given), os.environ)
 
 
 def _run(settings: Settings, beginning: Beginning, beside: Beside, announce: Ready) -> None:

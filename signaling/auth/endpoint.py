@@ -31,7 +31,7 @@ _Short = Annotated[str, Meta(max_length=256)]
 _Typed = Annotated[str, Meta(max_length=1_024)]
 
 
-class _SignIn(msgspec.Struct, frozen=True):
+class SignInForm(msgspec.Struct, frozen=True):
     login: _Short = ""
     password: _Typed = ""
     welcome: _Short = ""
@@ -39,18 +39,18 @@ class _SignIn(msgspec.Struct, frozen=True):
     organisation: _Short = ""
 
 
-class _Change(msgspec.Struct, frozen=True):
+class ChangeForm(msgspec.Struct, frozen=True):
     new: _Typed
     old: _Typed = ""
 
 
-class _Invite(msgspec.Struct, frozen=True):
+class InviteForm(msgspec.Struct, frozen=True):
     person: _Short
     consultation: _Short = ""
     hours: int = 24
 
 
-class _Password(msgspec.Struct, frozen=True):
+class PasswordForm(msgspec.Struct, frozen=True):
     password: _Typed
 
 
@@ -79,7 +79,7 @@ class SessionEndpoint:
     @declares("anybody", "whoever signs in shows a password or a one-time link")
     async def _begin(self, request: web.Request) -> web.Response:
         _refuse_foreign(request)
-        form = await read_json(request, _SignIn, MAX_BODY_BYTES)
+        form = await read_json(request, SignInForm, MAX_BODY_BYTES)
         origin = origin_of(request)
         if form.welcome:
             shown = Shown(form.welcome, form.password, form.login, form.name, form.organisation)
@@ -102,14 +102,14 @@ class SessionEndpoint:
     @declares("signed-in")
     async def _password(self, request: web.Request) -> web.Response:
         actor = self._access.person(request)
-        form = await read_json(request, _Change, MAX_BODY_BYTES)
+        form = await read_json(request, ChangeForm, MAX_BODY_BYTES)
         await self._signin.change_password(actor, form.old, form.new, origin_of(request))
         return web.Response(status=204)
 
     @declares("signed-in")
     async def _invite(self, request: web.Request) -> web.Response:
         actor = self._access.person(request)
-        form = await read_json(request, _Invite, MAX_BODY_BYTES)
+        form = await read_json(request, InviteForm, MAX_BODY_BYTES)
         code = await self._signin.invite(actor, form.person, form.consultation, form.hours, origin_of(request))
         return _json({"welcome": code}, 201)
 
@@ -118,7 +118,7 @@ class SessionEndpoint:
         actor, person = self._access.person(request), request.match_info["person"]
         if person == actor.person:
             raise Problem("password-own", f"change your own at {PATH}/password, with the old one")
-        form = await read_json(request, _Password, MAX_BODY_BYTES)
+        form = await read_json(request, PasswordForm, MAX_BODY_BYTES)
         await self._signin.set_password(actor, person, form.password, origin_of(request))
         return web.Response(status=204)
 
@@ -139,7 +139,7 @@ def _answer(signed: Signed) -> web.Response:
     response = _json(
         {
             "token": signed.token,
-            "token_until_us": signed.token_until_us,
+            "expires_us": signed.token_until_us,
             "login": signed.login.id,
             "login_until_us": signed.login.until_us,
             "person": {"id": person.id, "name": person.name, "login": person.login, "unit": person.unit},

@@ -43,6 +43,7 @@ OPERATION: Final = Operation(
     why="from this machine itself, or with a token that may `measure`, or by the right `admin` of the node",
     gives={200: {"text/plain": None}},
     refuses=frozenset({401, 403}),
+    signed_in=False,
     tag="node",
     names_device=False,
 )

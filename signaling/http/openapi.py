@@ -154,7 +154,7 @@ def _given(item: Operation, status: int, schema_of: Json) -> Json:
     content = _content(item.gives[status], schema_of)
     if content:
         answer["content"] = content
-    if status == HTTPStatus.CREATED:
+    if status == HTTPStatus.CREATED and item.locates:
         answer["headers"] = {"Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}}}
     return answer
 
@@ -167,7 +167,5 @@ def _refused(status: int, schema_of: Json) -> Json:
 
 
 def _content(types: Any, schema_of: Json) -> Json:
-    return {
-        media: {"schema": schema_of[_key(type_)] if type_ is not None else {"type": "string"}}
-        for media, type_ in types.items()
-    }
+    # Text and bytes as they are have no schema (OpenAPI 3.1, "Considerations for File Uploads").
+    return {media: {"schema": schema_of[_key(type_)]} if type_ is not None else {} for media, type_ in types.items()}

@@ -16,6 +16,7 @@ from aiohttp import web
 from dispatch.entry import Origin
 from dispatch.permissions import Actor, Right
 from dispatch.tables import Tables
+from signaling.http.access import Demand, declares
 from signaling.http.problem import Problem
 
 #: Before the address of every act and every reading.
@@ -41,7 +42,7 @@ class Operation:
 
     `query`: its parameters as a struct. `takes`: content type -> what is sent (None: text or bytes as they are);
     `gives`: status -> (content type -> what is answered). `refuses`: statuses of its problem details.
-    `names_device`: it heeds the header `Huishang-Device`.
+    `names_device`: it heeds the header `Huishang-Device`; `locates`: with 201 it tells the new thing's address.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Operation:
     signed_in: bool = True
     names_device: bool = True
     needs_body: bool = True
+    locates: bool = True
 
     @property
     def path_fields(self) -> tuple[str, ...]:
@@ -66,6 +68,8 @@ class Operation:
 
     def route(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.RouteDef:
         """Return the route that answers it; a GET answers HEAD too."""
+        demand: Demand = "signed-in" if self.signed_in else "anybody"
+        declares(demand, "" if self.signed_in else self.why)(getattr(handler, "__func__", handler))
         return web.get(self.path, handler) if self.method == "GET" else web.route(self.method, self.path, handler)
 
 

@@ -67,6 +67,7 @@ CODES: dict[str, tuple[int, str]] = {
     "sdp-bad-reoffer": (409, "A later offer changes what must stay as it was"),
     "lines-invalid": (400, "The lines make no sense"),
     "line-unknown": (404, "No such line"),
+    "import-busy": (503, "Another file is being brought in"),
     "offer-rate": (429, "Offers come too fast"),
     "client-gone": (499, "The client left before its turn"),
     "node-busy": (503, "More offers wait than the node can answer in time"),

@@ -10,8 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config import ConfigError, Settings, load, sample_text
-from config.decode import field_types
+from config.decode import field_types, list_of
 from config.load import decode_settings
+
+HOOK = "[[webhook]]\nurl = 'http://a.example/x'\nsecret = 'sixteen-characters'"
 
 
 def refused(text: str, tmp_path: Path) -> str:
@@ -31,7 +33,7 @@ def test_sample_equals_the_defaults() -> None:
 
 def test_sample_contains_every_key_with_a_comment_above() -> None:
     document = tomllib.loads(sample_text())
-    expected = {name: set(field_types(struct)) for name, struct in field_types(Settings).items()}
+    expected = {name: set(field_types(type_)) for name, type_ in field_types(Settings).items() if not list_of(type_)}
     assert {name: set(table) for name, table in document.items()} == expected
     previous = ""
     for line in sample_text().splitlines():
@@ -40,6 +42,15 @@ def test_sample_contains_every_key_with_a_comment_above() -> None:
             paired = key in ("key", "receive_buffer_bytes", "max_viewers")  # explained with the key above
             assert previous.startswith("#") or paired, f"{key} has no comment"
         previous = line
+
+
+def test_sample_shows_every_list_of_tables_with_all_its_keys() -> None:
+    commented = sample_text()[sample_text().index("# [[") :]
+    document = tomllib.loads("\n".join(line.removeprefix("# ") for line in commented.splitlines()))
+    lists = {name: list_of(type_) for name, type_ in field_types(Settings).items()}
+    expected = {name: set(field_types(entry)) for name, entry in lists.items() if entry}
+    assert {name: set(tables[0]) for name, tables in document.items()} == expected
+    assert len(decode_settings(document, "sample").webhook) == 1
 
 
 def test_sample_loads_from_any_folder(tmp_path: Path) -> None:
@@ -100,6 +111,15 @@ def test_relative_paths_start_at_the_file_and_in_the_environment_at_the_working_
         ("[limits]\nmax_sdp_bytes = 99999999999999999999999", "limits.max_sdp_bytes", "1048576"),
         ('[http]\nallowed_origins = ["portal"]', "http.allowed_origins", "a list of origins"),
         ('[media]\nadvertised_addresses = "1.2.3.4"', "media.advertised_addresses", "a list of IP addresses"),
+        ("[webhook]\nurl = 'http://a'", "webhook", "must be [[webhook]] tables, 100 at most"),
+        ("[[webhok]]", "webhok", "did you mean [[webhook]]?"),
+        ("[[webhook]]\nurl = 'http://a'", "webhook 1", "lacks secret"),
+        (f"{HOOK}\nverb = []", "webhook 1.verb", "did you mean verbs?"),
+        (HOOK.replace("http:", "ftp:"), "webhook 1.url", "an http or https address"),
+        (HOOK.replace("a.example", "me:word@a.example"), "webhook 1.url", "without a user and password"),
+        (HOOK.replace("a.example", "a.example:99999"), "webhook 1.url", "its port must be from 1 to 65535"),
+        (HOOK + "\n" + HOOK, "webhook 2.url", "each must be its own"),
+        (f"{HOOK}\nverbs = ['Any']", "webhook 1.verbs", "a list of verbs"),
         ('[database]\nurl = "mysql://a:b@c/d"', "database.url", "or postgresql://user:password@host/name"),
         ('[database]\nurl = "sqlite:///"', "database.url", "sqlite:///path"),
         ('[database]\nurl = "sqlite://a.db"', "database.url", "sqlite:///path"),
@@ -114,6 +134,20 @@ def test_fault_in_the_file_is_one_line_with_key_and_what_is_allowed(
 ) -> None:
     line = refused(text, tmp_path)
     assert line.startswith(f"{key}: " if key else "") and says in line
+
+
+def test_webhooks_are_read_and_their_secrets_never_told(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"{HOOK}\n{HOOK.replace('a.', '[::1]:8/').replace('example/x', '')}\nverbs = ['consultation.*']\n")
+    first, second = load(path, {}).webhook
+    assert (first.url, first.host, first.verbs) == ("http://a.example/x", "http://a.example", ())
+    assert (second.host, second.verbs) == ("http://[::1]:8", ("consultation.*",))
+    assert "short" not in refused(HOOK.replace("sixteen-characters", "short"), tmp_path)
+
+
+def test_list_of_tables_cannot_come_from_the_environment() -> None:
+    with pytest.raises(ConfigError, match="no such key"):
+        load(None, {"HUISHANG_WEBHOOK__URL": "http://a.example"})
 
 
 def test_database_is_a_file_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> None:
@@ -217,7 +251,8 @@ values = st.recursive(
     max_leaves=5,
 )
 sections = st.sampled_from(list(field_types(Settings))) | st.text()
-keys = st.sampled_from([key for struct in field_types(Settings).values() for key in field_types(struct)])
+structs = [list_of(type_) or type_ for type_ in field_types(Settings).values()]
+keys = st.sampled_from([key for struct in structs for key in field_types(struct)])
 
 
 @given(st.dictionaries(sections, st.dictionaries(keys, values, max_size=3) | values, max_size=3))

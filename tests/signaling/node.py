@@ -20,6 +20,7 @@ from signaling.dtls.context import DtlsContext
 from signaling.http.access import Access
 from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
+from signaling.http.health import Fault, Health, HealthEndpoint, Part
 from signaling.http.listener import listening
 from signaling.webrtc.exchange import Exchange
 
@@ -76,8 +77,15 @@ async def running_node(
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
+        plane = Part(lambda: None if exchange.is_healthy else Fault("plane-unwell"), vital=True)
         app, sources = make_app(
-            exchange, Access(TOKENS), page, max_sdp_bytes=MAX_SDP_BYTES, origins=origins, language=language
+            exchange,
+            Access(TOKENS),
+            page,
+            HealthEndpoint(Health({"plane": plane})).routes(),
+            max_sdp_bytes=MAX_SDP_BYTES,
+            origins=origins,
+            language=language,
         )
         port = await ends.enter_async_context(listening(app, "127.0.0.1", 0))
         yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources, app)

@@ -29,7 +29,7 @@ async def test_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(fron
 async def test_answer_says_who_is_signed_in_and_nothing_secret(front: Front) -> None:
     body = json.loads((await front.enter()).body)
     assert body["person"]["id"] == OFFICER and body["person"]["login"] == "officer"
-    assert set(body) == {"token", "token_until_us", "login", "login_until_us", "person", "consultation"}
+    assert set(body) == {"token", "expires_us", "login", "login_until_us", "person", "consultation"}
     assert not any("secret" in key for key in [*body, *body["person"]])
 
 
@@ -87,16 +87,16 @@ async def test_signing_out_ends_the_login_and_takes_the_cookie_back(front: Front
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        (b"", 400, "body-invalid"),
-        (b"{", 400, "body-invalid"),
-        (b"[]", 400, "body-invalid"),
-        (b'{"login": 7}', 400, "body-invalid"),
-        (b'{"login": null}', 400, "body-invalid"),
-        (b'{"login": "\\ud800"}', 400, "body-invalid"),
-        (b'{"login": "\xff"}', 400, "body-invalid"),
-        (b'{"more": ' + b"[" * 2000, 400, "body-invalid"),
-        (b'{"login": "' + b"x" * 257 + b'"}', 400, "body-invalid"),
-        (b'{"password": "' + b"x" * 1025 + b'"}', 400, "body-invalid"),
+        (b"", 400, "body-malformed"),
+        (b"{", 400, "body-malformed"),
+        (b"[]", 422, "body-invalid"),
+        (b'{"login": 7}', 422, "body-invalid"),
+        (b'{"login": null}', 422, "body-invalid"),
+        (b'{"login": "\\ud800"}', 400, "body-malformed"),
+        (b'{"login": "\xff"}', 400, "body-malformed"),
+        (b'{"more": ' + b"[" * 2000, 400, "body-malformed"),
+        (b'{"login": "' + b"x" * 257 + b'"}', 422, "body-invalid"),
+        (b'{"password": "' + b"x" * 1025 + b'"}', 422, "body-invalid"),
         (b" " * (MAX_BODY_BYTES + 1), 413, "body-too-large"),
         (b"{}", 401, "signin-refused"),
         (b'{"unknown": 1, "login": "officer", "password": ""}', 401, "signin-refused"),
@@ -161,7 +161,7 @@ async def test_who_may_not_administer_makes_none_of_them(front: Front) -> None:
     ):
         assert problem(await front.ask(method, path, body, token=officer), 403) == "forbidden"
     answer = await front.ask("PUT", f"/api/v1/people/{CHIEF}/password", {"password": "short"}, token=officer)
-    assert problem(answer, 400) == "password-short"
+    assert problem(answer, 422) == "password-short"
 
 
 async def test_own_password_is_not_set_without_the_old_one(front: Front) -> None:

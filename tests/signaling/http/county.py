@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from dispatch.desk.coordinator import Coordinator
+from dispatch.desk.keeping import JournalKeeper
 from dispatch.entry import Origin
 from dispatch.hlc import HybridClock
 from dispatch.ids import ulid
@@ -26,6 +27,7 @@ from signaling.http.openapi import openapi_routes
 from signaling.http.operation import Operation
 from signaling.http.problem import Problem, problems
 from signaling.http.reads import ReadsEndpoint, collections
+from signaling.http.transfer import TransferEndpoint
 
 
 def number(value: int) -> str:
@@ -83,16 +85,6 @@ def fill(tables: Tables) -> None:
     tables.commit()
 
 
-class Keeping:
-    """The journal as the coordinator wants it."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-
-    async def append(self, records: list[bytes]) -> list[int]:
-        return list(await self._journal.append(records))
-
-
 @asynccontextmanager
 async def coordinating(folder: Path) -> AsyncIterator[tuple[Coordinator, Journal]]:
     """A coordinator over the county, and its journal."""
@@ -100,7 +92,7 @@ async def coordinating(folder: Path) -> AsyncIterator[tuple[Coordinator, Journal
     journal = Journal.open(folder, "node")
     tables = Tables()
     fill(tables)
-    coordinator = Coordinator(tables, HybridClock(), Keeping(journal), "node")
+    coordinator = Coordinator(tables, HybridClock(), JournalKeeper(journal), "node")
     coordinator.start()
     try:
         yield coordinator, journal
@@ -129,13 +121,14 @@ class County:
 
 
 @asynccontextmanager
-async def running_county(folder: Path, more: Iterable[web.RouteDef] = ()) -> AsyncIterator[County]:
-    """Serve acts, readings and their description on loopback."""
+async def running_county(folder: Path) -> AsyncIterator[County]:
+    """Serve acts, readings, files and their description on loopback."""
     async with coordinating(folder) as (coordinator, journal):
         acts = ActsEndpoint(coordinator, coordinator.tables, identify, collections())
         reads = ReadsEndpoint(coordinator.tables, coordinator.permissions, identify)
-        operations = [*acts.operations(), *reads.operations()]
+        files = TransferEndpoint(coordinator, coordinator.tables, coordinator.permissions, identify)
+        operations = [*acts.operations(), *reads.operations(), *files.operations()]
         app = web.Application(middlewares=[problems])
-        app.add_routes([*acts.routes(), *reads.routes(), *openapi_routes(operations, "1"), *more])
+        app.add_routes([*acts.routes(), *reads.routes(), *files.routes(), *openapi_routes(operations, "1")])
         async with listening(app, "127.0.0.1", 0) as port:
             yield County(f"http://127.0.0.1:{port}", app, coordinator, journal, operations)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,16 +29,19 @@ from dispatch.acts.consultation import Create, Join
 from signaling.http.acts import act_routes
 from signaling.http.openapi import OPERATION
 from signaling.http.reads import READS, collections
+from signaling.http.transfer import EXPORT, IMPORT
 from tests.patience import PATIENCE_S
 from tests.signaling.http.county import CAMERA, COUNTY, EAST, County, person, running_county, token
 
-EXAMPLES: Final = 20
+EXAMPLES: Final = 12
 PERSONS: Final = ("administrator", "officer", "east", "newcomer")
 OPERATIONS: Final = sorted(
     f"{item.method} {item.path}"
     for item in [
         *(route.operation for route in act_routes(collections())),
         *(read.operation for read in READS),
+        EXPORT,
+        IMPORT,
         OPERATION,
     ]
 )
@@ -89,24 +91,23 @@ def drive(county: County, document: dict[str, Any], label: str, known: dict[str,
     operation = schemathesis.openapi.from_dict(document).find_operation_by_label(label)
     assert operation is not None, label
     seen: set[int] = set()
-    with requests.Session() as session:
 
-        @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
-        @given(st.data())
-        def call(data: st.DataObject) -> None:
-            mode = data.draw(st.sampled_from(list(GenerationMode)))
-            case = data.draw(operation.as_strategy(mode))
-            if mode is GenerationMode.POSITIVE and data.draw(st.integers(0, 3)):
-                case.path_parameters = {
-                    name: data.draw(st.sampled_from(known.get(name, [str(value)])))
-                    for name, value in case.path_parameters.items()
-                }
-            who = data.draw(st.sampled_from(PERSONS))
-            response = case.call(base_url=county.url, session=session, headers=token(who), timeout=PATIENCE_S)
-            seen.add(response.status_code)
-            case.validate_response(response, checks=CHECKS)
+    @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def call(data: st.DataObject) -> None:
+        mode = data.draw(st.sampled_from(list(GenerationMode)))
+        case = data.draw(operation.as_strategy(mode))
+        if mode is GenerationMode.POSITIVE and data.draw(st.integers(0, 3)):
+            case.path_parameters = {
+                name: data.draw(st.sampled_from(known.get(name, [str(value)])))
+                for name, value in case.path_parameters.items()
+            }
+        who = data.draw(st.sampled_from(PERSONS))
+        response = case.call(base_url=county.url, headers=token(who), timeout=PATIENCE_S)
+        seen.add(response.status_code)
+        case.validate_response(response, checks=CHECKS)
 
-        call()
+    call()
     return seen
 
 

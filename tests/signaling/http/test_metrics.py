@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from config import Token
 from dispatch.acts.chair import Lock
 from dispatch.acts.consultation import Create
+from dispatch.desk.keeping import JournalKeeper
 from dispatch.entry import Origin
 from dispatch.errors import Refused
 from dispatch.permissions import Actor
@@ -27,7 +28,7 @@ from signaling.http.metrics import Metrics, MetricsEndpoint, dispatch_readers, p
 from signaling.http.problem import problems
 from tests.patience import until
 from tests.signaling.http.asking import ask, problem
-from tests.signaling.http.county import COUNTY, Keeping, coordinating, number, person
+from tests.signaling.http.county import COUNTY, coordinating, number, person
 from tests.signaling.node import Node
 
 MEASURER = "token-that-only-measures"
@@ -90,7 +91,7 @@ async def test_acts_are_counted_by_name_and_result(tmp_path: Path) -> None:
 async def test_appends_to_the_journal_are_timed(tmp_path: Path) -> None:
     metrics = Metrics("1")
     async with coordinating(tmp_path) as (_, journal), serving(metrics) as http:
-        keeper = MeasuredKeeper(Keeping(journal), metrics.journal_seconds)
+        keeper = MeasuredKeeper(JournalKeeper(journal), metrics.journal_seconds)
         assert await keeper.append([b"{}", b"{}"]) == [0, 1]
         samples = await read(http)
     assert of(samples, "huishang_journal_append_seconds_count") == 1

@@ -7,21 +7,24 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 import schemathesis
 from aiohttp import web
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from signaling.http import health, metrics
+from signaling.auth.endpoint import SessionEndpoint
+from signaling.http import health, metrics, search, timeline, transfer
+from signaling.http.access import Access
 from signaling.http.acts import act_routes
 from signaling.http.described import media_operations, session_operations
 from signaling.http.openapi import OPERATION, describe
 from signaling.http.operation import Operation
 from signaling.http.reads import READS, collections
+from signaling.ws.hub import PATH as WEBSOCKET
+from tests.signaling.auth.front import running_front
 from tests.signaling.http.asking import ask
 from tests.signaling.http.county import County, running_county
-from tests.signaling.node import Node
+from tests.signaling.node import TOKENS, Node
 
 #: Of the page, which is not the interface.
 PAGE = {"/", "/index.html", "/{path}"}
@@ -37,6 +40,10 @@ def every_operation() -> list[Operation]:
     return [
         *(route.operation for route in act_routes(collections())),
         *(read.operation for read in READS),
+        timeline.OPERATION,
+        search.OPERATION,
+        transfer.EXPORT,
+        transfer.IMPORT,
         *media_operations(),
         *session_operations(),
         OPERATION,
@@ -97,6 +104,17 @@ async def test_every_route_of_the_node_is_described(node: Node, county: County) 
     assert addresses(county.app.router.routes()) <= described
 
 
+async def test_every_way_to_sign_in_is_described() -> None:
+    described = {(item.method, item.path) for item in session_operations()}
+    async with running_front() as front:
+        routes = [*SessionEndpoint(front.signin, Access(TOKENS)).routes(), web.get(WEBSOCKET, _never)]
+    assert {(route.method, route.path) for route in routes} == described
+
+
+async def _never(request: web.Request) -> web.Response:
+    raise AssertionError("nobody asks")
+
+
 async def test_every_act_and_reading_of_the_description_has_its_route(county: County) -> None:
     routed = addresses(county.app.router.routes())
     assert {(item.method, item.path) for item in [*county.operations, OPERATION]} == routed
@@ -119,8 +137,7 @@ def test_fields_of_an_act_are_described_as_they_are_declared() -> None:
     assert set(operation["responses"]) >= {"200", "201", "409", "422"}
 
 
-@pytest.mark.parametrize("unused", ["secret", "credential"])
-def test_no_secret_is_part_of_the_interface(unused: str) -> None:
+def test_no_hash_or_digest_is_part_of_the_interface() -> None:
     document = describe(every_operation(), "1")
     fields = {name for item in document["components"]["schemas"].values() for name in item.get("properties", {})}
-    assert unused not in fields
+    assert "secret" not in fields

@@ -1,0 +1,111 @@
+"""Search over HTTP: units, people and devices by any part of a name, code or login; only what one may see."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from dispatch.directory.search import MAX_FOUND, MAX_QUERY_CHARACTERS, SearchIndex
+from dispatch.permissions import Permissions, Right
+from dispatch.records import Endpoint, Person, Unit
+from dispatch.tables import Tables
+from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of, query_of
+
+
+class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`q`: words that must all occur. `kinds`: only these, separated by commas."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=MAX_QUERY_CHARACTERS)]
+    kinds: Annotated[str, Meta(pattern="^((unit|person|endpoint)(,(unit|person|endpoint)){0,2})?$")] = ""
+    limit: Annotated[int, Meta(ge=1, le=MAX_FOUND)] = MAX_FOUND
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`kind`: `unit`, `person` or `endpoint`. `unit`: where it belongs; of a unit, the one above. `level`: a unit's."""
+
+    kind: str
+    id: str
+    name: str = ""
+    name_zh: str = ""
+    name_en: str = ""
+    title: str = ""
+    endpoint_kind: str = ""
+    unit: str = ""
+    unit_name: str = ""
+    unit_name_en: str = ""
+    level: str = ""
+
+
+class Results(msgspec.Struct, frozen=True):
+    """What was found, the best first."""
+
+    results: tuple[Found, ...]
+
+
+OPERATION: Final = Operation(
+    name="search.list",
+    method="GET",
+    path=f"{BASE}/search",
+    summary="Find units, people and devices by parts of their names (also as pinyin), codes and logins",
+    right=Right.SEE,
+    query=SearchQuery,
+    gives={200: {JSON: Results}},
+    refuses=frozenset({400, 401, 403, 422}),
+    tag="directory",
+)
+
+
+class SearchEndpoint:
+    """The handler of `/search`. The index is filled, and kept true, by its owner."""
+
+    def __init__(self, index: SearchIndex, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+        self._index = index
+        self._tables = tables
+        self._permissions = permissions
+        self._identify = identify
+
+    def operations(self) -> list[Operation]:
+        """Return the declaration of the route."""
+        return [OPERATION]
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route to add to an application."""
+        return [OPERATION.route(self._get)]
+
+    async def _get(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        query: SearchQuery = query_of(request, SearchQuery)
+        now_us = time.time_ns() // 1000
+
+        def may_see(thing: str) -> bool:
+            return self._permissions.may(caller.actor, Right.SEE, thing, now_us)
+
+        kinds = frozenset(query.kinds.split(",")) if query.kinds else frozenset[str]()
+        things = self._index.search(query.q, may_see, kinds, query.limit)
+        found = (self._found(*thing.split(":", 1)) for thing in things)
+        return answer(Results(tuple(item for item in found if item is not None)))
+
+    def _found(self, kind: str, identifier: str) -> Found | None:
+        record = self._tables.of_kind(kind).find(identifier)
+        of_unit = record.parent if isinstance(record, Unit) else getattr(record, "unit", "")
+        unit = self._tables.units.find(of_unit)
+        place = {
+            "unit": of_unit,
+            "unit_name": unit.name_zh if unit else "",
+            "unit_name_en": unit.name_en if unit else "",
+        }
+        match record:
+            case Unit():
+                names = {"name_zh": record.name_zh, "name_en": record.name_en, "level": record.level.value}
+            case Person():
+                names = {"name": record.name, "title": record.title, "level": unit.level.value if unit else ""}
+            case Endpoint():
+                names = {"name_zh": record.name_zh, "name_en": record.name_en, "endpoint_kind": record.kind.value}
+                names["level"] = unit.level.value if unit else ""
+            case _:
+                return None
+        return Found(kind=kind, id=identifier, **names, **place)

@@ -1,0 +1,112 @@
+"""The timeline over HTTP: what happened, page by page, the newest first, as far as the asker may read it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from dispatch.audit import Audit
+from dispatch.entry import Entry, public
+from dispatch.permissions import Permissions, Right
+from dispatch.store.reading import Place, Question, Reader
+from dispatch.tables import Tables
+from signaling.http.listing import MAX_PAGE
+from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of, query_of
+from signaling.http.problem import Problem
+
+#: Entries looked at for one answer: some 10 ms. An answer may so be shorter than asked for and yet have a next page.
+ROWS: Final = 500
+READINGS: Final = 4
+_CURSOR = re.compile(r"(\d{1,18})\.(\d{1,9})\Z")
+
+_Time = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+#: Codes and identifiers. Nothing else is in the columns, and not every database takes every character.
+_Text = Annotated[str, Meta(max_length=128, pattern="^[!-~]*$")]
+
+
+class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`from_us` <= time < `to_us`; 0 and "" ask for whatever. `object`: `kind:id`."""
+
+    from_us: _Time = 0
+    to_us: _Time = 0
+    session: _Text = ""
+    object: _Text = ""
+    actor: _Text = ""
+    verb: _Text = ""
+    cursor: Annotated[str, Meta(max_length=32)] = ""
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of entries, the newest first; it may be empty although there is a `next`."""
+
+    items: tuple[Entry, ...]
+    next: str
+
+
+OPERATION: Final = Operation(
+    name="timeline.list",
+    method="GET",
+    path=f"{BASE}/timeline",
+    summary="What happened, the newest first: of what one audits, and of the sessions that one was part of",
+    right=Right.AUDIT,
+    query=TimelineQuery,
+    gives={200: {JSON: Timeline}},
+    refuses=frozenset({400, 401, 403, 422, 503}),
+    tag="timeline",
+)
+
+
+class TimelineEndpoint:
+    """The handler of `/timeline`."""
+
+    def __init__(self, reader: Reader, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+        self._reader = reader
+        self._tables = tables
+        self._permissions = permissions
+        self._identify = identify
+
+    def operations(self) -> list[Operation]:
+        """Return the declaration of the route."""
+        return [OPERATION]
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route to add to an application."""
+        return [OPERATION.route(self._get)]
+
+    async def _get(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        query: TimelineQuery = query_of(request, TimelineQuery)
+        audit = Audit(self._tables, self._permissions, caller.actor, time.time_ns() // 1000)
+        question = Question(query.from_us, query.to_us, query.session, query.object, query.actor, query.verb)
+        after = _place(query.cursor)
+        found: list[Entry] = []
+        for _ in range(READINGS):
+            told = await self._reader.timeline(question, after, ROWS)
+            for item in told:
+                after = item.place
+                if audit.may_read(item.entry):
+                    found.append(public(item.entry))
+                    if len(found) == query.limit:
+                        return answer(Timeline(items=tuple(found), next=_cursor(after)))
+            if len(told) < ROWS:
+                return answer(Timeline(items=tuple(found), next=""))
+        return answer(Timeline(items=tuple(found), next=_cursor(after)))
+
+
+def _place(cursor: str) -> Place | None:
+    if not cursor:
+        return None
+    found = _CURSOR.match(cursor)
+    if not found or not cursor.isascii():
+        raise Problem("cursor-invalid", "a cursor is what `next` of a page was", field="cursor")
+    return int(found[1]), int(found[2])
+
+
+def _cursor(place: Place | None) -> str:
+    return f"{place[0]}.{place[1]}" if place else ""

@@ -1,0 +1,255 @@
+"""The directory as files over HTTP: out, and in with a report of every refused row. One file comes in at a time.
+
+Reading and planning a file takes seconds, so a thread does it, on a copy; what it plans are acts like any others, each
+asked for its own right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from aiohttp import BodyPartReader, web
+from msgspec import Meta
+
+from dispatch.directory.exporting import csv_of, json_of
+from dispatch.directory.importing import Plan, plan
+from dispatch.directory.reading import MAX_BYTES, File, Remark
+from dispatch.errors import Forbidden, Refused
+from dispatch.ids import RANDOM_BYTES, ulid
+from dispatch.permissions import ROLES, Actor, Permissions, Right
+from dispatch.records import Record
+from dispatch.tables import Tables
+from signaling.http.acts import Doing
+from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
+from signaling.http.problem import Problem
+
+CSV: Final = "text/csv"
+MULTIPART: Final = "multipart/form-data"
+MAX_FILES: Final = 16
+MAX_REMARKS: Final = 10_000
+#: For the whole of a file to arrive, over a thin line.
+UPLOAD_SECONDS: Final = 300.0
+#: Records after which others have their turn on the loop: a few milliseconds.
+_TURN: Final = 500
+_PIECE: Final = 1 << 16
+
+Kind = Literal["unit", "person", "endpoint"]
+
+
+class ExportQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A CSV file holds one `kind`, a JSON file all of them. `language` is that of a CSV file's headers and words."""
+
+    format: Literal["csv", "json"] = "json"
+    kind: Kind = "unit"
+    language: Literal["zh", "en"] = "zh"
+
+
+class ImportQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`check` 1: only tell what would happen. `kind`: what the rows are where the file does not say."""
+
+    check: Annotated[int, Meta(ge=0, le=1)] = 0
+    kind: Literal["", "unit", "person", "endpoint"] = ""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file did, or would do: rows that created, changed, left alone what they name, and that were refused.
+
+    `done`: acts on disk; `code` says why the rest of them was not done, or "". Of `refused` and `warnings` the first
+    10,000 are told.
+    """
+
+    created: int
+    changed: int
+    unchanged: int
+    refused_rows: int
+    refused: tuple[Remark, ...]
+    warnings: tuple[Remark, ...]
+    done: int = 0
+    code: str = ""
+
+
+EXPORT: Final = Operation(
+    name="directory.export",
+    method="GET",
+    path=f"{BASE}/directory/export",
+    summary="The directory as a file: what lies in units that one may export",
+    right=Right.EXPORT,
+    query=ExportQuery,
+    gives={200: {CSV: None, JSON: dict[str, Any]}},
+    refuses=frozenset({400, 401, 403, 422}),
+    tag="directory",
+)
+IMPORT: Final = Operation(
+    name="directory.import-files",
+    method="POST",
+    path=f"{BASE}/directory/import",
+    summary="Bring files into the directory: one as the body, or several as the parts of a form",
+    right=Right.MANAGE,
+    query=ImportQuery,
+    takes={CSV: None, JSON: Any, MULTIPART: dict[str, Any]},
+    gives={200: {JSON: Report}},
+    refuses=frozenset({400, 401, 403, 408, 413, 415, 422, 503}),
+    tag="directory",
+)
+
+
+class TransferEndpoint:
+    """The handlers of `/directory/export` and `/directory/import`."""
+
+    def __init__(self, doing: Doing, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+        self._doing = doing
+        self._tables = tables
+        self._permissions = permissions
+        self._identify = identify
+        self._importing = asyncio.Lock()
+
+    def operations(self) -> list[Operation]:
+        """Return the declarations of the routes."""
+        return [EXPORT, IMPORT]
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to an application."""
+        return [EXPORT.route(self._export), IMPORT.route(self._import)]
+
+    async def _export(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        query: ExportQuery = query_of(request, ExportQuery)
+        self._require_somewhere(caller.actor, Right.EXPORT)
+        may = self._may_export(caller.actor)
+        headers = {
+            "Content-Disposition": f'attachment; filename="directory.{query.format}"',
+            "Cache-Control": "no-store",
+        }
+        if query.format == "csv":
+            rows = await _permitted(self._tables.of_kind(query.kind).rows(), may)
+            body = await asyncio.to_thread(csv_of, query.kind, rows, query.language)
+            return web.Response(body=body, content_type=CSV, charset="utf-8", headers=headers)
+        units = await _permitted(self._tables.units.rows(), may)
+        people = await _permitted(self._tables.people.rows(), may)
+        endpoints = await _permitted(self._tables.endpoints.rows(), may)
+        body = await asyncio.to_thread(json_of, units, people, endpoints)
+        return web.Response(body=body, content_type=JSON, headers=headers)
+
+    async def _import(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, self._identify, self._tables)
+        query: ImportQuery = query_of(request, ImportQuery)
+        self._require_somewhere(caller.actor, Right.MANAGE)
+        if self._importing.locked():
+            raise Problem("import-busy", "another file is being brought in")
+        async with self._importing:
+            planned = await self._planned(caller.actor, await _files(request, query.kind))
+            done, code = (0, "") if query.check else await self._carry_out(planned, caller)
+        return answer(
+            Report(
+                created=planned.created,
+                changed=planned.changed,
+                unchanged=planned.unchanged,
+                refused_rows=len({(item.file, item.kind, item.row) for item in planned.refused}),
+                refused=planned.refused[:MAX_REMARKS],
+                warnings=planned.warnings[:MAX_REMARKS],
+                done=done,
+                code=code,
+            )
+        )
+
+    async def _planned(self, actor: Actor, files: list[File]) -> Plan:
+        rows = self._tables.rows()
+        now_us = time.time_ns() // 1000
+
+        def work() -> Plan:
+            return plan(Tables.copy_of(rows), actor, now_us, lambda: ulid(now_us, os.urandom(RANDOM_BYTES)), files)
+
+        return await asyncio.to_thread(work)
+
+    async def _carry_out(self, planned: Plan, caller: Caller) -> tuple[int, str]:
+        """Do the acts until one is refused; return how many were done, and the code of the refusal."""
+        done = 0
+        for batch in planned.batches():
+            try:
+                await self._doing.act(batch, caller.actor, caller.origin)
+            except Refused as refusal:
+                return done, refusal.code
+            done += 1
+        return done, ""
+
+    def _require_somewhere(self, actor: Actor, right: Right) -> None:
+        """Raise Forbidden for who has the right nowhere, before work is done in vain."""
+        person = self._tables.people.get(actor.person)
+        if person.disabled or not any(right in ROLES.get(role.name, ()) for role in person.roles):
+            raise Forbidden("forbidden", f"{actor.person} has the right {right} nowhere")
+
+    def _may_export(self, actor: Actor) -> Callable[[Record], bool]:
+        """Return what tells whether a record may be exported: as its unit, which is asked once."""
+        now_us = time.time_ns() // 1000
+        known: dict[str, bool] = {}
+
+        def may(record: Record) -> bool:
+            unit = str(getattr(record, "unit", record.id))
+            if unit not in known:
+                known[unit] = self._permissions.may(actor, Right.EXPORT, f"unit:{unit}", now_us)
+            return known[unit]
+
+        return may
+
+
+async def _permitted(records: Iterable[Any], may: Callable[[Record], bool]) -> list[Any]:
+    """Return what may be told, giving others their turn meanwhile."""
+    found = []
+    for number, record in enumerate(records):
+        if may(record):
+            found.append(record)
+        if number % _TURN == _TURN - 1:
+            await asyncio.sleep(0)
+    return found
+
+
+async def _files(request: web.Request, kind: str) -> list[File]:
+    """Return the files of a request. Raises Problem."""
+    if "Content-Encoding" in request.headers:
+        raise Problem("unsupported-encoding", "send the body without Content-Encoding", {"Accept-Encoding": "identity"})
+    if request.content_type not in (CSV, JSON, MULTIPART):
+        raise Problem("unsupported-media-type", f"send {CSV}, {JSON} or {MULTIPART}")
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            if request.content_type == MULTIPART:
+                return await _parts(request, kind)
+            name = "file.csv" if request.content_type == CSV else "file.json"
+            return [File(name, await _whole(request.content.iter_chunked(_PIECE), 0), kind)]
+    except TimeoutError:
+        raise Problem("body-timeout", f"the body has to arrive within {UPLOAD_SECONDS:g} s") from None
+
+
+async def _parts(request: web.Request, kind: str) -> list[File]:
+    files: list[File] = []
+    size = 0
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader) or len(files) == MAX_FILES:
+                raise Problem("body-malformed", f"send up to {MAX_FILES} files, none with parts of its own")
+            data = await _whole(_pieces(part.read_chunk), size)
+            size += len(data)
+            files.append(File((part.filename or f"file {len(files) + 1}")[:128], data, kind))
+    except (ValueError, AssertionError, RuntimeError) as error:
+        raise Problem("body-malformed", f"not a form: {error}") from None
+    if not files:
+        raise Problem("body-malformed", "the form has no files")
+    return files
+
+
+async def _pieces(read: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+    while piece := await read(_PIECE):
+        yield piece
+
+
+async def _whole(pieces: AsyncIterator[bytes], before: int) -> bytes:
+    data = bytearray()
+    async for piece in pieces:
+        data += piece
+        if before + len(data) > MAX_BYTES:
+            raise Problem("body-too-large", f"at most {MAX_BYTES} bytes are taken")
+    return bytes(data)
