@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from benchmarks import connections, demonstration, first_frame, flood, journal, latency, relay
+from benchmarks.consultation.__main__ import PARTS as OF_CONSULTATIONS
 from benchmarks.report import Report, arguments, conclude
 
 PARTS: dict[str, Callable[[Report], None]] = {
@@ -14,6 +15,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "first_frame": first_frame.run,
     "demonstration": demonstration.run,
     "journal": journal.run,
+    **{f"consultation-{name}": part for name, part in OF_CONSULTATIONS.items()},
 }
 
 

@@ -50,8 +50,13 @@ SHOWN = """
 """
 BARE = """
 async ({token, cameras, boxes}) => {
+  document.body.replaceChildren();
+  document.body.style.background = '#000';
   const socket = new WebSocket('wss://' + location.host + '/api/v1/ws');
-  await new Promise((resolve) => { socket.onopen = resolve; });
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onclose = ({code}) => reject(new Error(`the socket was closed: ${code}`));
+  });
   const peer = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
   const heard = new Promise((resolve, reject) => {
     socket.onmessage = ({data}) => {
@@ -59,6 +64,7 @@ async ({token, cameras, boxes}) => {
       if (message.t === 'answer') resolve(message);
       if (message.t === 'refused' || message.t === 'bye') reject(new Error(data));
     };
+    setTimeout(() => reject(new Error('no answer')), 30000);
   });
   socket.send(JSON.stringify({t: 'hello', versions: [1], token, device: 'bare'}));
   const taken = cameras.map((source, place) => {
@@ -78,7 +84,6 @@ async ({token, cameras, boxes}) => {
   await peer.setRemoteDescription({type: 'answer', sdp: (await heard).sdp});
 }
 """
-EMPTY = "<!doctype html><html><body style='background:#000'></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +150,8 @@ async def bare(room: Room, browser: Browser, boxes: list[Any], seconds: float) -
     viewport = {"width": 1280, "height": 800}
     context = await browser.new_context(viewport=viewport, ignore_https_errors=True)  # type: ignore[arg-type]
     page = await context.new_page()
-    await page.route("**/empty", lambda route: route.fulfill(body=EMPTY, content_type="text/html"))
-    await page.goto(f"{room.server.url}/empty")
+    # Any document of the node's own will do: to one that is not, Chromium allows no connection to this machine.
+    await page.goto(f"{room.server.url}/healthz")
     given = {"token": room.keys.token(room.made.chair), "cameras": room.made.cameras, "boxes": boxes}
     await page.evaluate(BARE, given)
     await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
