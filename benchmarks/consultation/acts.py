@@ -18,6 +18,7 @@ from benchmarks.load.orders import Change, Look, Say, Seen
 from benchmarks.peers.huishang import Huishang
 from benchmarks.report import Figure, Report
 from benchmarks.traffic import sent_by
+from huishang.desk import NodeDesk
 
 PEOPLE = 200
 WATCHERS = 2_000
@@ -87,7 +88,7 @@ class Hall:
         """Start the node, open the pages; pictures flow from the cameras."""
         entered: list[tuple[town.Town, dict[str, str]]] = []
 
-        async def enter(desk: town.NodeDesk) -> None:
+        async def enter(desk: NodeDesk) -> None:
             made = await town.found(desk.coordinator, size)
             entered.append((made, await town.places(desk.coordinator, made.consultation)))
 
@@ -165,7 +166,7 @@ def run(report: Report, *, people: int = PEOPLE, watchers: int = WATCHERS, secon
         Figure(f"{what}: control loop", found.loop, "cores", limit=LOOP_LIMIT),
     )
     report.note(
-        f"{what}: {len(answered)} acts, {ACTS_A_SECOND:g} a second, {len(refused)} refused; {PICTURES} pictures are sent "
-        "to the server and taken by nobody"
+        f"{what}: {len(answered)} acts, {ACTS_A_SECOND:g} a second, {len(refused)} refused; {PICTURES} pictures are "
+        "sent to the server and taken by nobody"
     )
     found.tell(report, what)

@@ -1,7 +1,7 @@
-"""A hundred joins a second beside two thousand pages, and what a join with a media connection for eight pictures costs.
+"""A hundred joins a second beside two thousand pages, and what a join that takes eight pictures costs.
 
-For each join somebody else leaves, so that the consultation stays as large as it is. Who joins watches the consultation,
-as the console's page does, and who leaves does not any more.
+For each join somebody else leaves, so that the consultation stays as large as it is. Who joins watches the
+consultation, as the console's page does, and who leaves does not any more.
 """
 
 from __future__ import annotations

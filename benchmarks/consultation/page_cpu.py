@@ -18,7 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from benchmarks import machine
 from benchmarks.chromium import launch
 from benchmarks.consultation.first_pictures import leave
-from benchmarks.consultation.room import JOIN, Room
+from benchmarks.consultation.room import JOIN, VIEWPORT, Room
 from benchmarks.report import Figure, Report, against, middle
 
 PICTURES = 9
@@ -147,8 +147,7 @@ async def console(room: Room, context: BrowserContext, seconds: float) -> tuple[
 
 async def bare(room: Room, browser: Browser, boxes: list[Any], seconds: float) -> Used:
     """Measure the bare page."""
-    viewport = {"width": 1280, "height": 800}
-    context = await browser.new_context(viewport=viewport, ignore_https_errors=True)  # type: ignore[arg-type]
+    context = await browser.new_context(viewport=VIEWPORT, ignore_https_errors=True)
     page = await context.new_page()
     # Any document of the node's own will do: to one that is not, Chromium allows no connection to this machine.
     await page.goto(f"{room.server.url}/healthz")

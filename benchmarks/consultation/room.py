@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from benchmarks import machine
 from benchmarks.consultation import town
@@ -18,7 +18,7 @@ from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import PeerError, end, start
 from huishang.desk import NodeDesk
 
-VIEWPORT = {"width": 1280, "height": 800}
+VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 CONNECTED = "已连接"
 
 

@@ -1,4 +1,4 @@
-"""People, cameras and consultations in a node that does not run yet: entered by acts, in its own desk, before its start.
+"""People, cameras and consultations, entered by acts in a node's own desk before it runs.
 
 People are signed in without passwords: the acts that the node itself makes at a sign-in, and a token made with its key.
 """

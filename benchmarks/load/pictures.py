@@ -1,5 +1,6 @@
-"""Sources that send real pictures, in a process of their own: `python -m benchmarks.load.pictures URL CA TOKEN SOURCE...`.
+"""Sources that send real pictures, in a process of their own.
 
+`python -m benchmarks.load.pictures URL CA TOKEN SOURCE...` is what runs there.
 One clip in H.264, 640x360, made before anything is sent; whoever asks for a keyframe gets the clip from its beginning.
 So many sources cost next to nothing but their packets. Says `sending` once all of them are connected.
 """
@@ -78,5 +79,10 @@ async def send(url: str, ca: str, token: str, names: Sequence[str]) -> None:
         await source.publisher.close()
 
 
+def main() -> None:
+    url, ca, token, *names = sys.argv[1:]
+    uvloop.run(send(url, ca, token, names))
+
+
 if __name__ == "__main__":
-    uvloop.run(send(*sys.argv[1:4], sys.argv[4:]))
+    main()
