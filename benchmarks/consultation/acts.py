@@ -50,7 +50,7 @@ def steps(made: town.Town, places: dict[str, str]) -> Iterator[Step]:
     topic = f"consultation:{held}"
     muted = places[made.members[0].id]
     raising = places[made.members[RAISING - 1].id]
-    scheduled = iter(made.scheduled)
+    scheduled, running = iter(made.scheduled), ""
     for number in range(1_000_000):
         on = number % 2 == 0
         base = {"consultation": held}
@@ -65,12 +65,13 @@ def steps(made: town.Town, places: dict[str, str]) -> Iterator[Step]:
         yield Step(CHAIR, "consultation.spotlight", {**base, "participants": large}, shown)
         hand = ((topic, "participant", raising, "hand_us", on),)
         yield Step(RAISING, "participant.hand", {**base, "raised": on}, hand)
-        if later := next(scheduled, ""):
-            started = ((OVERVIEW, "consultation", later, "stage", "running"),)
-            yield Step(CHAIR, "consultation.start", {"consultation": later}, started)
-            yield Step(
-                CHAIR, "consultation.end", {"consultation": later}, ((OVERVIEW, "consultation", later, "", None),)
-            )
+        # Not one right after the other: of a record only the newest value is sent.
+        if running:
+            ended = ((OVERVIEW, "consultation", running, "", None),)
+            yield Step(CHAIR, "consultation.end", {"consultation": running}, ended)
+        if running := next(scheduled, ""):
+            started = ((OVERVIEW, "consultation", running, "stage", "running"),)
+            yield Step(CHAIR, "consultation.start", {"consultation": running}, started)
 
 
 @dataclass(slots=True)

@@ -1,13 +1,15 @@
 """A hundred joins a second beside two thousand pages, and what a join that takes eight pictures costs.
 
-For each join somebody else leaves, so that the consultation stays as large as it is. Who joins watches the
-consultation, as the console's page does, and who leaves does not any more.
+As many leave meanwhile, at times by chance: the number of those present changes all the while, as the overview shows,
+and stays near what it is. Who joins watches the consultation, as the console's page does, and who leaves no more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -32,8 +34,9 @@ PEOPLE = 200
 WATCHERS = 2_000
 JOINS_A_SECOND = 100
 SECONDS = 20.0
-# Who left stays away for at least a second, and has its answer by then.
-AWAY = 100
+# So many are away at first: more than ever join, by chance, before as many have left, and some seconds' joins more.
+AWAY = 300
+SEED = 20260101
 # What is answered later than this was not sustained.
 LATE_MS = 1_000.0
 LOOP_LIMIT = 0.5
@@ -44,19 +47,23 @@ def says(made: town.Town, present: int, rate: float, seconds: float) -> list[Say
     """Return the joins and leaves: who has been in longest leaves, who has been away longest joins."""
     held = made.consultation
     topic = f"consultation:{held}"
-    # Page 0 is the chair's.
-    inside = list(range(1, present + 1))
-    outside = list(range(present + 1, len(made.members) + 1))
+    # Page 0 is the chair's; the last member's is for pictures.
+    inside = deque(range(1, present + 1))
+    outside = deque(range(present + 1, len(made.members)))
+    chance = random.Random(SEED)
+    count = int(rate * seconds)
+    joins = [(number / rate, "join", "watch") for number in range(count)]
+    leaves = [(chance.uniform(0, seconds), "leave", "unwatch") for _ in range(count)]
     found = []
-    for number in range(int(rate * seconds)):
-        at_s = number / rate
-        leaving, joining = inside.pop(0), outside.pop(0)
-        inside.append(joining)
-        outside.append(leaving)
-        for page, name, verb in ((leaving, "leave", "unwatch"), (joining, "join", "watch")):
-            act = {"t": "act", "id": f"{name}-{number}", "name": f"consultation.{name}"}
-            found.append(Say(at_s, page, {**act, "params": {"consultation": held}}))
-            found.append(Say(at_s, page, {"t": verb, "topic": topic}))
+    for number, (at_s, name, verb) in enumerate(sorted(joins + leaves)):
+        come, go = (inside, outside) if name == "join" else (outside, inside)
+        if not go:
+            continue
+        page = go.popleft()
+        come.append(page)
+        act = {"t": "act", "id": f"{name}-{number}", "name": f"consultation.{name}"}
+        found.append(Say(at_s, page, {**act, "params": {"consultation": held}}))
+        found.append(Say(at_s, page, {"t": verb, "topic": topic}))
     return found
 
 
@@ -84,11 +91,11 @@ def figures(report: Report, what: str, found: Stretch, asked: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MediaJoin:
-    """What one join with a media connection took (ms)."""
+    """What one join took (ms), and its media connection."""
 
     joined: float
-    answered: float
-    connected: float
+    answered: float = 0.0
+    connected: float = 0.0
 
 
 def lines(cameras: list[str], held: str) -> list[dict[str, object]]:
@@ -100,12 +107,21 @@ def lines(cameras: list[str], held: str) -> list[dict[str, object]]:
     ]
 
 
-async def join_with_media(page: Page, identity: Identity, made: town.Town) -> MediaJoin:
-    """Join, offer a connection that takes all pictures, connect it, hang up, leave."""
-    began = time.monotonic()
+async def join(page: Page, identity: Identity | None, made: town.Town) -> MediaJoin:
+    """Join; with an identity connect for all pictures and hang up; leave."""
     params = {"consultation": made.consultation}
+    began = time.monotonic()
     await page.ask({"t": "act", "id": "join", "name": "consultation.join", "params": params})
-    joined = time.monotonic()
+    took = MediaJoin((time.monotonic() - began) * 1e3)
+    if identity is not None:
+        took = await connect(page, identity, made, took)
+    await page.ask({"t": "act", "id": "leave", "name": "consultation.leave", "params": params})
+    return took
+
+
+async def connect(page: Page, identity: Identity, made: town.Town, took: MediaJoin) -> MediaJoin:
+    """Offer a connection that takes all pictures, connect it, hang up; return what that took, too."""
+    began = time.monotonic()
     credentials, transport = identity.transport()
     offer = view_offer(["video"] * len(made.cameras), transport, video=VIEWED_VIDEO)
     asked = {"t": "offer", "id": "offer", "sdp": write(offer), "lines": lines(made.cameras, made.consultation)}
@@ -120,33 +136,37 @@ async def join_with_media(page: Page, identity: Identity, made: town.Town) -> Me
     connected = time.monotonic()
     path.socket.close()
     page.say({"t": "hangup"})
-    await page.ask({"t": "act", "id": "leave", "name": "consultation.leave", "params": params})
-    return MediaJoin((joined - began) * 1e3, (answered - joined) * 1e3, (connected - answered) * 1e3)
+    return MediaJoin(took.joined, (answered - began) * 1e3, (connected - answered) * 1e3)
 
 
-async def media_joins(server: Huishang, made: town.Town, count: int) -> list[MediaJoin]:
+async def media_joins(server: Huishang, made: town.Town, count: int, *, media: bool) -> list[MediaJoin]:
     """Do so many, one after another."""
     keys = town.Keys(town.settings_of(server.settings_path))
     page = await open_page(server.port, keys.token(made.members[-1]), "media", ["overview", "places"])
-    identity = Identity.generate()
-    found = [await join_with_media(page, identity, made) for _ in range(count)]
+    identity = Identity.generate() if media else None
+    found = [await join(page, identity, made) for _ in range(count)]
     page.close()
     return found
 
 
 def measure_media(report: Report, hall: Hall, count: int) -> None:
-    """Add what a join with a media connection costs, beside the pages that are told of it."""
-    uvloop.run(media_joins(hall.server, hall.made, 2))
-    before = machine.Use.of(hall.server.pid)
-    found = uvloop.run(media_joins(hall.server, hall.made, count))
-    use = machine.Use.of(hall.server.pid).since(before)
+    """Add what a join with a media connection costs, against one without: all pages are told of both."""
+    uvloop.run(media_joins(hall.server, hall.made, 2, media=True))
     what = f"join with {len(hall.made.cameras)} pictures"
+    loop_ms = {}
+    for media in (False, True):
+        before = machine.Use.of(hall.server.pid)
+        found = uvloop.run(media_joins(hall.server, hall.made, count, media=media))
+        use = machine.Use.of(hall.server.pid).since(before)
+        loop_ms[media] = use.by_thread_ns["main"] / 1e6 / count
+        told = what if media else "join without pictures"
+        report.note(f"{told}: {count} one after another; {use.others_told}")
     for name in ("joined", "answered", "connected"):
         report.add(Figure(f"{what}: {name}, median", float(np.median([getattr(one, name) for one in found])), "ms"))
-    loop_ms = use.by_thread_ns["main"] / 1e6 / count
-    report.add(Figure(f"{what}, and leaving: control loop", loop_ms, "ms of CPU"))
-    report.note(f"{what}: {count} one after another; server's threads, of a core: {use.threads_told}")
-    report.note(f"{what}: {use.others_told}")
+    report.add(
+        Figure("join without pictures, and leaving: control loop", loop_ms[False], "ms of CPU"),
+        Figure(f"{what}, and leaving: control loop", loop_ms[True], "ms of CPU"),
+    )
 
 
 def run(
@@ -166,7 +186,8 @@ def run(
     with ExitStack() as stack:
         hall = Hall.open(stack, size)
         made = hall.made
+        count = int(rate * seconds)
         asked = says(made, people, rate, seconds)
         found = stretch(hall.server, hall.inside, hall.outside, seconds + LATE_MS / 1000, asked)
-        figures(report, f"{rate:g} joins and leaves a second, {people} + {watchers:,} pages", found, len(asked) // 4)
+        figures(report, f"{rate:g} joins and leaves a second, {people} + {watchers:,} pages", found, count)
         measure_media(report, hall, media)
