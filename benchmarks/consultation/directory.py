@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import secrets
@@ -40,6 +41,8 @@ START_LIMIT_S = 5.0
 SEARCHES = 300
 SEARCH_LIMIT_MS = 50.0
 LEVELS = 200
+# A page may say fifty things a second, and opening a level here is two.
+LEVEL_PAUSE_S = 0.05
 
 _LEVELS = (Level.PROVINCE, Level.CITY, Level.COUNTY, Level.TOWNSHIP, Level.VILLAGE)
 # Below each unit of a level, until there are enough: 1, 20, 200, 4,000, and villages.
@@ -205,6 +208,7 @@ async def levels_ms(server: Huishang, token: str, made: Made, count: int) -> lis
         topic = f"unit:{made.units[place]}"
         taken.append(await page.watch(topic))
         page.say({"t": "unwatch", "topic": topic})
+        await asyncio.sleep(LEVEL_PAUSE_S)
     page.close()
     return taken
 
