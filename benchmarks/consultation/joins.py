@@ -39,6 +39,8 @@ AWAY = 300
 SEED = 20260101
 # What is answered later than this was not sustained.
 LATE_MS = 1_000.0
+# After the last join, for answers that are late.
+TAIL_S = 5.0
 LOOP_LIMIT = 0.5
 MEDIA_JOINS = 40
 
@@ -188,6 +190,6 @@ def run(
         made = hall.made
         count = int(rate * seconds)
         asked = says(made, people, rate, seconds)
-        found = stretch(hall.server, hall.inside, hall.outside, seconds + LATE_MS / 1000, asked)
+        found = stretch(hall.server, hall.inside, hall.outside, seconds + TAIL_S, asked)
         figures(report, f"{rate:g} joins and leaves a second, {people} + {watchers:,} pages", found, count)
         measure_media(report, hall, media)
