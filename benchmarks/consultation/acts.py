@@ -138,7 +138,7 @@ def measure(hall: Hall, seconds: float) -> tuple[Stretch, list[Change]]:
         act = {"t": "act", "id": f"act-{number}", "name": step.name, "params": step.params}
         says.append(Say(number / ACTS_A_SECOND, step.page, act))
         told[f"act-{number}"] = step
-    found = stretch(hall.server, hall.inside, hall.outside, seconds + TAIL_S, says)
+    found = stretch(hall.server, hall.inside, hall.outside, says, seconds=seconds, tail_s=TAIL_S)
     sent = found.speaking.sent
     return found, [Change(sent[name], *change) for name, step in told.items() for change in step.shown]
 

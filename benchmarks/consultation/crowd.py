@@ -77,13 +77,15 @@ class Stretch:
     speaking: Ran
     listening: Ran
     use: machine.Use
+    seconds: float
+    """How long the first crowd spoke; what was left to do then was waited for."""
     load: float
     """Share of the load's core that the crowds used."""
 
     @property
     def loop(self) -> float:
-        """Share of a core that the server's control loop used."""
-        return self.use.by_thread_ns["main"] / 1e9 / self.use.seconds
+        """Share of a core that the server's control loop would need to be done when the speaking is."""
+        return self.use.by_thread_ns["main"] / 1e9 / self.seconds
 
     def tell(self, report: Report, what: str) -> None:
         """Note what used the cores, loudly where it spoils the figures."""
@@ -100,13 +102,15 @@ class Stretch:
             report.note(f"{what}: THE SERVER CLOSED {closed} pages")
 
 
-def stretch(server: Huishang, speaking: Crowd, listening: Crowd, seconds: float, says: list[Say]) -> Stretch:
-    """Run both crowds for a while, one of which says things."""
+def stretch(
+    server: Huishang, speaking: Crowd, listening: Crowd, says: list[Say], *, seconds: float, tail_s: float
+) -> Stretch:
+    """Run both crowds, one of which says things for some seconds, and a while longer for what comes of it."""
     loads = [machine.cpu_ns(crowd.pid) for crowd in (speaking, listening)]
     before = machine.Use.of(server.pid)
-    listening.tell(Run(seconds, []))
-    speaking.tell(Run(seconds, says))
+    listening.tell(Run(seconds + tail_s, []))
+    speaking.tell(Run(seconds + tail_s, says))
     ran = speaking.hear(Ran), listening.hear(Ran)
     use = machine.Use.of(server.pid).since(before)
     used = sum(machine.cpu_ns(crowd.pid) for crowd in (speaking, listening)) - sum(loads)
-    return Stretch(*ran, use, used / 1e9 / use.seconds)
+    return Stretch(*ran, use, seconds, used / 1e9 / use.seconds)

@@ -190,6 +190,6 @@ def run(
         made = hall.made
         count = int(rate * seconds)
         asked = says(made, people, rate, seconds)
-        found = stretch(hall.server, hall.inside, hall.outside, seconds + TAIL_S, asked)
+        found = stretch(hall.server, hall.inside, hall.outside, asked, seconds=seconds, tail_s=TAIL_S)
         figures(report, f"{rate:g} joins and leaves a second, {people} + {watchers:,} pages", found, count)
         measure_media(report, hall, media)
