@@ -8,7 +8,8 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import Any
@@ -59,8 +60,16 @@ class Huishang:
 
     name = "huishang"
 
-    def __init__(self, *, threads: int = 1, tls: bool = False, module: str = "huishang") -> None:
-        """Start it.
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        tls: bool = False,
+        module: str = "huishang",
+        folder: FilePath | None = None,
+        prepare: Callable[[FilePath], object] = lambda settings: None,
+    ) -> None:
+        """Start it, with `folder` for its data (None: one that goes with it), once `prepare(settings)` has been there.
 
         Raises:
             PeerError: it does not start.
@@ -68,25 +77,28 @@ class Huishang:
         self._identity = Identity.generate()
         self.token = secrets.token_urlsafe(24)
         """May publish and watch everything."""
-        self._port = free_port(socket.SOCK_STREAM)
+        self.port = free_port(socket.SOCK_STREAM)
         self._tls = tls
         self._kinds: dict[str, list[Kind]] = {}
         self._ssrc = FIRST_SSRC
         self._stack = ExitStack()
-        folder = FilePath(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
+        if folder is None:
+            folder = FilePath(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
         self.data_dir = folder
         self._log = self._stack.enter_context((folder / "log").open("w+b"))
         (folder / "tokens.toml").write_text(TOKENS.format(secret=self.token))
-        settings = folder / "huishang.toml"
+        self.settings_path = settings = folder / "huishang.toml"
         settings.write_text(
             SETTINGS.format(
                 folder=folder,
-                http_port=self._port,
+                http_port=self.port,
                 media_port=free_port(socket.SOCK_DGRAM),
                 threads=threads,
                 tls=str(tls).lower(),
             )
         )
+        prepare(settings)
+        began = time.monotonic()
         self._process = start(
             [sys.executable, "-m", module, "serve", "--config", str(settings)],
             stdout=subprocess.DEVNULL,
@@ -95,6 +107,8 @@ class Huishang:
         self._stack.callback(end, self._process)
         try:
             wait_until(self._serves, self._process, "huishang")
+            self.start_s = time.monotonic() - began
+            """From the start of its process until it answered."""
         except PeerError as error:
             self._log.seek(0)
             told = self._log.read().decode(errors="replace")[-2000:]
@@ -108,7 +122,7 @@ class Huishang:
     @property
     def url(self) -> str:
         """Origin of the server's pages."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def publish(self, source: str, kinds: Sequence[Kind]) -> Publication:
         """Publish by WHIP: all tracks over one transport."""
@@ -167,9 +181,9 @@ class Huishang:
         if self._tls:
             # The authority is the node's own, made a moment ago for the machine's names.
             context = ssl._create_unverified_context()
-            connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=HTTP_TIMEOUT_S, context=context)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=HTTP_TIMEOUT_S, context=context)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HTTP_TIMEOUT_S)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HTTP_TIMEOUT_S)
         try:
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/sdp"}
             connection.request(method, path, body, headers)

@@ -1,0 +1,78 @@
+"""A consultation of a chair and cameras that send real pictures, for a Chromium to look at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
+
+from benchmarks import machine
+from benchmarks.consultation import town
+from benchmarks.load.pictures import SENDING
+from benchmarks.peers.huishang import Huishang
+from benchmarks.peers.model import PeerError, end, start
+from huishang.desk import NodeDesk
+
+VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
+CONNECTED = "已连接"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The node, and what is in it; ended with the stack it was opened with."""
+
+    server: Huishang
+    made: town.Town
+    keys: town.Keys
+
+    @classmethod
+    def open(cls, stack: ExitStack, cameras: int) -> Room:
+        """Start the node and the cameras. Raises PeerError."""
+        entered: list[town.Town] = []
+
+        async def enter(desk: NodeDesk) -> None:
+            entered.append(await town.found(desk.coordinator, town.Size(1, 0, 0, cameras)))
+
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
+        server = Huishang(tls=True, folder=folder, prepare=lambda settings: town.furnish(settings, enter))
+        stack.callback(server.close)
+        [made] = entered
+        settings = town.settings_of(server.settings_path)
+        orders = [server.url, str(settings.tls_path / "ca.pem"), server.token, *made.cameras]
+        sending = start(
+            [sys.executable, "-m", "benchmarks.load.pictures", *orders],
+            core=machine.LOAD_CORE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        stack.callback(end, sending)
+        assert sending.stdin is not None and sending.stdout is not None
+        stack.callback(sending.stdout.close)
+        stack.callback(sending.stdin.close)
+        if sending.stdout.readline() != SENDING:
+            raise PeerError(f"the cameras ended with status {sending.wait()}")
+        return cls(server, made, town.Keys(settings))
+
+    async def sign_in(self, browser: Browser) -> BrowserContext:
+        """Sign the chair in, by the one-time link; pages of what is returned stay signed in."""
+        context = await browser.new_context(viewport=VIEWPORT, ignore_https_errors=True, locale="zh-CN")
+        page = await context.new_page()
+        await page.goto(f"{self.server.url}/#welcome={self.made.code}")
+        await page.get_by_text(CONNECTED).first.wait_for()
+        await page.close()
+        return context
+
+    async def lobby(self, page: Page) -> None:
+        """Show the way into the consultation, on a page that was loaded for it."""
+        await page.goto("about:blank")
+        await page.goto(f"{self.server.url}/#/consultation/{self.made.consultation}")
+        await page.locator(JOIN).wait_for()
+
+
+#: The button that joins.
+JOIN = ".lobby-acts button.main:enabled"
