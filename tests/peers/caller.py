@@ -135,7 +135,7 @@ class Caller:
 
 
 def _on_each_line(sdp: str) -> str:
-    """Repeat the candidates on each line: of a bundle aiortc reads those of the last (RFC 8843 has them on the first)."""
+    """Repeat the candidates on each line: in a bundle aiortc reads those of the last, though they are on the first."""
     candidates = "".join(f"{line}\r\n" for line in sdp.splitlines() if line.startswith("a=candidate"))
     return sdp.replace("a=ice-ufrag", f"{candidates}a=ice-ufrag")
 

@@ -1,24 +1,26 @@
-"""What a right forbids is not on the wire: mute, removal, lock, end, lost access, at packet level and beside streams that go on."""
+"""What a right forbids is not on the wire: mute, removal, lock, end, lost access, proved beside streams that go on."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
+from config import load
+from huishang.home import access_keys
+from signaling.auth.tokens import LASTS_US, Claims, Tokens
+from signaling.ws.messages import Close
 from tests.console.county import County
-from tests.patience import PATIENCE_S, until
-from tests.peers.aiortc_ends import Publisher
+from tests.patience import until
+from tests.peers.aiortc_ends import End, Publisher, Viewer
 from tests.peers.caller import (
     Caller,
     Line,
+    ask,
     calling,
     flows,
     hears,
@@ -28,6 +30,8 @@ from tests.peers.caller import (
     rests,
     shows,
 )
+from tests.signaling.ws.client import Pages
+from tests.signaling.ws.node import Tab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TONE_HZ = 700.0
@@ -47,8 +51,13 @@ class Town:
         self.people += 1
         return await newcomer(self.chief, f"person{self.people}", unit, *roles)
 
-    def live(self) -> Callable[[], Any]:
-        return self.county.sources
+    async def is_off_the_air(self, source: str) -> None:
+        """Wait until nobody publishes a source."""
+        await until(
+            f"{source} is off the air",
+            self.county.sources,
+            lambda listed: listed.get(source, {"state": "offline"})["state"] == "offline",
+        )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -81,10 +90,6 @@ async def place(caller: Caller, consultation: str, **which: str) -> str:
     return f"/consultations/{consultation}/participants/{found}"
 
 
-async def within_a_second(begun: float) -> None:
-    """Not a bound of the test's machine but of the rule: a right that has ended is not honoured for long."""
-
-
 async def test_what_the_chair_cuts_off_is_cut_off_in_that_consultation_alone(town: Town) -> None:
     camera = town.county.known.camera
     async with calling(town.county, await town.code("C", "duty-officer")) as officer:
@@ -114,7 +119,8 @@ async def test_removed_source_and_ended_consultation_close_their_lines_and_no_ot
     async with calling(town.county, await town.code("C", "duty-officer")) as officer:
         first, second = await held(officer, f"endpoint:{camera}"), await held(officer, f"endpoint:{camera}")
         removed, ended, outside = (
-            officer.take(camera, "audio", context) for context in (f"consultation:{first}", f"consultation:{second}", "")
+            officer.take(camera, "audio", context)
+            for context in (f"consultation:{first}", f"consultation:{second}", "")
         )
         await officer.offer()
         await flows(removed, ended, outside)
@@ -145,8 +151,9 @@ async def test_removed_person_gets_nothing_while_who_stays_does(town: Town) -> N
         await member.told(members, "closed")
         await rests(members, chairs)
         assert await forbidden.packets() == 0
-        status, problem = await member.api("POST", f"/consultations/{consultation}/join")
-        assert (status, problem["code"]) == (403, "removed")
+        await member.do("POST", f"/consultations/{consultation}/join")  # that is to ask to be let in
+        assert (await member.offer())[members.mid] == ("closed", "forbidden")
+        await rests(members, chairs)
 
 
 async def test_who_comes_to_a_locked_consultation_is_let_in_to_none_of_its_streams(town: Town) -> None:
@@ -158,7 +165,7 @@ async def test_who_comes_to_a_locked_consultation_is_let_in_to_none_of_its_strea
         consultation = await held(officer, f"endpoint:{camera}", f"person:{late.person}")
         await officer.do("PUT", f"/consultations/{consultation}/lock", {"locked": True})
         status, problem = await late.api("POST", f"/consultations/{consultation}/join")
-        assert (status, problem["code"]) == (409, "consultation-locked")
+        assert (status, problem["code"]) == (403, "consultation-locked")
         context = f"consultation:{consultation}"
         lines = [late.take(camera, kind, context) for kind in ("video", "audio")]
         chairs = officer.take(camera, "audio", context)
@@ -188,15 +195,9 @@ async def watching(town: Town, caller: Caller) -> tuple[Line, Line]:
 
 async def lost(town: Town, caller: Caller, beside: Line) -> None:
     """Wait until the page was sent away, its transport is silent and what it published is gone."""
-    async with asyncio.timeout(PATIENCE_S):
-        assert await caller.tab.closed() == 4401
+    assert await caller.tab.closed() == Close.NOT_SIGNED_IN
     await is_silent(caller, beside)
-    state = await until(
-        "its source is off the air",
-        town.county.sources,
-        lambda listed: caller.source not in listed or listed[caller.source]["state"] == "offline",
-    )
-    assert caller.source in state or True
+    await town.is_off_the_air(caller.source)
 
 
 async def test_disabled_person_is_off_the_wire(town: Town) -> None:
@@ -212,3 +213,97 @@ async def test_sign_in_that_is_ended_from_elsewhere_is_off_the_wire(town: Town) 
         _, beside = await watching(town, officer)
         await town.chief.do("DELETE", f"/logins/{officer.login}")
         await lost(town, officer, beside)
+
+
+async def test_token_that_runs_out_ends_nothing_and_begins_nothing(town: Town) -> None:
+    async with calling(town.county, await town.code("C", "duty-officer")) as officer:
+        own, _ = await watching(town, officer)
+        soon_us = time.time_ns() // 1000 - LASTS_US + 2_000_000
+        token, _ = issuing(town.county).issue(Claims(officer.person, officer.login), soon_us)
+        tab = await open_tab(officer.http, town.county, token)
+        answer = await until(
+            "the token runs out",
+            lambda: ask(officer.http, town.county, "GET", "/units", token),
+            lambda answer: answer[0] == 401,
+        )
+        assert answer[1]["code"] == "token-expired"
+        again = Tab(await officer.http.ws_connect(f"{town.county.url}/api/v1/ws"), Pages())
+        await again.send(t="hello", versions=[1], token=token)
+        assert await again.closed() == Close.NOT_SIGNED_IN
+        await tab.send(t="ping", at=1)
+        await tab.answer("pong", at=1)
+        await flows(own)
+        await tab.leave()
+
+
+async def test_grant_that_ends_closes_the_line_it_had_opened(town: Town) -> None:
+    camera = town.county.known.camera
+    async with calling(town.county, await town.code("E", "member")) as member:
+        until_us = time.time_ns() // 1000 + 4_000_000
+        grant = {"verb": "view", "object": f"endpoint:{camera}", "to": f"person:{member.person}"}
+        await town.chief.do("POST", "/grants", {**grant, "until_us": until_us})
+        line, beside = member.take(camera, "audio"), town.chief.take(camera, "audio")
+        await town.chief.offer()
+        assert (await member.offer())[line.mid] == ("open", "")
+        await flows(line, beside)
+        await member.told(line, "closed")
+        assert time.time_ns() // 1000 >= until_us
+        await rests(line, beside)
+
+
+async def test_role_taken_away_closes_lines_to_the_wall_and_sessions_of_whep(town: Town) -> None:
+    camera = town.county.known.camera
+    async with calling(town.county, await town.code("C", "duty-officer")) as officer:
+        wall, beside = officer.take(camera, "audio"), town.chief.take(camera, "audio")
+        await officer.offer()
+        await town.chief.offer()
+        async with Viewer(f"{town.county.url}/whep/{camera}", officer.token) as viewer:
+            await viewer.hears(TONE_HZ)
+            await flows(wall, beside)
+            await town.chief.do("PUT", f"/people/{officer.person}/roles", {"roles": []})
+            await officer.told(wall, "closed")
+            await rests(wall, beside)
+            await ended(viewer)
+        await officer.tab.send(t="ping", at=1)  # who has no role any more is still signed in
+        await officer.tab.answer("pong", at=1)
+
+
+async def test_sessions_of_whep_end_with_the_sign_in_they_came_by(town: Town) -> None:
+    async with calling(town.county, await town.code("C", "duty-officer")) as officer:
+        async with Viewer(f"{town.county.url}/whep/{town.county.known.camera}", officer.token) as viewer:
+            await viewer.hears(TONE_HZ)
+            await town.chief.do("DELETE", f"/logins/{officer.login}")
+            await ended(viewer)
+        assert await officer.tab.closed() == Close.NOT_SIGNED_IN
+
+
+@pytest.mark.parametrize("way", ["another code", "disabled", "removed"])
+async def test_device_that_may_send_no_more_is_off_the_air(town: Town, way: str) -> None:
+    made = {"unit": town.county.known.units["W"], "kind": "drone", "name_zh": "无人机"}
+    drone = str(await town.chief.do("POST", "/endpoints", made))
+    code = (await town.chief.do("PUT", f"/endpoints/{drone}/credential"))["credential"]
+    async with Publisher(f"{town.county.url}/whip/{drone}", code, "green", 900.0) as publisher:
+        line, beside = (town.chief.take(source, "audio") for source in (drone, town.county.known.camera))
+        await town.chief.offer()
+        await flows(line, beside)
+        acts = {
+            "another code": ("PUT", f"/endpoints/{drone}/credential"),
+            "disabled": ("POST", f"/endpoints/{drone}/disable"),
+            "removed": ("DELETE", f"/endpoints/{drone}"),
+        }
+        await town.chief.do(*acts[way])
+        await town.is_off_the_air(drone)
+        await rests(line, beside)
+        await ended(publisher)
+
+
+async def ended(end: End) -> None:
+    """Wait until the server has ended a session of WHIP or WHEP: it says goodbye by DTLS."""
+    await until("the session is over", lambda: end.connection.connectionState, lambda state: state == "closed")
+    end.location = ""
+
+
+def issuing(county: County) -> Tokens:
+    """Return what makes the node's access tokens, with the node's own keys."""
+    settings = load(county.folder / "node.toml", {})
+    return Tokens(access_keys(settings), settings.server.node)
