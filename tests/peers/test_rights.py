@@ -43,7 +43,8 @@ class Town:
 
     county: County
     chief: Caller
-    camera: Publisher
+    beside: Line
+    """Its sound at the chief's, which always goes on."""
     people: int = 0
 
     async def code(self, unit: str, *roles: str) -> str:
@@ -70,8 +71,10 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         path = f"/endpoints/{county.known.camera}/credential"
         code = (await chief.do("PUT", path))["credential"]
         url = f"{county.url}/whip/{county.known.camera}"
-        camera = await ends.enter_async_context(Publisher(url, code, "blue", TONE_HZ))
-        yield Town(county, chief, camera)
+        await ends.enter_async_context(Publisher(url, code, "blue", TONE_HZ))
+        beside = chief.take(county.known.camera, "audio")
+        await chief.offer()
+        yield Town(county, chief, beside)
 
 
 async def held(caller: Caller, *invited: str) -> str:
@@ -179,45 +182,43 @@ async def test_who_comes_to_a_locked_consultation_is_let_in_to_none_of_its_strea
         await flows(*lines)
 
 
-async def watching(town: Town, caller: Caller) -> tuple[Line, Line]:
-    """Have somebody publish, and take the camera; the chief watches both beside."""
+async def watching(town: Town, caller: Caller) -> Line:
+    """Have somebody publish, and take the camera."""
     caller.publish("red", 500.0)
     own = caller.take(town.county.known.camera, "audio")
     await caller.offer()
-    beside = town.chief.take(town.county.known.camera, "audio")
-    await town.chief.offer()
-    await flows(own, beside)
+    await flows(own, town.beside)
     await until(
         "it is published", town.county.sources, lambda listed: listed.get(caller.source, {}).get("state") == "live"
     )
-    return own, beside
+    return own
 
 
-async def lost(town: Town, caller: Caller, beside: Line) -> None:
+async def lost(town: Town, caller: Caller) -> None:
     """Wait until the page was sent away, its transport is silent and what it published is gone."""
     assert await caller.tab.closed() == Close.NOT_SIGNED_IN
-    await is_silent(caller, beside)
+    await is_silent(caller, town.beside)
     await town.is_off_the_air(caller.source)
 
 
 async def test_disabled_person_is_off_the_wire(town: Town) -> None:
     async with calling(town.county, await town.code("C", "duty-officer")) as officer:
-        _, beside = await watching(town, officer)
+        await watching(town, officer)
         await town.chief.do("POST", f"/people/{officer.person}/disable")
-        await lost(town, officer, beside)
+        await lost(town, officer)
         assert (await officer.api("GET", "/units"))[0] == 401
 
 
 async def test_sign_in_that_is_ended_from_elsewhere_is_off_the_wire(town: Town) -> None:
     async with calling(town.county, await town.code("C", "duty-officer")) as officer:
-        _, beside = await watching(town, officer)
+        await watching(town, officer)
         await town.chief.do("DELETE", f"/logins/{officer.login}")
-        await lost(town, officer, beside)
+        await lost(town, officer)
 
 
 async def test_token_that_runs_out_ends_nothing_and_begins_nothing(town: Town) -> None:
     async with calling(town.county, await town.code("C", "duty-officer")) as officer:
-        own, _ = await watching(town, officer)
+        own = await watching(town, officer)
         soon_us = time.time_ns() // 1000 - LASTS_US + 2_000_000
         token, _ = issuing(town.county).issue(Claims(officer.person, officer.login), soon_us)
         tab = await open_tab(officer.http, town.county, token)
@@ -242,27 +243,25 @@ async def test_grant_that_ends_closes_the_line_it_had_opened(town: Town) -> None
         until_us = time.time_ns() // 1000 + 4_000_000
         grant = {"verb": "view", "object": f"endpoint:{camera}", "to": f"person:{member.person}"}
         await town.chief.do("POST", "/grants", {**grant, "until_us": until_us})
-        line, beside = member.take(camera, "audio"), town.chief.take(camera, "audio")
-        await town.chief.offer()
+        line = member.take(camera, "audio")
         assert (await member.offer())[line.mid] == ("open", "")
-        await flows(line, beside)
+        await flows(line)
         await member.told(line, "closed")
         assert time.time_ns() // 1000 >= until_us
-        await rests(line, beside)
+        await rests(line, town.beside)
 
 
 async def test_role_taken_away_closes_lines_to_the_wall_and_sessions_of_whep(town: Town) -> None:
     camera = town.county.known.camera
     async with calling(town.county, await town.code("C", "duty-officer")) as officer:
-        wall, beside = officer.take(camera, "audio"), town.chief.take(camera, "audio")
+        wall = officer.take(camera, "audio")
         await officer.offer()
-        await town.chief.offer()
         async with Viewer(f"{town.county.url}/whep/{camera}", officer.token) as viewer:
             await viewer.hears(TONE_HZ)
-            await flows(wall, beside)
+            await flows(wall)
             await town.chief.do("PUT", f"/people/{officer.person}/roles", {"roles": []})
             await officer.told(wall, "closed")
-            await rests(wall, beside)
+            await rests(wall, town.beside)
             await ended(viewer)
         await officer.tab.send(t="ping", at=1)  # who has no role any more is still signed in
         await officer.tab.answer("pong", at=1)
@@ -282,10 +281,13 @@ async def test_device_that_may_send_no_more_is_off_the_air(town: Town, way: str)
     made = {"unit": town.county.known.units["W"], "kind": "drone", "name_zh": "无人机"}
     drone = str(await town.chief.do("POST", "/endpoints", made))
     code = (await town.chief.do("PUT", f"/endpoints/{drone}/credential"))["credential"]
-    async with Publisher(f"{town.county.url}/whip/{drone}", code, "green", 900.0) as publisher:
-        line, beside = (town.chief.take(source, "audio") for source in (drone, town.county.known.camera))
-        await town.chief.offer()
-        await flows(line, beside)
+    async with (
+        calling(town.county, await town.code("C", "duty-officer")) as officer,
+        Publisher(f"{town.county.url}/whip/{drone}", code, "green", 900.0) as publisher,
+    ):
+        line = officer.take(drone, "audio")
+        await officer.offer()
+        await hears(line, 900.0)
         acts = {
             "another code": ("PUT", f"/endpoints/{drone}/credential"),
             "disabled": ("POST", f"/endpoints/{drone}/disable"),
@@ -293,7 +295,7 @@ async def test_device_that_may_send_no_more_is_off_the_air(town: Town, way: str)
         }
         await town.chief.do(*acts[way])
         await town.is_off_the_air(drone)
-        await rests(line, beside)
+        await rests(line, town.beside)
         await ended(publisher)
 
 
