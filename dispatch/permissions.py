@@ -137,14 +137,19 @@ class Permissions:
         Nobody publishes under another person's name, whatever the rights.
         """
         owner = source.partition(".")[0]
+        if right is Right.PUBLISH and owner in self._tables.people and owner != actor.person and not actor.is_system:
+            return False
+        return any(self.may(actor, right, target, now_us) for target in self.targets_of(source))
+
+    def targets_of(self, source: str) -> tuple[str, ...]:
+        """Return the objects of which each gives its rights to a source."""
+        owner = source.partition(".")[0]
         if owner in self._tables.people:
-            if right is Right.PUBLISH and owner != actor.person and not actor.is_system:
-                return False
-            return self.may(actor, right, f"person:{owner}", now_us)
-        if self.may(actor, right, f"source:{source}", now_us):
-            return True
+            return (f"person:{owner}",)
+        if source in self._tables.endpoints:
+            return (f"source:{source}",)
         # A source of no endpoint was published with a token of the node.
-        return source not in self._tables.endpoints and self.may(actor, right, "node", now_us)
+        return (f"source:{source}", "node")
 
     def unit_of(self, target: str) -> str:
         """Return the unit something belongs to, "" when it is not known."""

@@ -62,7 +62,9 @@ async def desk(settings: Settings, metrics: Metrics) -> AsyncIterator[NodeDesk]:
         coordinator.listen(projector)
         projector.start()
         ends.push_async_callback(projector.close)
-        _log.info("desk_open", entries=journal.position, from_database=loaded.from_database, unfit=loaded.unfit)
+        if journal.cut_bytes:
+            _log.warning("journal_end_cut", octets=journal.cut_bytes, reason="a write that was never answered")
+        _log.debug("desk_open", entries=journal.position, from_database=loaded.from_database, unfit=loaded.unfit)
         yield NodeDesk(journal, database, coordinator, projector)
 
 

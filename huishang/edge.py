@@ -5,6 +5,7 @@ Everything here asks the one coordinator and the tables it owns; whoever loses a
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,12 +15,14 @@ from aiohttp import web
 
 from config import Settings, Token
 from dispatch.desk.caretaker import Caretaker
+from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
-from dispatch.permissions import Actor, Permissions, Right
+from dispatch.permissions import Actor
 from dispatch.store.quality import Samples
-from huishang import __version__
+from dispatch.tables import Tables
 from huishang.desk import NodeDesk
 from huishang.home import access_keys
+from huishang.interface import interface_routes
 from media.relay import Relay
 from signaling.auth.endpoint import SessionEndpoint
 from signaling.auth.passwords import Passwords
@@ -28,15 +31,12 @@ from signaling.auth.revocation import Lost
 from signaling.auth.signin import SignIn
 from signaling.auth.tokens import TokenRefused, Tokens
 from signaling.auth.watch import Watch
-from signaling.http.access import Access, PersonIdentity, TokenIdentity
-from signaling.http.acts import ActsEndpoint, all_acts
-from signaling.http.described import media_operations, session_operations
-from signaling.http.health import Fault, Health, HealthEndpoint, Part
+from signaling.http.access import Access
+from signaling.http.acts import all_acts
+from signaling.http.health import Fault, Health, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
-from signaling.http.metrics import Metrics, MetricsEndpoint, dispatch_readers, plane_readers
-from signaling.http.openapi import openapi_routes
-from signaling.http.problem import Problem
-from signaling.http.reads import ReadsEndpoint, collections
+from signaling.http.metrics import Metrics, dispatch_readers, plane_readers
+from signaling.webhooks.service import Webhooks
 from signaling.webrtc.exchange import Exchange
 from signaling.ws.hub import Hub
 from signaling.ws.media import PageMedia
@@ -100,36 +100,34 @@ async def edge(
         speakers = Speakers(tables, lambda source: _level(exchange, source), hub.speaking)
         caretaker = Caretaker(desk.coordinator, lambda person: _is_here(presence, person))
         lag = LoopLag(metrics.lag_seconds)
+        webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
+        desk.coordinator.listen(webhooks.heard)
         quality = QualityLog(tables, media, exchange.connections, Samples(desk.database).add)
-        for task in (speakers, caretaker, lag, quality):
+        for task in (speakers, caretaker, lag, quality, webhooks):
             task.start()
             ends.push_async_callback(task.close)
+        metrics.read(webhooks.readers())
         metrics.read(dispatch_readers(tables, exchange.registry, lambda: hub.pages))
         metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures))
+        index = SearchIndex()
+        desk.coordinator.listen(lambda entries, changes: index.follow(changes))
+        filling = asyncio.create_task(_fill(index, tables))
+        ends.callback(filling.cancel)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
-            *_described(desk, access, metrics, Health(_parts(exchange, desk))),
+            *interface_routes(desk, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes)
 
 
-def _described(desk: NodeDesk, access: Access, metrics: Metrics, health: Health) -> list[web.RouteDef]:
-    """Return the routes that are made from their descriptions, and the description of all."""
-    tables, permissions = desk.coordinator.tables, desk.coordinator.permissions
-    endpoints = (
-        ActsEndpoint(MeasuredActs(desk.coordinator, metrics.acts), tables, access.person, collections()),
-        ReadsEndpoint(tables, permissions, access.person),
-        HealthEndpoint(health),
-        MetricsEndpoint(metrics, lambda request: _require_measure(access, permissions, request)),
-    )
-    operations = [operation for endpoint in endpoints for operation in endpoint.operations()]
-    operations += [*media_operations(), *session_operations()]
-    routes = [route for endpoint in endpoints for route in endpoint.routes()]
-    return [*routes, *openapi_routes(operations, __version__)]
+async def _fill(index: SearchIndex, tables: Tables) -> None:
+    """Take the directory into the search index, others' work in between: a large one takes seconds."""
+    for _ in index.fill(tables):
+        await asyncio.sleep(0)
 
 
-def _parts(exchange: Exchange, desk: NodeDesk) -> Mapping[str, Part]:
+def _parts(exchange: Exchange, desk: NodeDesk, webhooks: Webhooks) -> Mapping[str, Part]:
     def plane() -> Fault | None:
         return None if exchange.is_healthy else Fault("plane-unwell")
 
@@ -145,6 +143,7 @@ def _parts(exchange: Exchange, desk: NodeDesk) -> Mapping[str, Part]:
         "plane": Part(plane, vital=True),
         "journal": Part(journal, vital=False),
         "database": Part(database, vital=False),
+        "webhooks": Part(webhooks.fault, vital=False),
     }
 
 
@@ -167,17 +166,6 @@ def _cut_off(hub: Hub, lost: Lost) -> None:
 def _is_here(presence: PagePresence, person: str) -> bool:
     gone_us = time.time_ns() // 1000 - presence.since_us(person)
     return presence.is_online(person) or gone_us < ABSENT_SECONDS * 1e6
-
-
-def _require_measure(access: Access, permissions: Permissions, request: web.Request) -> None:
-    """Raise Problem for who may not read the node's figures from another machine."""
-    identity = access.identify(request)
-    if isinstance(identity, PersonIdentity):
-        may = permissions.may(identity.actor, Right.ADMIN, "node", time.time_ns() // 1000)
-    else:
-        may = isinstance(identity, TokenIdentity) and "measure" in identity.token.verbs
-    if not may:
-        raise Problem("forbidden", "reading the figures needs a token that may measure, or the right admin of the node")
 
 
 def _tracks(exchange: Exchange, source: str) -> list[str]:

@@ -81,6 +81,7 @@ async def serve(
             doors.access,
             STATIC,
             doors.routes,
+            outermost=[metrics.count_refusals],
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
             language=LANGUAGES[settings.server.language],

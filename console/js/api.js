@@ -75,7 +75,10 @@ function signedIn(answer) {
   return { token, untilMs: (answer.token_until_us ?? answer.expires_us) / 1000, person, consultation };
 }
 
-/** Sign in by what `given` holds ({login, password} or {welcome, ...}): {token, untilMs, person, consultation (to go to, or "")}. */
+/**
+ * Sign in by what `given` holds ({login, password} or {welcome, ...}): {token, untilMs, person, consultation}, the last
+ * the id of one to go to, or "".
+ */
 export async function openSession(given) {
   return signedIn(await request(SESSION, { method: "POST", body: given }));
 }

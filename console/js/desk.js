@@ -6,12 +6,11 @@ import { KeysDialog, Question } from "./ask.js";
 import { AnnounceDialog } from "./consultation/announce.js";
 import { ConsultationPage } from "./consultation/page.js";
 import { DevicesDialog } from "./devices.js";
+import { deskKeys } from "./deskkeys.js";
 import { Frame } from "./frame.js";
-import { t } from "./i18n.js";
 import { startKeyboard } from "./keyboard.js";
 import { Link } from "./link.js";
 import { Media } from "./media.js";
-import { nameOf } from "./names.js";
 import { CreateDialog } from "./overview/create.js";
 import { mayChair } from "./overview/offer.js";
 import { Overview } from "./overview/overview.js";
@@ -19,6 +18,7 @@ import { consultationsOf, TOPICS } from "./overview/places.js";
 import { Own } from "./own.js";
 import { toggleTheme } from "./theme.js";
 import { Top } from "./top.js";
+import { topView } from "./topview.js";
 import { Tree } from "./tree/tree.js";
 import { openTreeMenu } from "./tree/menu.js";
 
@@ -38,8 +38,10 @@ export class Desk {
     this.account = account;
     this.device = device;
     this.router = null;
-    this.signInPage = { element: signIn.element, framed: false, side: null, title: () => "", shown: () => signIn.ask() };
-    this.link = new Link({ account, device, changed: () => this.#linkTurned(), heard: (said) => this.media.heard(said) });
+    const shown = () => signIn.ask();
+    this.signInPage = { element: signIn.element, framed: false, side: null, title: () => "", shown };
+    const heard = (said) => this.media.heard(said);
+    this.link = new Link({ account, device, changed: () => this.#linkTurned(), heard });
     this.now = this.link.now;
     this.media = new Media({ link: this.link, changed: () => this.render() });
     this.acts = new Acts(this.link);
@@ -54,13 +56,22 @@ export class Desk {
     });
     const name = () => account.person?.name ?? "";
     this.devices = new DevicesDialog({ now: this.now, name, use: (publishes) => this.#useDevices(publishes) });
-    this.tree = new Tree({ link: this.link, search, menu: (row, anchor, point) => openTreeMenu(this, row, anchor, point) });
+    const menu = (row, anchor, point) => openTreeMenu(this, row, anchor, point);
+    this.tree = new Tree({ link: this.link, search, menu });
     this.frame = new Frame(this.tree.element);
     this.overview = new Overview({ ...this.#tools(), stage: this.frame.stage });
     this.topActs = this.#makeTopActs(toggleLanguage);
     this.top = new Top(document.getElementById("top"), this.topActs);
-    startKeyboard(this.#makeKeys());
+    startKeyboard(deskKeys(this));
     setInterval(() => this.renderTop(), TICK_MS);
+  }
+
+  /** Of the tree at the left. */
+  search() {
+    if (!this.frame.page?.framed) return false;
+    if (!this.frame.sides.left) this.frame.toggle("left", true);
+    this.tree.focus();
+    return true;
   }
 
   /** The consultation I am in, or null. */
@@ -79,8 +90,8 @@ export class Desk {
     if (!this.#person) {
       this.#person = person.id;
       const prefix = `${person.id}.${this.device}`;
-      const changed = () => this.#ownTurned();
-      this.own = new Own({ media: this.media, prefix, name: () => this.account.person?.name ?? "", now: this.now, changed });
+      const name = () => this.account.person?.name ?? "";
+      this.own = new Own({ media: this.media, prefix, name, now: this.now, changed: () => this.#ownTurned() });
     }
     this.link.open();
     this.#unfollow ??= TOPICS.map((topic) => this.link.follow(topic, () => this.#overviewTurned()));
@@ -141,31 +152,7 @@ export class Desk {
   }
 
   renderTop() {
-    const { link, account, frame } = this;
-    const { wall } = this.overview;
-    this.top.render({
-      now: this.now(),
-      title: frame.page?.title() ?? "",
-      link: account.state === "in" ? link.state : account.state === "asking" ? "asking" : "none",
-      lostAt: link.lostAt,
-      retryInMs: Math.max(0, link.retryAt - performance.now()),
-      heard: frame.page === this.overview ? wall.tiles.some((tile) => !tile.muted) : null,
-      person: account.person,
-      unit: this.#unit ? nameOf(this.#unit) : "",
-      sides: frame.sides,
-      air: this.#air(),
-    });
-  }
-
-  #air() {
-    const page = this.#consultation;
-    if (page?.isInside) {
-      if (this.frame.page === page) return null;
-      const since = page.room ? page.room.own.joined_us / 1000 : this.now();
-      return { state: "consulting", name: page.title(), since };
-    }
-    if (!this.own || this.own.sources.length === 0) return null;
-    return { state: this.media.state === "retrying" ? "retrying" : "live", name: this.own.name(), since: this.own.since };
+    this.top.render(topView(this, this.#unit));
   }
 
   #showPage(page) {
@@ -280,40 +267,5 @@ export class Desk {
       keys: () => this.keys.open(),
       signOut: () => this.#signOut(),
     };
-  }
-
-  #makeKeys() {
-    const { overview } = this;
-    const { wall } = overview;
-    const page = () => this.frame.page;
-    const onTile = (act) => () => (wall.current() ? act(wall.current()) : false);
-    const ofWall = {
-      move: (columns, rows) => wall.step(columns, rows),
-      enlarge: onTile((tile) => wall.enlarge(tile)),
-      mute: onTile((tile) => tile.setMuted(!tile.muted)),
-      pause: onTile((tile) => tile.togglePause()),
-      muteAll: () => wall.muteAll(),
-      publish: () => this.devices.ask({ publishes: true }),
-    };
-    overview.keys = ofWall;
-    const ofPage = (name) => (...given) => page()?.keys?.[name]?.(...given) ?? false;
-    const names = ["move", "enlarge", "mute", "muteAll", "pause", "publish", "microphone", "camera", "hand", "layout"];
-    return {
-      ...Object.fromEntries(names.map((name) => [name, ofPage(name)])),
-      back: () => this.frame.back() || (page()?.back?.() ?? false),
-      search: () => this.#search(),
-      left: () => this.frame.toggle("left"),
-      right: () => this.frame.toggle("right"),
-      language: this.topActs.language,
-      theme: toggleTheme,
-      help: () => this.keys.open(),
-    };
-  }
-
-  #search() {
-    if (!this.frame.page?.framed) return false;
-    if (!this.frame.sides.left) this.frame.toggle("left", true);
-    this.tree.focus();
-    return true;
   }
 }

@@ -6,7 +6,7 @@ const GONE = "dialog:not([open])";
 
 /**
  * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
- * search, left, right, language, theme, help}. One that gives false had nothing to do, and the browser may have the key.
+ * search, left, right, language, theme, help}. One that gives false had nothing to do: the browser may have the key.
  */
 export function startKeyboard(acts) {
   const table = {

@@ -22,8 +22,8 @@ export class Link {
   #backoff = new Backoff({ firstMs: 500, longestMs: 10000 });
 
   /**
-   * `account`: whose `token` opens it; `device`: this tab's own id; `changed()` when `state` did; `heard(message)` takes
-   * what concerns the media connection ("flow", "ended").
+   * `account`: whose `token` opens it; `device`: this tab's own id; `changed()` when `state` did; `heard(message)`
+   * takes what concerns the media connection ("flow", "ended").
    */
   constructor({ account, device, changed, heard }) {
     this.account = account;

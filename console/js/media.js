@@ -2,7 +2,10 @@
 
 import { ApiError } from "./api.js";
 import { Connection } from "./connection.js";
+import { qualityOf } from "./quality.js";
 import { Refusal } from "./wire.js";
+
+const QUALITY_MS = 10000;
 
 /** What tells one line from another, in an offer and in the server's word about it. */
 const keyOf = ({ way, kind, source, context = "" }) => `${way} ${kind} ${source} ${context}`;
@@ -47,23 +50,19 @@ export class Media {
   #byMid = new Map();
   #life = 0;
   #open = false;
+  #counts = null;
 
   /** `link`: carries offers; `changed()` when the state of the connection did. */
   constructor({ link, changed }) {
     this.link = link;
     this.changed = changed;
     this.code = "";
-    this.connection = null;
-    this.open();
-  }
-
-  /** Begin with a fresh connection, for whoever is signed in now. */
-  open() {
     this.connection = new Connection({
       exchange: (sdp, lines, fresh) => this.#exchange(sdp, lines, fresh),
       changed: (_, error) => this.#turned(error),
       agreed: (handle) => this.#agreed(handle),
     });
+    setInterval(() => this.#tell(), QUALITY_MS);
   }
 
   /** Let go of everything: signed out, or the page goes. */
@@ -129,6 +128,18 @@ export class Media {
   /** Back from sleep, from no network, or the link is up again. */
   hurry() {
     this.connection.networkChanged();
+  }
+
+  /** Tell the server how well what it sends arrives. */
+  async #tell() {
+    const { peer } = this.connection;
+    if (!peer || this.state !== "connected") {
+      this.#counts = null;
+      return;
+    }
+    const { message, counts } = qualityOf(await peer.getStats(), this.#counts);
+    this.#counts = counts;
+    if (message.lines.length > 0) this.link.tell(message);
   }
 
   #add(handle, changed) {

@@ -27,7 +27,8 @@ function place(element, anchor, point) {
 
 function line(item) {
   const words = h("span", { class: "words" }, item.label, item.reason ? h("small", {}, item.reason) : null);
-  const made = h("button", { class: ["item", item.danger && "danger"], type: "button", role: "menuitem", tabIndex: -1 });
+  const looks = ["item", item.danger && "danger"];
+  const made = h("button", { class: looks, type: "button", role: "menuitem", tabIndex: -1 });
   made.append(icon(item.icon ?? "none"), words);
   if (item.reason) made.setAttribute("aria-disabled", "true");
   made.addEventListener("click", () => {

@@ -8,7 +8,10 @@ const AWAY_AFTER_MS = 30000;
 export class Seen {
   #timer = 0;
 
-  /** `shown(element, seen)` for each element at first and when it changes; `away(isAway)` for the whole page; `root`: what scrolls. */
+  /**
+   * `shown(element, seen)` for each element at first and when it changes; `away(isAway)` for the whole page;
+   * `root`: what scrolls.
+   */
   constructor({ shown, away, root = null }) {
     this.away = away;
     this.observer = new IntersectionObserver(

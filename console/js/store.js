@@ -33,7 +33,9 @@ export class Store {
   /** All records of `kind` that are known, from all topics. */
   all(kind) {
     const found = new Map();
-    for (const { kinds } of this.#topics.values()) for (const [id, record] of kinds.get(kind) ?? []) found.set(id, record);
+    for (const { kinds } of this.#topics.values()) {
+      for (const [id, record] of kinds.get(kind) ?? []) found.set(id, record);
+    }
     return [...found.values()];
   }
 

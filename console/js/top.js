@@ -40,7 +40,8 @@ export class Top {
     this.language.classList.add("bare");
     this.keys = button("keys", "keys");
     this.signOut = button("signOut", "leave");
-    this.more = h("button", { class: ["button", "bare", "more"], type: "button", "aria-haspopup": "menu" }, icon("more"));
+    this.more = h("button", { class: ["button", "bare", "more"], type: "button" }, icon("more"));
+    this.more.setAttribute("aria-haspopup", "menu");
     this.more.addEventListener("click", () => this.#openMore());
     const own = [this.muteAll, this.theme, this.language, this.keys, this.signOut, this.more, this.right];
     element.append(

@@ -122,6 +122,8 @@ export class Wall {
     this.stage.classList.remove("full");
     this.detail.show(null);
     tile.picture.focus();
+    // It may have had the focus already, and then the browser brings nothing into view.
+    tile.picture.scrollIntoView({ block: "nearest" });
     return true;
   }
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from signaling.http.access import Access, cross_origin, declares
 from signaling.http.api import SourcesEndpoint
@@ -39,6 +40,7 @@ def make_app(
     page: Path,
     doors: Iterable[web.RouteDef] = (),
     *,
+    outermost: Iterable[Middleware] = (),
     max_sdp_bytes: int,
     origins: Iterable[str],
     language: str,
@@ -48,7 +50,8 @@ def make_app(
     `doors` are the routes of everything but media and the page's files.
     `language` is that of the page until a visitor chooses, as `lang` of its markup.
     """
-    app = web.Application(middlewares=[cross_origin(origins), _headers, problems], client_max_size=MAX_BODY_BYTES)
+    middlewares = [*outermost, cross_origin(origins), _headers, problems]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     sources = SourcesEndpoint(exchange, access)
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Stage, Unit
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Change, Tables
 from signaling.ws.links import concerns
@@ -159,6 +159,8 @@ class Changes:
         old, new = change.old, change.new
         topic = f"consultation:{change.id}"
         self._topics.mark(topic, ("consultation", change.id))
+        if not isinstance(new, Consultation) or new.stage is Stage.ENDED:
+            self.speaking(change.id, "", {})
         if old is None or new is None or any(getattr(old, name) != getattr(new, name) for name in _SHORT):
             self._mark_short(change.id)
         if old is None or new is None or any(getattr(old, name) != getattr(new, name) for name in _LEADING):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -70,6 +71,7 @@ class Hub:
         self._topics = Topics(self._views)
         self._changes = Changes(coordinator.tables, sources, self._views, self._topics)
         self._connections: dict[Connection, None] = {}
+        self._pages_of: Counter[str] = Counter()
         self._ending: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._outbox: dict[Connection, list[bytes]] = {}
@@ -168,8 +170,9 @@ class Hub:
         person = self._coordinator.tables.people.find(actor.person)
         if person is None or person.disabled or until_us <= self.now_us():
             raise Forbidden("not-signed-in", f"{actor.person} may not be here")
-        if sum(item.actor.person == actor.person for item in self._connections) >= MAX_PAGES_OF_PERSON:
+        if self._pages_of[actor.person] >= MAX_PAGES_OF_PERSON:
             raise Full("page-limit", f"{actor.person} has {MAX_PAGES_OF_PERSON} pages open")
+        self._pages_of[actor.person] += 1
         connection.actor, connection.until_us = actor, until_us
         now_us = self.now_us()
         rights = self._coordinator.permissions.rights(actor, "node", now_us)
@@ -191,6 +194,9 @@ class Hub:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
         if not connection.actor.is_system:
+            self._pages_of[connection.actor.person] -= 1
+            if not self._pages_of[connection.actor.person]:
+                del self._pages_of[connection.actor.person]
             self._topics.leave(connection, self._loop.time())
             self._presence.disconnect(connection.actor.person, connection.id, self.now_us())
             self.door.hangup(connection)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dispatch.errors import Forbidden, Unknown
 from dispatch.permissions import Actor, Permissions, Right
-from dispatch.records import Attendance, Consultation, Grant, Person, Role, Stage
+from dispatch.records import Consultation, Grant, Person, Role, Stage
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Tables
 from signaling.ws.links import Links
@@ -151,7 +151,8 @@ class Views:
 
     def _of_overview(self, standing: Standing, key: Key, now_us: int) -> bytes | None:
         kind, identifier = key
-        rights = self._rights(standing, f"{kind}:{identifier}", now_us)
+        targets = self._permissions.targets_of(identifier) if kind == "source" else (f"{kind}:{identifier}",)
+        rights = frozenset[Right]().union(*(self._rights(standing, target, now_us) for target in targets))
         if Right.SEE not in rights:
             return None
         if kind == "consultation":
@@ -167,19 +168,21 @@ class Views:
             return None
         own = self._tables.participant_of_person.first(f"{identifier}/{person}")
         participant = self._tables.participants.find(own) if own else None
-        invited = self._permissions.is_invited(record, identifier)
-        if participant is None and not invited and person not in (consultation.chair, *consultation.deputies):
-            return None
         target = f"consultation:{identifier}"
+        by_place = self._permissions.of_place(record, target)
+        if participant is None and not by_place:
+            return None
         beside = self._rights(self._standing(record, now_us), target, now_us)
-        rights = beside | self._permissions.of_place(record, target)
-        if record.disabled or Right.SEE not in rights:
+        if record.disabled or Right.SEE not in beside | by_place:
             return None
         if kind == "consultation":
             # Where roles and grants suffice the overview has it.
             return None if Right.SEE in beside else with_rights(self.shapes.short(consultation), ())
-        mine = participant.attendance if participant else Attendance.INVITED if invited else "none"
-        return self.shapes.place(identifier, mine, own or "", _of(rights, _OF_CONSULTATION))
+        if participant is not None:
+            mine = participant.attendance.value
+        else:
+            mine = "invited" if self._permissions.is_invited(record, identifier) else "none"
+        return self.shapes.place(identifier, mine, own or "", _of(beside | by_place, _OF_CONSULTATION))
 
     def _of_consultation(self, consultation: str, key: Key) -> bytes | None:
         kind, identifier = key

@@ -44,9 +44,10 @@ async def blank(browser: Browser, files: str) -> AsyncIterator[Page]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    """A node without sources."""
+    """A node with people and without sources."""
     node = Node(tmp_path_factory.mktemp("node"))
     await node.start()
+    await node.found()
     yield node
     await node.stop()
 

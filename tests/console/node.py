@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
+from playwright.async_api import Page, expect
 
 from huishang.demo.unit import Sender, publish_tracks
 from huishang.demo.units import Unit
@@ -29,8 +30,9 @@ from tests.patience import PATIENCE_S, until
 from tests.ports import free_ports
 
 TOKEN: Final = "token-for-everything-1"
-WATCHER: Final = "token-that-only-watches"
-PUBLISHER: Final = "token-that-only-publishes"
+PASSWORD: Final = "correct horse battery"
+#: Login -> name and role of whom `Node.found` enters beside the administrator, in the root unit.
+PEOPLE: Final = {"chair": ("李秀英", "duty-officer"), "member": ("王强", "member"), "watcher": ("赵敏", "observer")}
 #: The most there is: a machine that stands still must not make a source silent that is not meant to be.
 SILENT_AFTER_S: Final = 60.0
 
@@ -39,14 +41,6 @@ _TOKENS: Final = f"""
 name = "all"
 secret = "{TOKEN}"
 verbs = ["publish", "watch"]
-[[token]]
-name = "watcher"
-secret = "{WATCHER}"
-verbs = ["watch"]
-[[token]]
-name = "publisher"
-secret = "{PUBLISHER}"
-verbs = ["publish"]
 """
 
 
@@ -107,6 +101,26 @@ class Node:
             # Asked once: at a second signal it would leave without a word to its peers.
             assert await process.stop(PATIENCE_S) == 0
 
+    @property
+    def welcome(self) -> str:
+        """The code of the one-time link that was printed last, for the first administrator."""
+        codes: list[str] = re.findall(r"#welcome=(\S+)", logs.read(self._log))
+        return codes[-1]
+
+    async def found(self) -> None:
+        """Make the first administrator and `PEOPLE`, all with `PASSWORD`. Once in a node's life."""
+        await until("the link is printed", lambda: "#welcome=" in logs.read(self._log))
+        first = {"login": "admin", "password": PASSWORD, "name": "张伟", "organisation": "江东省应急管理厅"}
+        async with aiohttp.ClientSession(self.url) as http:
+            signed = await _ask(http, "POST", "/api/v1/session", {"welcome": self.welcome, **first})
+            http.headers["Authorization"] = f"Bearer {signed['token']}"
+            unit = signed["person"]["unit"]
+            for login, (name, role) in PEOPLE.items():
+                roles = [{"name": role, "scope": unit}]
+                person = {"unit": unit, "name": name, "login": login, "roles": roles}
+                made = await _ask(http, "POST", "/api/v1/people", person)
+                await _ask(http, "PUT", f"/api/v1/people/{made['object']}/password", {"password": PASSWORD})
+
     async def sources(self) -> dict[str, dict[str, Any]]:
         """Ask for the sources, by identifier."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -127,6 +141,22 @@ class Node:
             await self.sources()
             return True
         return False
+
+
+async def _ask(http: aiohttp.ClientSession, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with http.request(method, path, json=body) as answer:
+        text = await answer.text()
+        assert answer.ok, f"{method} {path}: {answer.status} {text}"
+        return json.loads(text) if text else {}
+
+
+async def sign_in(page: Page, node: Node, login: str = "admin", address: str = "#/") -> None:
+    """Open the node's page and sign in by its form; the link to the server is up then."""
+    await page.goto(f"{node.url}/{address}")
+    await page.locator("input[autocomplete=username]").fill(login)
+    await page.locator("input[type=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".link")).to_have_attribute("data-link", "up")
 
 
 class _HeldPublisher(Publisher):

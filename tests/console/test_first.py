@@ -35,7 +35,7 @@ async def test_language_is_the_servers(context: BrowserContext, files: str, lang
 
 async def test_language_somebody_chose_is_before_the_servers(context: BrowserContext, files: str) -> None:
     page = await open_served_as(context, files, "en")
-    await page.locator("dialog[open] input").wait_for()
+    await expect(page.locator(".brand")).to_have_text("Huishang")
     await page.evaluate("async () => (await import('./js/i18n.js')).setLanguage('zh')")
     page = await open_served_as(context, files, "en")
     await expect(page.locator(".brand")).to_have_text("会商")

@@ -53,7 +53,10 @@ async def test_names_are_cut_in_the_middle(blank: Page, text: str, width: int, e
         ({"name": "镇江路口"}, "video"),
         ({"name": "x", "level": "village"}, "village"),
         ({"name": "x", "level": "__proto__"}, "video"),
-        ({"name": "x", "tracks": [{"kind": "audio"}]}, "audio"),
+        ({"name": "x", "tracks": ["audio"]}, "audio"),
+        ({"name": "x", "kind": "drone", "level": "county"}, "drone"),
+        ({"name": "x", "kind": "__proto__", "level": "county"}, "county"),
+        ({"name": "x", "kind": "room", "level": "township"}, "township"),
         ({"name": None}, "video"),
     ],
 )
@@ -81,12 +84,17 @@ async def test_server_clock_believes_the_quickest_answer(blank: Page) -> None:
     assert got == [42, 12_000]
 
 
-LIVE = {"state": "live", "since": "2026-11-21T03:12:44Z", "tracks": []}
+SINCE_MS = 1_795_230_764_000
+LIVE = {"state": "live", "since_us": SINCE_MS * 1000, "tracks": []}
+NOTHING = {"video": False, "audio": False}
+SOUND = {"video": False, "audio": True}
 FACTS = {
     "source": LIVE,
-    "kind": "all",
+    "asks": {"video": True, "audio": False},
     "link": "connected",
     "refused": False,
+    "held": False,
+    "heldAt": 0,
     "pausedAt": 0,
     "stillAt": None,
     "frameAt": 99_000,
@@ -104,18 +112,18 @@ FACTS = {
         ({"frameAt": None}, "connecting", None),
         ({"link": "connecting"}, "connecting", None),
         ({"link": "retrying", "linkLostAt": 90_000}, "retrying", 90_000),
-        ({"kind": "nothing", "link": "closed", "stillAt": 60_000}, "still", 60_000),
-        ({"kind": "nothing", "link": "closed", "source": {**LIVE, "state": "offline", "since": ""}}, "offline", None),
-        ({"kind": "sound", "stillAt": 60_000}, "soundOnly", 60_000),
-        ({"kind": "sound", "link": "connecting"}, "connecting", None),
-        ({"kind": "sound", "audioOnly": True}, "live", None),
+        ({"asks": NOTHING, "link": "closed", "stillAt": 60_000}, "still", 60_000),
+        ({"asks": NOTHING, "link": "closed", "source": {**LIVE, "state": "offline", "since_us": 0}}, "offline", None),
+        ({"asks": SOUND, "stillAt": 60_000}, "soundOnly", 60_000),
+        ({"asks": SOUND, "link": "connecting"}, "connecting", None),
+        ({"asks": SOUND, "audioOnly": True}, "live", None),
+        ({"held": True, "heldAt": 80_000}, "cutOff", 80_000),
         ({"pausedAt": 80_000, "link": "closed"}, "paused", 80_000),
         ({"cameraOffAt": 70_000, "frameAt": 60_000}, "cameraOff", 70_000),
         ({"audioOnly": True, "frameAt": None}, "live", None),
         ({"refused": True, "link": "closed"}, "forbidden", None),
-        ({"source": {**LIVE, "state": "silent"}}, "silent", 1_795_230_764_000),
-        ({"source": {**LIVE, "state": "offline"}, "link": "retrying"}, "offline", 1_795_230_764_000),
-        ({"source": {**LIVE, "state": "offline", "since": "nonsense"}}, "offline", None),
+        ({"source": {**LIVE, "state": "silent"}}, "silent", SINCE_MS),
+        ({"source": {**LIVE, "state": "offline"}, "link": "retrying"}, "offline", SINCE_MS),
     ],
 )
 async def test_state_of_a_tile(blank: Page, change: dict[str, Any], state: str, since: int | None) -> None:
@@ -124,13 +132,13 @@ async def test_state_of_a_tile(blank: Page, change: dict[str, Any], state: str, 
 
 
 @pytest.mark.parametrize(
-    ("video", "audio", "off"), [(0, 24_000, True), (1, 24_000, False), (0, 0, False), (None, 24_000, False)]
+    ("person", "tracks", "off"),
+    [("P", ["audio"], True), ("P", ["audio", "video"], False), ("P", [], False), ("", ["audio"], False)],
 )
-async def test_camera_off_needs_sound_without_picture(blank: Page, video: int | None, audio: int, off: bool) -> None:
-    tracks = [{"kind": "audio", "bitrate_bps": audio}]
-    if video is not None:
-        tracks.append({"kind": "video", "bitrate_bps": video})
-    assert await run(blank, "state", "m.isCameraOff(a)", {**LIVE, "tracks": tracks}) is off
+async def test_camera_is_off_where_a_person_sends_sound_alone(
+    blank: Page, person: str, tracks: list[str], off: bool
+) -> None:
+    assert await run(blank, "state", "m.isCameraOff(a)", {**LIVE, "person": person, "tracks": tracks}) is off
 
 
 @pytest.mark.parametrize(

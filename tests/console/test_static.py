@@ -9,7 +9,7 @@ from console import STATIC
 
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 STYLES = sorted((STATIC / "style").glob("*.css"))
-MODULE_LINES = 320
+MODULE_LINES = 350
 FORBIDDEN = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser")
 
 
@@ -41,7 +41,7 @@ def test_script_is_small_and_begins_with_its_purpose(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert lines[0].startswith("// ")
     assert len(lines) <= MODULE_LINES
-    assert max(map(len, lines)) <= 120 or path.parent.name == "i18n"
+    assert max(map(len, lines)) <= 120 or "i18n" in path.parts
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

@@ -8,7 +8,8 @@ import pytest
 from console import STATIC
 from signaling.http.problem import CODES
 
-MODULES = sorted(path for path in (STATIC / "js").glob("*.js"))
+TABLES = STATIC / "js" / "i18n"
+MODULES = sorted(path for path in (STATIC / "js").rglob("*.js") if TABLES not in path.parents)
 LINE = re.compile(r'^  "(?P<key>[\w.-]+)": "(?P<text>(?:[^"\\]|\\.)*)",$')
 CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\'|`((?:[^`\\]|\\.)*)`')
@@ -21,18 +22,19 @@ CJK_ALLOWED = {"names.js": "TAGS", "keyboard.js": "？"}
 
 def table(name: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line in (STATIC / "js" / "i18n" / f"{name}.js").read_text().splitlines():
-        if not line.startswith("  "):
-            continue
-        match = LINE.match(line)
-        assert match, f"{name}.js: not a table line: {line}"
-        assert match["key"] not in found, f"{name}.js: {match['key']} twice"
-        found[match["key"]] = match["text"]
+    for path in sorted((TABLES / name).glob("*.js")):
+        for line in path.read_text().splitlines():
+            if not line.startswith("  "):
+                continue
+            match = LINE.match(line)
+            assert match, f"{path.name}: not a table line: {line}"
+            assert match["key"] not in found, f"{path.name}: {match['key']} twice"
+            found[match["key"]] = match["text"]
     return found
 
 
-def code(name: str) -> str:
-    return COMMENT.sub("", (STATIC / "js" / name).read_text())
+def code(path: Path) -> str:
+    return COMMENT.sub("", path.read_text())
 
 
 def strings(source: str) -> list[str]:
@@ -48,7 +50,7 @@ def used_patterns() -> list[re.Pattern[str]]:
     """Keys as they stand in code: whole, or with a computed part."""
     patterns = [re.escape(key) for key in re.findall(r'data-i18n="([^"]+)"', (STATIC / "index.html").read_text())]
     for path in MODULES:
-        for text in strings(code(path.name)):
+        for text in strings(code(path)):
             if re.match(r"[a-z]\w*\.", text):
                 patterns.append(to_pattern(text))
     return [re.compile(pattern) for pattern in patterns]
@@ -82,7 +84,7 @@ def test_every_key_is_used() -> None:
 def test_every_key_asked_for_exists() -> None:
     keys = set(table("zh"))
     for path in MODULES:
-        source = code(path.name)
+        source = code(path)
         asked = re.findall(r'(?<![\w.])t\(\s*"([^"]+)"', source)
         for choice in re.findall(r"(?<![\w.])t\(([^;\n]*?\?[^;\n]*)\)", source):
             asked += re.findall(r'"([a-z]\w*\.[\w.]+)"', choice)
@@ -93,10 +95,10 @@ def test_every_key_asked_for_exists() -> None:
             assert any(pattern.fullmatch(key) for key in keys), f"{path.name}: {template}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(STATIC)))
 def test_no_words_in_code(path: Path) -> None:
     name = path.name
-    source = code(name)
+    source = code(path)
     if name in CJK_ALLOWED:
         assert CJK_ALLOWED[name] in source
     else:
@@ -117,14 +119,28 @@ def test_no_words_in_markup() -> None:
     assert not re.search(r'(title|alt|placeholder|aria-label)="[^"]', html)
 
 
-@pytest.mark.parametrize("codes", ["error", "state", "tag", "quality", "source", "link", "publish"])
+@pytest.mark.parametrize(
+    "codes", ["error", "refusal", "state", "tag", "quality", "source", "link", "control", "does", "lobby"]
+)
 def test_computed_keys_have_members(codes: str) -> None:
     assert [key for key in table("zh") if key.startswith(f"{codes}.")]
 
 
 def test_every_error_in_words_is_one_that_happens() -> None:
-    source = "".join(code(path.name) for path in MODULES)
+    source = "".join(code(path) for path in MODULES)
     for key in table("zh"):
         prefix, _, rest = key.partition(".")
         if prefix == "error" and rest != "other":
             assert f'"{rest}"' in source or rest in CODES, key
+
+
+def test_every_refusal_of_a_consultations_acts_has_words() -> None:
+    words = table("zh")
+    root = STATIC.parent / "dispatch"
+    sources = [root / "acts" / "consultation.py", root / "acts" / "chair.py", root / "acts" / "base.py"]
+    sources += [*sorted((root / "desk").glob("*.py")), root / "permissions.py"]
+    refused = re.compile(r'(?:Unknown|Forbidden|Invalid|Conflict|Full|Unavailable|Refused)\(\s*"([\w-]+)"')
+    codes = {code for path in sources for code in refused.findall(path.read_text())}
+    codes |= {f"{kind}-unknown" for kind in ("unit", "person", "endpoint", "consultation", "participant")}
+    assert len(codes) > 15
+    assert sorted(code for code in codes if f"refusal.{code}" not in words) == []

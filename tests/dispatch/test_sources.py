@@ -37,6 +37,37 @@ def test_new_source_is_silent_until_media_comes() -> None:
     assert (registry.get("camera").state, registry.get("camera").since_us) == (SourceState.LIVE, SECOND_US)
 
 
+def test_every_change_is_told_after_it_happened_and_nothing_else_is() -> None:
+    registry = SourceRegistry(1)
+    told: list[tuple[str, SourceState | None]] = []
+
+    def note(identifier: str) -> None:
+        source = registry.find(identifier)
+        told.append((identifier, source.state if source else None))
+
+    unlisten = registry.listen(note)
+    registry.publish("camera", "", "first", 0)
+    registry.observe("camera", heard=True, now_us=1)
+    registry.observe("camera", heard=True, now_us=2)
+    registry.watch("camera", "viewer")
+    registry.leave("camera", "viewer")
+    registry.withdraw("camera", "another", 3)
+    registry.withdraw("camera", "first", 3)
+    registry.publish("drone", "", "second", 4)
+    registry.stop("drone")
+    assert told == [
+        ("camera", SourceState.SILENT),
+        ("camera", SourceState.LIVE),
+        ("camera", SourceState.OFFLINE),
+        ("camera", None),
+        ("drone", SourceState.SILENT),
+        ("drone", None),
+    ]
+    unlisten()
+    registry.publish("camera", "", "first", 5)
+    assert len(told) == 6
+
+
 def test_time_of_a_state_is_when_it_began() -> None:
     registry = published()
     for second in range(1, 5):

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,22 +49,38 @@ def job(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_ctrl_c_leaves_neither_server_nor_demonstration(job: subprocess.Popen[str], tmp_path: Path) -> None:
-    base, _, token = first_url(job).partition("/#token=")
+def test_link_makes_the_visitor_chair_of_a_running_consultation_and_ctrl_c_leaves_nothing(
+    job: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    base, _, code = first_url(job).partition("/#welcome=")
     trust = ssl.create_default_context(cafile=tmp_path / "var/tls/ca.pem")
-    asked = urllib.request.Request(f"{base}/api/v1/sources", headers={"Authorization": f"Bearer {token}"})
+
+    def ask(path: str, body: dict[str, str] | None = None, token: str = "") -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"{base}/api/v1{path}", data, headers)
+        with urllib.request.urlopen(request, context=trust, timeout=PATIENCE_S) as answer:
+            return json.load(answer)
+
+    signed = ask("/session", {"welcome": code})
+    token, consultation = signed["token"], signed["consultation"]
 
     def sources() -> list[dict[str, Any]]:
-        with urllib.request.urlopen(asked, context=trust, timeout=PATIENCE_S) as answer:
-            listed: list[dict[str, Any]] = json.load(answer)["sources"]
-            return listed
+        listed: list[dict[str, Any]] = ask("/sources", token=token)["sources"]
+        return listed
 
     wait_until(lambda: [source["state"] for source in sources()] == ["live"] * len(UNITS), "all units are live")
     assert {source["name"] for source in sources()} == {unit.name for unit in UNITS}
-    running = group(job.pid)
-    assert len(running) == 2 + len(UNITS), "the server, the demonstration, and each unit a process of its own"
+    running = ask(f"/consultations/{consultation}", token=token)
+    assert (running["stage"], running["chair"]) == ("running", signed["person"]["id"])
+    shown = ask(f"/consultations/{consultation}/participants", token=token)["items"]
+    assert {item["source"] for item in shown} == {source["id"] for source in sources()}
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask("/session", {"welcome": code})
+    processes = group(job.pid)
+    assert len(processes) == 2 + len(UNITS), "the server, the demonstration, and each unit a process of its own"
     os.killpg(job.pid, signal.SIGINT)
     assert job.wait(PATIENCE_S) == 0
-    left = {pid for pid in running if Path(f"/proc/{pid}").exists()}
+    left = {pid for pid in processes if Path(f"/proc/{pid}").exists()}
     assert left == set()
     assert [path.name for path in tmp_path.iterdir()] == ["var"]

@@ -31,7 +31,8 @@ export function actsOn(room, participant) {
   const { spotlight } = consultation;
   const lit = spotlight.includes(participant.id);
   const next = lit ? spotlight.filter((id) => id !== participant.id) : [...spotlight, participant.id];
-  add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff }, soundOff ? "mic" : "mic-off");
+  add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff },
+    soundOff ? "mic" : "mic-off");
   if (participant.person) {
     const reason = isHeard(room, participant) ? "why.heardAlready" : "";
     add("ask", "participant.ask", base, "ask", { reason });
@@ -59,7 +60,8 @@ export function actsOn(room, participant) {
 /** The act that the one quick button of a participant does: admit who waits, else its sound. */
 export function quickAct(room, participant) {
   const all = actsOn(room, participant);
-  const isQuiet = participant.person && !participant.sound_off && !isHeard(room, participant);
+  const { attendance, person, sound_off: soundOff } = participant;
+  const isQuiet = attendance === "present" && person !== "" && !soundOff && !isHeard(room, participant);
   return all.find((act) => (isQuiet ? act.key === "ask" : ["admit", "soundOff", "soundOn"].includes(act.key))) ?? null;
 }
 

@@ -7,7 +7,7 @@ import { openMenu } from "../menu.js";
 import { duration } from "../words.js";
 import { LAYOUTS } from "./boxes.js";
 
-const LAYOUT_ICONS = { grid: "grid", speaker: "speaker", chosen: "chosen" };
+const labelOf = (name, on) => t(on ? `chair.${name}.on` : `chair.${name}`);
 
 export class Bar {
   #room = null;
@@ -22,7 +22,8 @@ export class Bar {
     this.long = h("span", { class: ["soft", "numbers", "bar-long"] });
     this.layouts = LAYOUTS.map((layout) => {
       const act = () => desk.stage.setLayout(layout);
-      const made = h("button", { class: ["button", "bare"], type: "button", on: { click: act } }, icon(LAYOUT_ICONS[layout]));
+      const looks = { class: ["button", "bare"], type: "button", on: { click: act } };
+      const made = h("button", looks, icon(layout));
       return { layout, button: made };
     });
     const group = h("div", { class: "layouts", role: "group" }, this.layouts.map((one) => one.button));
@@ -78,8 +79,7 @@ export class Bar {
 
   #renderAct({ name, button }) {
     const on = this.#isOn(name);
-    const label = t(`chair.${name}${on ? ".on" : ""}`);
-    setText(button.lastElementChild, label);
+    setText(button.lastElementChild, labelOf(name, on));
     if (name === "lock") setIcon(button.firstElementChild, on ? "unlock" : "lock");
     button.classList.toggle("on", on);
     button.title = t(`chair.${name}.why`);
@@ -110,7 +110,7 @@ export class Bar {
   /** Where there is no room for buttons side by side. */
   #openMenu() {
     const items = this.does.map(({ name, picture }) => {
-      const label = t(`chair.${name}${this.#isOn(name) ? ".on" : ""}`);
+      const label = labelOf(name, this.#isOn(name));
       return { label, icon: picture, danger: name === "end", act: () => this.#do(name) };
     });
     openMenu(this.menu, items, { title: t("chair.label") });

@@ -26,7 +26,8 @@ export class Controls {
     this.more.addEventListener("click", () => this.#openMore());
     this.troubleWords = h("span");
     this.again = h("button", { class: "button", type: "button", on: { click: () => this.#again() } });
-    this.shut = h("button", { class: ["button", "bare"], type: "button", on: { click: () => this.#forgive() } }, icon("close"));
+    const shut = { class: ["button", "bare"], type: "button", on: { click: () => this.#forgive() } };
+    this.shut = h("button", shut, icon("close"));
     this.trouble = h("div", { class: ["trouble", "own-trouble"], role: "alert", hidden: true });
     this.trouble.append(icon("alert"), this.troubleWords, this.again, this.shut);
     this.note = new Note();
@@ -86,7 +87,8 @@ export class Controls {
   #renderButton({ name, button, words }) {
     const state = this.#state(name);
     button.dataset.state = state;
-    setIcon(button.firstElementChild, ICONS[name][state === "off" ? 0 : 1]);
+    const isOff = state === "off";
+    setIcon(button.firstElementChild, ICONS[name][isOff ? 0 : 1]);
     const full = t(`control.${name}.${PARTS.includes(name) || name === "hand" ? state : "off"}`);
     const short = PARTS.includes(name) && button.classList.contains("thumb-act");
     setText(words, short ? t(`control.${name}.short`) : full);

@@ -50,7 +50,8 @@ export class Lobby {
       input.checked = joinedWith()[part];
       input.addEventListener("change", () => this.#keep());
       const label = h("span");
-      return { part, input, label, element: h("label", { class: "switch" }, input, icon(part === "camera" ? part : "mic"), label) };
+      const picture = icon(part === "camera" ? "camera" : "mic");
+      return { part, input, label, element: h("label", { class: "switch" }, input, picture, label) };
     });
     this.with = h("div", { class: "lobby-with" }, this.choices.map((choice) => choice.element));
     this.go = h("button", { class: ["button", "main", "big"], type: "button", on: { click: () => this.#go() } });
@@ -79,7 +80,8 @@ export class Lobby {
     const canStart = key === "scheduled" && offerOf(short).act === "start";
     const asks = short && (key === "removed" || offerOf(short).act === "ask");
     this.go.hidden = !canGo && !canStart;
-    setText(this.go, t(canStart ? "lobby.start" : asks ? "lobby.askIn" : key === "left" ? "lobby.again" : "lobby.join"));
+    const join = key === "left" ? "again" : "join";
+    setText(this.go, t(`lobby.${canStart ? "start" : asks ? "askIn" : join}`));
     this.go.disabled = phase === "joining" || said?.state === "sent";
     this.with.hidden = this.go.hidden;
     for (const { part, label } of this.choices) setText(label, t(`lobby.${part}`));

@@ -5,11 +5,13 @@ import { t } from "../i18n.js";
 import { openMenu } from "../menu.js";
 import { knowsAll } from "../overview/places.js";
 import { Refusal } from "../wire.js";
-import { actsOn, dropAct } from "./actson.js";
+import { dropAct } from "./actson.js";
 import { Bar } from "./bar.js";
 import { LAYOUTS } from "./boxes.js";
 import { Controls } from "./controls.js";
+import { keysOf } from "./keys.js";
 import { joinedWith, Lobby } from "./lobby.js";
+import { menuItems } from "./menuitems.js";
 import { roomOf } from "./room.js";
 import { Side } from "./side.js";
 import { Stage } from "./stage.js";
@@ -30,7 +32,7 @@ export class ConsultationPage {
   #contributed = "";
   #looked = false;
 
-  /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed(), fold} */
+  /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed()}. */
   constructor(id, desk) {
     this.id = id;
     this.desk = desk;
@@ -45,14 +47,15 @@ export class ConsultationPage {
       menu: (seat, anchor, point) => this.#openMenu(seat.participant, anchor, point, seat),
       dropped: (thing) => this.bringIn(thing),
     });
-    this.bar = new Bar({ ...shared, stage: this.#layouts(), announce: () => desk.announcing.ask(this.#room.consultation) });
+    const announce = () => desk.announcing.ask(this.#room.consultation);
+    this.bar = new Bar({ ...shared, stage: this.layouts(), announce });
     const layoutItems = () => this.#layoutItems();
     this.controls = new Controls({ ...shared, devices: desk.devices, leave: () => this.leaveIt(), layoutItems });
     this.panel = new Side({ ...shared, perform, menuOf: (participant, anchor) => this.#openMenu(participant, anchor) });
     this.lobby = new Lobby(id, { acts, now: desk.now, join: () => this.join(), start: () => this.#start() });
     this.inside = h("div", { class: "inside" }, this.bar.element, this.stage.element, this.controls.element);
     this.element = h("div", { class: "consultation" }, this.lobby.element, this.inside);
-    this.keys = this.#makeKeys();
+    this.keys = keysOf(this);
   }
 
   get isInside() {
@@ -240,33 +243,13 @@ export class ConsultationPage {
   }
 
   #openMenu(participant, anchor, point = null, seat = this.stage.seats.find((one) => one.participant === participant)) {
-    const items = seat ? this.#ownItems(seat) : [];
-    const chairs = actsOn(this.#room, participant);
-    if (this.#room.isChair) {
-      for (const act of chairs) {
-        const { icon, danger } = act;
-        const reason = act.reason ? t(act.reason) : "";
-        items.push({ label: t(`does.${act.key}`), icon, danger, reason, act: () => this.#perform(act, participant) });
-      }
-    } else if (chairs.length > 0) items.push({ label: t("does.chairs"), icon: "chair", reason: t("why.chairOnly") });
+    const perform = (act) => this.#perform(act, participant);
+    const items = menuItems({ room: this.#room, participant, seat, stage: this.stage, perform });
     openMenu(anchor, items, { title: participant.name, point });
   }
 
-  /** What changes nothing but what I see and hear. */
-  #ownItems(seat) {
-    const look = { label: t("seat.choose"), icon: "enlarge", act: () => this.stage.choose(seat.key) };
-    if (!seat.watching) return [look];
-    const silent = seat.silenced;
-    const silence = { label: t(silent ? "seat.unsilence" : "seat.silence"), icon: silent ? "sound" : "muted" };
-    const pause = { label: t(seat.watching.paused ? "seat.resume" : "seat.pause"), icon: seat.watching.paused ? "play" : "pause" };
-    return [
-      look,
-      { ...silence, act: () => seat.silence(!silent) },
-      { ...pause, act: () => seat.togglePause() },
-    ];
-  }
-
-  #layouts() {
+  /** The stage's layouts, for whoever shows which one it is. */
+  layouts() {
     const { stage } = this;
     return {
       get layout() {
@@ -280,34 +263,7 @@ export class ConsultationPage {
   }
 
   #layoutItems() {
-    const act = (layout) => () => this.#layouts().setLayout(layout);
+    const act = (layout) => () => this.layouts().setLayout(layout);
     return LAYOUTS.map((layout) => ({ label: t(`layout.${layout}`), icon: layout, act: act(layout) }));
-  }
-
-  #makeKeys() {
-    const inside = (act) => () => (this.isInside ? act() : false);
-    const current = () => this.stage.seats.find((seat) => seat.element.contains(document.activeElement));
-    const onCurrent = (act) => inside(() => (current() ? act(current()) : false));
-    return {
-      move: (columns, rows) => this.isInside && this.#step(columns + rows, current()),
-      enlarge: onCurrent((seat) => this.stage.choose(seat.key)),
-      mute: onCurrent((seat) => seat.silence(!seat.silenced)),
-      pause: onCurrent((seat) => seat.togglePause()),
-      microphone: inside(() => this.controls.press("microphone")),
-      camera: inside(() => this.controls.press("camera")),
-      hand: inside(() => this.controls.press("hand")),
-      layout: inside(() => {
-        const at = LAYOUTS.indexOf(this.stage.layout);
-        this.#layouts().setLayout(LAYOUTS[(at + 1) % 2]);
-      }),
-    };
-  }
-
-  #step(by, current) {
-    const shown = this.stage.seats.filter((seat) => !seat.element.hidden);
-    const at = shown.indexOf(current);
-    const next = shown[at < 0 ? 0 : Math.max(0, Math.min(shown.length - 1, at + by))];
-    next?.element.focus();
-    return Boolean(next);
   }
 }

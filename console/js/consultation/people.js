@@ -79,14 +79,17 @@ class Row {
     const heard = isHeard(this.#room, this.#participant);
     this.quick.hidden = !act && !present;
     const cut = this.#participant.sound_off;
-    setIcon(this.quick.firstElementChild, act?.key === "admit" ? "check" : heard ? "mic" : "mic-off");
+    const admits = act?.key === "admit";
+    const picture = admits ? "check" : heard ? "mic" : "mic-off";
+    setIcon(this.quick.firstElementChild, picture);
     this.quick.classList.toggle("cut", cut);
     this.quick.classList.toggle("heard", heard);
     const state = t(cut ? "sign.soundOff" : heard ? "sign.heard" : "sign.quiet");
     const can = act && !act.reason ? t(`does.${act.key}`) : act ? t(act.reason) : "";
-    setLabel(this.quick, act?.key === "admit" ? can : [state, can].filter(Boolean).join(" · "));
+    setLabel(this.quick, admits ? can : [state, can].filter(Boolean).join(" · "));
     this.quick.setAttribute("aria-disabled", String(!act || act.reason !== ""));
-    this.quick.setAttribute("aria-busy", String(this.desk.acts.of(`participant:${this.#participant.id}`)?.state === "sent"));
+    const said = this.desk.acts.of(`participant:${this.#participant.id}`);
+    this.quick.setAttribute("aria-busy", String(said?.state === "sent"));
   }
 
   #quick() {
@@ -127,9 +130,11 @@ export class People {
     this.roll.hidden = !roll;
     if (!roll) return;
     const names = roll.missing.map((one) => one.name).join(t("list.comma"));
-    const values = { time: timeOfDay(roll.at / 1000), here: roll.answered.length, all: roll.answered.length + roll.missing.length };
+    const here = roll.answered.length;
+    const values = { time: timeOfDay(roll.at / 1000), here, all: here + roll.missing.length };
     const head = t(roll.open ? "roll.open" : "roll.closed", values);
-    setText(this.roll, names ? `${head} ${t("roll.missing", { names })}` : `${head} ${t("roll.all")}`);
+    const rest = names ? t("roll.missing", { names }) : t("roll.all");
+    setText(this.roll, `${head} ${rest}`);
   }
 
   #section(name) {

@@ -91,5 +91,6 @@ export function rollOf(room) {
   if (!roll) return null;
   const people = room.present.filter((one) => one.person);
   const answered = people.filter((one) => one.id in roll.answers);
-  return { open: !roll.closed_us, at: roll.at_us, answered, missing: people.filter((one) => !(one.id in roll.answers)) };
+  const missing = people.filter((one) => !(one.id in roll.answers));
+  return { open: !roll.closed_us, at: roll.at_us, answered, missing };
 }

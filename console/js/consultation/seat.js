@@ -2,23 +2,18 @@
 
 import { Note } from "../acts.js";
 import { timeOfDay } from "../clock.js";
-import { h, icon, setIcon, setLabel, setText } from "../dom.js";
+import { h, icon, setIcon, setText } from "../dom.js";
 import { t } from "../i18n.js";
-import { cutMiddle } from "../names.js";
 import { titleOf, whyOf } from "../said.js";
-import { bars } from "../stats.js";
 import { Watching } from "../watching.js";
-import * as words from "../words.js";
-import { isHeard, officeOf } from "./room.js";
 import { seatState } from "./seatstate.js";
+import { SeatWho } from "./seatwho.js";
 
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off", away: "gone",
-  noCamera: "person", microphoneOnly: "person",
+  noCamera: "person", microphoneOnly: "person", audioOnly: "sound",
 };
-const pen = document.createElement("canvas").getContext("2d");
-
 export class Seat {
   #watching = null;
   #source = "";
@@ -27,7 +22,8 @@ export class Seat {
   #room = null;
   #seat = null;
 
-  /** `desk`: {media, acts, own, now(), context, menu(participant, anchor, point), choose(key)}. */
+  /** `desk`: {media, acts, own, now(), context, menu(seat, anchor, point), choose(key),
+   * refused() when the browser lets no sound out}. */
   constructor(seat, desk) {
     this.key = seat.key;
     this.desk = desk;
@@ -38,29 +34,16 @@ export class Seat {
     this.boxTitle = h("div", { class: "title" });
     this.boxWhy = h("div", { class: ["why", "numbers"] });
     this.box = h("div", { class: "state" }, this.boxIcon, h("div", {}, this.boxTitle, this.boxWhy));
-    this.tag = h("span", { class: "tag" });
-    this.name = h("span", { class: "name" });
-    this.office = h("span", { class: "office" });
-    this.signs = { hand: this.#sign("hand"), word: this.#sign("word"), mic: this.#sign("mic-off") };
-    this.bars = h("span", { class: "bars", role: "img" }, h("i"), h("i"), h("i"));
-    this.more = h("button", { class: ["button", "bare", "seat-more"], type: "button" }, icon("more"));
-    this.more.setAttribute("aria-haspopup", "menu");
-    this.more.addEventListener("click", (event) => {
-      event.stopPropagation();
-      desk.menu(this, this.more);
-    });
+    this.who = new SeatWho(() => desk.menu(this, this.who.more));
     this.note = new Note();
-    const signs = Object.values(this.signs).map((sign) => sign.element);
-    const who = h("div", { class: "seat-who" }, this.tag, this.name, this.office, signs, this.bars, this.more);
     this.element = h("div", { class: "seat", role: "button", tabIndex: 0, data: { key: seat.key } });
-    this.element.append(this.still, this.video, this.box, this.capture, this.note.element, who);
+    this.element.append(this.still, this.video, this.box, this.capture, this.note.element, this.who.element);
     this.element.addEventListener("click", () => desk.choose(this.key));
     this.element.addEventListener("contextmenu", (event) => {
       event.preventDefault();
       const { clientX: left, clientY: top } = event;
-      desk.menu(this, this.more, { left, right: left + 1, top, bottom: top });
+      desk.menu(this, this.who.more, { left, right: left + 1, top, bottom: top });
     });
-    new ResizeObserver(() => this.#fitName()).observe(this.name);
   }
 
   get participant() {
@@ -93,7 +76,7 @@ export class Seat {
     this.#watch(seat, room);
     this.#watching?.place({ seen: Boolean(box), big: Boolean(box) && !box.small, away });
     if (this.#watching && !this.#mutedByMe) this.#setHeard(hears);
-    this.#renderWho();
+    this.element.classList.toggle("speaks", this.who.render(seat.participant, room));
     this.renderState();
     this.note.render(this.desk.acts.of(`participant:${seat.participant.id}`));
   }
@@ -103,6 +86,9 @@ export class Seat {
   #setHeard(hears) {
     if (this.video.muted === !hears) return;
     this.#watching.setMuted(!hears);
+    if (!hears) return;
+    const refused = (error) => error.name === "NotAllowedError" && this.desk.refused();
+    this.video.play().catch(refused);
   }
 
   /** Silence this one here, for me alone. */
@@ -139,9 +125,11 @@ export class Seat {
       const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
       setText(this.boxWhy, [when, whyOf(state, error)].filter(Boolean).join(" · "));
     }
-    const label = t("seat.label", { name: participant.name, state: state === "live" ? t("state.live") : this.boxTitle.textContent });
+    const shown = state === "live" ? t("state.live") : this.boxTitle.textContent;
+    const label = t("seat.label", { name: participant.name, state: shown });
     if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
-    this.#renderQuality(state);
+    const audioOnly = this.#watching?.audioOnly ?? false;
+    this.who.renderQuality(this.#watching?.figuresOf(state) ?? null, { audioOnly, shown: this.#watching !== null });
     const capture = this.#watching?.capture(state) ?? null;
     this.capture.hidden = capture === null;
     if (capture) setText(this.capture, capture.text);
@@ -169,7 +157,8 @@ export class Seat {
 
   #ownPicture() {
     const part = this.#seat.source.endsWith(".screen") ? "screen" : "camera";
-    return { on: this.desk.own.isOn(part), stream: this.desk.own.streamOf(part) };
+    const { own } = this.desk;
+    return { on: own.isOn(part), heard: own.isOn("microphone"), stream: own.streamOf(part) };
   }
 
   #place(box, chosen) {
@@ -209,56 +198,5 @@ export class Seat {
     this.#hasStill = false;
     const changed = () => this.renderState();
     this.#watching = new Watching({ source: record, picture: this, media, context, now, changed });
-  }
-
-  #renderWho() {
-    const { participant } = this.#seat;
-    const room = this.#room;
-    const level = participant.level || "";
-    this.tag.hidden = !level;
-    if (level) setText(this.tag, t(`tag.${level}`));
-    this.tag.dataset.level = level;
-    this.#fitName();
-    const office = officeOf(room, participant);
-    this.office.hidden = !office;
-    if (office) setText(this.office, t(`office.${office}`));
-    this.#show(this.signs.hand, participant.hand_us > 0, "sign.hand");
-    this.#show(this.signs.word, participant.word_us > 0, "sign.word");
-    const quiet = participant.sound_off || !isHeard(room, participant);
-    this.#show(this.signs.mic, quiet, participant.sound_off ? "sign.soundOff" : "sign.quiet");
-    this.signs.mic.element.classList.toggle("cut", participant.sound_off);
-    const speaks = room.speaker === participant.id || (room.levels[participant.id] ?? -127) > -45;
-    this.element.classList.toggle("speaks", speaks && !quiet);
-    setLabel(this.more, t("seat.more", { name: participant.name }));
-  }
-
-  #show(sign, shown, key) {
-    sign.element.hidden = !shown;
-    if (shown) setLabel(sign.element, t(key));
-  }
-
-  #sign(name) {
-    return { element: h("span", { class: "seat-sign", role: "img", hidden: true }, icon(name)) };
-  }
-
-  #renderQuality(state) {
-    const found = this.#watching?.figuresOf(state) ?? null;
-    const audioOnly = this.#watching?.audioOnly ?? false;
-    const quality = found ? bars({ ...found, audioOnly }) : 0;
-    this.bars.hidden = !this.#watching;
-    this.bars.dataset.bars = String(quality);
-    const figures = found ? [
-      words.size(found), words.frameRate(found.framesPerSecond), words.bitrate(found.bitsPerSecond),
-      t("figure.loss", { value: words.percent(found.loss) }), t("figure.delay", { value: words.milliseconds(found.delayMs) }),
-    ] : [];
-    setLabel(this.bars, [t(`quality.${quality}`), ...figures].join("\n"));
-  }
-
-  #fitName() {
-    const full = this.#seat ? this.#seat.participant.name : "";
-    const style = getComputedStyle(this.name);
-    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-    setText(this.name, cutMiddle(full, this.name.clientWidth || 120, (text) => pen.measureText(text).width));
-    if (this.name.title !== full) this.name.title = full;
   }
 }

@@ -2,11 +2,12 @@
 
 /**
  * Decide {state, since}. `participant`: the record; `source`: the record of what it contributes here, or null; `said`:
- * {state, since} of watching it, null when it is not watched; `own`: null, or {on} of my own picture.
+ * {state, since} of watching it, null when it is not watched; `own`: null, or {on, heard} of my own
+ * picture and sound.
  */
 export function seatState({ participant, source, said, own }) {
   if (participant.picture_off) return { state: "cutOff", since: null };
-  if (own) return { state: own.on ? "live" : "cameraOff", since: null };
+  if (own) return { state: own.on ? "live" : own.heard ? "microphoneOnly" : "noCamera", since: null };
   const left = participant.person !== "" && participant.online === false;
   if (left) return { state: "away", since: null };
   if (!source) return { state: "noCamera", since: null };
@@ -14,5 +15,6 @@ export function seatState({ participant, source, said, own }) {
   if (participant.person && !tracks.includes("video")) {
     return { state: tracks.includes("audio") ? "microphoneOnly" : "noCamera", since: null };
   }
+  if (said?.state === "live" && !tracks.includes("video")) return { state: "audioOnly", since: null };
   return said ?? { state: "connecting", since: null };
 }

@@ -56,7 +56,8 @@ export class Side {
   #makeTab(name) {
     const words = h("span");
     const badge = h("span", { class: ["badge", "numbers"], hidden: true });
-    const button = h("button", { class: "tab", type: "button", role: "tab", "aria-controls": `panel-${name}` }, words, badge);
+    const button = h("button", { class: "tab", type: "button", role: "tab" }, words, badge);
+    button.setAttribute("aria-controls", `panel-${name}`);
     button.addEventListener("click", () => this.show(name));
     button.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;

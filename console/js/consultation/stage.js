@@ -35,7 +35,7 @@ export class Stage {
     this.prompts = new Prompts(desk);
     this.element = h("div", { class: "pictures" }, this.canvas, this.alone, this.more, this.prompts.element, this.drop);
     this.element.append(this.blocked);
-    const seatDesk = { ...desk, choose: (key) => this.choose(key), menu: (seat, anchor, point) => desk.menu(seat, anchor, point) };
+    const seatDesk = { ...desk, choose: (key) => this.choose(key), refused: () => this.#held || this.#holdSound() };
     this.list = new List(this.canvas, ({ seat }) => new Seat(seat, seatDesk), ({ seat }) => seat.key);
     new ResizeObserver(() => this.render()).observe(this.canvas);
     this.canvas.addEventListener("scroll", () => this.render());
@@ -114,12 +114,10 @@ export class Stage {
     for (const seat of this.seats) seat.renderState();
   }
 
-  /** Once a second: figures of all places, and whether the browser keeps the sound back. */
+  /** Once a second: figures of all places. */
   async measure() {
     await this.desk.media.measure(this.seats.map((seat) => seat.watching).filter(Boolean));
     this.renderStates();
-    const held = (video) => video.srcObject?.getAudioTracks().length > 0 && !video.muted && video.paused;
-    if (!this.#held && this.seats.some((seat) => held(seat.video))) this.#holdSound();
   }
 
   dispose() {

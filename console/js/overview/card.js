@@ -85,9 +85,8 @@ export class Card {
     const { id } = this.consultation;
     const { act, reason } = offerOf(this.consultation);
     if (reason) return;
-    if (act === "start" && !(await this.desk.acts.run(`consultation:${id}`, "consultation.start", { consultation: id }))) {
-      return;
-    }
+    const { acts } = this.desk;
+    if (act === "start" && !(await acts.run(`consultation:${id}`, "consultation.start", { consultation: id }))) return;
     this.desk.enter(id);
   }
 

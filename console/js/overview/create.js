@@ -43,7 +43,8 @@ export class CreateDialog extends Dialog {
     this.#unit = unit;
     this.#chosen = new Map(invited.map((one) => [`${one.kind}:${one.id}`, one]));
     const [only] = invited;
-    this.title_.input.value = invited.length === 1 && only.kind === "person" ? t("create.with", { name: only.name }) : "";
+    const isCall = invited.length === 1 && only.kind === "person";
+    this.title_.input.value = isCall ? t("create.with", { name: only.name }) : "";
     this.when[0].checked = this.admission[0].checked = true;
     this.at.value = localValue(this.desk.now() + 30 * MINUTE_MS);
     this.tree.start();

@@ -1,5 +1,6 @@
 // The overview: consultations that run and are to come, and below them the wall of live sources.
 
+import { wallKeys } from "../deskkeys.js";
 import { h, icon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
@@ -19,6 +20,7 @@ export class Overview {
   constructor(desk) {
     this.desk = desk;
     this.wall = new Wall(desk);
+    this.keys = wallKeys(this.wall, desk.publish);
     this.groups = ["running", "scheduled"].map((stage) => this.#group(stage));
     this.wallTitle = h("h2");
     this.wallCount = h("span", { class: ["soft", "numbers"] });

@@ -13,8 +13,8 @@ function itemsOf(desk, { kind, id, record }) {
     const { room } = inside;
     const may = room.isChair || (room.consultation.may ?? room.short?.may ?? []).includes("invite");
     const reason = may ? "" : t("why.inviteRight");
-    const label = t(kind === "endpoint" ? "tree.bring" : "tree.invite");
-    items.push({ label, icon: kind === "endpoint" ? "camera" : "add", reason, act: () => inside.bringIn({ kind, id, name }) });
+    const [key, icon] = kind === "endpoint" ? ["tree.bring", "camera"] : ["tree.invite", "add"];
+    items.push({ label: t(key), icon, reason, act: () => inside.bringIn({ kind, id, name }) });
   }
   const alone = inside ? t("why.insideAlready") : "";
   if (kind === "unit") {

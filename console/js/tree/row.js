@@ -8,13 +8,14 @@ const KIND_ICONS = {
   browser: "screen", room: "room", drone: "drone", "body-camera": "body", "ip-camera": "camera", vehicle: "vehicle",
   phone: "phone", radio: "radio",
 };
-/** Of a row and what is in its record: {lamp, words}. Pure. */
+/** Of a row by its record: {lamp, key of words}, null where it is not known. Pure. */
 export function presenceOf({ kind, record }) {
+  if (record.disabled) return { lamp: "off", key: "presence.disabled" };
   if (kind === "person") {
-    if (record.disabled) return { lamp: "off", key: "presence.disabled" };
+    if (record.online === undefined) return null;
     return record.online ? { lamp: "on", key: "presence.online" } : { lamp: "off", key: "presence.offline" };
   }
-  if (record.disabled) return { lamp: "off", key: "presence.disabled" };
+  if (record.state === undefined) return null;
   return { lamp: record.state === "live" ? "on" : "off", key: `source.${record.state || "offline"}` };
 }
 
@@ -85,9 +86,11 @@ export class TreeRow {
     setText(this.name, name);
     if (this.menu) setLabel(this.menu, t("tree.menu", { name }));
     this.tag.hidden = kind !== "unit";
-    this.lamp.hidden = kind === "unit";
-    setIcon(this.picture, kind === "unit" ? "none" : kind === "person" ? "person" : (KIND_ICONS[record.kind] ?? "camera"));
+    const picture = kind === "person" ? kind : (KIND_ICONS[record.kind] ?? "camera");
+    // A unit has its tag instead.
+    if (kind !== "unit") setIcon(this.picture, picture);
     if (kind === "unit") {
+      this.lamp.hidden = true;
       this.tag.dataset.level = record.level;
       setText(this.tag, t(`tag.${record.level}`));
       setText(this.more, record.people ? `${record.present ?? 0}/${record.people}` : "");
@@ -95,11 +98,12 @@ export class TreeRow {
       this.element.title = name;
       return;
     }
-    const { lamp, key } = presenceOf(row);
-    this.lamp.dataset.lamp = lamp;
+    const presence = presenceOf(row);
+    this.lamp.hidden = presence === null;
+    this.lamp.dataset.lamp = presence?.lamp ?? "";
     const beside = kind === "person" ? record.title : t(`kind.${record.kind}`);
     setText(this.more, [beside, row.depth === 0 ? unitNameOf(record) : ""].filter(Boolean).join(" · "));
-    this.element.title = [name, beside, t(key)].filter(Boolean).join(" · ");
+    this.element.title = [name, beside, presence ? t(presence.key) : ""].filter(Boolean).join(" · ");
     this.element.setAttribute("aria-label", this.element.title);
   }
 }

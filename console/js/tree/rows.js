@@ -21,7 +21,8 @@ export function rowsOf(level, opened) {
   const visit = (id, depth, parent) => {
     const { known, units, people, endpoints } = level(id);
     if (!known && depth > 0) {
-      rows.push({ key: `asking:${id}`, kind: "asking", id, record: null, depth, open: null, place: 1, size: 1, parent });
+      const asking = { key: `asking:${id}`, kind: "asking", id, record: null };
+      rows.push({ ...asking, depth, open: null, place: 1, size: 1, parent });
       return;
     }
     const size = people.length + endpoints.length + units.length;
@@ -43,16 +44,16 @@ export function rowsOf(level, opened) {
   return rows;
 }
 
-/** Rows of what a search found: flat. */
-export function rowsFound(results) {
+/**
+ * Rows of what a search found: flat. `known(kind, id)` gives the record the tree has of it, or null: the search does
+ * not tell presence and rights.
+ */
+export function rowsFound(results, known) {
   const size = results.length;
-  return results
-    .filter((record) => ["unit", "person", "endpoint"].includes(record?.kind_of ?? record?.kind))
-    .map((record, index) => {
-      const kind = record.kind_of ?? record.kind;
-      const base = { kind, id: record.id, depth: 0, open: null, parent: "" };
-      return { ...base, key: `${kind}:${record.id}`, record, place: index + 1, size };
-    });
+  return results.map(({ kind, id, endpoint_kind: of, ...found }, index) => {
+    const record = { ...found, id, kind: of, ...known(kind, id) };
+    return { key: `${kind}:${id}`, kind, id, record, depth: 0, open: null, parent: "", place: index + 1, size };
+  });
 }
 
 /** First and last index to draw of `count` rows, `tall` each, in a window of `height` at `top`; some more around. */

@@ -28,6 +28,11 @@ export class SearchBox {
     this.element = h("div", { class: "search" }, h("label", {}, icon("search"), this.input), this.trouble);
   }
 
+  /** The last question was not answered; what went wrong is said. */
+  get hasFailed() {
+    return this.#error !== null;
+  }
+
   render() {
     this.input.placeholder = t("tree.search");
     setLabel(this.input, t("tree.search.why"));

@@ -70,11 +70,12 @@ export class Tree {
 
   render() {
     const found = this.search.results;
-    this.#rows = found ? rowsFound(found) : rowsOf((id) => this.#level(id), this.#opened);
+    const known = (kind, id) => this.link.store.find(kind, id);
+    this.#rows = found ? rowsFound(found, known) : rowsOf((id) => this.#level(id), this.#opened);
     this.search.render();
     this.scroller.setAttribute("aria-label", t("tree.label"));
     const asking = found ? this.search.isAsking : !this.link.store.knows("unit:root");
-    this.empty.hidden = this.#rows.length > 0;
+    this.empty.hidden = this.#rows.length > 0 || this.search.hasFailed;
     setText(this.empty, t(asking ? "tree.asking" : found ? "tree.nothing" : "tree.none"));
     this.#openOnly();
     this.#draw();

@@ -54,8 +54,14 @@ def test_the_end_of_a_consultation_ends_its_topic_with_that_code() -> None:
     participant(town, "zhao", Attendance.PRESENT)
     pages = town.watch("zhao", "consultation:c")
     town.watch("zhao", "places")
+    leading = town.watch("wang", "consultation:c")
+    town.changes.speaking("c", "p-zhao", {"p-zhao": -20})
+    town.settle()
+    assert leading.ids("consultation:c", "speaking") == {"c"}
     town.put(("consultation", msgspec.structs.replace(record, stage=Stage.ENDED)))
     participant(town, "zhao", Attendance.LEFT)
+    assert leading.record("consultation:c", "consultation", "c")["stage"] == "ended"
+    assert leading.ids("consultation:c", "speaking") == set()
     assert pages.gone == {"consultation:c": "consultation-ended"}
     assert pages.held["places"].records == {}
 
@@ -269,4 +275,22 @@ def test_a_participant_is_online_with_its_person_or_its_source() -> None:
         "id": "c",
         "participant": "p-sun",
         "levels": {"p-sun": -20},
+    }
+
+
+def test_a_source_published_with_the_node_s_own_token_is_for_those_who_have_the_right_to_the_node() -> None:
+    town = Town()
+    town.sources.publish("stranger", "", "s", 1)
+    town.sources.publish("zhao.tab", "", "s", 1)
+    may = {
+        person: [
+            town.watch(person, "overview").record("overview", "source", item)["may"]
+            for item in ("stranger", "zhao.tab")
+        ]
+        for person in ("wang", "li", "qian")
+    }
+    assert may == {
+        "wang": [["view", "steer", "record"], ["view", "steer", "record"]],
+        "li": [[], ["view", "steer", "record"]],
+        "qian": [[], []],
     }

@@ -56,6 +56,7 @@ class Town:
         self.presence.listen(self.changes.person)
         self.sources.listen(self.changes.source)
         self.pages: dict[str, Pages] = {}
+        self.settle()
 
     @property
     def now_us(self) -> int:

@@ -46,4 +46,5 @@ export default {
   "refusal.node-busy": "The server is busy; nothing was done. Try again shortly.",
   "refusal.not-found": "The server cannot do this; it may be older than this page. Tell your administrator.",
   "refusal.query-invalid": "This cannot be looked for; change it.",
+  "refusal.node-only": "Only the server itself does this.",
 };

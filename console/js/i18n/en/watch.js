@@ -61,6 +61,8 @@ export default {
   "state.away.why": "They may come back by themselves",
   "state.noCamera": "No camera on",
   "state.noCamera.why": "Nor a microphone",
+  "state.audioOnly": "Sound only",
+  "state.audioOnly.why": "This source has no picture",
   "state.microphoneOnly": "No camera on",
   "state.microphoneOnly.why": "Sound only",
 

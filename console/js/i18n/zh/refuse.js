@@ -46,4 +46,5 @@ export default {
   "refusal.node-busy": "服务器正忙，没有生效。稍后再试。",
   "refusal.not-found": "服务器没有这项功能，可能版本较旧。请告诉管理员。",
   "refusal.query-invalid": "要找的内容不能用，请改一下。",
+  "refusal.node-only": "这项操作只由服务器自己做。",
 };

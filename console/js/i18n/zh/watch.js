@@ -61,6 +61,8 @@ export default {
   "state.away.why": "等对方重新连上",
   "state.noCamera": "没有打开摄像头",
   "state.noCamera.why": "话筒也没有打开",
+  "state.audioOnly": "只有声音",
+  "state.audioOnly.why": "这个信源没有画面",
   "state.microphoneOnly": "没有打开摄像头",
   "state.microphoneOnly.why": "只有声音",
 

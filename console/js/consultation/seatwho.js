@@ -1,0 +1,85 @@
+// The line below a picture of the stage: who it is, its signs, how good the line is, and the way to its menu.
+
+import { h, icon, setLabel, setText } from "../dom.js";
+import { t } from "../i18n.js";
+import { cutMiddle } from "../names.js";
+import { bars } from "../stats.js";
+import * as words from "../words.js";
+import { isHeard, officeOf } from "./room.js";
+
+const pen = document.createElement("canvas").getContext("2d");
+
+function sign(name) {
+  return h("span", { class: "seat-sign", role: "img", hidden: true }, icon(name));
+}
+
+function show(element, shown, key) {
+  element.hidden = !shown;
+  if (shown) setLabel(element, t(key));
+}
+
+export class SeatWho {
+  #full = "";
+
+  /** `menu()` opens what can be done. */
+  constructor(menu) {
+    this.tag = h("span", { class: "tag" });
+    this.name = h("span", { class: "name" });
+    this.office = h("span", { class: "office" });
+    this.hand = sign("hand");
+    this.word = sign("word");
+    this.mic = sign("mic-off");
+    this.bars = h("span", { class: "bars", role: "img" }, h("i"), h("i"), h("i"));
+    this.more = h("button", { class: ["button", "bare", "seat-more"], type: "button" }, icon("more"));
+    this.more.setAttribute("aria-haspopup", "menu");
+    this.more.addEventListener("click", (event) => {
+      event.stopPropagation();
+      menu();
+    });
+    this.element = h("div", { class: "seat-who" });
+    this.element.append(this.tag, this.name, this.office, this.hand, this.word, this.mic, this.bars, this.more);
+    new ResizeObserver(() => this.#fitName()).observe(this.name);
+  }
+
+  /** True when this one is the speaker now. */
+  render(participant, room) {
+    const level = participant.level || "";
+    this.tag.hidden = !level;
+    if (level) setText(this.tag, t(`tag.${level}`));
+    this.tag.dataset.level = level;
+    this.#full = participant.name;
+    this.#fitName();
+    const office = officeOf(room, participant);
+    this.office.hidden = !office;
+    if (office) setText(this.office, t(`office.${office}`));
+    show(this.hand, participant.hand_us > 0, "sign.hand");
+    show(this.word, participant.word_us > 0, "sign.word");
+    const quiet = participant.sound_off || !isHeard(room, participant);
+    show(this.mic, quiet, participant.sound_off ? "sign.soundOff" : "sign.quiet");
+    this.mic.classList.toggle("cut", participant.sound_off);
+    setLabel(this.more, t("seat.more", { name: participant.name }));
+    return !quiet && room.speaker === participant.id;
+  }
+
+  /** `found`: figures of stats.js, or null; not `shown` where there is nothing to measure. */
+  renderQuality(found, { audioOnly, shown }) {
+    const quality = found ? bars({ ...found, audioOnly }) : 0;
+    this.bars.hidden = !shown;
+    this.bars.dataset.bars = String(quality);
+    const lines = [t(`quality.${quality}`)];
+    if (found) {
+      const loss = t("figure.loss", { value: words.percent(found.loss) });
+      const delay = t("figure.delay", { value: words.milliseconds(found.delayMs) });
+      lines.push(loss, delay, words.bitrate(found.bitsPerSecond));
+      if (!audioOnly) lines.push(words.size(found), words.frameRate(found.framesPerSecond));
+    }
+    setLabel(this.bars, lines.join("\n"));
+  }
+
+  #fitName() {
+    const style = getComputedStyle(this.name);
+    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    setText(this.name, cutMiddle(this.#full, this.name.clientWidth || 120, (text) => pen.measureText(text).width));
+    if (this.name.title !== this.#full) this.name.title = this.#full;
+  }
+}

@@ -1,0 +1,32 @@
+// What the bar at the top shows, gathered from the desk. Changes nothing.
+
+import { nameOf } from "./names.js";
+
+/** What of mine goes on where I do not look: {state, name, since}, or null. */
+function airOf({ consultation, frame, media, now, own }) {
+  if (consultation) {
+    if (frame.page === consultation) return null;
+    const joined = consultation.room?.own?.joined_us;
+    return { state: "consulting", name: consultation.title(), since: joined ? joined / 1000 : now() };
+  }
+  if (!own || own.sources.length === 0) return null;
+  return { state: media.state === "retrying" ? "retrying" : "live", name: own.name(), since: own.since };
+}
+
+/** The view of `Top.render`; `unit`: the record of my unit, or null. */
+export function topView(desk, unit) {
+  const { account, frame, link, overview } = desk;
+  const { tiles } = overview.wall;
+  return {
+    now: desk.now(),
+    title: frame.page?.title() ?? "",
+    link: account.state === "in" ? link.state : account.state === "asking" ? "asking" : "none",
+    lostAt: link.lostAt,
+    retryInMs: Math.max(0, link.retryAt - performance.now()),
+    heard: frame.page === overview ? tiles.some((tile) => !tile.muted) : null,
+    person: account.person,
+    unit: unit ? nameOf(unit) : "",
+    sides: frame.sides,
+    air: airOf(desk),
+  };
+}

@@ -1,0 +1,57 @@
+"""The routes that are made from their descriptions, put together, and the description of all of them."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from dispatch.directory.search import SearchIndex
+from dispatch.permissions import Permissions, Right
+from dispatch.store.reading import Reader
+from huishang import __version__
+from huishang.desk import NodeDesk
+from signaling.http.access import Access, PersonIdentity, TokenIdentity
+from signaling.http.acts import ActsEndpoint
+from signaling.http.described import media_operations, session_operations
+from signaling.http.health import Health, HealthEndpoint
+from signaling.http.measuring import MeasuredActs
+from signaling.http.metrics import Metrics, MetricsEndpoint
+from signaling.http.openapi import openapi_routes
+from signaling.http.problem import Problem
+from signaling.http.reads import ReadsEndpoint, collections
+from signaling.http.search import SearchEndpoint
+from signaling.http.timeline import TimelineEndpoint
+from signaling.http.transfer import TransferEndpoint
+
+
+def interface_routes(
+    desk: NodeDesk, access: Access, metrics: Metrics, health: Health, index: SearchIndex
+) -> list[web.RouteDef]:
+    """Return the routes to add to an application."""
+    tables, permissions = desk.coordinator.tables, desk.coordinator.permissions
+    acts = MeasuredActs(desk.coordinator, metrics.acts)
+    endpoints = (
+        ActsEndpoint(acts, tables, access.person, collections()),
+        ReadsEndpoint(tables, permissions, access.person),
+        SearchEndpoint(index, tables, permissions, access.person),
+        TimelineEndpoint(Reader(desk.database), tables, permissions, access.person),
+        TransferEndpoint(acts, tables, permissions, access.person),
+        HealthEndpoint(health),
+        MetricsEndpoint(metrics, lambda request: _require_measure(access, permissions, request)),
+    )
+    operations = [operation for endpoint in endpoints for operation in endpoint.operations()]
+    operations += [*media_operations(), *session_operations()]
+    routes = [route for endpoint in endpoints for route in endpoint.routes()]
+    return [*routes, *openapi_routes(operations, __version__)]
+
+
+def _require_measure(access: Access, permissions: Permissions, request: web.Request) -> None:
+    """Raise Problem for who may not read the node's figures from another machine."""
+    identity = access.identify(request)
+    if isinstance(identity, PersonIdentity):
+        may = permissions.may(identity.actor, Right.ADMIN, "node", time.time_ns() // 1000)
+    else:
+        may = isinstance(identity, TokenIdentity) and "measure" in identity.token.verbs
+    if not may:
+        raise Problem("forbidden", "reading the figures needs a token that may measure, or the right admin of the node")
