@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -190,7 +191,7 @@ async def ask(
     headers = {"Content-Type": "application/json", "X-Huishang": "1"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    data = json.dumps({} if body is None else body)
+    data = io.BytesIO(json.dumps({} if body is None else body).encode())
     async with http.request(method, f"{county.url}/api/v1{path}", data=data, headers=headers) as answer:
         text = await answer.text()
         return answer.status, json.loads(text) if text else None

@@ -50,9 +50,7 @@ async def test_samples_of_a_page_that_sends_and_takes(tmp_path: Path) -> None:
             page = desk.page("officer")
             mid = await connected(desk, page, peer, f"consultation:{consultation}")
             desk.media.quality(page, 12.0, [LineQuality(mid, jitter_ms=2.5)])
-            log = QualityLog(
-                desk.coordinator.tables, desk.media, desk.node.exchange.connections, Samples(database).add
-            )
+            log = QualityLog(desk.coordinator.tables, desk.media, desk.node.exchange.connections, Samples(database).add)
             first = {sample.direction: sample for sample in await log.take()}
             assert first["receive"].rate_bps is None and first["send"].rate_bps is None
 
