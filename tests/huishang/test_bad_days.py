@@ -166,8 +166,8 @@ async def test_clock_set_back_turns_no_stamp_back(tmp_path: Path, monkeypatch: p
     entries = county.entries()
     stamps = [entry.hlc for entry in entries]
     assert stamps == sorted(set(stamps))
-    said = [entry.params["text"] for entry in entries if entry.verb == "message.say"]
-    assert said == ["之前", "之后0", "之后1", "之后2"]
+    texts = [entry.params["text"] for entry in entries if entry.verb == "message.say"]
+    assert texts == ["之前", "之后0", "之后1", "之后2"]
 
 
 async def now_us(caller: Caller, word: str) -> int:

@@ -12,6 +12,8 @@ import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
+from operator import lt
 from typing import Any, Final
 
 import aiohttp
@@ -145,7 +147,7 @@ async def flows(*lines: Line) -> None:
     """Wait until some packets more have come in on each line."""
     before = [await line.packets() for line in lines]
     for line, count in zip(lines, before, strict=True):
-        await until(f"packets on {line.what}", line.packets, lambda now, count=count: now > count + SOME)
+        await until(f"packets on {line.what}", line.packets, partial(lt, count + SOME))
 
 
 async def rests(line: Line, beside: Line) -> None:
