@@ -166,9 +166,11 @@ class Connections:
             connection = self._connections.get(connection_id)
             if connection is None:
                 continue
-            for mid, line in connection.present.receiving.items():
-                if line.line.source == source and line.flow is not Flow.CLOSED:
-                    self.set_flow(connection_id, mid, Flow.CLOSED)
+            mids = tuple(line.mid for line in self.receiving_of(connection_id) if line.source == source)
+            for mid in mids:
+                self.set_flow(connection_id, mid, Flow.CLOSED)
+            if mids:  # or the page would show its last picture for ever
+                self._tell(SourceWithdrawn(connection_id, connection.owner, source, "source-stopped", mids))
             self._lose(connection_id, source, "source-stopped")
 
     def receiving(self, source: str | None = None) -> Iterator[ReceiveState]:

@@ -116,6 +116,18 @@ async def test_page_is_told_when_another_publishes_its_source(desk: Desk) -> Non
     assert second.flows == {}
 
 
+async def test_pages_are_told_when_a_source_is_stopped(desk: Desk) -> None:
+    publisher, viewer = desk.page("officer"), desk.page("chief")
+    sent, other = publisher.publish("camera", "video"), publisher.publish("officer.tab", "video")
+    await publisher.offer()
+    mid, beside = viewer.take("camera", "video"), viewer.take("officer.tab", "video")
+    await viewer.offer()
+    await desk.node.exchange.stop("camera")
+    await publisher.told(sent, "closed", "source-stopped")
+    await viewer.told(mid, "closed", "source-stopped")
+    assert other not in publisher.flows and beside not in viewer.flows
+
+
 async def test_end_of_a_connection_is_told_and_the_next_offer_makes_another(desk: Desk) -> None:
     page = desk.page("officer")
     mid = page.take("camera", "video")
