@@ -229,5 +229,18 @@ KINDS: dict[str, type[Record]] = {
     "participant": Participant,
     "message": Message,
 }
+#: kind -> name of its table, in memory and in the database
+TABLE_NAMES = {
+    "unit": "units",
+    "person": "people",
+    "endpoint": "endpoints",
+    "credential": "credentials",
+    "login": "logins",
+    "welcome": "welcomes",
+    "grant": "grants",
+    "consultation": "consultations",
+    "participant": "participants",
+    "message": "messages",
+}
 #: Kinds that only the server itself reads.
 SECRET_KINDS = frozenset({"credential", "login", "welcome"})

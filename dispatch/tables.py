@@ -14,6 +14,7 @@ from dispatch.errors import Unknown
 from dispatch.names import fold
 from dispatch.records import (
     KINDS,
+    TABLE_NAMES,
     Consultation,
     Credential,
     Endpoint,
@@ -180,7 +181,7 @@ class Tables:
     def of_kind(self, kind: str) -> Table[Record]:
         """Return the table of a key of `records.KINDS`."""
         assert kind in KINDS
-        table: Table[Record] = getattr(self, _NAMES[kind])
+        table: Table[Record] = getattr(self, TABLE_NAMES[kind])
         return table
 
     def rows(self) -> dict[str, tuple[Record, ...]]:
@@ -221,17 +222,3 @@ class Tables:
         changes = tuple(self._changes)
         self._changes.clear()
         return changes
-
-
-_NAMES = {
-    "unit": "units",
-    "person": "people",
-    "endpoint": "endpoints",
-    "credential": "credentials",
-    "login": "logins",
-    "welcome": "welcomes",
-    "grant": "grants",
-    "consultation": "consultations",
-    "participant": "participants",
-    "message": "messages",
-}

@@ -18,6 +18,7 @@ from dispatch.desk.caretaker import Caretaker
 from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
 from dispatch.permissions import Actor
+from dispatch.presence import Presence
 from dispatch.store.quality import Samples
 from dispatch.tables import Tables
 from huishang.desk import NodeDesk
@@ -40,12 +41,12 @@ from signaling.webhooks.service import Webhooks
 from signaling.webrtc.exchange import Exchange
 from signaling.ws.hub import Hub
 from signaling.ws.media import PageMedia
-from signaling.ws.presence import PagePresence
 from signaling.ws.quality import QualityLog
 from signaling.ws.speakers import Speakers
 
-#: A page that is gone for less is on its way back: a reload, a tunnel, a change of networks.
-ABSENT_SECONDS = 20.0
+#: Who has been without a page for so long has left the consultations. More than the grace after which others see that
+#: somebody is offline: a tunnel or a change of networks costs nobody the place.
+ABSENT_US = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def edge(
         access = Access(tokens, proofs, permissions)
         signin = SignIn(desk.coordinator, signed, Passwords(), settings.server.node)
         ends.push_async_callback(signin.close)
-        presence = PagePresence()
+        presence = Presence()
         media = PageMedia(desk.coordinator, exchange.connections)
         hub = Hub(
             desk.coordinator,
@@ -163,9 +164,8 @@ def _cut_off(hub: Hub, lost: Lost) -> None:
         hub.close_person(lost.id)
 
 
-def _is_here(presence: PagePresence, person: str) -> bool:
-    gone_us = time.time_ns() // 1000 - presence.since_us(person)
-    return presence.is_online(person) or gone_us < ABSENT_SECONDS * 1e6
+def _is_here(presence: Presence, person: str) -> bool:
+    return presence.was_online(person, ABSENT_US, time.time_ns() // 1000)
 
 
 def _tracks(exchange: Exchange, source: str) -> list[str]:

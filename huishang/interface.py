@@ -18,6 +18,7 @@ from signaling.http.health import Health, HealthEndpoint
 from signaling.http.measuring import MeasuredActs
 from signaling.http.metrics import Metrics, MetricsEndpoint
 from signaling.http.openapi import openapi_routes
+from signaling.http.operation import operations_of
 from signaling.http.problem import Problem
 from signaling.http.reads import ReadsEndpoint, collections
 from signaling.http.search import SearchEndpoint
@@ -40,9 +41,8 @@ def interface_routes(
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, permissions, request)),
     )
-    operations = [operation for endpoint in endpoints for operation in endpoint.operations()]
-    operations += [*media_operations(), *session_operations()]
     routes = [route for endpoint in endpoints for route in endpoint.routes()]
+    operations = [*operations_of(routes), *media_operations(), *session_operations()]
     return [*routes, *openapi_routes(operations, __version__)]
 
 

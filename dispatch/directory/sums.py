@@ -1,48 +1,95 @@
-"""Numbers that belong to units, summed up the tree: each change costs as many steps as the unit is deep. Core."""
+"""What is below every unit: counts that follow each change up the tree, so that a page opens it level by level. Core.
+
+Keeps the tree as it was told step by step: several changes that came together are seen in their order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Literal
 
-from dispatch.records import Unit
-from dispatch.tables import Change
+from dispatch.records import Endpoint, Person, Unit
+from dispatch.tables import Change, Tables
+
+_MAX_DEPTH = 64  # as in `Permissions.line`: a damaged tree must not hang the node
+
+What = Literal["units", "people", "endpoints", "present", "live"]
+
+
+@dataclass(slots=True)
+class Sum:
+    """Of a unit and all below it; `units` without itself. `present` people connected, `live` sources."""
+
+    units: int = 0
+    people: int = 0
+    endpoints: int = 0
+    present: int = 0
+    live: int = 0
+
+
+_WHATS: tuple[What, ...] = tuple(item.name for item in fields(Sum))  # type: ignore[misc]
 
 
 class Sums:
-    """`width` numbers a unit. Keeps its own picture of the tree, to follow changes after they happened."""
+    """The counts of all units."""
 
-    def __init__(self, width: int, units: Iterable[Unit]) -> None:
-        self._zero = (0,) * width
-        self._above = {unit.id: unit.parent for unit in units}
-        self._below: dict[str, list[int]] = {}
+    def __init__(self, tables: Tables) -> None:
+        self._parents: dict[str, str] = {unit.id: unit.parent for unit in tables.units}
+        self._sums: dict[str, Sum] = {unit.id: Sum() for unit in tables.units}
+        self._touched: set[str] = set()
+        for unit in tables.units:
+            self.add(unit.parent, "units", 1)
+            self.add(unit.id, "people", tables.people_of_unit.count(unit.id))
+            self.add(unit.id, "endpoints", tables.endpoints_of_unit.count(unit.id))
+        self._touched.clear()
 
-    def of(self, unit: str) -> tuple[int, ...]:
-        """Return the numbers of a unit and everything below it."""
-        found = self._below.get(unit)
-        return tuple(found) if found is not None else self._zero
+    def of(self, unit: str) -> Sum:
+        """Return a unit's counts."""
+        return self._sums.get(unit) or Sum()
 
-    def add(self, unit: str, numbers: Iterable[int]) -> None:
-        """Add numbers to a unit and all above it; of no effect where the unit is not known."""
-        step = tuple(numbers)
-        seen = 0
-        while unit in self._above and seen < len(self._above):  # a damaged tree must not hang the node
-            held = self._below.setdefault(unit, list(self._zero))
-            for place, number in enumerate(step):
-                held[place] += number
-            if not any(held):
-                del self._below[unit]
-            unit = self._above[unit]
-            seen += 1
+    def take_touched(self) -> set[str]:
+        """Return the units whose counts have changed since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def add(self, unit: str, what: What, count: int) -> None:
+        """Count so many more in a unit and in all above it; of no effect where the unit is not known."""
+        if not count:
+            return
+        for _ in range(_MAX_DEPTH):
+            held = self._sums.get(unit)
+            if held is None:
+                return
+            setattr(held, what, getattr(held, what) + count)
+            self._touched.add(unit)
+            unit = self._parents[unit]
 
     def follow(self, change: Change) -> None:
-        """Follow a unit's coming, moving or going, with all that is below it; other changes are passed over."""
+        """Follow a change of the directory; others are passed over."""
         old, new = change.old, change.new
-        if isinstance(new, Unit) and old is None:
-            self._above.setdefault(new.id, new.parent)
-        elif isinstance(old, Unit) and (not isinstance(new, Unit) or new.parent != old.parent):
-            carried = self.of(old.id)
-            self.add(old.id, [-number for number in carried])
-            del self._above[old.id]
-            if isinstance(new, Unit):
-                self._above[new.id] = new.parent
-                self.add(new.id, carried)
+        if change.kind == "unit":
+            self._unit(change.id, old, new)  # type: ignore[arg-type]
+        elif change.kind in ("person", "endpoint"):
+            what: What = "people" if change.kind == "person" else "endpoints"
+            before = old.unit if isinstance(old, Person | Endpoint) else ""
+            after = new.unit if isinstance(new, Person | Endpoint) else ""
+            if before != after:
+                self.add(before, what, -1)
+                self.add(after, what, 1)
+
+    def _unit(self, identifier: str, old: Unit | None, new: Unit | None) -> None:
+        before, after = old.parent if old else None, new.parent if new else None
+        if before == after:
+            return
+        moved = self._sums.get(identifier) or Sum()
+        if before is not None:
+            self._carry(before, moved, -1)
+        if after is None:
+            del self._sums[identifier], self._parents[identifier]
+            return
+        self._sums[identifier], self._parents[identifier] = moved, after
+        self._carry(after, moved, 1)
+
+    def _carry(self, unit: str, moved: Sum, sign: int) -> None:
+        for what in _WHATS:
+            self.add(unit, what, sign * (getattr(moved, what) + (what == "units")))

@@ -13,23 +13,9 @@ from typing import Any, get_args, get_type_hints
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
-from dispatch.records import KINDS, Record
+from dispatch.records import KINDS, TABLE_NAMES, Record
 
 metadata = MetaData()
-
-#: kind -> name of its table
-_NAMES = {
-    "unit": "units",
-    "person": "people",
-    "endpoint": "endpoints",
-    "credential": "credentials",
-    "login": "logins",
-    "welcome": "welcomes",
-    "grant": "grants",
-    "consultation": "consultations",
-    "participant": "participants",
-    "message": "messages",
-}
 
 
 def _type(hint: Any) -> TypeEngine[Any]:
@@ -53,7 +39,7 @@ def _table(kind: str, record: type[Record]) -> Table:
         for name, hint in get_type_hints(record).items()
         if name in record.__struct_fields__
     ]
-    return Table(_NAMES[kind], metadata, *columns, sqlite_with_rowid=False)
+    return Table(TABLE_NAMES[kind], metadata, *columns, sqlite_with_rowid=False)
 
 
 #: kind -> table

@@ -8,15 +8,15 @@ nothing, and a request that relies on it must show besides that it is not from o
 from __future__ import annotations
 
 import time
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
 
+from signaling.auth import operations
 from signaling.auth.signin import Shown, Signed, SignIn
-from signaling.http.access import Access, declares, origin_of
+from signaling.http.access import Access, origin_of
 from signaling.http.body import read_json
 from signaling.http.problem import Problem
 
@@ -26,32 +26,6 @@ COOKIE: Final = "__Secure-huishang-session"
 #: Another site's page can send it only when we allow that, which we do not.
 HEADER: Final = "X-Huishang"
 MAX_BODY_BYTES: Final = 4_096
-
-_Short = Annotated[str, Meta(max_length=256)]
-_Typed = Annotated[str, Meta(max_length=1_024)]
-
-
-class SignInForm(msgspec.Struct, frozen=True):
-    login: _Short = ""
-    password: _Typed = ""
-    welcome: _Short = ""
-    name: _Short = ""
-    organisation: _Short = ""
-
-
-class ChangeForm(msgspec.Struct, frozen=True):
-    new: _Typed
-    old: _Typed = ""
-
-
-class InviteForm(msgspec.Struct, frozen=True):
-    person: _Short
-    consultation: _Short = ""
-    hours: int = 24
-
-
-class PasswordForm(msgspec.Struct, frozen=True):
-    password: _Typed
 
 
 class SessionEndpoint:
@@ -67,31 +41,28 @@ class SessionEndpoint:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
         return [
-            web.post(PATH, self._begin),
-            web.delete(PATH, self._end),
-            web.post(f"{PATH}/refresh", self._refresh),
-            web.post(f"{PATH}/password", self._password),
-            web.post("/api/v1/welcomes", self._invite),
-            web.put("/api/v1/people/{person}/password", self._set_password),
-            web.put("/api/v1/endpoints/{endpoint}/credential", self._set_credential),
+            operations.BEGIN.route(self._begin),
+            operations.REFRESH.route(self._refresh),
+            operations.END.route(self._end),
+            operations.CHANGE_PASSWORD.route(self._password),
+            operations.INVITE.route(self._invite),
+            operations.SET_PASSWORD.route(self._set_password),
+            operations.SET_CREDENTIAL.route(self._set_credential),
         ]
 
-    @declares("anybody", "whoever signs in shows a password or a one-time link")
     async def _begin(self, request: web.Request) -> web.Response:
         _refuse_foreign(request)
-        form = await read_json(request, SignInForm, MAX_BODY_BYTES)
+        form = await read_json(request, operations.SignInForm, MAX_BODY_BYTES)
         origin = origin_of(request)
         if form.welcome:
             shown = Shown(form.welcome, form.password, form.login, form.name, form.organisation)
             return _answer(await self._signin.by_welcome(shown, origin))
         return _answer(await self._signin.by_password(form.login, form.password, origin))
 
-    @declares("anybody", "the refresh token is the proof")
     async def _refresh(self, request: web.Request) -> web.Response:
         _require_own(request)
         return _answer(await self._signin.refresh(request.cookies.get(COOKIE, ""), origin_of(request)))
 
-    @declares("anybody", "ends the session whose token is shown; without one there is nothing to end")
     async def _end(self, request: web.Request) -> web.Response:
         _require_own(request)
         await self._signin.out(request.cookies.get(COOKIE, ""), origin_of(request))
@@ -99,30 +70,26 @@ class SessionEndpoint:
         response.del_cookie(COOKIE, path=PATH, secure=True, httponly=True, samesite="Strict")
         return response
 
-    @declares("signed-in")
     async def _password(self, request: web.Request) -> web.Response:
         actor = self._access.person(request)
-        form = await read_json(request, ChangeForm, MAX_BODY_BYTES)
+        form = await read_json(request, operations.ChangeForm, MAX_BODY_BYTES)
         await self._signin.change_password(actor, form.old, form.new, origin_of(request))
         return web.Response(status=204)
 
-    @declares("signed-in")
     async def _invite(self, request: web.Request) -> web.Response:
         actor = self._access.person(request)
-        form = await read_json(request, InviteForm, MAX_BODY_BYTES)
+        form = await read_json(request, operations.InviteForm, MAX_BODY_BYTES)
         code = await self._signin.invite(actor, form.person, form.consultation, form.hours, origin_of(request))
         return _json({"welcome": code}, 201)
 
-    @declares("signed-in")
     async def _set_password(self, request: web.Request) -> web.Response:
         actor, person = self._access.person(request), request.match_info["person"]
         if person == actor.person:
             raise Problem("password-own", f"change your own at {PATH}/password, with the old one")
-        form = await read_json(request, PasswordForm, MAX_BODY_BYTES)
+        form = await read_json(request, operations.PasswordForm, MAX_BODY_BYTES)
         await self._signin.set_password(actor, person, form.password, origin_of(request))
         return web.Response(status=204)
 
-    @declares("signed-in")
     async def _set_credential(self, request: web.Request) -> web.Response:
         actor = self._access.person(request)
         code = await self._signin.set_credential(actor, request.match_info["endpoint"], origin_of(request))

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 import argon2
 
-from dispatch.errors import Full, Invalid
+from dispatch.errors import Invalid, Unavailable
 
 MIN_CHARACTERS: Final = 8
 MAX_CHARACTERS: Final = 128
@@ -50,14 +50,14 @@ class Passwords:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def hash(self, password: str) -> str:
-        """Return the hash to keep of a password that `require_usable` took. Raises Full."""
+        """Return the hash to keep of a password that `require_usable` took. Raises Unavailable."""
         octets = _octets(password)
         kept = await self._run(lambda: self._hasher.hash(octets))
         self.computed += 1
         return kept
 
     async def check(self, kept: str, password: str) -> bool:
-        """Tell whether a password is the one of a hash. One is computed also for `kept` "", nobody's. Raises Full."""
+        """Tell whether a password is the one of a hash. One is computed for `kept` "", too. Raises Unavailable."""
         octets = _octets(password)
         is_right = await self._run(lambda: self._matches(kept or self._nobodys.result(), octets))
         self.computed += is_right is not None
@@ -78,7 +78,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= MAX_WAITING:
-            raise Full("signin-busy", f"{MAX_WAITING} passwords wait to be checked")
+            raise Unavailable("signin-busy", f"{MAX_WAITING} passwords wait to be checked")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)

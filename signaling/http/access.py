@@ -148,11 +148,15 @@ class Access:
         return identity.actor
 
 
+def address_of(request: web.Request) -> str:
+    """Return the address a request comes from, "" when it is gone; IPv4 plainly, also on a socket for both."""
+    return (request.remote or "").removeprefix("::ffff:")
+
+
 def origin_of(request: web.Request, unit: str = "") -> Origin:
     """Return from where a request comes, for the entries it makes."""
     device = request.headers.get("User-Agent", "")[:_DEVICE_CHARACTERS]
-    address = (request.remote or "").removeprefix("::ffff:")  # IPv4 on a socket for both
-    return Origin(ip=address, device=device.encode("utf-8", "replace").decode(), unit=unit)
+    return Origin(ip=address_of(request), device=device.encode("utf-8", "replace").decode(), unit=unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,14 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
 import dispatch.acts
 from dispatch.acts.base import ACTS, Act, Spec
-from dispatch.entry import Origin
-from dispatch.permissions import Actor
+from dispatch.desk.ports import Doing
 from dispatch.tables import Tables
 from signaling.http.body import read_any
 from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of, field_of
@@ -35,12 +34,6 @@ class Done(msgspec.Struct, frozen=True):
     """An act is on disk in the timeline. `object`: the id of what it made or concerns, or ""."""
 
     object: str
-
-
-class Doing(Protocol):
-    """Does acts: the coordinator, or what counts them on the way to it."""
-
-    async def act(self, act: Act, actor: Actor, origin: Origin) -> str: ...
 
 
 def all_acts() -> dict[str, Spec]:
@@ -78,10 +71,6 @@ class ActsEndpoint:
         self._tables = tables
         self._identify = identify
         self._routes = act_routes(collections)
-
-    def operations(self) -> list[Operation]:
-        """Return the declarations of the routes."""
-        return [route.operation for route in self._routes]
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""

@@ -94,10 +94,6 @@ class HealthEndpoint:
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    def operations(self) -> list[Operation]:
-        """Return the declaration of the route."""
-        return [OPERATION]
-
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._get)]

@@ -5,20 +5,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from prometheus_client import Counter, Histogram
 
 from dispatch.acts.base import ACTS, Act
-from dispatch.desk.ports import Keeper
+from dispatch.desk.ports import Doing, Keeper
+from dispatch.desk.rounds import Rounds
 from dispatch.entry import Origin
 from dispatch.errors import Refused
 from dispatch.permissions import Actor
-from signaling.http.acts import Doing
-
-#: How often the control loop's lag is looked at, seconds.
-LAG_SECONDS = 0.25
 
 
 class MeasuredActs:
@@ -63,27 +59,21 @@ class MeasuredKeeper:
         return positions
 
 
-class LoopLag:
-    """Notes by how much the running loop is late. `start` once, `close` at the end."""
+class LoopLag(Rounds):
+    """Notes by how much the running loop is late."""
+
+    interval_seconds = 0.25
 
     def __init__(self, seconds: Histogram) -> None:
         self._seconds = seconds
-        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._run())
+        self._due = time.monotonic() + self.interval_seconds
+        super().start()
 
-    async def close(self) -> None:
-        """Stop. May be called twice."""
-        if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_SECONDS
-            await asyncio.sleep(LAG_SECONDS)
-            self._seconds.observe(max(0.0, loop.time() - due))
+    async def look(self) -> None:
+        """Note by how much this round is late."""
+        now = time.monotonic()
+        self._seconds.observe(max(0.0, now - self._due))
+        self._due = now + self.interval_seconds

@@ -173,10 +173,6 @@ class MetricsEndpoint:
         self._metrics = metrics
         self._require = require
 
-    def operations(self) -> list[Operation]:
-        """Return the declaration of the route."""
-        return [OPERATION]
-
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._get)]

@@ -6,7 +6,7 @@ Routes are made from it and the description of the interface too, so neither can
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,7 +16,7 @@ from aiohttp import web
 from dispatch.entry import Origin
 from dispatch.permissions import Actor, Right
 from dispatch.tables import Tables
-from signaling.http.access import Demand, declares
+from signaling.http.access import Demand, address_of, declares
 from signaling.http.problem import Problem
 
 #: Before the address of every act and every reading.
@@ -26,6 +26,7 @@ JSON: Final = "application/json"
 DEVICE_HEADER: Final = "Huishang-Device"
 DEVICE_PATTERN: Final = r"^[A-Za-z0-9._~-]{1,64}$"
 
+_OPERATION = "huishang_operation"
 _DEVICE = re.compile(DEVICE_PATTERN)
 _FIELD = re.compile(r"`\$\.([A-Za-z_][\w.\[\]]*)`")
 
@@ -69,8 +70,15 @@ class Operation:
     def route(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.RouteDef:
         """Return the route that answers it; a GET answers HEAD too."""
         demand: Demand = "signed-in" if self.signed_in else "anybody"
-        declares(demand, "" if self.signed_in else self.why)(getattr(handler, "__func__", handler))
+        function = getattr(handler, "__func__", handler)
+        declares(demand, "" if self.signed_in else self.why)(function)
+        setattr(function, _OPERATION, self)
         return web.get(self.path, handler) if self.method == "GET" else web.route(self.method, self.path, handler)
+
+
+def operations_of(routes: Iterable[web.RouteDef]) -> list[Operation]:
+    """Return what routes were made from, of those that were."""
+    return [getattr(route.handler, _OPERATION) for route in routes if hasattr(route.handler, _OPERATION)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ def caller_of(request: web.Request, identify: Identify, tables: Tables) -> Calle
     device = request.headers.get(DEVICE_HEADER)
     if device is not None and not _DEVICE.match(device):
         raise Problem("device-invalid", f"{DEVICE_HEADER} is 1 to 64 letters, digits or ._~-")
-    return Caller(actor, Origin(ip=request.remote or "", device=device or "", unit=person.unit))
+    return Caller(actor, Origin(ip=address_of(request), device=device or "", unit=person.unit))
 
 
 def query_of(request: web.Request, shape: type[msgspec.Struct]) -> Any:

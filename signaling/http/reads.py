@@ -263,10 +263,6 @@ class ReadsEndpoint:
         self._reading = Reading(tables, permissions)
         self._identify = identify
 
-    def operations(self) -> list[Operation]:
-        """Return the declarations of the routes."""
-        return [read.operation for read in READS]
-
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
         return [read.operation.route(self._handler(read)) for read in READS]

@@ -71,10 +71,6 @@ class TimelineEndpoint:
         self._permissions = permissions
         self._identify = identify
 
-    def operations(self) -> list[Operation]:
-        """Return the declaration of the route."""
-        return [OPERATION]
-
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._get)]

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import BodyPartReader, web
 from msgspec import Meta
 
+from dispatch.desk.ports import Doing
 from dispatch.directory.exporting import csv_of, json_of
 from dispatch.directory.importing import Plan, plan
 from dispatch.directory.reading import MAX_BYTES, File, Remark
@@ -24,7 +25,6 @@ from dispatch.ids import RANDOM_BYTES, ulid
 from dispatch.permissions import ROLES, Actor, Permissions, Right
 from dispatch.records import Record
 from dispatch.tables import Tables
-from signaling.http.acts import Doing
 from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
 from signaling.http.problem import Problem
 
@@ -107,10 +107,6 @@ class TransferEndpoint:
         self._permissions = permissions
         self._identify = identify
         self._importing = asyncio.Lock()
-
-    def operations(self) -> list[Operation]:
-        """Return the declarations of the routes."""
-        return [EXPORT, IMPORT]
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""

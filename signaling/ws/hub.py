@@ -14,18 +14,21 @@ from aiohttp import web
 
 from dispatch.acts.base import Act, Spec
 from dispatch.desk.coordinator import Coordinator
+from dispatch.desk.ports import Doing
 from dispatch.entry import Entry, Origin
 from dispatch.errors import Forbidden, Full, Unknown
 from dispatch.ids import ulid
 from dispatch.permissions import Actor
+from dispatch.presence import Presence
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Change
+from signaling.http.access import address_of
 from signaling.http.problem import Problem
 from signaling.ws import messages
 from signaling.ws.changes import Changes
 from signaling.ws.connection import CLOSE_SECONDS, DEFAULT_LIMITS, Connection, Limits
 from signaling.ws.messages import MAX_MESSAGE_BYTES, MAX_TOPICS, Close, Hello
-from signaling.ws.ports import Doing, Identify, MediaDoor, Presence, Tracks
+from signaling.ws.ports import Identify, MediaDoor, Tracks
 from signaling.ws.topics import Topics
 from signaling.ws.views import Views
 
@@ -157,7 +160,7 @@ class Hub:
         transport = request.transport
         if transport is None:
             return socket
-        connection = Connection(self, socket, transport, ulid(self.now_us(), os.urandom(10)), request.remote or "")
+        connection = Connection(self, socket, transport, ulid(self.now_us(), os.urandom(10)), address_of(request))
         self._connections[connection] = None
         if self._stopping.is_set():  # it stopped while the answer to the request was on its way
             connection.close(Close.NODE_STOPPING)
@@ -180,7 +183,7 @@ class Hub:
             messages.VERSIONS[-1], self.epoch, now_us, self._node, msgspec.to_builtins(person), tuple(sorted(rights))
         )
         connection.send(welcome)
-        self._presence.connect(actor.person, connection.id, connection.device, now_us)
+        self._presence.connect(actor.person, connection.id, now_us)
         if hello.resume is not None:
             known = hello.resume.epoch == self.epoch
             for topic, seq in hello.resume.topics.items():
@@ -296,3 +299,4 @@ class Hub:
         for connection in tuple(self._connections):
             if condition(connection):
                 connection.close(Close.NOT_SIGNED_IN)
+                self._presence.disconnect(connection.actor.person, connection.id, self.now_us(), for_good=True)

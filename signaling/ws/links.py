@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from dispatch.directory.sums import Sums
+from dispatch.presence import Presence
 from dispatch.records import Consultation, Participant, Record, Stage
 from dispatch.sources import SourceRegistry, SourceState
 from dispatch.tables import Change, Tables
-from signaling.ws.ports import Presence
-from signaling.ws.sums import Sums
 
 
 class Owner(NamedTuple):
@@ -57,7 +57,7 @@ class Links:
     def apply(self, changes: Sequence[Change]) -> None:
         """Follow changes of the tables, which have all happened."""
         for change in changes:
-            self.sums.step(change)
+            self.sums.follow(change)
         for change in changes:
             match change.kind:
                 case "consultation":

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from dispatch.acts.base import Act
-from dispatch.entry import Origin
 from dispatch.permissions import Actor
 from signaling.ws.messages import AnsweredLine, Line, LineQuality
 
@@ -17,34 +15,6 @@ class Identify(Protocol):
     def __call__(self, token: str) -> tuple[Actor, int]:
         """Return who it is, and when the sign-in ends (microseconds UTC). Raises Refused."""
         ...
-
-
-class Doing(Protocol):
-    """Does acts: the coordinator, or what counts them on the way to it."""
-
-    async def act(self, act: Act, actor: Actor, origin: Origin) -> str:
-        """Do an act; return the id of what it made, or "". Raises Refused."""
-        ...
-
-
-class Presence(Protocol):
-    """Who is connected. Its listeners are called with a person's id after that person came or went."""
-
-    def is_online(self, person: str) -> bool: ...
-
-    def since_us(self, person: str) -> int:
-        """Return since when the person is as it is now; 0 when that is not known."""
-        ...
-
-    def connect(self, person: str, connection: str, device: str, now_us: int) -> None: ...
-
-    def disconnect(self, person: str, connection: str, now_us: int) -> None: ...
-
-    def handle_timer(self, now_us: int) -> None:
-        """Let go who has been away for the time of grace. Called about once a second."""
-        ...
-
-    def listen(self, callback: Callable[[str], None]) -> Callable[[], None]: ...
 
 
 class Page(Protocol):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from dispatch.desk.rounds import Rounds
 from dispatch.errors import Unavailable
 from dispatch.flow import CONSULTATION
 from dispatch.store.quality import Sample
@@ -24,7 +25,6 @@ from signaling.ws.media import PageMedia
 
 _log = structlog.get_logger(__name__)
 
-INTERVAL_SECONDS = 10.0
 #: Connections read in one turn of the loop: some 5 ms.
 CONNECTIONS_A_TURN = 50
 
@@ -37,8 +37,10 @@ class _Count:
     lost: int
 
 
-class QualityLog:
-    """Takes samples and hands them to `keep`. `start` once, `close` at the end."""
+class QualityLog(Rounds):
+    """Takes samples and hands them to `keep`."""
+
+    interval_seconds = 10.0
 
     def __init__(
         self,
@@ -52,31 +54,16 @@ class QualityLog:
         self._connections = connections
         self._keep = keep
         self._before: dict[tuple[str, str], _Count] = {}
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Stop. May be called twice."""
-        if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
-            try:
-                samples = await self.take()
-                if samples:
-                    await self._keep(samples)
-            except Unavailable as refusal:
-                # Told by the projector already; these samples are lost, the next will not be.
-                _log.debug("quality_not_kept", code=refusal.code)
-            except Exception:  # so broad, because the next samples must be taken
-                _log.exception("quality_not_taken")
+    async def look(self) -> None:
+        """Take samples and hand them over."""
+        samples = await self.take()
+        try:
+            if samples:
+                await self._keep(samples)
+        except Unavailable as refusal:
+            # Told by the projector already; these samples are lost, the next will not be.
+            _log.debug("quality_not_kept", code=refusal.code)
 
     async def take(self) -> list[Sample]:
         """Return a sample of every line that carried anything since the last time."""

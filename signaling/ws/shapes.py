@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from dispatch.presence import Presence
 from dispatch.records import Attendance, Consultation, Endpoint, Message, Participant, Person, Unit
 from dispatch.sources import Source, SourceRegistry, SourceState
 from dispatch.tables import Tables
 from signaling.ws.links import Links
-from signaling.ws.ports import Presence, Tracks
+from signaling.ws.ports import Tracks
 
 _encode = msgspec.json.Encoder().encode
 

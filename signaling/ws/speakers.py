@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
-import structlog
-
+from dispatch.desk.rounds import Rounds
 from dispatch.records import Attendance, Consultation, Stage
 from dispatch.speaker import SPEECH_DBOV, ActiveSpeaker
 from dispatch.tables import Tables
 
-_log = structlog.get_logger(__name__)
-
-INTERVAL_SECONDS = 0.2
 #: Levels are told in steps of so many dB: a voice moves all the time, and a page shows five steps.
 STEP_DB = 6
 
@@ -24,8 +19,10 @@ Level = Callable[[str], float | None]
 Tell = Callable[[str, str, dict[str, int]], None]
 
 
-class Speakers:
-    """`start` once, `close` at the end."""
+class Speakers(Rounds):
+    """What was told last is remembered for each running consultation."""
+
+    interval_seconds = 0.2
 
     def __init__(self, tables: Tables, level: Level, tell: Tell) -> None:
         self._tables = tables
@@ -33,29 +30,10 @@ class Speakers:
         self._tell = tell
         self._speakers: dict[str, ActiveSpeaker] = {}
         self._told: dict[str, tuple[str, dict[str, int]]] = {}
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin to listen."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Stop. May be called twice."""
-        if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
-            try:
-                self.look(time.monotonic())
-            except Exception:  # so broad, because the next look must come
-                _log.exception("speakers_not_found")
-
-    def look(self, now: float) -> None:
-        """Find out who speaks at `now` (monotonic seconds), and tell what has changed."""
+    async def look(self) -> None:
+        """Find out who speaks, and tell what has changed."""
+        now = time.monotonic()
         running = {item.id: item for item in self._tables.consultations if item.stage is Stage.RUNNING}
         for consultation in running.values():
             self._look_at(consultation, now)

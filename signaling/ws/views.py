@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from dispatch.errors import Forbidden, Unknown
 from dispatch.permissions import Actor, Permissions, Right
+from dispatch.presence import Presence
 from dispatch.records import Consultation, Grant, Person, Role, Stage
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Tables
 from signaling.ws.links import Links
-from signaling.ws.ports import Presence, Tracks
+from signaling.ws.ports import Tracks
 from signaling.ws.shapes import Shapes, with_rights
 from signaling.ws.stream import Key
 

@@ -1,113 +1,144 @@
 """Presence in virtual time: a lost line is forgiven for a while, a revoked one is not."""
 
-import pytest
+from __future__ import annotations
 
-from dispatch.acts import endpoints, people
-from dispatch.presence import GRACE_US, Event, Here, PersonCame, PersonWent, Presence, SourceBegan, SourceEnded
-from tests.dispatch.directory.office import Province
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from dispatch.presence import GRACE_US, Presence
 
 
 class Room:
-    """A province and its presence."""
+    """A presence, and what it told."""
 
-    def __init__(self) -> None:
-        self.office = Province()
-        self.office.tables.commit()
-        self.presence = Presence(self.office.tables)
-        self.person = self.office.member
+    def __init__(self, grace_us: int = GRACE_US) -> None:
+        self.presence = Presence(grace_us)
+        self.told: list[tuple[str, bool, int]] = []
+        self.unlisten = self.presence.listen(self._note)
 
-    def events(self) -> list[Event]:
-        found = []
-        while (event := self.presence.next_event()) is not None:
-            found.append(event)
-        return found
+    def _note(self, person: str) -> None:
+        self.told.append((person, self.presence.is_online(person), self.presence.since_us(person)))
 
 
-def test_a_person_is_present_from_the_first_connection_and_counted_once() -> None:
+def test_a_person_is_online_from_the_first_connection_and_told_once() -> None:
     room = Room()
-    room.presence.connect(room.person, "a", 1)
-    room.presence.connect(room.person, "b", 2)
-    assert room.events() == [PersonCame(room.person, 1)]
-    assert room.presence.since_us(room.person) == 1 and room.presence.connections(room.person) == {"a", "b"}
-    for unit in (room.office.county, room.office.city, room.office.province):
-        assert room.presence.here(unit) == Here(1, 0)
-    assert room.presence.here(room.office.other) == Here(0, 0)
+    assert not room.presence.is_online("li") and room.presence.since_us("li") == 0
+    room.presence.connect("li", "a", 1)
+    room.presence.connect("li", "b", 2)
+    assert room.told == [("li", True, 1)]
 
 
 def test_a_person_goes_when_the_last_connection_was_lost_long_enough_ago() -> None:
     room = Room()
-    room.presence.connect(room.person, "a", 0)
-    room.presence.connect(room.person, "b", 0)
-    room.presence.disconnect(room.person, "a", 5)
-    assert room.presence.get_timer() is None
-    room.presence.disconnect(room.person, "b", 7)
-    assert room.presence.get_timer() == 7 + GRACE_US
-    room.presence.handle_timer(6 + GRACE_US)
-    assert room.presence.is_online(room.person)
-    room.presence.handle_timer(7 + GRACE_US)
-    assert not room.presence.is_online(room.person) and room.presence.get_timer() is None
-    assert room.events() == [PersonCame(room.person, 0), PersonWent(room.person, 7)]
-    assert room.presence.here(room.office.province) == Here(0, 0)
+    room.presence.connect("li", "a", 1)
+    room.presence.connect("li", "b", 2)
+    room.presence.disconnect("li", "a", 5)
+    room.presence.handle_timer(5 + GRACE_US)
+    room.presence.disconnect("li", "b", 7 + GRACE_US)
+    room.presence.handle_timer(6 + 2 * GRACE_US)
+    assert room.told == [("li", True, 1)]
+    room.presence.handle_timer(7 + 2 * GRACE_US)
+    assert room.told == [("li", True, 1), ("li", False, 7 + GRACE_US)]
 
 
 def test_who_comes_back_in_time_was_never_away() -> None:
     room = Room()
-    room.presence.connect(room.person, "a", 1)
-    room.presence.disconnect(room.person, "a", 2)
-    room.presence.connect(room.person, "b", 1 + GRACE_US)
+    room.presence.connect("li", "a", 1)
+    room.presence.disconnect("li", "a", 2)
+    room.presence.connect("li", "b", 1 + GRACE_US)
     room.presence.handle_timer(10 * GRACE_US)
-    assert room.events() == [PersonCame(room.person, 1)] and room.presence.since_us(room.person) == 1
+    assert room.told == [("li", True, 1)]
 
 
-def test_people_go_in_the_order_in_which_they_were_lost() -> None:
+def test_who_is_gone_for_good_is_offline_at_once_unless_another_connection_stays() -> None:
     room = Room()
-    everybody = (room.office.chief, room.office.duty, room.office.member)
-    for person in everybody:
-        room.presence.connect(person, person, 0)
-    for at_us, person in enumerate(reversed(everybody)):
-        room.presence.disconnect(person, person, at_us)
-    room.events()
-    room.presence.handle_timer(GRACE_US + 1)
-    assert room.events() == [PersonWent(room.office.member, 0), PersonWent(room.office.duty, 1)]
-    assert room.presence.is_online(room.office.chief)
+    for connection in ("a", "b"):
+        room.presence.connect("li", connection, 1)
+        room.presence.connect("wang", connection, 1)
+    room.presence.disconnect("li", "a", 2, for_good=True)
+    assert room.presence.is_online("li")
+    room.presence.disconnect("li", "b", 3, for_good=True)
+    room.presence.disconnect("wang", "a", 3)
+    assert room.told == [("li", True, 1), ("wang", True, 1), ("li", False, 3)]
+    room.presence.handle_timer(10 * GRACE_US)
+    assert room.presence.is_online("wang") and len(room.told) == 3
 
 
 def test_a_strange_connection_and_a_strange_person_change_nothing() -> None:
     room = Room()
-    room.presence.connect("nobody", "a", 0)
-    room.presence.disconnect(room.person, "a", 0)
-    room.presence.leave(room.person, 0)
-    room.presence.connect(room.person, "a", 0)
-    room.presence.disconnect(room.person, "b", 1)
-    assert room.presence.get_timer() is None
-    assert room.events() == [PersonCame(room.person, 0)]
+    room.presence.connect("li", "a", 0)
+    room.presence.disconnect("li", "b", 1)
+    room.presence.disconnect("nobody", "a", 1)
+    room.presence.handle_timer(10 * GRACE_US)
+    assert room.told == [("li", True, 0)]
 
 
-@pytest.mark.parametrize("act", [people.Disable, people.Remove])
-def test_who_may_come_in_no_more_is_gone_at_once(act: type[people.OnPerson]) -> None:
+def test_a_clock_that_is_set_back_ends_the_grace() -> None:
     room = Room()
-    room.presence.connect(room.person, "a", 0)
-    room.office.act(act(person=room.person))
-    room.presence.follow(room.office.tables.commit(), 9)
-    assert room.events() == [PersonCame(room.person, 0), PersonWent(room.person, 9)]
-    room.presence.connect(room.person, "a", 10)
-    assert not room.presence.is_online(room.person)
+    room.presence.connect("li", "a", 100)
+    room.presence.disconnect("li", "a", 3_600_000_000)
+    room.presence.handle_timer(200)
+    assert not room.presence.is_online("li")
+    assert not room.presence.was_online("li", GRACE_US, 200)
 
 
-def test_sources_count_where_their_endpoint_or_person_belongs() -> None:
+def test_who_went_was_online_for_as_long_as_one_asks() -> None:
     room = Room()
-    camera = room.office.camera("球机", room.office.other)
-    room.presence.follow(room.office.tables.commit(), 0)
-    for source in (camera, f"{room.person}.tab", "stranger"):
-        room.presence.begin(source, 1)
-        room.presence.begin(source, 2)
-    assert room.events() == [SourceBegan(source, 1) for source in (camera, f"{room.person}.tab", "stranger")]
-    assert room.presence.here(room.office.city) == Here(0, 2) and room.presence.here(room.office.other) == Here(0, 1)
-    room.office.act(endpoints.Move(endpoint=camera, unit=room.office.province))
-    room.office.act(people.Move(person=room.person, unit=room.office.other))
-    room.presence.follow(room.office.tables.commit(), 3)
-    assert room.presence.here(room.office.city) == Here(0, 1) and room.presence.here(room.office.county) == Here(0, 0)
-    room.presence.end(camera, 4)
-    room.presence.end(camera, 5)
-    assert room.events() == [SourceEnded(camera, 4)] and not room.presence.is_live(camera)
-    assert room.presence.here(room.office.province) == Here(0, 1)
+    room.presence.connect("li", "a", 100)
+    room.presence.disconnect("li", "a", 200)
+    room.presence.handle_timer(200 + GRACE_US)
+    assert not room.presence.is_online("li")
+    asked = [room.presence.was_online("li", 3 * GRACE_US, 200 + n * GRACE_US) for n in (1, 2, 3)]
+    assert asked == [True, True, False] and not room.presence.was_online("nobody", GRACE_US, 10 * GRACE_US)
+
+
+def test_without_grace_a_person_goes_with_the_last_connection_until_nobody_listens() -> None:
+    room = Room(grace_us=0)
+    room.presence.connect("li", "a", 1)
+    room.presence.disconnect("li", "a", 2)
+    assert room.told == [("li", True, 1), ("li", False, 2)]
+    room.unlisten()
+    room.presence.connect("li", "a", 3)
+    assert len(room.told) == 2
+
+
+class Coming(RuleBasedStateMachine):
+    """Anybody comes and goes at any time; who is online is said by the history alone."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.room = Room()
+        self.now_us = 1
+        self.connections: dict[str, set[str]] = {"li": set(), "wang": set()}
+        #: person -> the time from which on it is offline, while it has no connection
+        self.offline_us = {"li": 0, "wang": 0}
+
+    @rule(person=st.sampled_from(("li", "wang")), tab=st.sampled_from("ab"))
+    def come(self, person: str, tab: str) -> None:
+        self.connections[person].add(tab)
+        self.room.presence.connect(person, tab, self.now_us)
+
+    @rule(person=st.sampled_from(("li", "wang")), tab=st.sampled_from("ab"), for_good=st.booleans())
+    def go(self, person: str, tab: str, for_good: bool) -> None:
+        if self.connections[person] == {tab}:
+            self.offline_us[person] = self.now_us + (0 if for_good else GRACE_US)
+        self.connections[person].discard(tab)
+        self.room.presence.disconnect(person, tab, self.now_us, for_good=for_good)
+
+    @rule(later=st.sampled_from((1, GRACE_US // 2, GRACE_US)))
+    def time_passes(self, later: int) -> None:
+        self.now_us += later
+        self.room.presence.handle_timer(self.now_us)
+
+    @invariant()
+    def online_is_who_has_a_connection_or_had_one_just_now(self) -> None:
+        for person, tabs in self.connections.items():
+            online = bool(tabs) or self.now_us < self.offline_us[person]
+            assert self.room.presence.is_online(person) is online
+            told = [known for who, known, _ in self.room.told if who == person]
+            assert told == [number % 2 == 0 for number in range(len(told))] and (told or [False])[-1] is online
+
+
+TestComing = Coming.TestCase
+TestComing.settings = settings(max_examples=60, stateful_step_count=40)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from itertools import count
 
-from dispatch.acts.base import Act, Desk, decide
+from dispatch.acts.base import Act, Desk
 from dispatch.acts.chair import Mute
 from dispatch.acts.consultation import Create, Join
 from dispatch.entry import VERSION, Entry
-from dispatch.fold import apply
 from dispatch.hlc import HybridClock
 from dispatch.ids import ulid
 from dispatch.permissions import SYSTEM, Actor, Permissions
 from dispatch.records import KINDS, Endpoint, EndpointKind, Level, Participant, Person, Record, Role, Unit
 from dispatch.tables import Tables
+from tests.dispatch.deciding import done
 
 SECOND_US = 1_000_000
 BEGIN_US = 1_790_000_000_000_000
@@ -64,7 +64,7 @@ class World:
         """Decide an act as this person ("" for the node itself), apply what it enters, let a second pass."""
         actor = Actor(by) if by else SYSTEM
         desk = Desk(self.tables, self.permissions, actor, self.now_us, self.new_id)
-        answer = decide(desk, act)
+        answer = done(desk, act)
         for draft in desk.drafts:
             entry = Entry(
                 v=VERSION,
@@ -77,7 +77,6 @@ class World:
                 session=draft.session,
                 params=draft.params,
             )
-            apply(self.tables, entry)
             self.entries.append(entry)
         self.tables.commit()
         self.now_us += SECOND_US

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +17,7 @@ from dispatch.acts.consultation import Create, Join
 from dispatch.desk import caretaker
 from dispatch.entry import Origin
 from dispatch.permissions import SYSTEM, Actor
+from dispatch.presence import Presence
 from dispatch.records import Attendance, Level, Role
 from huishang import edge
 from huishang.server import Node, serve
@@ -110,7 +112,8 @@ async def test_one_sign_in_opens_all_doors_and_its_end_closes_them(tmp_path: Pat
 
 async def test_who_has_closed_all_pages_has_left_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "ABSENT_SECONDS", 0.2)
-    monkeypatch.setattr(caretaker, "INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(edge, "Presence", partial(Presence, 100_000))
+    monkeypatch.setattr(caretaker.Caretaker, "interval_seconds", 0.05)
     monkeypatch.setattr(caretaker, "RETURN_SECONDS", 0.0)
     async with running(tmp_path) as (node, http):
         signed, county = await officer(node)

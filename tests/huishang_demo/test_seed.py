@@ -12,7 +12,7 @@ from dispatch.tables import Tables
 from huishang.demo.province import BROUGHT, ENDPOINTS, PEOPLE, UNITS
 from huishang.demo.seed import seed
 from huishang.demo.units import UNITS as PLAYED
-from tests.dispatch.desk.test_coordinator import Disk
+from tests.dispatch.desk.disk import Disk
 from tests.dispatch.world import everything
 
 

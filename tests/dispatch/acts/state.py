@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dispatch.acts.base import Act, Desk, Draft, decide
+from dispatch.acts.base import Act, Desk, Draft
 from dispatch.errors import Refused
-from dispatch.fold import set_fields
 from dispatch.ids import ulid
 from dispatch.permissions import SYSTEM, Actor, Permissions
 from dispatch.records import Credential, Endpoint, EndpointKind, Level, Person, Role, Unit
 from dispatch.tables import Change, Tables
+from tests.dispatch.deciding import done
 
 NOW_US = 1_800_000_000_000_000
 PROVINCE, COUNTY, TOWNSHIP = (ulid(1, bytes([number]) * 10) for number in (1, 2, 3))
@@ -31,9 +31,7 @@ class State:
     def do(self, act: Act, actor: Actor = SYSTEM) -> str:
         """Decide an act and apply it; raises what it is refused with, and then nothing has changed."""
         desk = Desk(self.tables, Permissions(self.tables), actor, self.now_us, self._new_id)
-        answer = decide(desk, act)
-        for draft in desk.drafts:
-            set_fields(self.tables, draft.object, draft.params)
+        answer = done(desk, act)
         self.drafts, self.changes = desk.drafts, self.tables.commit()
         return answer
 

@@ -51,9 +51,9 @@ async def test_what_is_long_over_is_forgotten_and_told(monkeypatch: pytest.Monke
         record = msgspec.structs.replace(world.tables.consultations.get(identifier), **ended)
         world.tables.consultations.put(record)
         world.tables.commit()
-        kept = len(disk.kept)
+        kept = len(disk.records)
         gone: list[str] = []
         coordinator.listen(lambda entries, changes: gone.extend(item.id for item in changes if item.new is None))
         await Caretaker(coordinator, lambda person: True).look()
         await until("forgotten", lambda: identifier not in world.tables.consultations)
-        assert gone == [identifier] and len(disk.kept) == kept
+        assert gone == [identifier] and len(disk.records) == kept

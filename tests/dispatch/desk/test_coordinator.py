@@ -17,29 +17,11 @@ from dispatch.fold import apply
 from dispatch.hlc import HybridClock
 from dispatch.permissions import Actor
 from dispatch.tables import Change
+from tests.dispatch.desk.disk import Disk
 from tests.dispatch.world import World, everything
 
 OFFICER = Actor("officer")
 HERE = Origin("192.0.2.7", "tab1", "C")
-
-
-class Disk:
-    """A journal in memory whose fsync the test ends, or breaks."""
-
-    def __init__(self) -> None:
-        self.kept: list[bytes] = []
-        self.failing: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.writes = 0
-
-    async def append(self, records: list[bytes]) -> list[int]:
-        self.writes += 1
-        await self.gate.wait()
-        if self.failing is not None:
-            raise self.failing
-        self.kept += records
-        return list(range(len(self.kept) - len(records), len(self.kept)))
 
 
 @asynccontextmanager
@@ -65,7 +47,7 @@ async def test_answer_comes_after_it_was_kept_and_told() -> None:
         assert not asked.done() and told == []
         disk.gate.set()
         identifier = await asked
-        (entry,) = decode(disk.kept[0])
+        (entry,) = decode(disk.records[0])
         assert told == ["consultation.create"] and entry.object_id == identifier
         assert (entry.actor, entry.node, entry.origin, entry.session) == ("officer", "node", HERE, identifier)
 
@@ -83,7 +65,7 @@ async def test_acts_that_wait_for_the_disk_go_to_it_together_and_in_order() -> N
         disk.gate.set()
         await asyncio.gather(first, *rest)
         assert disk.writes == 2
-        assert [decode(record)[0].params["title"] for record in disk.kept] == [str(n) for n in range(20)]
+        assert [decode(record)[0].params["title"] for record in disk.records] == [str(n) for n in range(20)]
 
 
 async def test_what_was_not_kept_has_not_happened() -> None:
@@ -123,7 +105,7 @@ async def test_refused_act_leaves_its_neighbours_alone() -> None:
         )
         assert isinstance(answers[1], Forbidden)
         assert sorted(item.title for item in world.tables.consultations) == ["一", "三"]
-        assert len(disk.kept) == 2
+        assert len(disk.records) == 2
 
 
 async def test_fault_in_one_act_is_that_acts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +193,7 @@ async def test_state_is_what_the_journal_says() -> None:
         with pytest.raises(Forbidden):
             await coordinator.act(RaiseHand(consultation=identifier, raised=True), Actor("west"), HERE)
         other = World()
-        for record in disk.kept:
+        for record in disk.records:
             for entry in decode(record):
                 apply(other.tables, entry)
         assert everything(other.tables) == everything(world.tables)

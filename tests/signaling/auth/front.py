@@ -5,7 +5,6 @@ Only the journal is a list in memory. The application has the routes of signing 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +18,6 @@ from aiohttp import web
 
 from config import Token
 from dispatch.desk.coordinator import Coordinator
-from dispatch.entry import Entry, decode
 from dispatch.hlc import HybridClock
 from dispatch.records import Credential
 from dispatch.tables import Tables
@@ -30,10 +28,9 @@ from signaling.auth.signin import SignIn
 from signaling.auth.tokens import Key, Tokens
 from signaling.auth.watch import Watch
 from signaling.http.access import Access, declares
-from signaling.http.listener import listening
-from signaling.http.problem import problems
 from tests.dispatch.acts.state import CHIEF, OFFICER, peopled
-from tests.signaling.http.asking import Answer, ask
+from tests.dispatch.desk.disk import Disk
+from tests.signaling.http.asking import Answer, ask, serving
 
 CHEAP: Final = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD: Final = "right-horse-8"
@@ -43,31 +40,13 @@ OWN: Final = {HEADER: "1"}
 SESSION: Final = "/api/v1/session"
 
 
-class MemoryJournal:
-    """Keeps records in order. `gate` closed: the disk does not answer."""
-
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def append(self, records: list[bytes]) -> list[int]:
-        await self.gate.wait()
-        first = len(self.records)
-        self.records += records
-        return list(range(first, len(self.records)))
-
-    def entries(self, verb: str = "") -> list[Entry]:
-        return [entry for record in self.records for entry in decode(record) if verb in ("", entry.verb)]
-
-
 @dataclass
 class Front:
     """What runs, and how the tests speak to it."""
 
     url: str
     coordinator: Coordinator
-    journal: MemoryJournal
+    journal: Disk
     passwords: Passwords
     signin: SignIn
     tokens: Tokens
@@ -115,7 +94,7 @@ def cookie_of(answer: Answer) -> str:
 @asynccontextmanager
 async def running_front(*, empty: bool = False) -> AsyncIterator[Front]:
     """Run it with the people of `state.peopled`, of whom the officer and the chief have a password; or with nobody."""
-    journal, tables = MemoryJournal(), Tables()
+    journal, tables = Disk(), Tables()
     if not empty:
         peopled(tables)
         for person in (OFFICER, CHIEF):
@@ -136,11 +115,8 @@ async def running_front(*, empty: bool = False) -> AsyncIterator[Front]:
         access = Access(
             [Token(name="file", secret=TOKEN, verbs=("watch",))], Proofs(tables, tokens), coordinator.permissions
         )
-        app = web.Application(middlewares=[problems])
-        app.add_routes(SessionEndpoint(signin, access).routes())
-        app.add_routes([web.get("/who", _who(access))])
-        port = await ends.enter_async_context(listening(app, "127.0.0.1", 0))
-        url = f"http://127.0.0.1:{port}"
+        routes = [*SessionEndpoint(signin, access).routes(), web.get("/who", _who(access))]
+        url = await ends.enter_async_context(serving(routes))
         jar = aiohttp.DummyCookieJar()
         http = await ends.enter_async_context(aiohttp.ClientSession(url, cookie_jar=jar))
         yield Front(url, coordinator, journal, passwords, signin, tokens, watch, http)

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from dispatch.acts.people import Password
-from dispatch.errors import Full, Invalid
+from dispatch.errors import Invalid, Unavailable
 from signaling.auth.passwords import HASHER, MAX_CHARACTERS, MAX_WAITING, Passwords, require_usable
 from tests.dispatch.acts.state import OFFICER, State, peopled
 
@@ -62,7 +62,7 @@ async def test_what_is_no_hash_proves_nothing(passwords: Passwords, kept: str) -
 async def test_few_may_wait(passwords: Passwords) -> None:
     waiting = [asyncio.ensure_future(passwords.check("", "x")) for _ in range(MAX_WAITING + 5)]
     results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(item) for item in results].count(Full) == 5
+    assert [type(item) for item in results].count(Unavailable) == 5
     assert not await passwords.check("", "x"), "room again"
 
 

@@ -195,7 +195,7 @@ async def test_stolen_token_cannot_guess_the_old_password(front: Front) -> None:
 async def test_new_password_that_cannot_be_used_is_refused_with_its_field(front: Front, new: str) -> None:
     token = token_of(await front.enter())
     answer = await front.ask("POST", f"{SESSION}/password", {"old": PASSWORD, "new": new}, token=token)
-    assert problem(answer, 400).startswith("password-") and json.loads(answer.body)["field"] == "password"
+    assert problem(answer, 422).startswith("password-") and json.loads(answer.body)["field"] == "password"
 
 
 async def test_weak_hash_is_made_stronger_at_the_next_sign_in_and_nobody_is_signed_out(front: Front) -> None:
@@ -222,7 +222,7 @@ async def test_link_is_good_once_also_when_used_twice_at_the_same_time(front: Fr
 async def test_link_lets_choose_a_password_and_keeps_one_that_cannot_be_used(front: Front) -> None:
     code = await front.signin.invite(SYSTEM, CLERK, "", 24, FROM)
     weak = await front.ask("POST", SESSION, {"welcome": code, "password": "clerk-clerk"})
-    assert problem(weak, 400) == "password-weak"
+    assert problem(weak, 422) == "password-weak"
     assert token_of(await front.ask("POST", SESSION, {"welcome": code, "password": "another-horse"}))
     assert token_of(await front.enter("clerk", "another-horse"))
 
@@ -251,7 +251,7 @@ async def test_empty_node_is_opened_by_the_code_of_its_last_start() -> None:
         assert problem(await front.ask("POST", SESSION, body), 401) == "welcome-unknown"
         body["welcome"] = code
         lacking = await front.ask("POST", SESSION, {"welcome": code})
-        assert problem(lacking, 400) == "password-short"
+        assert problem(lacking, 422) == "password-short"
         answer = await front.ask("POST", SESSION, {**body, "organisation": "江东省应急厅"})
         person = front.coordinator.tables.people.get(json.loads(answer.body)["person"]["id"])
         assert front.coordinator.tables.units.get(person.unit).name_zh == "江东省应急厅"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from aiohttp import web
 
+from signaling.http.listener import listening
+from signaling.http.problem import problems
 from tests.signaling.sdp.samples import raw
 
 SDP: Final = {"Content-Type": "application/sdp"}
@@ -27,6 +31,15 @@ class Answer:
     @property
     def location(self) -> str:
         return self.headers["Location"]
+
+
+@asynccontextmanager
+async def serving(routes: Iterable[web.RouteDef], *counting: Any) -> AsyncIterator[str]:
+    """Serve routes on loopback, `counting` middlewares before the one for problems; gives the base of their URLs."""
+    app = web.Application(middlewares=[*counting, problems])
+    app.add_routes(routes)
+    async with listening(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def ask(http: aiohttp.ClientSession, method: str, path: str, **more: Any) -> Answer:

@@ -24,7 +24,7 @@ from dispatch.tables import Tables
 from signaling.http.acts import ActsEndpoint
 from signaling.http.listener import listening
 from signaling.http.openapi import openapi_routes
-from signaling.http.operation import Operation
+from signaling.http.operation import Operation, operations_of
 from signaling.http.problem import Problem, problems
 from signaling.http.reads import ReadsEndpoint, collections
 from signaling.http.transfer import TransferEndpoint
@@ -127,8 +127,9 @@ async def running_county(folder: Path) -> AsyncIterator[County]:
         acts = ActsEndpoint(coordinator, coordinator.tables, identify, collections())
         reads = ReadsEndpoint(coordinator.tables, coordinator.permissions, identify)
         files = TransferEndpoint(coordinator, coordinator.tables, coordinator.permissions, identify)
-        operations = [*acts.operations(), *reads.operations(), *files.operations()]
+        routes = [*acts.routes(), *reads.routes(), *files.routes()]
+        operations = operations_of(routes)
         app = web.Application(middlewares=[problems])
-        app.add_routes([*acts.routes(), *reads.routes(), *files.routes(), *openapi_routes(operations, "1")])
+        app.add_routes([*routes, *openapi_routes(operations, "1")])
         async with listening(app, "127.0.0.1", 0) as port:
             yield County(f"http://127.0.0.1:{port}", app, coordinator, journal, operations)

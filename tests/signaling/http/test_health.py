@@ -8,12 +8,9 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from signaling.http.health import Fault, Health, HealthEndpoint, Part
-from signaling.http.listener import listening
-from signaling.http.problem import problems
-from tests.signaling.http.asking import ask, problem
+from tests.signaling.http.asking import ask, problem, serving
 
 FAULTS: dict[str, Fault | None] = {}
 
@@ -30,10 +27,8 @@ def health() -> Health:
 
 
 @asynccontextmanager
-async def serving(health: Health) -> AsyncIterator[aiohttp.ClientSession]:
-    app = web.Application(middlewares=[problems])
-    app.add_routes(HealthEndpoint(health).routes())
-    async with listening(app, "127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+async def serving_health(health: Health) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(HealthEndpoint(health).routes()) as url, aiohttp.ClientSession(url) as http:
         yield http
 
 
@@ -56,7 +51,7 @@ def test_part_that_knows_since_when_is_believed(health: Health) -> None:
 
 
 async def test_well_node_says_so(health: Health) -> None:
-    async with serving(health) as http:
+    async with serving_health(health) as http:
         answer = await ask(http, "GET", "/healthz")
     assert answer.status == 200
     assert json.loads(answer.body) == {"status": "ok", "parts": {"plane": {"ok": True}, "database": {"ok": True}}}
@@ -64,7 +59,7 @@ async def test_well_node_says_so(health: Health) -> None:
 
 async def test_node_without_its_database_goes_on(health: Health) -> None:
     FAULTS["database"] = Fault("database-gone", since_us=3)
-    async with serving(health) as http:
+    async with serving_health(health) as http:
         answer = await ask(http, "GET", "/healthz")
     told = json.loads(answer.body)
     assert (answer.status, told["status"]) == (200, "degraded")
@@ -73,7 +68,7 @@ async def test_node_without_its_database_goes_on(health: Health) -> None:
 
 async def test_node_whose_vital_part_fails_is_unwell_and_tells_all_parts(health: Health) -> None:
     FAULTS.update(plane=Fault("plane-busy", 7), database=Fault("database-gone", 3))
-    async with serving(health) as http:
+    async with serving_health(health) as http:
         answer = await ask(http, "GET", "/healthz")
     assert problem(answer, 503) == "node-unwell"
     parts = json.loads(answer.body)["parts"]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from config import Token
@@ -22,12 +21,10 @@ from dispatch.permissions import Actor
 from dispatch.sources import SourceRegistry
 from media.plane.names import DROP_NAMES
 from signaling.http.access import Access
-from signaling.http.listener import listening
 from signaling.http.measuring import LoopLag, MeasuredActs, MeasuredKeeper
 from signaling.http.metrics import Metrics, MetricsEndpoint, dispatch_readers, plane_readers
-from signaling.http.problem import problems
 from tests.patience import until
-from tests.signaling.http.asking import ask, problem
+from tests.signaling.http.asking import ask, problem, serving
 from tests.signaling.http.county import COUNTY, coordinating, number, person
 from tests.signaling.node import Node
 
@@ -41,10 +38,9 @@ ACCESS = Access(
 
 
 @asynccontextmanager
-async def serving(metrics: Metrics) -> AsyncIterator[aiohttp.ClientSession]:
-    app = web.Application(middlewares=[metrics.count_refusals, problems])
-    app.add_routes(MetricsEndpoint(metrics, lambda request: ACCESS.require(request, "measure", "")).routes())
-    async with listening(app, "127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+async def serving_metrics(metrics: Metrics) -> AsyncIterator[aiohttp.ClientSession]:
+    routes = MetricsEndpoint(metrics, lambda request: ACCESS.require(request, "measure", "")).routes()
+    async with serving(routes, metrics.count_refusals) as url, aiohttp.ClientSession(url) as http:
         yield http
 
 
@@ -67,7 +63,7 @@ def of(samples: Samples, name: str, **labels: str) -> float:
 
 async def test_acts_are_counted_by_name_and_result(tmp_path: Path) -> None:
     metrics = Metrics("1.2")
-    async with coordinating(tmp_path) as (coordinator, _), serving(metrics) as http:
+    async with coordinating(tmp_path) as (coordinator, _), serving_metrics(metrics) as http:
         metrics.read(dispatch_readers(coordinator.tables, SourceRegistry(10), lambda: 3))
         acts = MeasuredActs(coordinator, metrics.acts)
         officer = Actor(person("officer"))
@@ -90,7 +86,7 @@ async def test_acts_are_counted_by_name_and_result(tmp_path: Path) -> None:
 
 async def test_appends_to_the_journal_are_timed(tmp_path: Path) -> None:
     metrics = Metrics("1")
-    async with coordinating(tmp_path) as (_, journal), serving(metrics) as http:
+    async with coordinating(tmp_path) as (_, journal), serving_metrics(metrics) as http:
         keeper = MeasuredKeeper(JournalKeeper(journal), metrics.journal_seconds)
         assert await keeper.append([b"{}", b"{}"]) == [0, 1]
         samples = await read(http)
@@ -102,7 +98,7 @@ async def test_lag_of_the_loop_is_noted_until_closed() -> None:
     metrics = Metrics("1")
     lag = LoopLag(metrics.lag_seconds)
     lag.start()
-    async with serving(metrics) as http:
+    async with serving_metrics(metrics) as http:
 
         async def noted() -> float:
             return of(await read(http), "huishang_loop_lag_seconds_count")
@@ -120,7 +116,7 @@ async def test_plane_tells_its_packets_and_every_reason_to_drop_one(node: Node) 
         return {("whip",): 2}
 
     metrics.read(plane_readers(lambda: node.relay.threads, sessions))
-    async with serving(metrics) as http:
+    async with serving_metrics(metrics) as http:
 
         async def strangers() -> float:
             return of(await read(http), "huishang_plane_drops_total", thread="0", reason="stranger")
@@ -138,7 +134,7 @@ async def test_plane_tells_its_packets_and_every_reason_to_drop_one(node: Node) 
 
 async def test_refusals_are_counted_by_code() -> None:
     metrics = Metrics("1")
-    async with serving(metrics) as http:
+    async with serving_metrics(metrics) as http:
         await ask(http, "GET", "/nothing")
         await ask(http, "DELETE", "/metrics")
         samples = await read(http)
@@ -152,7 +148,7 @@ def named(samples: Iterable[tuple[str, tuple[tuple[str, str], ...]]]) -> set[str
 
 async def test_no_label_names_a_person_a_consultation_or_an_address(tmp_path: Path) -> None:
     metrics = Metrics("1")
-    async with coordinating(tmp_path) as (coordinator, _), serving(metrics) as http:
+    async with coordinating(tmp_path) as (coordinator, _), serving_metrics(metrics) as http:
         metrics.read(dispatch_readers(coordinator.tables, SourceRegistry(10), lambda: 1))
         acts = MeasuredActs(coordinator, metrics.acts)
         made = await acts.act(Create(title="会商", unit=COUNTY), Actor(person("officer")), Origin(ip="192.0.2.7"))
@@ -165,7 +161,7 @@ async def test_no_label_names_a_person_a_consultation_or_an_address(tmp_path: Pa
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"])
 async def test_what_came_through_a_proxy_needs_a_token_that_may_measure(header: str) -> None:
     proxied = {header: "for=192.0.2.7"}
-    async with serving(Metrics("1")) as http:
+    async with serving_metrics(Metrics("1")) as http:
         assert problem(await ask(http, "GET", "/metrics", headers=proxied), 401) == "unauthorized"
         for token, status in ((MEASURER, 200), ("token-for-media-only-1", 403)):
             headers = {**proxied, "Authorization": f"Bearer {token}"}

@@ -11,17 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
 from dispatch.acts.units import Change
 from dispatch.desk.coordinator import Coordinator
 from dispatch.directory.search import SearchIndex
 from dispatch.entry import Origin
 from dispatch.permissions import Actor
-from signaling.http.listener import listening
-from signaling.http.problem import problems
 from signaling.http.search import SearchEndpoint
-from tests.signaling.http.asking import ask, problem
+from tests.signaling.http.asking import ask, problem, serving
 from tests.signaling.http.county import CAMERA, COUNTY, EAST, PROVINCE, WEST, coordinating, identify, person, token
 
 
@@ -55,10 +52,9 @@ async def running(folder: Path) -> AsyncIterator[Searching]:
         for _ in index.fill(coordinator.tables):
             pass
         coordinator.listen(lambda entries, changes: index.follow(changes))
-        app = web.Application(middlewares=[problems])
-        app.add_routes(SearchEndpoint(index, coordinator.tables, coordinator.permissions, identify).routes())
-        async with listening(app, "127.0.0.1", 0) as port:
-            yield Searching(f"http://127.0.0.1:{port}", coordinator)
+        endpoint = SearchEndpoint(index, coordinator.tables, coordinator.permissions, identify)
+        async with serving(endpoint.routes()) as url:
+            yield Searching(url, coordinator)
 
 
 async def test_names_are_found_by_their_parts_and_by_pinyin(searching: Searching) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
 from dispatch.acts.chair import Say
 from dispatch.acts.consultation import Create, Join
@@ -27,11 +26,9 @@ from dispatch.store.migrating import upgrade
 from dispatch.store.projector import Projector
 from dispatch.store.reading import Question, Reader
 from signaling.http import timeline
-from signaling.http.listener import listening
-from signaling.http.problem import problems
 from signaling.http.timeline import TimelineEndpoint
 from tests.patience import until
-from tests.signaling.http.asking import ask, problem
+from tests.signaling.http.asking import ask, problem, serving
 from tests.signaling.http.county import COUNTY, EAST, WEST, coordinating, identify, number, person, token
 
 PATH = "/api/v1/timeline"
@@ -71,11 +68,9 @@ async def running(folder: Path) -> AsyncIterator[Past]:
         coordinator.listen(projector)
         projector.start()
         endpoint = TimelineEndpoint(Reader(database), coordinator.tables, coordinator.permissions, identify)
-        app = web.Application(middlewares=[problems])
-        app.add_routes(endpoint.routes())
         try:
-            async with listening(app, "127.0.0.1", 0) as port:
-                yield Past(f"http://127.0.0.1:{port}", coordinator, journal, database)
+            async with serving(endpoint.routes()) as url:
+                yield Past(url, coordinator, journal, database)
         finally:
             await projector.close()
             await database.close()

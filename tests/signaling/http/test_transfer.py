@@ -16,7 +16,6 @@ import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
 from dispatch.acts.units import Change
 from dispatch.desk.coordinator import Coordinator
@@ -24,10 +23,8 @@ from dispatch.entry import Origin
 from dispatch.permissions import Actor
 from dispatch.records import Role
 from signaling.http import transfer
-from signaling.http.listener import listening
-from signaling.http.problem import problems
 from signaling.http.transfer import TransferEndpoint
-from tests.signaling.http.asking import Answer, ask, problem
+from tests.signaling.http.asking import Answer, ask, problem, serving
 from tests.signaling.http.county import COUNTY, EAST, PROVINCE, WEST, coordinating, identify, person, token
 
 EXPORT = "/api/v1/directory/export"
@@ -63,10 +60,8 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 async def running(folder: Path) -> AsyncIterator[Town]:
     async with coordinating(folder) as (coordinator, _):
         endpoint = TransferEndpoint(coordinator, coordinator.tables, coordinator.permissions, identify)
-        app = web.Application(middlewares=[problems])
-        app.add_routes(endpoint.routes())
-        async with listening(app, "127.0.0.1", 0) as port:
-            yield Town(f"http://127.0.0.1:{port}", coordinator)
+        async with serving(endpoint.routes()) as url:
+            yield Town(url, coordinator)
 
 
 def table(*rows: tuple[str, ...]) -> bytes:

@@ -27,6 +27,7 @@ from dispatch.entry import Entry
 from dispatch.errors import Conflict, Forbidden
 from dispatch.hlc import HybridClock
 from dispatch.permissions import Actor
+from dispatch.presence import GRACE_US, Presence
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Change, Tables
 from huishang.authority import Names, create_authority, issue
@@ -36,26 +37,12 @@ from signaling.ws.connection import DEFAULT_LIMITS, Limits
 from signaling.ws.hub import PATH, Hub
 from signaling.ws.messages import AnsweredLine, Line, LineQuality
 from signaling.ws.ports import Page
-from signaling.ws.presence import PagePresence
+from tests.dispatch.desk.disk import Disk
 from tests.patience import PATIENCE_S, until
 from tests.signaling.ws.client import Json, Pages
 from tests.signaling.ws.town import DIRECTORY, no_tracks
 
 NEVER_US = 1 << 60
-
-
-class Memory:
-    """A journal that keeps records until the process ends. `gate` holds up what comes while it is clear."""
-
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def append(self, records: list[bytes]) -> list[int]:
-        await self.gate.wait()
-        self.records += records
-        return list(range(len(self.records) - len(records), len(self.records)))
 
 
 class Door:
@@ -177,18 +164,20 @@ def certificate(folder: Path) -> Certificate:
 class Node:
     """The server; tokens are people's ids."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, tls: Certificate | None = None) -> None:
+    def __init__(
+        self, limits: Limits = DEFAULT_LIMITS, tls: Certificate | None = None, grace_us: int = GRACE_US
+    ) -> None:
         self.tls = tls
         tables = Tables()
         for kind, record in DIRECTORY:
             tables.of_kind(kind).put(record)
         tables.commit()
         self.tables = tables
-        self.keeper = Memory()
+        self.keeper = Disk()
         self.coordinator = Coordinator(tables, HybridClock(), self.keeper, "node")
         self.entries: list[Entry] = []
         self.coordinator.listen(self._note)
-        self.presence = PagePresence()
+        self.presence = Presence(grace_us)
         self.sources = SourceRegistry(100)
         self.door = Door()
         self.until_us = {"wang": NEVER_US, "li": NEVER_US, "zhao": NEVER_US, "qian": NEVER_US}

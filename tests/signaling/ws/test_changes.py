@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dispatch.presence import GRACE_US
 from dispatch.records import Attendance, Endpoint, EndpointKind, Grant, Invitation, Message, Participant, Role, Stage
 from signaling.ws.views import MAX_MESSAGES
 from tests.signaling.ws.town import SECOND_US, Town
@@ -212,18 +213,34 @@ def test_counts_of_a_unit_follow_who_comes_and_what_goes_live_far_below() -> Non
         return tuple(record[name] for name in ("units", "people", "endpoints", "present", "live"))
 
     assert counted() == (4, 5, 2, 0, 0)
-    town.presence.connect("sun", "a", "tab", 1)
-    town.presence.connect("sun", "b", "tab2", 1)
+    town.presence.connect("sun", "a", 1)
+    town.presence.connect("sun", "b", 1)
     town.sources.publish("camera", "", "s", 1)
     town.sources.observe("camera", heard=True, now_us=2)
     town.put(("endpoint", Endpoint(id="new", unit="town", kind=EndpointKind.ROOM, name_zh="会议室")))
     assert counted() == (4, 5, 3, 1, 1)
     town.presence.disconnect("sun", "a", 3)
     assert counted() == (4, 5, 3, 1, 1)
-    town.presence.disconnect("sun", "b", 3)
+    town.presence.disconnect("sun", "b", 3, for_good=True)
     town.sources.withdraw("camera", "s", 3)
     town.drop("endpoint", "new")
     assert counted() == (4, 5, 2, 0, 0)
+
+
+def test_a_page_that_is_loaded_again_does_not_show() -> None:
+    town = Town()
+    pages = town.watch("wang", "unit:town")
+    town.presence.connect("sun", "a", 1)
+    assert town.settle() > 0 and pages.record("unit:town", "person", "sun")["online"]
+    town.presence.disconnect("sun", "a", 2)
+    town.presence.handle_timer(1 + GRACE_US)
+    town.presence.connect("sun", "b", 1 + GRACE_US)
+    assert town.settle() == 0
+    town.presence.disconnect("sun", "b", 2 * GRACE_US)
+    town.presence.handle_timer(3 * GRACE_US)
+    town.settle()
+    record = pages.record("unit:town", "person", "sun")
+    assert (record["online"], record["since_us"]) == (False, 2 * GRACE_US)
 
 
 def test_only_who_manages_the_directory_is_told_how_people_sign_in() -> None:
@@ -266,7 +283,7 @@ def test_a_participant_is_online_with_its_person_or_its_source() -> None:
         return [pages.record("consultation:c", "participant", item)["online"] for item in ("p-sun", "p-camera")]
 
     assert online() == [False, False] and pages.ids("consultation:c", "source") == set()
-    town.presence.connect("sun", "a", "", 1)
+    town.presence.connect("sun", "a", 1)
     town.sources.publish("camera", "", "s", 1)
     assert online() == [True, True] and pages.ids("consultation:c", "source") == {"camera"}
     town.changes.speaking("c", "p-sun", {"p-sun": -20})

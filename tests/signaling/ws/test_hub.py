@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import aiohttp
@@ -12,10 +13,10 @@ from dispatch.acts.consultation import Join
 from dispatch.entry import Origin
 from dispatch.permissions import Actor
 from signaling.ws.connection import Limits
-from signaling.ws.hub import MAX_PAGES_OF_PERSON
+from signaling.ws.hub import MAX_PAGES_OF_PERSON, Hub
 from signaling.ws.messages import MAX_TOPICS
 from tests.patience import until
-from tests.signaling.ws.node import Node, consultation_of_li
+from tests.signaling.ws.node import NEVER_US, Node, consultation_of_li
 
 
 async def test_what_the_chair_does_every_page_sees() -> None:
@@ -104,12 +105,11 @@ async def test_what_one_may_no_longer_see_is_gone_when_one_comes_back() -> None:
 
 
 async def test_two_tabs_are_one_person_who_is_there_until_the_last_is_closed() -> None:
-    async with Node() as node:
+    async with Node(grace_us=1) as node:
         wang = await node.tab("wang")
         await wang.watch("unit:county")
         first, second = await node.tab("li", device="tab1"), await node.tab("li", device="tab2")
         await wang.until(lambda: wang.pages.record("unit:county", "person", "li")["online"])
-        assert node.presence.devices("li") == ("tab1", "tab2")
         for tab in (first, second):
             await tab.watch("overview")
         made = await first.do("make", "consultation.create", title="会商", unit="county")
@@ -123,6 +123,18 @@ async def test_two_tabs_are_one_person_who_is_there_until_the_last_is_closed() -
         await second.answer("pong")
         await second.leave()
         await wang.until(lambda: not wang.pages.record("unit:county", "person", "li")["online"])
+        await wang.leave()
+
+
+@pytest.mark.parametrize("end", [lambda hub: hub.close_person("li"), lambda hub: hub.close_login("login-li")])
+async def test_who_may_be_here_no_more_is_offline_at_once(end: Callable[[Hub], None]) -> None:
+    async with Node(grace_us=NEVER_US) as node:
+        wang, li = await node.tab("wang"), await node.tab("li")
+        await wang.watch("unit:county")
+        await wang.until(lambda: wang.pages.record("unit:county", "person", "li")["online"])
+        end(node.hub)
+        await wang.until(lambda: not wang.pages.record("unit:county", "person", "li")["online"])
+        assert await li.closed() == 4401
         await wang.leave()
 
 

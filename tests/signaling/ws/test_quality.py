@@ -17,7 +17,6 @@ from dispatch.store.migrating import upgrade
 from dispatch.store.quality import Sample, Samples
 from dispatch.store.reading import Reader
 from signaling.ws import messages
-from signaling.ws import quality as quality_module
 from signaling.ws.messages import LineQuality
 from signaling.ws.quality import QualityLog
 from tests.patience import until
@@ -75,7 +74,7 @@ async def test_samples_of_a_page_that_sends_and_takes(tmp_path: Path) -> None:
 
 
 async def test_samples_that_cannot_be_kept_cost_no_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality_module, "INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(QualityLog, "interval_seconds", 0.001)
     asked: list[Sequence[Sample]] = []
     errors: list[Exception] = [Unavailable("database-gone", "no database"), RuntimeError("a fault")]
 

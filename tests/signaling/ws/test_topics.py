@@ -200,6 +200,7 @@ class AnyChanges(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from((0.01, 0.1, 1.0, 61.0)))
     def time_passes(self, seconds: float) -> None:
         self.town.now += seconds
+        self.town.presence.handle_timer(self.town.now_us)
         self.town.changes.passed(self.town.now_us)
         self.town.topics.handle_timer(self.town.now, self.town.now_us)
         self.town.deliver()
@@ -334,12 +335,12 @@ class AnyChanges(RuleBasedStateMachine):
         elif known is not None:
             self.town.sources.stop(source)
 
-    @rule(person=people, comes=st.booleans())
-    def come_or_go(self, person: str, comes: bool) -> None:
+    @rule(person=people, comes=st.booleans(), for_good=st.booleans())
+    def come_or_go(self, person: str, comes: bool, for_good: bool) -> None:
         if comes:
-            self.town.presence.connect(person, "x", "", self.town.now_us)
+            self.town.presence.connect(person, "x", self.town.now_us)
         else:
-            self.town.presence.disconnect(person, "x", self.town.now_us)
+            self.town.presence.disconnect(person, "x", self.town.now_us, for_good=for_good)
 
     @rule(consultation=consultations, who=st.sampled_from(("", "c1-li")))
     def speak(self, consultation: str, who: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dispatch.permissions import Permissions
+from dispatch.presence import Presence
 from dispatch.records import Consultation, Endpoint, EndpointKind, Level, Person, Record, Role, Stage, Unit
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Tables
 from signaling.ws.changes import Changes
-from signaling.ws.presence import PagePresence
 from signaling.ws.topics import Topics
 from signaling.ws.views import Views
 from tests.signaling.ws.client import Pages, payload
@@ -48,7 +48,7 @@ class Town:
             self.tables.of_kind(kind).put(record)
         self.tables.commit()
         self.permissions = Permissions(self.tables)
-        self.presence = PagePresence()
+        self.presence = Presence()
         self.sources = SourceRegistry(100)
         self.views = self.fresh_views()
         self.topics = Topics(self.views)
