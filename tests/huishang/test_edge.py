@@ -111,7 +111,7 @@ async def test_one_sign_in_opens_all_doors_and_its_end_closes_them(tmp_path: Pat
 
 
 async def test_who_has_closed_all_pages_has_left_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "ABSENT_SECONDS", 0.2)
+    monkeypatch.setattr(edge, "ABSENT_US", 200_000)
     monkeypatch.setattr(edge, "Presence", partial(Presence, 100_000))
     monkeypatch.setattr(caretaker.Caretaker, "interval_seconds", 0.05)
     monkeypatch.setattr(caretaker, "RETURN_SECONDS", 0.0)

@@ -469,8 +469,8 @@ async def test_session_goes_on_while_its_owner_may_and_no_longer(node: Node) -> 
     exchange, allowed = node.exchange, {"one": True, "two": True, "viewer": True}
     with structlog.testing.capture_logs() as logs:
         for source in ("one", "two"):
-            exchange.publish(source, "", raw("chromium-publish"), MAX_SDP_BYTES, partial(allowed.get, source))
-        exchange.view("one", raw("chromium-view"), MAX_SDP_BYTES, partial(allowed.get, "viewer"))
+            exchange.publish(source, "", raw("chromium-publish"), MAX_SDP_BYTES, partial(allowed.__getitem__, source))
+        exchange.view("one", raw("chromium-view"), MAX_SDP_BYTES, partial(allowed.__getitem__, "viewer"))
         allowed["viewer"] = False
         await until("the viewer is gone", lambda: exchange.figures["watch",], lambda watching: watching == 0)
         assert exchange.figures["publish",] == 2
