@@ -27,6 +27,7 @@ from tests.media.preloaded import ROOT
 from tests.patience import PATIENCE_S, until
 from tests.peers.caller import Caller, ask, calling, flows
 
+#: Nearly all of the test's time are so many starts of a whole node.
 KILLS = 10
 AT_ONCE = 8
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
+from aiohttp import ClientConnectionResetError
 
 from signaling.ws.messages import Close
 from tests.console.county import County
@@ -154,11 +156,11 @@ async def test_messages_of_a_newer_version_are_told_apart_from_nonsense(chief: C
 async def test_flood_ends_its_connection_and_no_other(chief: Caller) -> None:
     flood = await open_tab(chief.http, chief.county, chief.token)
 
-    for number in range(400):
-        await flood.send(t="ping", at=number)
-        await asyncio.sleep(0)  # who does not even read is cut off without a word
+    with contextlib.suppress(ClientConnectionResetError):
+        for number in range(2_000):
+            await flood.send(t="ping", at=number)
+            await asyncio.sleep(0)  # who does not even read is cut off without a word
     assert await flood.closed() == Close.TOO_MANY_MESSAGES
-    assert len([item for item in flood.answers if item["t"] == "pong"]) < 400
     await chief.tab.send(t="ping", at="beside")
     await chief.tab.answer("pong", at="beside")
     status, _ = await ask(chief.http, chief.county, "GET", "/units", chief.token)
