@@ -106,7 +106,10 @@ class Permissions:
         if not valid:
             return _NONE
         unit = self.unit_of(target)
-        objects = {target, *(f"unit:{item}" for item in self.line(unit))}
+        kind, _, identifier = target.partition(":")
+        # A device's grants are its source's: one that may view the camera may view what it sends.
+        own = f"endpoint:{identifier}" if kind == "source" else target
+        objects = {target, own, *(f"unit:{item}" for item in self.line(unit))}
         verbs = {grant.verb for grant in valid if grant.object in objects}
         return frozenset(right for right in Right if right in verbs)
 

@@ -27,6 +27,11 @@ class Proofs:
             raise TokenRefused("the login is over")
         return Actor(login.person, login.id)
 
+    def lasts(self, actor: Actor, now_us: int) -> bool:
+        """Tell whether the sign-in that somebody acts through is still there."""
+        login = lasting(self._tables, actor.login, now_us)
+        return login is not None and login.person == actor.person
+
     def endpoint(self, code: str) -> str | None:
         """Return the endpoint that shows `id.secret`, None when the code is nobody's or the endpoint disabled."""
         identifier, secret = codes.split(code) or ("", "")

@@ -42,7 +42,7 @@ class Identity(Protocol):
     def who(self) -> str: ...
 
     def allows(self, verb: Verb, source: str) -> bool:
-        """Tell whether it may publish or watch a source just now."""
+        """Tell whether it may publish or watch a source just now: no more once its sign-in or code has ended."""
         ...
 
 
@@ -65,13 +65,15 @@ class EndpointIdentity:
     """A device with its own code: it publishes its own source and sees nothing."""
 
     endpoint: str
+    holds: Callable[[], bool]
+    """Whether its code is still the one it showed."""
 
     @property
     def who(self) -> str:
         return f"endpoint:{self.endpoint}"
 
     def allows(self, verb: Verb, source: str) -> bool:
-        return verb == "publish" and source == self.endpoint
+        return verb == "publish" and source == self.endpoint and self.holds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,16 @@ class PersonIdentity:
 
     actor: Actor
     permissions: Permissions
+    proofs: Proofs
 
     @property
     def who(self) -> str:
         return f"person:{self.actor.person}"
 
     def allows(self, verb: Verb, source: str) -> bool:
-        return self.permissions.may_source(self.actor, _RIGHTS[verb], source, time.time_ns() // 1000)
+        now_us = time.time_ns() // 1000
+        lasts = self.proofs.lasts(self.actor, now_us)
+        return lasts and self.permissions.may_source(self.actor, _RIGHTS[verb], source, now_us)
 
 
 class Access:
@@ -118,9 +123,11 @@ class Access:
             return token
         endpoint = self._proofs.endpoint(secret)
         if endpoint is not None:
-            return EndpointIdentity(endpoint)
+            proofs = self._proofs
+            return EndpointIdentity(endpoint, lambda: proofs.endpoint(secret) == endpoint)
         try:
-            return PersonIdentity(self._proofs.person(secret, time.time_ns() // 1000), self._permissions)
+            actor = self._proofs.person(secret, time.time_ns() // 1000)
+            return PersonIdentity(actor, self._permissions, self._proofs)
         except TokenRefused as refused:
             if refused.is_expired:
                 raise Problem("token-expired", "get a new one from /api/v1/session/refresh", _CHALLENGE) from None

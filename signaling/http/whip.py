@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from signaling.http.access import Access, declares
@@ -49,19 +51,21 @@ class WhipEndpoint:
     @declares("publish")
     async def _publish(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
-        self._access.require(request, "publish", source)
+        asker = self._access.require(request, "publish", source)
         offer = await self._body(request, _SDP)
         name = request.query.get("name", "")
         async with self._turns.of_publisher(request):
-            return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes))
+            may = partial(asker.allows, "publish", source)
+            return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes, may))
 
     @declares("watch")
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
-        self._access.require(request, "watch", source)
+        asker = self._access.require(request, "watch", source)
         offer = await self._body(request, _SDP)
         async with self._turns.of_viewer(request):
-            return self._created("whep", self._exchange.view(source, offer, self._max_bytes))
+            may = partial(asker.allows, "watch", source)
+            return self._created("whep", self._exchange.view(source, offer, self._max_bytes, may))
 
     @declares("anybody", "tells what the protocol is, of no source")
     async def _options(self, request: web.Request) -> web.Response:

@@ -38,7 +38,7 @@ class ConnectionEnded:
 
 @dataclass(frozen=True, slots=True)
 class SourceWithdrawn:
-    """A connection publishes a source no more on the lines `mids`, unasked: `replaced` or `source-stopped`."""
+    """Lines of a source, to or from the page, have ended unasked: `replaced`, `source-stopped` or `forbidden`."""
 
     connection: str
     owner: str

@@ -166,18 +166,38 @@ class Connections:
             connection = self._connections.get(connection_id)
             if connection is None:
                 continue
-            for mid, line in connection.present.receiving.items():
-                if line.line.source == source and line.flow is not Flow.CLOSED:
-                    self.set_flow(connection_id, mid, Flow.CLOSED)
+            mids = tuple(line.mid for line in self.receiving_of(connection_id) if line.source == source)
+            for mid in mids:
+                self.set_flow(connection_id, mid, Flow.CLOSED)
+            if mids:  # or the page would show its last picture for ever
+                self._tell(SourceWithdrawn(connection_id, connection.owner, source, "source-stopped", mids))
             self._lose(connection_id, source, "source-stopped")
 
     def receiving(self, source: str | None = None) -> Iterator[ReceiveState]:
         """Give all lines towards pages, or those of one source, that are not closed."""
         ids = list(self._connections) if source is None else self._sources.viewers(source)
-        for connection in [self._connections[item] for item in ids if item in self._connections]:
-            for mid, item in connection.present.receiving.items():
-                if item.flow is not Flow.CLOSED and source in (None, item.line.source):
-                    yield ReceiveState(connection.id, connection.owner, mid, *item.line.key, item.flow)
+        for identifier in ids:
+            if identifier in self._connections:
+                yield from (line for line in self.receiving_of(identifier) if source in (None, line.source))
+
+    def receiving_of(self, connection_id: str) -> list[ReceiveState]:
+        """Return the lines towards one page that are not closed."""
+        connection = self._get(connection_id)
+        return [
+            ReceiveState(connection.id, connection.owner, mid, *item.line.key, item.flow)
+            for mid, item in connection.present.receiving.items()
+            if item.flow is not Flow.CLOSED
+        ]
+
+    def sending(self) -> Iterator[tuple[str, str]]:
+        """Give every connection that publishes, with each of its sources."""
+        for connection in list(self._connections.values()):
+            for source in connection.published():
+                yield connection.id, source
+
+    def forbid(self, connection_id: str, source: str) -> None:
+        """Its page may not publish the source any more; of no effect for a connection that has ended."""
+        self._lose(connection_id, source, "forbidden")
 
     def statistics(self, connection_id: str) -> ConnectionStatistics:
         """Return what was counted on a connection."""

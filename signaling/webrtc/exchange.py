@@ -28,7 +28,7 @@ from signaling.webrtc.connections import Connections
 from signaling.webrtc.errors import ExchangeClosed, SessionUnknown
 from signaling.webrtc.formats import receive_extensions, route_format, send_extensions
 from signaling.webrtc.peers import Peers
-from signaling.webrtc.records import KINDS, Answered, Places, Session, SourceMedia
+from signaling.webrtc.records import KINDS, Answered, May, Places, Session, SourceMedia, always
 from signaling.webrtc.session import SessionEnded, WebRtcSession
 from signaling.webrtc.sources import Feed, Sources
 
@@ -129,8 +129,8 @@ class Exchange:
         for source in list(self.media):
             self._sources.drop(source)
 
-    def publish(self, source: str, name: str, offer: bytes, max_bytes: int) -> Answered:
-        """Publish under an identifier.
+    def publish(self, source: str, name: str, offer: bytes, max_bytes: int, may: May = always) -> Answered:
+        """Publish under an identifier, as long as `may` says yes; it is asked at every look after sessions.
 
         Raises SdpError, SourceError, ExchangeFull, ExchangeClosed, PlaneError, or a bad value.
         """
@@ -142,7 +142,7 @@ class Exchange:
         thread = self._relay.choose_thread()
         local = self._peers.local(thread)
         accepted = accept_publish(parse(offer, max_bytes=max_bytes), local, allow_dtls_client=True)
-        session = self._new_session(source, thread, accepted, local, publishes=True)
+        session = self._new_session(source, thread, accepted, local, may, publishes=True)
         try:
             feeds = [Feed.of(line) for line in _first_of_each_kind(accepted.media, "recv")]
             made, previous = self._sources.feed(source, name, session.id, session.peer.transport, feeds)
@@ -154,7 +154,7 @@ class Exchange:
             self._displace(source, previous)
         return Answered(session, write(accepted.answer))
 
-    def view(self, source: str, offer: bytes, max_bytes: int) -> Answered:
+    def view(self, source: str, offer: bytes, max_bytes: int, may: May = always) -> Answered:
         """Watch a source, published just now or not. Raises as `publish`, and SourceUnknown."""
         self._require_open()
         self._peers.require_plane()
@@ -165,7 +165,7 @@ class Exchange:
         codecs = self._sources.codecs(source)
         tracks = [self._send_track(source, kind, codecs.get(kind)) for kind in KINDS]
         accepted = accept_view(parse(offer, max_bytes=max_bytes), tracks, local, allow_dtls_client=True)
-        session = self._new_session(source, thread, accepted, local, publishes=False)
+        session = self._new_session(source, thread, accepted, local, may, publishes=False)
         try:
             media = self._sources.watch(source, session.id)
             for line in accepted.media:
@@ -230,7 +230,14 @@ class Exchange:
             raise ExchangeClosed("the node stops")
 
     def _new_session(
-        self, source: str, thread: PlaneThread, accepted: Accepted, local: LocalTransport, *, publishes: bool
+        self,
+        source: str,
+        thread: PlaneThread,
+        accepted: Accepted,
+        local: LocalTransport,
+        may: May,
+        *,
+        publishes: bool,
     ) -> Session:
         peer = self._peers.open(
             thread,
@@ -240,7 +247,7 @@ class Exchange:
             receive_ids=receive_extensions(accepted.media) if publishes else {},
             send_ids={} if publishes else send_extensions(accepted.media),
         )
-        session = Session(_token(), source, publishes, peer, thread, _token(), accepted.remote.ice_ufrag)
+        session = Session(_token(), source, publishes, peer, thread, _token(), accepted.remote.ice_ufrag, may)
         self.sessions[session.id] = session
         self._by_peer[peer] = session
         (self._publishers if publishes else self._viewers).taken += 1
@@ -281,7 +288,14 @@ class Exchange:
             except Exception:  # so broad, because lost consent and silent sources must be noticed next time
                 _log.exception("look_after_failed")
 
+    def _hold(self) -> None:
+        """End the sessions whose owners may no longer do what they do: rights, sign-ins, codes and grants end."""
+        for session in list(self.sessions.values()):
+            if not session.may():
+                session.peer.end("forbidden", "its owner may not do this any more")
+
     def _look(self) -> None:
+        self._hold()
         self._peers.check()
         self.connections.check()
         self._sources.observe()

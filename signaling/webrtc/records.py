@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +14,15 @@ from signaling.webrtc.errors import ExchangeFull
 from signaling.webrtc.session import WebRtcSession
 
 KINDS = ("video", "audio")
+
+
+#: Tells whether something may go on just now.
+May = Callable[[], bool]
+
+
+def always() -> bool:
+    """Let a session go on: it is the node's own."""
+    return True
 
 
 class Closable(Protocol):
@@ -33,7 +43,10 @@ class SourceMedia:
 
 @dataclass(slots=True)
 class Session:
-    """One WHIP or WHEP session. `etag` names the current ICE generation (RFC 9725 section 4.3.1)."""
+    """One WHIP or WHEP session. `etag` names the current ICE generation (RFC 9725 section 4.3.1).
+
+    `may`: whether whoever opened it may still do what it does; it ends when that is no more so.
+    """
 
     id: str
     source: str
@@ -42,6 +55,7 @@ class Session:
     thread: PlaneThread
     etag: str
     remote_ufrag: str
+    may: May
     publications: list[PlanePublication] = field(default_factory=list)
     routes: list[PlaneRoute] = field(default_factory=list)
 

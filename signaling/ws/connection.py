@@ -122,6 +122,8 @@ class Connection:
             if hello is not None and self._enter(hello):
                 while (message := await self._receive()) is not None:
                     await self._handle(message)
+            elif self._cut is not None:
+                await self._receive()  # until the page has heard why: what is closed at once is not told over TLS
         finally:
             self._left = True
             self._house.leave(self)

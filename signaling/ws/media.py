@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
@@ -22,7 +22,6 @@ from dispatch.tables import Change
 from signaling.http.problem import problem_of
 from signaling.webrtc.connection import ConnectionEnded, ReceiveState, SourceWithdrawn
 from signaling.webrtc.connections import Connections
-from signaling.webrtc.errors import LineUnknown, SessionUnknown
 from signaling.webrtc.lines import Line, ReceiveLine, SendLine
 from signaling.ws import messages
 from signaling.ws.messages import AnsweredLine, LineQuality
@@ -36,6 +35,8 @@ SWEEP_SECONDS = 1.0
 LINES_A_TURN = 400
 #: Offers that wait for their turn. Each takes the loop milliseconds; a page gives up after ten seconds.
 MOST_WAITING = 800
+#: The context of a line that is taken by no consultation.
+_ANY = ""
 #: Changes of these kinds may change what anybody may view.
 _RIGHTS = frozenset({"unit", "person", "endpoint", "grant"})
 
@@ -149,7 +150,7 @@ class PageMedia:
         before = len(self._stale)
         for change in changes:
             if change.kind in _RIGHTS:
-                self._stale.add("")
+                self._stale.add(_ANY)
             elif change.kind == "consultation":
                 self._stale.add(CONSULTATION + change.id)
             elif change.kind == "participant":
@@ -174,32 +175,41 @@ class PageMedia:
     async def _review(self, contexts: set[str] | None) -> None:
         """Hold the lines of these contexts, or all, to the rule as it is now."""
         try:
-            lines = [line for line in self._connections.receiving() if contexts is None or line.context in contexts]
-            for first in range(0, len(lines), LINES_A_TURN):
-                self._hold(lines[first : first + LINES_A_TURN])
-                await asyncio.sleep(0)
+            looked_at = 0
+            for connection in list(self._pages):
+                # Read now and not before: while others had their turn a line may have become another's.
+                lines = [line for line in self._lines(connection) if contexts is None or line.context in contexts]
+                self._hold(connection, lines)
+                looked_at += len(lines)
+                if looked_at >= LINES_A_TURN:
+                    looked_at = 0
+                    await asyncio.sleep(0)
+            if contexts is None or _ANY in contexts:
+                self._hold_senders()
         except Exception:  # so broad, because the next change must find somebody who follows it
             _log.exception("lines_not_reviewed")
 
-    def _hold(self, lines: Iterable[ReceiveState]) -> None:
+    def _lines(self, connection: str) -> list[ReceiveState]:
+        return self._connections.receiving_of(connection) if connection in self._pages else []
+
+    def _hold(self, connection: str, lines: Sequence[ReceiveState]) -> None:
         now_us = time.time_ns() // 1000
-        told: dict[str, list[AnsweredLine]] = {}
+        changed: list[AnsweredLine] = []
         for line in lines:
-            page = self._pages.get(line.connection)
-            if page is None:
-                continue
-            key = (line.source, line.kind, line.context)
-            flow = may_take(self._coordinator.permissions, self._coordinator.tables, page.actor, key, now_us)
-            if flow is line.flow:
-                continue
-            try:
-                self._connections.set_flow(line.connection, line.mid, flow)
-            except (LineUnknown, SessionUnknown):
-                continue  # ended meanwhile
-            code = "forbidden" if flow is Flow.CLOSED else ""
-            told.setdefault(line.connection, []).append(AnsweredLine(line.mid, flow.value, code))
-        for connection, changed in told.items():
+            page = self._pages[connection]
+            flow, code = self._may_take(page.actor, (line.source, line.kind, line.context), now_us)
+            if flow is not line.flow:
+                self._connections.set_flow(connection, line.mid, flow)
+                changed.append(AnsweredLine(line.mid, flow.value, code))
+        if changed:
             self._pages[connection].flow(changed)
+
+    def _hold_senders(self) -> None:
+        now_us = time.time_ns() // 1000
+        for connection, source in list(self._connections.sending()):
+            page = self._pages.get(connection)
+            if page is not None and not may_publish(self._coordinator.permissions, page.actor, source, now_us):
+                self._connections.forbid(connection, source)
 
     def _on_event(self, event: ConnectionEnded | SourceWithdrawn) -> None:
         page = self._pages.get(event.connection)

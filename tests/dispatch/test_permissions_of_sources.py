@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dispatch.permissions import SYSTEM, Actor, Permissions, Right
+from dispatch.records import Grant
 from tests.dispatch.acts.state import CAMERA, CHIEF, CLERK, DRONE, LOCAL, NOW_US, OFFICER, peopled
 
 SEVERAL = [
@@ -35,3 +36,22 @@ def test_source_belongs_to_its_endpoint_its_person_or_the_node(
 def test_node_itself_may_everything() -> None:
     for _, right, source, _ in SEVERAL:
         assert Permissions(peopled()).may_source(SYSTEM, right, source, NOW_US)
+
+
+def test_grant_on_a_device_is_one_on_what_it_sends() -> None:
+    tables = peopled()
+    tables.grants.put(
+        Grant(
+            id="g",
+            verb="view",
+            object=f"endpoint:{DRONE}",
+            to=f"person:{LOCAL}",
+            from_us=NOW_US,
+            until_us=NOW_US + 1,
+            by=CHIEF,
+        )
+    )
+    tables.commit()
+    held = [Permissions(tables).may_source(Actor(LOCAL), Right.VIEW, DRONE, NOW_US + late) for late in (0, 1)]
+    assert held == [True, False]
+    assert not Permissions(tables).may_source(Actor(LOCAL), Right.STEER, DRONE, NOW_US)

@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from config import Token
 from dispatch.acts import endpoints, people
-from dispatch.acts.signin import LOGIN_US, Begin
+from dispatch.acts.signin import LOGIN_US, Begin, End
 from dispatch.codes import digest, join
 from dispatch.permissions import Permissions
 from dispatch.records import Credential
@@ -93,6 +93,16 @@ def test_code_of_an_endpoint_ends_with_it(house: House) -> None:
     assert house.access.of_bearer(code) is None
     house.state.do(endpoints.Credential(endpoint=CAMERA, secret=""))
     assert house.access.of_bearer(join(CAMERA, "another")) is None
+
+
+def test_who_was_let_in_may_no_more_once_its_proof_has_ended(house: House) -> None:
+    device, person = house.access.of_bearer(join(CAMERA, SECRET)), house.access.of_bearer(house.signed_in(OFFICER))
+    assert device is not None and person is not None
+    assert device.allows("publish", CAMERA) and person.allows("watch", DRONE)
+    (login,) = house.state.tables.logins
+    house.state.do(endpoints.Credential(endpoint=CAMERA, secret=digest("another")))
+    house.state.do(End(login=login.id))
+    assert not device.allows("publish", CAMERA) and not person.allows("watch", DRONE)
 
 
 @pytest.mark.parametrize(

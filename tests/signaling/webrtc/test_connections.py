@@ -277,7 +277,9 @@ async def test_stopped_source_closes_its_lines_and_no_other(node: Node) -> None:
     other.exchange()
     node.exchange.connections.listeners.append(told.append)
     await node.exchange.stop("cam-page")
-    assert told == [SourceWithdrawn(page.connection, "page", "cam-page", "source-stopped")]
+    pages = ((page.connection, "page"), (other.connection, "other"))
+    assert len(told) == 2
+    assert set(told) == {SourceWithdrawn(*who, "cam-page", "source-stopped") for who in pages}
     assert {(item.owner, item.source) for item in node.exchange.connections.receiving()} == {
         ("page", "one"),
         ("other", "one"),
@@ -406,3 +408,20 @@ async def test_every_refusal_has_a_code_of_its_own() -> None:
     kinds = [ExchangeFull, ExchangeClosed, SessionUnknown, LinesInvalid, LineUnknown, OffersTooFast]
     codes = [kind.code for kind in kinds]
     assert len(set(codes)) == len(codes) and ExchangeError.code not in codes
+
+
+async def test_page_that_may_not_publish_a_source_any_more_goes_on_with_the_others(node: Node) -> None:
+    told: list[object] = []
+    node.exchange.connections.listeners.append(told.append)
+    page = page_of(node)
+    page.publish("second", "audio")
+    page.exchange()
+    connections = node.exchange.connections
+    assert set(connections.sending()) == {(page.connection, "cam-page"), (page.connection, "second")}
+    connections.forbid(page.connection, "second")
+    connections.forbid(page.connection, "second")
+    connections.forbid("ended", "second")
+    assert told == [SourceWithdrawn(page.connection, "page", "second", "forbidden")]
+    assert set(connections.sending()) == {(page.connection, "cam-page")}
+    assert node.exchange.registry.get("second").publisher is None
+    assert len(connections.receiving_of(page.connection)) == 2

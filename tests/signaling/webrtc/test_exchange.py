@@ -463,3 +463,18 @@ async def test_node_with_many_sessions_ends_in_turns_and_takes_no_more() -> None
             node.exchange.view("camera", raw("chromium-view"), MAX_SDP_BYTES)
         await closing
         assert node.exchange.sessions == {} and node.exchange.media == {}
+
+
+async def test_session_goes_on_while_its_owner_may_and_no_longer(node: Node) -> None:
+    exchange, allowed = node.exchange, {"one": True, "two": True, "viewer": True}
+    with structlog.testing.capture_logs() as logs:
+        for source in ("one", "two"):
+            exchange.publish(source, "", raw("chromium-publish"), MAX_SDP_BYTES, partial(allowed.__getitem__, source))
+        exchange.view("one", raw("chromium-view"), MAX_SDP_BYTES, partial(allowed.__getitem__, "viewer"))
+        allowed["viewer"] = False
+        await until("the viewer is gone", lambda: exchange.figures["watch",], lambda watching: watching == 0)
+        assert exchange.figures["publish",] == 2
+        allowed["one"] = False
+        await until("a publisher is gone", lambda: exchange.figures["publish",], lambda left: left == 1)
+    assert exchange.registry.get("two").publisher is not None and exchange.registry.get("one").publisher is None
+    assert [line["code"] for line in logs if line["event"] == "session_ended"] == ["forbidden"] * 2

@@ -12,7 +12,7 @@ from aiohttp import WSMsgType
 
 from dispatch.records import Attendance
 from signaling.ws.connection import Limits
-from signaling.ws.messages import MAX_MESSAGE_BYTES
+from signaling.ws.messages import MAX_MESSAGE_BYTES, Close
 from tests.patience import PATIENCE_S, until
 from tests.signaling.ws.node import Node, certificate, consultation_of_li
 
@@ -308,3 +308,12 @@ def _masked(message: dict[str, Any]) -> bytes:
     data = msgspec.json.encode(message)
     assert len(data) < 126
     return bytes((0x81, 0x80 | len(data))) + bytes(4) + data
+
+
+async def test_page_that_is_refused_over_tls_is_told_why(tmp_path: Path) -> None:
+    async with Node(tls=certificate(tmp_path)) as node:
+        for _ in range(5):
+            tab = await node.connect()
+            await tab.send(t="hello", versions=[1], token="nobody's")
+            assert await tab.closed() == Close.NOT_SIGNED_IN
+            assert tab.answers[-1] == {"t": "bye", "code": "not-signed-in"}

@@ -1,49 +1,86 @@
-"""Who speaks is found from levels and told when it changes, until the consultation is over."""
+"""Who speaks is told when it changes, of those who may be heard, until the consultation is over."""
 
 from __future__ import annotations
 
-from dispatch.records import Attendance, Participant, Stage
+import pytest
+
+from dispatch.acts.chair import Remove
+from dispatch.acts.consultation import Contribute, End
 from signaling.ws.speakers import Speakers
-from tests.signaling.ws.town import Town
+from tests.dispatch.world import World
+from tests.patience import until
 
-Told = tuple[str, str, dict[str, int]]
-
-
-def put(town: Town, person: str, *, sound_off: bool = False, attendance: Attendance = Attendance.PRESENT) -> None:
-    record = Participant(
-        id=f"p-{person}",
-        consultation="c",
-        unit="town",
-        name=person,
-        person=person,
-        attendance=attendance,
-        sources=(f"{person}.tab",),
-        sound_off=sound_off,
-    )
-    town.put(("participant", record))
+Told = tuple[str, dict[str, int]]
 
 
-async def test_who_is_heard_is_told_once_and_who_is_cut_off_or_waits_is_not() -> None:
-    town, told = Town(), list[Told]()
-    town.consultation("c")
-    levels = {"li.tab": -20.0, "zhao.tab": -10.0, "sun.tab": -10.0}
-    put(town, "li")
-    put(town, "zhao", sound_off=True)
-    put(town, "sun", attendance=Attendance.WAITING)
-    speakers = Speakers(town.tables, levels.get, lambda *said: told.append(said))
-    await speakers.look()
-    await speakers.look()
-    ((consultation, _, heard),) = told
-    assert consultation == "c" and heard == {"p-li": -18}
+class Hall:
+    """A consultation of the officer and east, the levels of their sources, and what was told."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.consultation = self.world.hold("east")
+        self.levels: dict[str, float] = {}
+        self.told: list[tuple[str, str, dict[str, int]]] = []
+        for person in ("officer", "east"):
+            sources = (f"{person}.tab", f"{person}.screen")
+            self.world.do(Contribute(consultation=self.consultation, sources=sources), person)
+        self.speakers = Speakers(self.world.tables, self.levels.get, lambda *said: self.told.append(said))
+
+    def place(self, person: str) -> str:
+        return self.world.place(self.consultation, person).id
+
+    async def hears(self, speaker: str, **levels: int) -> None:
+        """Look again and again until it was told last who speaks, and the levels of who is heard."""
+        wanted = self.place(speaker), {self.place(person): level for person, level in levels.items()}
+
+        async def last() -> Told | None:
+            await self.speakers.look()
+            return self.told[-1][1:] if self.told else None
+
+        await until(f"{speaker} speaks", last, lambda told: told == wanted)
 
 
-async def test_end_of_a_consultation_is_told_as_nobody() -> None:
-    town, told = Town(), list[Told]()
-    town.consultation("c")
-    put(town, "li")
-    speakers = Speakers(town.tables, {"li.tab": -20.0}.get, lambda *said: told.append(said))
-    await speakers.look()
-    town.consultation("c", stage=Stage.ENDED)
-    await speakers.look()
-    await speakers.look()
-    assert len(told) == 2 and told[1] == ("c", "", {})
+@pytest.fixture
+def hall() -> Hall:
+    return Hall()
+
+
+async def test_silence_is_not_told(hall: Hall) -> None:
+    hall.levels["officer.tab"] = -80.0
+    await hall.speakers.look()
+    assert hall.told == []
+
+
+async def test_speaker_is_told_once_in_steps_of_loudness(hall: Hall) -> None:
+    hall.levels |= {"officer.tab": -20.2, "east.tab": -70.0}
+    await hall.speakers.look()
+    hall.levels["officer.tab"] = -16.0
+    await hall.speakers.look()
+    assert hall.told == [(hall.consultation, hall.place("officer"), {hall.place("officer"): -18})]
+
+
+async def test_louder_of_ones_sources_counts(hall: Hall) -> None:
+    hall.levels |= {"officer.tab": -60.0, "officer.screen": -12.0}
+    await hall.hears("officer", officer=-12)
+
+
+async def test_who_is_cut_off_or_sent_away_is_not_heard(hall: Hall) -> None:
+    hall.levels |= {"officer.tab": -30.0, "east.tab": -12.0}
+    await hall.hears("east", officer=-30, east=-12)
+    hall.world.mute(hall.consultation, "east")
+    await hall.hears("officer", officer=-30)
+    hall.world.mute(hall.consultation, "east", sound=False)
+    await hall.hears("east", officer=-30, east=-12)
+    hall.world.do(Remove(consultation=hall.consultation, participant=hall.place("east")))
+    await hall.hears("officer", officer=-30)
+
+
+async def test_end_is_told_once_to_who_was_told_of_a_speaker(hall: Hall) -> None:
+    quiet = hall.world.hold("west")
+    hall.levels["officer.tab"] = -12.0
+    await hall.speakers.look()
+    for consultation in (hall.consultation, quiet):
+        hall.world.do(End(consultation=consultation))
+    await hall.speakers.look()
+    await hall.speakers.look()
+    assert hall.told[1:] == [(hall.consultation, "", {})]

@@ -1,0 +1,60 @@
+"""The county's node under a trouble of the machine, chosen by the environment.
+
+TROUBLE_DISK: its journal lies on a small filesystem in a mount namespace of its own. TROUBLE_CLOCK: the path of the
+preloaded `clock_step.c`, whose clock goes back by an hour at SIGUSR1.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.console import county
+from tests.console.county import County
+
+DISK_BYTES: Final = 4 << 20
+STEP_SECONDS: Final = -3600
+_NEW_NAMESPACE: Final = 0x00020000  # CLONE_NEWNS of <sched.h>
+
+
+class TroubledCounty(County):
+    """The county on such a machine; what it lacks is to be set in the environment before its start."""
+
+    module = "tests.huishang.troubled"
+
+    @property
+    def pid(self) -> int:
+        """The node's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def disk(self) -> Path:
+        """The journal's folder as the node sees it."""
+        return Path(f"/proc/{self.pid}/root{self.folder}/journal")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prepare the trouble, then serve."""
+    if os.environ.get("TROUBLE_DISK"):
+        folder = Path(arguments[arguments.index("--config") + 1]).parent / "journal"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NAMESPACE):
+            raise OSError(ctypes.get_errno(), "no mount namespace")
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        options = f"size={DISK_BYTES},mode=700"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    if os.environ.get("TROUBLE_CLOCK"):
+        step = ctypes.CDLL(os.environ["TROUBLE_CLOCK"]).clock_step
+        signal.signal(signal.SIGUSR1, lambda *_: step(STEP_SECONDS))
+    county.main(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
