@@ -5,15 +5,17 @@ import zhWatch from "./i18n/zh/watch.js";
 import zhDirectory from "./i18n/zh/directory.js";
 import zhConsult from "./i18n/zh/consult.js";
 import zhRefuse from "./i18n/zh/refuse.js";
+import zhRefuseDirectory from "./i18n/zh/refusedirectory.js";
 import enPage from "./i18n/en/page.js";
 import enWatch from "./i18n/en/watch.js";
 import enDirectory from "./i18n/en/directory.js";
 import enConsult from "./i18n/en/consult.js";
 import enRefuse from "./i18n/en/refuse.js";
+import enRefuseDirectory from "./i18n/en/refusedirectory.js";
 
 const TABLES = {
-  zh: { ...zhPage, ...zhWatch, ...zhDirectory, ...zhConsult, ...zhRefuse },
-  en: { ...enPage, ...enWatch, ...enDirectory, ...enConsult, ...enRefuse },
+  zh: { ...zhPage, ...zhWatch, ...zhDirectory, ...zhConsult, ...zhRefuse, ...zhRefuseDirectory },
+  en: { ...enPage, ...enWatch, ...enDirectory, ...enConsult, ...enRefuse, ...enRefuseDirectory },
 };
 const LANGUAGES = { zh: "zh-CN", en: "en" };
 const KEEP = "huishang.language";
