@@ -13,8 +13,8 @@ import { SeatWho } from "./seatwho.js";
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off", away: "gone",
-  noCamera: "person", microphoneOnly: "person", audioOnly: "sound", ownOff: "person", ownSound: "person",
-  soundCut: "mic-off",
+  noCamera: "person", microphoneOnly: "person", audioOnly: "sound", ownOff: "person",
+  ownSound: "person", soundCut: "mic-off",
 };
 
 export class Seat {

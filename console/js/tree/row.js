@@ -62,6 +62,7 @@ export class TreeRow {
     element.style.top = `${top}px`;
     element.style.setProperty("--depth", String(row.depth));
     element.classList.toggle("current", isCurrent);
+    element.classList.toggle("found", Boolean(row.isFound));
     element.setAttribute("aria-level", String(row.depth + 1));
     element.setAttribute("aria-posinset", String(row.place));
     element.setAttribute("aria-setsize", String(row.size));
