@@ -10,7 +10,7 @@ export function seatState({ participant, source, said, own }) {
   if (own) return { state: own.on ? "live" : own.heard ? "ownSound" : "ownOff", since: null };
   const left = participant.person !== "" && participant.online === false;
   if (left) return { state: "away", since: null };
-  if (!source) return { state: "noCamera", since: null };
+  if (!source) return { state: participant.person ? "noCamera" : "offline", since: null };
   const tracks = source.tracks ?? [];
   if (participant.person && !tracks.includes("video")) {
     if (!tracks.includes("audio")) return { state: "noCamera", since: null };
