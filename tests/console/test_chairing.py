@@ -134,14 +134,21 @@ async def test_deputy_may_do_what_the_chair_does(held: Held) -> None:
         await expect(page.locator(".bar .sign")).to_have_text("已锁定")
 
 
-async def test_locked_consultation_takes_nobody_in_until_it_is_unlocked(held: Held) -> None:
-    await held.member.locator(".control.leave").click()
-    card = held.member.locator(".card").filter(has_text=TITLE)
-    await expect(card).to_contain_text("已锁定")
+async def test_locked_consultation_takes_in_nobody_and_unlocked_whom_the_chair_admits(
+    held: Held, browser: Browser, node: Node
+) -> None:
+    watcher = await open_page(browser, node, "watcher", held.trouble)
+    card = watcher.locator("li.card").filter(has_text=TITLE)
+    await expect(card.get_by_text("已锁定")).to_be_visible()
+    await expect(card.locator(".go")).to_have_attribute("aria-disabled", "true")
     await held.chair.locator(".chair-acts .button").nth(2).click()
-    await expect(held.chair.locator(".bar .sign")).to_be_hidden()
+    await expect(card.get_by_text("已锁定")).to_be_hidden()
     await card.locator(".go").click()
-    await expect(seat(held.chair, "王强")).to_have_count(1)
+    await expect(watcher.locator(".lobby-words")).to_contain_text("等主持人同意")
+    await held.chair.locator('[data-section="waiting"] .quick').click()
+    await expect(seat(watcher, "李秀英")).to_have_count(1)
+    await expect(seat(held.chair, "赵敏")).to_have_count(1)
+    await watcher.context.close()
 
 
 async def test_handing_over_asks_once_and_gives_the_other_the_chair(held: Held) -> None:

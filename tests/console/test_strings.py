@@ -156,8 +156,11 @@ def test_every_refusal_of_an_act_has_words() -> None:
 
 
 def test_no_words_are_kept_for_refusals_that_are_not_made() -> None:
-    sources = "".join(path.read_text() for part in ("dispatch", "signaling", "huishang")
-                      for path in sorted((STATIC.parent / part).rglob("*.py")))
+    sources = "".join(
+        path.read_text()
+        for part in ("dispatch", "signaling", "huishang")
+        for path in sorted((STATIC.parent / part).rglob("*.py"))
+    )
     pages = "".join(code(path) for path in MODULES)
     kept = [key.removeprefix("refusal.") for key in table("zh") if key.startswith("refusal.")]
     computed = re.compile(r"(unit|person|endpoint|consultation|participant|topic|other)(-unknown)?")
