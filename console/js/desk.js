@@ -26,6 +26,12 @@ import { openTreeMenu } from "./tree/menu.js";
 const TICK_MS = 250;
 const OVERVIEW = "overview";
 
+/** Of a record that may not be had: null. */
+function nothing(error) {
+  if (!(error instanceof ApiError)) throw error;
+  return null;
+}
+
 export class Desk {
   #consultation = null;
   #joining = "";
@@ -51,14 +57,15 @@ export class Desk {
     this.announcing = new AnnounceDialog(this.acts);
     this.own = null;
     const search = (words) => searchNames(words, account.token);
+    const above = (id) => unitOf(id, account.token).catch(nothing);
     this.creating = new CreateDialog({
-      link: this.link, search, now: this.now, units: () => this.#units(), me: () => this.account.person,
+      link: this.link, search, unitOf: above, now: this.now, units: () => this.#units(), me: () => this.account.person,
       made: (id, isNow) => isNow && this.enter(id),
     });
     const name = () => account.person?.name ?? "";
     this.devices = new DevicesDialog({ now: this.now, name, use: (publishes) => this.#useDevices(publishes) });
     const menu = (row, anchor, point) => openTreeMenu(this, row, anchor, point);
-    this.tree = new Tree({ link: this.link, search, menu });
+    this.tree = new Tree({ link: this.link, search, unitOf: above, menu });
     this.frame = new Frame(this.tree.element);
     this.overview = new Overview({ ...this.#tools(), stage: this.frame.stage });
     const { link, question, now } = this;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -176,6 +177,9 @@ async def test_restart_of_the_node_is_survived_without_a_reload(two: Two, node: 
         await page.evaluate("() => { window.stayed = true; }")
     await node.stop()
     await expect(two.chair.locator(".link")).to_have_attribute("data-link", "lost")
+    since = re.compile(r"\d\d:\d\d:\d\d 起")
+    await expect(two.chair.locator(".link")).to_contain_text(since)
+    await expect(seat(two.chair, "王强").locator(".state .why")).to_contain_text(since)
     await two.chair.locator(".control.hand").click()
     await expect(two.chair.locator(".controls > .note")).to_contain_text("没有连上服务器")
     await node.start()

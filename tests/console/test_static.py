@@ -9,7 +9,7 @@ from console import STATIC
 
 SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 STYLES = sorted((STATIC / "style").glob("*.css"))
-MODULE_LINES = 350
+MODULE_LINES = 300
 FORBIDDEN = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser")
 
 

@@ -7,6 +7,9 @@ const GAP = 8;
 const STRIP = 0.2;
 const STRIP_LEAST = 96;
 const STRIP_MOST = 184;
+/** On a stage narrower than this, more than so many pictures stand in two columns, and it scrolls. */
+const NARROW = 600;
+const NARROW_MOST = 4;
 
 /** Which seats are large and which small: {large, small}, lists of keys. `last`: who spoke last. */
 export function arrange(seats, { layout, spotlight, last, chosen }) {
@@ -35,8 +38,14 @@ export function fit(count, width, height) {
   return best;
 }
 
-function block(keys, { left, top, width, height }, boxes) {
-  const { columns, wide, tall } = fit(keys.length, width, height);
+/** As `fit`, for a stage that scrolls: two columns as wide as there is room. */
+function fitWidth(width) {
+  const wide = Math.floor((width - GAP) / 2);
+  return { columns: 2, wide, tall: Math.floor(wide / SHAPE) };
+}
+
+function block(keys, { left, top, width, height, scrolls = false }, boxes) {
+  const { columns, wide, tall } = scrolls ? fitWidth(width) : fit(keys.length, width, height);
   const rows = Math.ceil(keys.length / columns);
   const firstTop = top + Math.max(0, (height - rows * tall - (rows - 1) * GAP) / 2);
   keys.forEach((key, index) => {
@@ -62,7 +71,8 @@ export function boxesOf({ large, small }, width, height) {
   const boxes = new Map();
   if (width <= 0 || height <= 0) return boxes;
   if (small.length === 0) {
-    block(large, { left: 0, top: 0, width, height }, boxes);
+    const scrolls = width < NARROW && width < height && large.length > NARROW_MOST;
+    block(large, { left: 0, top: 0, width, height, scrolls }, boxes);
     return boxes;
   }
   const bounded = (size) => Math.round(Math.max(STRIP_LEAST, Math.min(STRIP_MOST, size)));

@@ -18,6 +18,7 @@ import { Stage } from "./stage.js";
 
 const MEASURE_MS = 1000;
 const STATES_MS = 500;
+const BEAT_MS = 100;
 
 export class ConsultationPage {
   framed = true;
@@ -80,6 +81,7 @@ export class ConsultationPage {
       const tick = (ms, act) => this.#timers.push(setInterval(act, ms));
       tick(MEASURE_MS, () => this.isInside && this.stage.measure());
       tick(STATES_MS, () => this.isInside && this.#tick());
+      tick(BEAT_MS, () => this.isInside && this.stage.beat());
       this.#deaf.push(this.desk.acts.listen(() => this.render()));
     }
     if (join) this.join();

@@ -4,6 +4,7 @@ import { Note } from "../acts.js";
 import { timeOfDay } from "../clock.js";
 import { h, icon, setIcon, setText } from "../dom.js";
 import { t } from "../i18n.js";
+import { Meter } from "../meter.js";
 import { titleOf, whyOf } from "../said.js";
 import { Watching } from "../watching.js";
 import { seatState } from "./seatstate.js";
@@ -12,8 +13,10 @@ import { SeatWho } from "./seatwho.js";
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off", away: "gone",
-  noCamera: "person", microphoneOnly: "person", audioOnly: "sound",
+  noCamera: "person", microphoneOnly: "person", audioOnly: "sound", ownOff: "person",
+  ownSound: "person", soundCut: "mic-off",
 };
+
 export class Seat {
   #watching = null;
   #source = "";
@@ -29,6 +32,8 @@ export class Seat {
     this.desk = desk;
     this.video = h("video", { autoplay: true, playsInline: true });
     this.still = h("canvas", { class: "still", hidden: true });
+    this.level = h("canvas", { class: "level", hidden: true });
+    this.meter = new Meter(this.level);
     this.capture = h("span", { class: ["capture", "numbers"], hidden: true });
     this.boxIcon = icon("waiting");
     this.boxTitle = h("div", { class: "title" });
@@ -37,7 +42,7 @@ export class Seat {
     this.who = new SeatWho(() => desk.menu(this, this.who.more));
     this.note = new Note();
     this.element = h("div", { class: "seat", role: "button", tabIndex: 0, data: { key: seat.key } });
-    this.element.append(this.still, this.video, this.box, this.capture, this.note.element, this.who.element);
+    this.element.append(this.still, this.video, this.level, this.box, this.capture, this.note.element, this.who.element);
     this.element.addEventListener("click", () => desk.choose(this.key));
     this.element.addEventListener("contextmenu", (event) => {
       event.preventDefault();
@@ -107,6 +112,11 @@ export class Seat {
     this.video.srcObject = null;
   }
 
+  /** Ten times a second: how loud it is, where there is nothing else to see. */
+  beat() {
+    if (!this.level.hidden) this.meter.push(this.#watching?.loudness() ?? 0);
+  }
+
   /** Twice a second or when something changed: what there is to see, since when, the time of capture. */
   renderState() {
     if (!this.#seat) return;
@@ -118,6 +128,7 @@ export class Seat {
     element.dataset.state = state;
     this.box.hidden = state === "live";
     this.still.hidden = state === "live" || !this.#hasStill;
+    this.level.hidden = state !== "audioOnly";
     if (state !== "live") {
       const error = this.#watching?.viewer.error ?? null;
       setIcon(this.boxIcon, ICONS[state]);
@@ -129,8 +140,10 @@ export class Seat {
     const label = t("seat.label", { name: participant.name, state: shown });
     if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
     const audioOnly = this.#watching?.audioOnly ?? false;
-    this.who.renderQuality(this.#watching?.figuresOf(state) ?? null, { audioOnly, shown: this.#watching !== null });
-    const capture = this.#watching?.capture(state) ?? null;
+    // What has no picture is measured and dated all the same.
+    const plays = state === "audioOnly" ? "live" : state;
+    this.who.renderQuality(this.#watching?.figuresOf(plays) ?? null, { audioOnly, shown: this.#watching !== null });
+    const capture = this.#watching?.capture(plays) ?? null;
     this.capture.hidden = capture === null;
     if (capture) setText(this.capture, capture.text);
     this.capture.title = capture ? t(capture.exact ? "tile.capture" : "tile.captureAbout") : "";

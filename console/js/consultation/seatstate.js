@@ -7,13 +7,14 @@
  */
 export function seatState({ participant, source, said, own }) {
   if (participant.picture_off) return { state: "cutOff", since: null };
-  if (own) return { state: own.on ? "live" : own.heard ? "microphoneOnly" : "noCamera", since: null };
+  if (own) return { state: own.on ? "live" : own.heard ? "ownSound" : "ownOff", since: null };
   const left = participant.person !== "" && participant.online === false;
   if (left) return { state: "away", since: null };
-  if (!source) return { state: "noCamera", since: null };
+  if (!source) return { state: participant.person ? "noCamera" : "offline", since: null };
   const tracks = source.tracks ?? [];
   if (participant.person && !tracks.includes("video")) {
-    return { state: tracks.includes("audio") ? "microphoneOnly" : "noCamera", since: null };
+    if (!tracks.includes("audio")) return { state: "noCamera", since: null };
+    return { state: participant.sound_off ? "soundCut" : "microphoneOnly", since: null };
   }
   if (said?.state === "live" && !tracks.includes("video")) return { state: "audioOnly", since: null };
   return said ?? { state: "connecting", since: null };

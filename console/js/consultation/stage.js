@@ -33,8 +33,8 @@ export class Stage {
     this.drop = h("div", { class: "drop", hidden: true }, icon("add"), h("strong"));
     this.blocked = h("button", { class: ["button", "main", "blocked"], type: "button", hidden: true });
     this.prompts = new Prompts(desk);
-    this.element = h("div", { class: "pictures" }, this.canvas, this.alone, this.more, this.prompts.element, this.drop);
-    this.element.append(this.blocked);
+    const over = h("div", { class: "over-seats" }, this.canvas, this.alone, this.more, this.prompts.element, this.drop);
+    this.element = h("div", { class: "pictures" }, this.blocked, over);
     const seatDesk = { ...desk, choose: (key) => this.choose(key), refused: () => this.#held || this.#holdSound() };
     this.list = new List(this.canvas, ({ seat }) => new Seat(seat, seatDesk), ({ seat }) => seat.key);
     new ResizeObserver(() => this.render()).observe(this.canvas);
@@ -112,6 +112,11 @@ export class Stage {
 
   renderStates() {
     for (const seat of this.seats) seat.renderState();
+  }
+
+  /** Ten times a second: how loud those are who have no picture. */
+  beat() {
+    for (const seat of this.seats) seat.beat();
   }
 
   /** Once a second: figures of all places. */

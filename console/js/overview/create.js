@@ -134,7 +134,7 @@ export class CreateDialog extends Dialog {
     };
     [this.whenLabel, this.admissionLabel, this.inviteLabel] = [h("span"), h("span"), h("span")];
     const choose = { has: (row) => this.#chosen.has(`${row.kind}:${row.id}`), toggle: (row) => this.#toggle(row) };
-    this.tree = new Tree({ link: this.desk.link, search: this.desk.search, choose });
+    this.tree = new Tree({ link: this.desk.link, search: this.desk.search, unitOf: this.desk.unitOf, choose });
     const chips = h("ul", { class: "chips" });
     this.chips = new List(chips, (one) => this.#chip(one), (one) => `${one.kind}:${one.id}`);
     this.note = new Note();

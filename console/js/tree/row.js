@@ -62,6 +62,7 @@ export class TreeRow {
     element.style.top = `${top}px`;
     element.style.setProperty("--depth", String(row.depth));
     element.classList.toggle("current", isCurrent);
+    element.classList.toggle("found", Boolean(row.isFound));
     element.setAttribute("aria-level", String(row.depth + 1));
     element.setAttribute("aria-posinset", String(row.place));
     element.setAttribute("aria-setsize", String(row.size));
@@ -93,8 +94,9 @@ export class TreeRow {
       this.lamp.hidden = true;
       this.tag.dataset.level = record.level;
       setText(this.tag, t(`tag.${record.level}`));
-      setText(this.more, record.people ? `${record.present ?? 0}/${record.people}` : "");
-      this.more.title = t("tree.present", { present: record.present ?? 0, people: record.people ?? 0 });
+      const beside = row.isFound ? unitNameOf(record) : "";
+      setText(this.more, beside || (record.people ? `${record.present ?? 0}/${record.people}` : ""));
+      this.more.title = beside || t("tree.present", { present: record.present ?? 0, people: record.people ?? 0 });
       this.element.title = name;
       return;
     }
@@ -102,7 +104,7 @@ export class TreeRow {
     this.lamp.hidden = presence === null;
     this.lamp.dataset.lamp = presence?.lamp ?? "";
     const beside = kind === "person" ? record.title : t(`kind.${record.kind}`);
-    setText(this.more, [beside, row.depth === 0 ? unitNameOf(record) : ""].filter(Boolean).join(" · "));
+    setText(this.more, [beside, row.isFound ? unitNameOf(record) : ""].filter(Boolean).join(" · "));
     this.element.title = [name, beside, presence ? t(presence.key) : ""].filter(Boolean).join(" · ");
     this.element.setAttribute("aria-label", this.element.title);
   }

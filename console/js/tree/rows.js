@@ -2,6 +2,9 @@
 
 const collator = new Intl.Collator("zh-CN", { numeric: true });
 
+/** No tree is deeper than this; one with a cycle must not hang the page. */
+const DEEPEST = 16;
+
 const byName = (name) => (a, b) => collator.compare(name(a), name(b));
 const unitOrder = (a, b) => a.order - b.order || byName((unit) => unit.name_zh)(a, b);
 
@@ -49,7 +52,6 @@ export function hasBelow(unit) {
  */
 export function rowsOf(level, opened, order = new Order()) {
   const rows = [];
-  // No tree is deeper than this; one with a cycle must not hang the page.
   const visit = (id, depth, parent) => {
     const { known, units, people, endpoints } = level(id);
     if (!known && depth > 0) {
@@ -70,7 +72,7 @@ export function rowsOf(level, opened, order = new Order()) {
     for (const unit of sorted("unit", units)) {
       const open = hasBelow(unit) ? opened.has(unit.id) : null;
       add("unit", unit, open);
-      if (open && depth < 16) visit(unit.id, depth + 1, `unit:${unit.id}`);
+      if (open && depth < DEEPEST) visit(unit.id, depth + 1, `unit:${unit.id}`);
     }
   };
   visit("root", 0, "");
@@ -85,8 +87,25 @@ export function rowsFound(results, known) {
   const size = results.length;
   return results.map(({ kind, id, endpoint_kind: of, ...found }, index) => {
     const record = { ...found, id, kind: of, ...known(kind, id) };
-    return { key: `${kind}:${id}`, kind, id, record, depth: 0, open: null, parent: "", place: index + 1, size };
+    const row = { key: `${kind}:${id}`, kind, id, record, depth: 0, open: null, parent: "" };
+    return { ...row, place: index + 1, size, isFound: true };
   });
+}
+
+/**
+ * Ids of the unit `id` and of those above it, the lowest first, as far as one may see them. `recordOf(id)` gives a
+ * unit's record, or null.
+ */
+export async function unitsUp(id, recordOf) {
+  const ids = [];
+  let at = id;
+  while (at && ids.length < DEEPEST && !ids.includes(at)) {
+    const record = await recordOf(at);
+    if (!record) break;
+    ids.push(at);
+    at = record.parent;
+  }
+  return ids;
 }
 
 /** First and last index to draw of `count` rows, `tall` each, in a window of `height` at `top`; some more around. */

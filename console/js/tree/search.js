@@ -12,11 +12,16 @@ export class SearchBox {
   #timer = 0;
   #turn = 0;
   #error = null;
+  #entered = false;
 
-  /** `search(words)` gives a list, throws ApiError; `changed()` when `results` did. */
-  constructor(search, changed) {
+  /**
+   * `search(words)` gives a list, throws ApiError; `changed()` when `results` did; `take(first)` the best of them, when
+   * somebody pressed Enter.
+   */
+  constructor(search, changed, take) {
     this.search = search;
     this.changed = changed;
+    this.take = take;
     /** What was found, null while nothing is looked for. */
     this.results = null;
     this.isAsking = false;
@@ -40,10 +45,21 @@ export class SearchBox {
     if (this.#error) setText(this.trouble, refusalWords(this.#error.code));
   }
 
+  /** Look for nothing any more. */
+  clear() {
+    this.input.value = "";
+    this.#typed();
+  }
+
   #key(event) {
+    if (event.key === "Enter" && !event.isComposing) {
+      // A form around it is not sent by looking for somebody.
+      event.preventDefault();
+      this.#entered = true;
+      this.#takeFirst();
+    }
     if (event.key === "Escape" && this.input.value) {
-      this.input.value = "";
-      this.#typed();
+      this.clear();
       event.stopPropagation();
     } else if (event.key === "ArrowDown") {
       this.element.parentElement.querySelector("[role=tree]").focus();
@@ -55,9 +71,11 @@ export class SearchBox {
     clearTimeout(this.#timer);
     const words = this.input.value.trim();
     this.#turn += 1;
+    this.#entered = false;
     this.#error = null;
     if (!words) {
       this.results = null;
+      this.isAsking = false;
       this.changed();
       return;
     }
@@ -79,5 +97,13 @@ export class SearchBox {
     this.results = found;
     this.#error = failed;
     this.changed();
+    this.#takeFirst();
+  }
+
+  /** Enter may come before the answer. */
+  #takeFirst() {
+    if (!this.#entered || this.isAsking || !this.results) return;
+    this.#entered = false;
+    if (this.results.length > 0) this.take(this.results[0]);
   }
 }

@@ -3,7 +3,7 @@
 import { h, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
-import { keyStep, Order, rowsFound, rowsOf, windowOf } from "./rows.js";
+import { keyStep, Order, rowsFound, rowsOf, unitsUp, windowOf } from "./rows.js";
 import { TreeRow } from "./row.js";
 import { SearchBox } from "./search.js";
 
@@ -23,18 +23,21 @@ export class Tree {
   #order = new Order();
   #current = "";
   #drawn = false;
+  #sought = "";
 
   /**
-   * `link` and `search(words)`; `menu(row, anchor, point)` for what can be done with a row. With `choose`, rows are
-   * chosen instead: {has(row), toggle(row)}. With `pick(row)`, a row is gone to when it is pressed, a unit opened too.
+   * `link`, `search(words)` and `unitOf(id)`, which gives a unit's record or null; `menu(row, anchor, point)` for what
+   * can be done with a row. With `choose`, rows are chosen instead: {has(row), toggle(row)}. With `pick(row)`, a row is
+   * gone to when it is pressed, a unit opened too.
    */
-  constructor({ link, search, menu = null, choose = null, pick = null }) {
+  constructor({ link, search, unitOf = () => null, menu = null, choose = null, pick = null }) {
     this.link = link;
+    this.unitOf = unitOf;
     this.menu = menu;
     this.choose = choose;
     this.pick = pick;
     this.name = `tree-${++made}`;
-    this.search = new SearchBox(search, () => this.render());
+    this.search = new SearchBox(search, () => this.render(), ({ kind, id }) => this.#take(`${kind}:${id}`));
     this.canvas = h("div", { class: "tree-rows" });
     this.empty = h("p", { class: ["soft", "tree-empty"] });
     this.scroller = h("div", { class: "tree-scroll", role: "tree", tabIndex: 0 }, this.canvas);
@@ -86,7 +89,13 @@ export class Tree {
     this.empty.hidden = this.#rows.length > 0 || this.search.hasFailed;
     setText(this.empty, t(asking ? "tree.asking" : found ? "tree.nothing" : "tree.none"));
     this.#openOnly();
-    this.#draw();
+    const at = found ? -1 : this.#rows.findIndex((row) => row.key === this.#sought);
+    if (at < 0) {
+      this.#draw();
+      return;
+    }
+    this.#sought = "";
+    this.#go(at);
   }
 
   /** With one root there is nothing to choose: it is open from the start. */
@@ -124,8 +133,27 @@ export class Tree {
     this.render();
   }
 
+  /** Leave what was found and show one of it where it stands: the units above it are opened. */
+  async #show({ key, record }) {
+    this.#current = this.#sought = key;
+    this.search.clear();
+    this.scroller.focus();
+    const recordOf = (id) => this.link.store.find("unit", id) ?? this.unitOf(id);
+    for (const id of await unitsUp(record.unit, recordOf)) {
+      this.#opened.add(id);
+      this.#follow(id);
+    }
+    this.render();
+  }
+
+  #take(key) {
+    const row = this.#rows.find((one) => one.key === key);
+    if (row) this.#press(row, this.list.row(key)?.element);
+  }
+
   #press(row, element) {
     this.#current = row.key;
+    this.#sought = "";
     if (this.choose && row.kind !== "asking" && !row.record.disabled) {
       this.choose.toggle(row);
       this.#draw();
@@ -133,7 +161,8 @@ export class Tree {
       if (row.open === false) this.#open(row);
       this.#draw();
       this.pick(row);
-    } else if (row.open === false) this.#open(row);
+    } else if (row.isFound) this.#show(row);
+    else if (row.open === false) this.#open(row);
     else if (row.open) this.#close(row);
     else if (row.kind !== "asking") {
       this.#draw();
@@ -166,7 +195,7 @@ export class Tree {
       if (step.close) this.#close(step.close);
     } else if (row && (event.key === "Enter" || event.key === " ")) {
       const element = this.list.row(row.key)?.element;
-      if (this.choose || this.pick || !element) this.#press(row, element);
+      if (this.choose || this.pick || row.isFound || !element) this.#press(row, element);
       else this.#openMenu(row, this.scroller, element.getBoundingClientRect());
     } else return;
     event.preventDefault();
