@@ -20,6 +20,7 @@ from dispatch.errors import Forbidden
 from dispatch.permissions import Actor
 from dispatch.presence import Presence
 from dispatch.store.quality import Samples
+from dispatch.store.retention import Retention
 from dispatch.tables import Tables
 from huishang.desk import NodeDesk
 from huishang.home import access_keys
@@ -103,8 +104,9 @@ async def edge(
         lag = LoopLag(metrics.lag_seconds)
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
-        quality = QualityLog(tables, media, exchange.connections, Samples(desk.database).add)
-        for task in (speakers, caretaker, lag, quality, webhooks):
+        samples = Samples(desk.database)
+        quality = QualityLog(tables, media, exchange.connections, samples.add)
+        for task in (speakers, caretaker, lag, quality, Retention(samples), webhooks):
             task.start()
             ends.push_async_callback(task.close)
         metrics.read(webhooks.readers())
