@@ -1,4 +1,4 @@
-"""What the chair does by hand: dragged in from the tree, handed over, locked, and refused in words."""
+"""What the chair does with a consultation by hand: drags in, hands over, locks, and is refused in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page publishes of its own: a screen, what was cancelled, and what a browser or device refuses, in words."""
+"""What a page publishes of its own: a screen, what was cancelled, what a browser or device refuses, in words."""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ export class Seat {
     this.who = new SeatWho(() => desk.menu(this, this.who.more));
     this.note = new Note();
     this.element = h("div", { class: "seat", role: "button", tabIndex: 0, data: { key: seat.key } });
-    this.element.append(this.still, this.video, this.level, this.box, this.capture, this.note.element, this.who.element);
+    this.element.append(this.still, this.video, this.level, this.box, this.capture);
+    this.element.append(this.note.element, this.who.element);
     this.element.addEventListener("click", () => desk.choose(this.key));
     this.element.addEventListener("contextmenu", (event) => {
       event.preventDefault();
