@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,12 +18,14 @@ from config import ConfigError, Settings, load, load_tokens, sample_text
 from huishang import __version__, home, log, upkeep
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
-from huishang.beginning import Beginning
 from huishang.errors import StartError
 from huishang.memory import ask_for_huge_pages
 from huishang.options import DEFAULT_FOLDER, ConfigPath, config_path, settings_of
 from huishang.run import Beside, Program, Ready
 from huishang.run import run as run_server
+
+if TYPE_CHECKING:
+    from huishang.beginning import Beginning
 
 app = typer.Typer(
     name="huishang",
@@ -61,6 +63,8 @@ def serve(config: ConfigPath = None) -> None:
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
 
+    from huishang.beginning import Beginning
+
     beginning = Beginning(demonstration=False)
 
     def announce(urls: list[str]) -> None:
@@ -87,6 +91,8 @@ def run(
     log.configure(settings.log)
     _tell(home.prepare(settings, datetime.now(UTC)), settings)
     token = home.everyday_token(settings)
+    from huishang.beginning import Beginning
+
     beginning = Beginning(demonstration)
 
     def announce(urls: list[str]) -> None:
@@ -177,7 +183,7 @@ def _common(
     pass
 
 
-def _run(settings: Settings, beginning: Beginning, beside: Beside, announce: Ready) -> None:
+def _run(settings: Settings, beginning: "Beginning", beside: Beside, announce: Ready) -> None:
     # Imported late: the server brings the compiled plane, which `init` and `config check` do without.
     from huishang.server import serve as serve_all
 

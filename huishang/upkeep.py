@@ -1,4 +1,7 @@
-"""Commands for who looks after a node: backup, restore, upgrade, rebuild. Each tells how far it is and how it ended."""
+"""Commands for who looks after a node: backup, restore, upgrade, rebuild. Each tells how far it is and how it ended.
+
+What they need of the database is imported late: every start of a server passes here, and begins itself anew once.
+"""
 
 import asyncio
 import contextlib
@@ -6,20 +9,18 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from config import Settings
-from dispatch.errors import Unavailable
-from dispatch.store.database import Database
-from dispatch.store.migrating import pending, upgrade
-from dispatch.store.rebuild import rebuild
 from huishang.backup import backup, restore
-from huishang.desk import open_journal
 from huishang.errors import StartError
 from huishang.options import DEFAULT_FOLDER, ConfigPath, settings_of
+
+if TYPE_CHECKING:
+    from dispatch.store.database import Database
 
 #: Exit status of `upgrade --check` when there is something to do.
 _STEPS_WAIT = 3
@@ -70,6 +71,8 @@ def _upgrade(
     ] = False,
 ) -> None:
     """将数据库升级到本程序的版本 / bring the database to the version of this program."""
+    from dispatch.store.migrating import pending, upgrade
+
     settings = settings_of(config)
     steps = asyncio.run(_steps(settings, pending if check else upgrade))
     if not steps:
@@ -83,6 +86,9 @@ def _upgrade(
 
 def _rebuild(config: ConfigPath = None) -> None:
     """用过程记录重建数据库（先停止服务） / make the database anew from the journal; stop the server first."""
+    from dispatch.store.rebuild import rebuild
+    from huishang.desk import open_journal
+
     settings = settings_of(config)
     journal = open_journal(settings)
     try:
@@ -95,7 +101,9 @@ def _rebuild(config: ConfigPath = None) -> None:
         typer.echo(f"有 {done.unfit} 条无法识别，见日志 / {done.unfit} could not be used, the log tells which")
 
 
-async def _steps(settings: Settings, ask: Callable[[Database], Awaitable[list[str]]]) -> list[str]:
+async def _steps(settings: Settings, ask: "Callable[[Database], Awaitable[list[str]]]") -> list[str]:
+    from dispatch.store.database import Database
+
     database = Database(settings.database_url)
     try:
         with _unavailable():
@@ -106,6 +114,8 @@ async def _steps(settings: Settings, ask: Callable[[Database], Awaitable[list[st
 
 @contextlib.contextmanager
 def _unavailable() -> Iterator[None]:
+    from dispatch.errors import Unavailable
+
     try:
         yield
     except Unavailable as error:
