@@ -74,7 +74,7 @@ async def test_refusal_is_said_at_the_thing_with_what_to_do(chief: Seat, county:
     await field(page, "name").fill("王强")
     await field(page, "login").fill("chief")
     await page.locator(".admin-form .main").click()
-    await expect(page.locator(".admin-form .note")).to_contain_text("已有人用")
+    await expect(page.locator(".admin-form .note")).to_contain_text("已有人使用")
     await expect(field(page, "login")).to_be_focused()
     await expect(field(page, "login")).to_have_attribute("aria-invalid", "true")
 
