@@ -65,7 +65,7 @@ async def test_grant_that_cannot_be_is_refused_at_the_form(browser: Browser, cou
     await page.locator(".picker").nth(1).click()
     await pick(page, PROVINCE, COUNTY, WEST)
     await page.locator(".filter-acts .main").click()
-    await expect(page.locator(".filter-acts .note")).to_contain_text("不在您的角色里")
+    await expect(page.locator(".filter-acts .note")).to_contain_text("您自己没有这项权限")
     await page.locator(".filters select").select_option("view")
     await page.locator(".filters input[type=datetime-local]").fill("2001-01-01T00:00")
     await page.locator(".filter-acts .main").click()
