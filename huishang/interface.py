@@ -19,7 +19,7 @@ from signaling.http.measuring import MeasuredActs
 from signaling.http.metrics import Metrics, MetricsEndpoint
 from signaling.http.naming import NamesEndpoint
 from signaling.http.openapi import openapi_routes
-from signaling.http.operation import operations_of
+from signaling.http.operation import Door, operations_of
 from signaling.http.problem import Problem
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
@@ -32,19 +32,19 @@ def interface_routes(
     desk: NodeDesk, access: Access, metrics: Metrics, health: Health, index: SearchIndex
 ) -> list[web.RouteDef]:
     """Return the routes to add to an application."""
-    tables, permissions = desk.coordinator.tables, desk.coordinator.permissions
     acts = MeasuredActs(desk.coordinator, metrics.acts)
     reader = Reader(desk.database)
+    door = Door(desk.coordinator.tables, desk.coordinator.permissions, access.person)
     endpoints = (
-        ActsEndpoint(acts, tables, access.person, collections()),
-        ReadsEndpoint(tables, permissions, access.person),
-        SearchEndpoint(index, tables, permissions, access.person),
-        TimelineEndpoint(reader, tables, permissions, access.person),
-        NamesEndpoint(reader, tables, permissions, access.person),
-        TransferEndpoint(acts, tables, permissions, access.person),
-        QrEndpoint(tables, access.person),
+        ActsEndpoint(acts, door, collections()),
+        ReadsEndpoint(door),
+        SearchEndpoint(index, door),
+        TimelineEndpoint(reader, door),
+        NamesEndpoint(reader, door),
+        TransferEndpoint(acts, door),
+        QrEndpoint(door),
         HealthEndpoint(health),
-        MetricsEndpoint(metrics, lambda request: _require_measure(access, permissions, request)),
+        MetricsEndpoint(metrics, lambda request: _require_measure(access, door.permissions, request)),
     )
     routes = [route for endpoint in endpoints for route in endpoint.routes()]
     operations = [*operations_of(routes), *media_operations(), *session_operations()]

@@ -18,9 +18,8 @@ from aiohttp import web
 import dispatch.acts
 from dispatch.acts.base import ACTS, Act, Spec
 from dispatch.desk.ports import Doing
-from dispatch.tables import Tables
 from signaling.http.body import read_any
-from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of, field_of
+from signaling.http.operation import BASE, JSON, Door, Operation, answer, field_of
 from signaling.http.problem import Problem
 
 #: Of an act's values; as large as a message of the WebSocket.
@@ -66,10 +65,9 @@ def act_routes(collections: Collection[str] = ()) -> list[ActRoute]:
 class ActsEndpoint:
     """The handlers of all acts."""
 
-    def __init__(self, doing: Doing, tables: Tables, identify: Identify, collections: Collection[str] = ()) -> None:
+    def __init__(self, doing: Doing, door: Door, collections: Collection[str] = ()) -> None:
         self._doing = doing
-        self._tables = tables
-        self._identify = identify
+        self._door = door
         self._routes = act_routes(collections)
 
     def routes(self) -> list[web.RouteDef]:
@@ -78,7 +76,7 @@ class ActsEndpoint:
 
     def _handler(self, route: ActRoute) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
-            caller = caller_of(request, self._identify, self._tables)
+            caller = self._door.caller(request)
             act = _act(route, request.match_info, await _values(route, request))
             made = await self._doing.act(act, caller.actor, caller.origin)
             if route.makes and made:

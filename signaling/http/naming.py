@@ -12,11 +12,10 @@ from msgspec import Meta
 
 from dispatch.audit import Audit
 from dispatch.errors import Unavailable
-from dispatch.permissions import Permissions, Right
+from dispatch.permissions import Right
 from dispatch.records import Consultation, Endpoint, Participant, Person, Unit
 from dispatch.store.reading import Question, Reader
-from dispatch.tables import Tables
-from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
+from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
 
 MAX_NAMES: Final = 100
 #: Of one answer: each is a question to the database.
@@ -62,26 +61,24 @@ OPERATION: Final = Operation(
 class NamesEndpoint:
     """The handler of `/names`."""
 
-    def __init__(self, reader: Reader, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+    def __init__(self, reader: Reader, door: Door) -> None:
         self._reader = reader
-        self._tables = tables
-        self._permissions = permissions
-        self._identify = identify
+        self._door = door
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        caller = caller_of(request, self._identify, self._tables)
+        caller = self._door.caller(request)
         query: NamesQuery = query_of(request, NamesQuery)
         wanted = [target for target in dict.fromkeys(query.of.split(",")) if _TARGET.match(target)][:MAX_NAMES]
-        audit = Audit(self._tables, self._permissions, caller.actor, time.time_ns() // 1000)
+        audit = Audit(self._door.tables, self._door.permissions, caller.actor, time.time_ns() // 1000)
         names: dict[str, Name | None] = {}
         gone: list[str] = []
         for target in wanted:
             kind, _, identifier = target.partition(":")
-            record = self._tables.of_kind(kind).find(identifier)
+            record = self._door.tables.of_kind(kind).find(identifier)
             if record is None:
                 gone.append(target)
             elif self._may_see(caller, target, record):
@@ -93,9 +90,11 @@ class NamesEndpoint:
     def _may_see(self, caller: Caller, target: str, record: Any) -> bool:
         now_us = time.time_ns() // 1000
         if not isinstance(record, Participant):
-            return self._permissions.may(caller.actor, Right.SEE, target, now_us)
+            return self._door.permissions.may(caller.actor, Right.SEE, target, now_us)
         session = f"consultation:{record.consultation}"
-        return any(self._permissions.may(caller.actor, right, session, now_us) for right in (Right.VIEW, Right.AUDIT))
+        return any(
+            self._door.permissions.may(caller.actor, right, session, now_us) for right in (Right.VIEW, Right.AUDIT)
+        )
 
     async def _past(self, target: str, audit: Audit) -> Name | None:
         """Return what something gone was called, as far as the database can tell now."""

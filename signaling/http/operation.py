@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from dispatch.entry import Origin
-from dispatch.permissions import Actor, Right
+from dispatch.permissions import Actor, Permissions, Right
 from dispatch.tables import Tables
 from signaling.http.access import Demand, address_of, declares
 from signaling.http.problem import Problem
@@ -89,16 +89,24 @@ class Caller:
     origin: Origin
 
 
-def caller_of(request: web.Request, identify: Identify, tables: Tables) -> Caller:
-    """Return who asks. Raises Problem `unauthorized`, `person-needed`, `device-invalid`."""
-    actor = identify(request)
-    person = tables.people.find(actor.person)
-    if person is None:
-        raise Problem("person-needed", "sign in as a person; a token of the node's own has no rights here")
-    device = request.headers.get(DEVICE_HEADER)
-    if device is not None and not _DEVICE.match(device):
-        raise Problem("device-invalid", f"{DEVICE_HEADER} is 1 to 64 letters, digits or ._~-")
-    return Caller(actor, Origin(ip=address_of(request), device=device or "", unit=person.unit))
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What handlers of the interface share: the state they read, the rights to it, and who is asking."""
+
+    tables: Tables
+    permissions: Permissions
+    identify: Identify
+
+    def caller(self, request: web.Request) -> Caller:
+        """Return who asks. Raises Problem `unauthorized`, `person-needed`, `device-invalid`."""
+        actor = self.identify(request)
+        person = self.tables.people.find(actor.person)
+        if person is None:
+            raise Problem("person-needed", "sign in as a person; a token of the node's own has no rights here")
+        device = request.headers.get(DEVICE_HEADER)
+        if device is not None and not _DEVICE.match(device):
+            raise Problem("device-invalid", f"{DEVICE_HEADER} is 1 to 64 letters, digits or ._~-")
+        return Caller(actor, Origin(ip=address_of(request), device=device or "", unit=person.unit))
 
 
 def query_of(request: web.Request, shape: type[msgspec.Struct]) -> Any:

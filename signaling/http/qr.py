@@ -9,9 +9,8 @@ import segno
 from aiohttp import web
 from msgspec import Meta
 
-from dispatch.tables import Tables
 from signaling.http.body import read_json
-from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of
+from signaling.http.operation import BASE, JSON, Door, Operation, answer
 
 MAX_BODY_BYTES: Final = 8_192
 
@@ -44,16 +43,15 @@ OPERATION: Final = Operation(
 class QrEndpoint:
     """The handler of `/qr`."""
 
-    def __init__(self, tables: Tables, identify: Identify) -> None:
-        self._tables = tables
-        self._identify = identify
+    def __init__(self, door: Door) -> None:
+        self._door = door
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._make)]
 
     async def _make(self, request: web.Request) -> web.Response:
-        caller_of(request, self._identify, self._tables)
+        self._door.caller(request)
         asked = await read_json(request, QrText, MAX_BODY_BYTES)
         # A screen is clean, and a code with fewer modules is read from further away.
         made = segno.make_qr(asked.text, error="l", boost_error=True, encoding="utf-8")

@@ -19,7 +19,7 @@ from dispatch.permissions import Permissions, Right
 from dispatch.records import Consultation, Endpoint, Grant, Record, Unit
 from dispatch.tables import Tables
 from signaling.http.listing import Id, Paging, page
-from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
+from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
 from signaling.http.shown import (
     Consultations,
     Endpoints,
@@ -294,10 +294,9 @@ def _is_member(path: str, collection: str) -> bool:
 class ReadsEndpoint:
     """The handlers of `READS`."""
 
-    def __init__(self, tables: Tables, permissions: Permissions, identify: Identify) -> None:
-        self._tables = tables
-        self._reading = Reading(tables, permissions)
-        self._identify = identify
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._reading = Reading(door.tables, door.permissions)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -305,7 +304,7 @@ class ReadsEndpoint:
 
     def _handler(self, read: Read) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
-            caller = caller_of(request, self._identify, self._tables)
+            caller = self._door.caller(request)
             query = query_of(request, read.query)
             asked = Asked(caller, time.time_ns() // 1000, query, request.match_info)
             if read.kind and read.right is not None:

@@ -10,10 +10,9 @@ from aiohttp import web
 from msgspec import Meta
 
 from dispatch.directory.search import MAX_FOUND, MAX_QUERY_CHARACTERS, SearchIndex
-from dispatch.permissions import Permissions, Right
+from dispatch.permissions import Right
 from dispatch.records import Endpoint, Person, Unit
-from dispatch.tables import Tables
-from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of, query_of
+from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
 
 
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,23 +61,21 @@ OPERATION: Final = Operation(
 class SearchEndpoint:
     """The handler of `/search`. The index is filled, and kept true, by its owner."""
 
-    def __init__(self, index: SearchIndex, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+    def __init__(self, index: SearchIndex, door: Door) -> None:
         self._index = index
-        self._tables = tables
-        self._permissions = permissions
-        self._identify = identify
+        self._door = door
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        caller = caller_of(request, self._identify, self._tables)
+        caller = self._door.caller(request)
         query: SearchQuery = query_of(request, SearchQuery)
         now_us = time.time_ns() // 1000
 
         def may_see(thing: str) -> bool:
-            return self._permissions.may(caller.actor, Right.SEE, thing, now_us)
+            return self._door.permissions.may(caller.actor, Right.SEE, thing, now_us)
 
         kinds = frozenset(query.kinds.split(",")) if query.kinds else frozenset[str]()
         things = self._index.search(query.q, may_see, kinds, query.limit)
@@ -86,9 +83,9 @@ class SearchEndpoint:
         return answer(Results(tuple(item for item in found if item is not None)))
 
     def _found(self, kind: str, identifier: str) -> Found | None:
-        record = self._tables.of_kind(kind).find(identifier)
+        record = self._door.tables.of_kind(kind).find(identifier)
         of_unit = record.parent if isinstance(record, Unit) else getattr(record, "unit", "")
-        unit = self._tables.units.find(of_unit)
+        unit = self._door.tables.units.find(of_unit)
         place = {
             "unit": of_unit,
             "unit_name": unit.name_zh if unit else "",

@@ -12,11 +12,10 @@ from msgspec import Meta
 
 from dispatch.audit import Audit
 from dispatch.entry import Entry, public
-from dispatch.permissions import Permissions, Right
+from dispatch.permissions import Right
 from dispatch.store.reading import Place, Question, Reader
-from dispatch.tables import Tables
 from signaling.http.listing import MAX_PAGE
-from signaling.http.operation import BASE, JSON, Identify, Operation, answer, caller_of, query_of
+from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
 from signaling.http.problem import Problem
 
 #: Entries looked at for one answer: some 10 ms. An answer may so be shorter than asked for and yet have a next page.
@@ -65,20 +64,18 @@ OPERATION: Final = Operation(
 class TimelineEndpoint:
     """The handler of `/timeline`."""
 
-    def __init__(self, reader: Reader, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+    def __init__(self, reader: Reader, door: Door) -> None:
         self._reader = reader
-        self._tables = tables
-        self._permissions = permissions
-        self._identify = identify
+        self._door = door
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route to add to an application."""
         return [OPERATION.route(self._get)]
 
     async def _get(self, request: web.Request) -> web.Response:
-        caller = caller_of(request, self._identify, self._tables)
+        caller = self._door.caller(request)
         query: TimelineQuery = query_of(request, TimelineQuery)
-        audit = Audit(self._tables, self._permissions, caller.actor, time.time_ns() // 1000)
+        audit = Audit(self._door.tables, self._door.permissions, caller.actor, time.time_ns() // 1000)
         question = Question(query.from_us, query.to_us, query.session, query.object, query.actor, query.verb)
         after = _place(query.cursor)
         found: list[Entry] = []

@@ -24,10 +24,10 @@ from dispatch.directory.importing import Plan, plan
 from dispatch.directory.reading import MAX_BYTES, File, Remark
 from dispatch.errors import Forbidden, Refused
 from dispatch.ids import RANDOM_BYTES, ulid
-from dispatch.permissions import ROLES, Actor, Permissions, Right
+from dispatch.permissions import ROLES, Actor, Right
 from dispatch.records import Record
 from dispatch.tables import Tables
-from signaling.http.operation import BASE, JSON, Caller, Identify, Operation, answer, caller_of, query_of
+from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
 from signaling.http.problem import Problem
 
 CSV: Final = "text/csv"
@@ -125,11 +125,9 @@ PROGRESS: Final = Operation(
 class TransferEndpoint:
     """The handlers of `/directory/export` and `/directory/import`."""
 
-    def __init__(self, doing: Doing, tables: Tables, permissions: Permissions, identify: Identify) -> None:
+    def __init__(self, doing: Doing, door: Door) -> None:
         self._doing = doing
-        self._tables = tables
-        self._permissions = permissions
-        self._identify = identify
+        self._door = door
         self._importing = asyncio.Lock()
         self._done = self._of = 0
 
@@ -138,7 +136,7 @@ class TransferEndpoint:
         return [EXPORT.route(self._export), IMPORT.route(self._import), PROGRESS.route(self._progress)]
 
     async def _export(self, request: web.Request) -> web.Response:
-        caller = caller_of(request, self._identify, self._tables)
+        caller = self._door.caller(request)
         query: ExportQuery = query_of(request, ExportQuery)
         self._require_somewhere(caller.actor, Right.EXPORT)
         may = self._may_export(caller.actor)
@@ -147,17 +145,17 @@ class TransferEndpoint:
             "Cache-Control": "no-store",
         }
         if query.format == "csv":
-            rows = await _permitted(self._tables.of_kind(query.kind).rows(), may)
+            rows = await _permitted(self._door.tables.of_kind(query.kind).rows(), may)
             body = await asyncio.to_thread(csv_of, query.kind, rows, query.language)
             return web.Response(body=body, content_type=CSV, charset="utf-8", headers=headers)
-        units = await _permitted(self._tables.units.rows(), may)
-        people = await _permitted(self._tables.people.rows(), may)
-        endpoints = await _permitted(self._tables.endpoints.rows(), may)
+        units = await _permitted(self._door.tables.units.rows(), may)
+        people = await _permitted(self._door.tables.people.rows(), may)
+        endpoints = await _permitted(self._door.tables.endpoints.rows(), may)
         body = await asyncio.to_thread(json_of, units, people, endpoints)
         return web.Response(body=body, content_type=JSON, headers=headers)
 
     async def _import(self, request: web.Request) -> web.Response:
-        caller = caller_of(request, self._identify, self._tables)
+        caller = self._door.caller(request)
         query: ImportQuery = query_of(request, ImportQuery)
         self._require_somewhere(caller.actor, Right.MANAGE)
         if self._importing.locked():
@@ -181,12 +179,12 @@ class TransferEndpoint:
         )
 
     async def _progress(self, request: web.Request) -> web.Response:
-        caller = caller_of(request, self._identify, self._tables)
+        caller = self._door.caller(request)
         self._require_somewhere(caller.actor, Right.MANAGE)
         return answer(Progress(running=self._importing.locked(), done=self._done, of=self._of))
 
     async def _planned(self, actor: Actor, files: list[File]) -> Plan:
-        rows = self._tables.rows()
+        rows = self._door.tables.rows()
         now_us = time.time_ns() // 1000
 
         def work() -> Plan:
@@ -208,7 +206,7 @@ class TransferEndpoint:
 
     def _require_somewhere(self, actor: Actor, right: Right) -> None:
         """Raise Forbidden for who has the right nowhere, before work is done in vain."""
-        person = self._tables.people.get(actor.person)
+        person = self._door.tables.people.get(actor.person)
         if person.disabled or not any(right in ROLES.get(role.name, ()) for role in person.roles):
             raise Forbidden("forbidden", f"{actor.person} has the right {right} nowhere")
 
@@ -220,7 +218,7 @@ class TransferEndpoint:
         def may(record: Record) -> bool:
             unit = str(getattr(record, "unit", record.id))
             if unit not in known:
-                known[unit] = self._permissions.may(actor, Right.EXPORT, f"unit:{unit}", now_us)
+                known[unit] = self._door.permissions.may(actor, Right.EXPORT, f"unit:{unit}", now_us)
             return known[unit]
 
         return may

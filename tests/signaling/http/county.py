@@ -24,7 +24,7 @@ from dispatch.tables import Tables
 from signaling.http.acts import ActsEndpoint
 from signaling.http.listener import listening
 from signaling.http.openapi import openapi_routes
-from signaling.http.operation import Operation, operations_of
+from signaling.http.operation import Door, Operation, operations_of
 from signaling.http.problem import Problem, problems
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
@@ -125,10 +125,11 @@ class County:
 async def running_county(folder: Path) -> AsyncIterator[County]:
     """Serve acts, readings, files and their description on loopback."""
     async with coordinating(folder) as (coordinator, journal):
-        acts = ActsEndpoint(coordinator, coordinator.tables, identify, collections())
-        reads = ReadsEndpoint(coordinator.tables, coordinator.permissions, identify)
-        files = TransferEndpoint(coordinator, coordinator.tables, coordinator.permissions, identify)
-        codes = QrEndpoint(coordinator.tables, identify)
+        door = Door(coordinator.tables, coordinator.permissions, identify)
+        acts = ActsEndpoint(coordinator, door, collections())
+        reads = ReadsEndpoint(door)
+        files = TransferEndpoint(coordinator, door)
+        codes = QrEndpoint(door)
         routes = [*acts.routes(), *reads.routes(), *files.routes(), *codes.routes()]
         operations = operations_of(routes)
         app = web.Application(middlewares=[problems])

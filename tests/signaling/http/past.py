@@ -18,6 +18,7 @@ from dispatch.store.migrating import upgrade
 from dispatch.store.projector import Projector
 from dispatch.store.reading import Question, Reader
 from signaling.http.naming import NamesEndpoint
+from signaling.http.operation import Door
 from signaling.http.timeline import TimelineEndpoint
 from tests.patience import until
 from tests.signaling.http.asking import serving
@@ -51,7 +52,7 @@ async def running(folder: Path) -> AsyncIterator[Past]:
         projector = Projector(database, journal)
         coordinator.listen(projector)
         projector.start()
-        asked = (Reader(database), coordinator.tables, coordinator.permissions, identify)
+        asked = (Reader(database), Door(coordinator.tables, coordinator.permissions, identify))
         routes = [*TimelineEndpoint(*asked).routes(), *NamesEndpoint(*asked).routes()]
         try:
             async with serving(routes) as url:

@@ -17,6 +17,7 @@ from dispatch.desk.coordinator import Coordinator
 from dispatch.directory.search import SearchIndex
 from dispatch.entry import Origin
 from dispatch.permissions import Actor
+from signaling.http.operation import Door
 from signaling.http.search import SearchEndpoint
 from tests.signaling.http.asking import ask, problem, serving
 from tests.signaling.http.county import CAMERA, COUNTY, EAST, PROVINCE, WEST, coordinating, identify, person, token
@@ -52,7 +53,7 @@ async def running(folder: Path) -> AsyncIterator[Searching]:
         for _ in index.fill(coordinator.tables):
             pass
         coordinator.listen(lambda entries, changes: index.follow(changes))
-        endpoint = SearchEndpoint(index, coordinator.tables, coordinator.permissions, identify)
+        endpoint = SearchEndpoint(index, Door(coordinator.tables, coordinator.permissions, identify))
         async with serving(endpoint.routes()) as url:
             yield Searching(url, coordinator)
 

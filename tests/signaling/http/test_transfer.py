@@ -23,6 +23,7 @@ from dispatch.entry import Origin
 from dispatch.permissions import Actor
 from dispatch.records import Role
 from signaling.http import transfer
+from signaling.http.operation import Door
 from signaling.http.transfer import TransferEndpoint
 from tests.signaling.http.asking import Answer, ask, problem, serving
 from tests.signaling.http.county import COUNTY, EAST, PROVINCE, WEST, coordinating, identify, person, token
@@ -59,7 +60,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Town]:
     async with coordinating(folder) as (coordinator, _):
-        endpoint = TransferEndpoint(coordinator, coordinator.tables, coordinator.permissions, identify)
+        endpoint = TransferEndpoint(coordinator, Door(coordinator.tables, coordinator.permissions, identify))
         async with serving(endpoint.routes()) as url:
             yield Town(url, coordinator)
 
