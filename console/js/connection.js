@@ -38,6 +38,7 @@ export class Connection {
   #notBefore = 0;
   #offeredAt = -PACE_MS;
   #restarts = false;
+  #leave = () => {};
 
   constructor({ exchange, changed = () => {}, agreed = () => {}, fatal = () => false }) {
     this.exchange = exchange;
@@ -151,7 +152,9 @@ export class Connection {
         if (this.#waits || this.#closed) break;
         this.#due = false;
         this.#offeredAt = performance.now();
-        await this.#offer();
+        // What was asked of a connection that is closed meanwhile is never answered: its end ends the waiting.
+        const left = new Promise((resolve) => (this.#leave = resolve));
+        await Promise.race([this.#offer(), left]);
       }
     } finally {
       this.#busy = false;
@@ -258,6 +261,7 @@ export class Connection {
     const pc = this.#pc;
     this.#pc = null;
     this.#slots.clear();
+    this.#leave();
     if (!pc) return;
     pc.onconnectionstatechange = null;
     pc.close();

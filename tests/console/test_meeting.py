@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -169,6 +170,23 @@ async def test_overview_leaves_one_in_the_consultation_and_back_leads_into_it(tw
     await expect(row(two.chair, "王强")).to_have_count(1)
     await two.member.go_back()
     await expect(seat(two.member, "李秀英")).to_have_attribute("data-state", "live")
+
+
+async def test_restart_of_the_node_is_survived_without_a_reload(two: Two, node: Node) -> None:
+    for page in (two.chair, two.member):
+        await page.evaluate("() => { window.stayed = true; }")
+    await node.stop()
+    await expect(two.chair.locator(".link")).to_have_attribute("data-link", "lost")
+    since = re.compile(r"\d\d:\d\d:\d\d 起")
+    await expect(two.chair.locator(".link")).to_contain_text(since)
+    await expect(seat(two.chair, "王强").locator(".state .why")).to_contain_text(since)
+    await two.chair.locator(".control.hand").click()
+    await expect(two.chair.locator(".controls > .note")).to_contain_text("没有连上服务器")
+    await node.start()
+    for page, other in ((two.chair, "王强"), (two.member, "李秀英")):
+        await expect(page.locator(".link")).to_have_attribute("data-link", "up")
+        await expect(seat(page, other)).to_have_attribute("data-state", "live")
+        assert await page.evaluate("() => window.stayed")
 
 
 async def test_sent_away_after_one_question_one_can_ask_again_and_is_let_in(two: Two) -> None:

@@ -64,6 +64,14 @@ async def test_slow_answer_is_waited_for_and_hurry_leaves_it_alone(page: Page) -
     assert await page.evaluate("() => [window.offers, window.some[0].state]") == [1, "connecting"]
 
 
+async def test_connection_given_up_while_the_browser_makes_its_offer_is_followed_by_another(page: Page) -> None:
+    await page.evaluate(MAKE, 1)
+    await page.evaluate("async () => { window.some[0].take('S', 'audio'); await null; window.some[0].renew(); }")
+    assert await page.evaluate("() => [window.offers, window.some[0].state]") == [0, "retrying"]
+    await page.clock.run_for(10_000)
+    await page.wait_for_function("() => window.offers === 1")
+
+
 async def test_hurry_is_spread_over_two_seconds(page: Page) -> None:
     await page.evaluate(MAKE, 40)
     await page.evaluate(TAKE, "away")
