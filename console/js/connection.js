@@ -169,6 +169,7 @@ export class Connection {
     try {
       this.#slots.fill(pc, this.#wanted);
       await pc.setLocalDescription();
+      if (pc !== this.#pc) return;
       const lines = this.#slots.lines();
       // The server is ICE-lite and learns our addresses from our checks: no waiting for candidates.
       const { sdp } = await this.exchange(pc.localDescription.sdp, lines, fresh);

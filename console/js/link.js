@@ -84,9 +84,9 @@ export class Link {
     return object ?? "";
   }
 
-  /** Offer the media connection: gives {sdp, lines}. Throws Refusal. */
-  offer(sdp, lines) {
-    return this.#ask({ t: "offer", sdp, lines });
+  /** Offer the media connection with this number, higher for each new one: gives {sdp, lines}. Throws Refusal. */
+  offer(connection, sdp, lines) {
+    return this.#ask({ t: "offer", connection, sdp, lines });
   }
 
   /** Say something nobody answers; of no effect while there is no link. */

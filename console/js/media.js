@@ -49,7 +49,8 @@ export class Media {
   #lines = new Set();
   #byMid = new Map();
   #life = 0;
-  #open = false;
+  /** Of the connection, as the server knows it. */
+  #number = 0;
   #counts = null;
 
   /** `link`: carries offers; `changed()` when the state of the connection did. */
@@ -109,18 +110,15 @@ export class Media {
 
   /** What the server says of its own accord: a line opened, held back or closed; all of it over. */
   heard(message) {
+    // Otherwise it is word of one before.
+    if (message.connection !== this.#number) return;
     if (message.t === "flow") this.#flows(message.lines ?? []);
-    else if (message.t === "ended" && this.#open) {
-      // Otherwise it is word of one that we ended ourselves.
-      this.#open = false;
-      this.connection.renew();
-    }
+    else this.connection.renew();
   }
 
   /** The link is up, perhaps again. */
   linkUp() {
     if (this.#life === this.link.life) return;
-    this.#open = false;
     if (this.connection.peer) this.connection.renew();
     else this.hurry();
   }
@@ -151,14 +149,13 @@ export class Media {
   async #exchange(sdp, lines, fresh) {
     // The server's end of the connection went with the link it was offered by.
     if (!fresh && this.#life !== this.link.life) throw new ApiError("session-unknown");
-    if (fresh && this.#open) this.link.tell({ t: "hangup" });
-    if (fresh) this.#open = false;
+    if (fresh) this.#number += 1;
+    const number = this.#number;
     this.#life = this.link.life;
     this.#byMid = new Map(lines.map((line) => [line.mid, keyOf(line)]));
     try {
-      const answer = await this.link.offer(sdp, lines.map(asked));
-      this.#open = true;
-      this.#flows(answer.lines ?? []);
+      const answer = await this.link.offer(number, sdp, lines.map(asked));
+      if (number === this.#number) this.#flows(answer.lines ?? []);
       return answer;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

@@ -177,13 +177,13 @@ class Connection:
         elif now - self._heard > self._house.limits.ask_s:
             self.write(frames.ping())
 
-    def flow(self, lines: Sequence[AnsweredLine]) -> None:
-        """Tell that lines were opened, paused or closed."""
-        self.send(messages.FlowChange(list(lines)))
+    def flow(self, number: int, lines: Sequence[AnsweredLine]) -> None:
+        """Tell that lines of the page's media connection with this number were opened, paused or closed."""
+        self.send(messages.FlowChange(number, list(lines)))
 
-    def ended(self, code: str) -> None:
-        """Tell that the media connection is over."""
-        self.send(messages.Ended(code))
+    def ended(self, number: int, code: str) -> None:
+        """Tell that the media connection with this number is over."""
+        self.send(messages.Ended(number, code))
 
     async def _first(self) -> Hello | None:
         try:
@@ -291,7 +291,7 @@ class Connection:
     async def _offer(self, message: messages.Offer) -> Reply:
         async with self._offering:
             try:
-                sdp, lines = await self._house.door.offer(self, message.sdp, message.lines)
+                sdp, lines = await self._house.door.offer(self, message)
             finally:
                 if self._left:
                     self._house.door.hangup(self)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -41,14 +42,23 @@ _ANY = ""
 _RIGHTS = frozenset({"unit", "person", "endpoint", "grant"})
 
 
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A page's newest connection; `connection` is "" when it has ended."""
+
+    page: Page
+    number: int
+    connection: str
+
+
 class PageMedia:
     """Every page's media connection. `start` once, `close` at the end."""
 
     def __init__(self, coordinator: Coordinator, connections: Connections) -> None:
         self._coordinator = coordinator
         self._connections = connections
-        self._pages: dict[str, Page] = {}  # by the id of its connection
-        self._ids: dict[str, str] = {}  # of a page's connection, by the page's id
+        self._held: dict[str, _Held] = {}  # by the page's id
+        self._live: dict[str, _Held] = {}  # by the connection's id
         self._jitter: dict[str, dict[str, int]] = {}
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -71,7 +81,7 @@ class PageMedia:
             self._deaf()
             await asyncio.wait(tasks)
 
-    async def offer(self, page: Page, sdp: str, lines: Sequence[messages.Line]) -> tuple[str, Sequence[AnsweredLine]]:
+    async def offer(self, page: Page, offer: messages.Offer) -> tuple[str, Sequence[AnsweredLine]]:
         """Answer an offer of a page, which has one in hand at most. Raises Refused."""
         if self._waiting >= MOST_WAITING:
             raise Full("node-busy", f"{MOST_WAITING} offers wait already")
@@ -79,47 +89,61 @@ class PageMedia:
         try:
             async with self._turn:
                 await asyncio.sleep(0)  # others' checks and handshakes go first
-                return self._answer(page, sdp.encode(), lines)
+                return self._answer(page, offer)
         finally:
             self._waiting -= 1
 
     def hangup(self, page: Page) -> None:
         """End the page's connection; of no effect when there is none."""
-        connection = self._ids.get(page.id)
-        if connection is not None:
-            self._connections.end(connection)
+        held = self._held.pop(page.id, None)
+        if held is not None and held.connection:
+            self._connections.end(held.connection)
 
     def quality(self, page: Page, rtt_ms: float, lines: Sequence[LineQuality]) -> None:
         """Take what a page reports of what it plays."""
-        connection = self._ids.get(page.id)
-        if connection is not None:
-            self._jitter[connection] = {line.mid: round(line.jitter_ms * 1000) for line in lines}
+        held = self._held.get(page.id)
+        if held is not None and held.connection:
+            self._jitter[held.connection] = {line.mid: round(line.jitter_ms * 1000) for line in lines}
 
     def connections(self) -> list[tuple[str, str]]:
         """Return the connections that there are, each with its page's person."""
-        return [(connection, page.actor.person) for connection, page in self._pages.items()]
+        return [(connection, held.page.actor.person) for connection, held in self._live.items()]
 
     def jitter_us(self, connection: str, mid: str) -> int | None:
         """Return the jitter a page last reported of a line."""
         return self._jitter.get(connection, {}).get(mid)
 
-    def _answer(self, page: Page, sdp: bytes, asked: Sequence[messages.Line]) -> tuple[str, list[AnsweredLine]]:
-        lines, answered = self._judge(page.actor, asked)
-        connection = self._ids.get(page.id)
+    def _answer(self, page: Page, offer: messages.Offer) -> tuple[str, list[AnsweredLine]]:
+        held = self._newest(page, offer.connection)
+        sdp = offer.sdp.encode()
+        lines, answered = self._judge(page.actor, offer.lines)
         try:
-            if connection is None:
+            if held is None:
                 made = self._connections.open(page.id, sdp, lines)
             else:
-                made = self._connections.offer(connection, sdp, lines)
+                made = self._connections.offer(held.connection, sdp, lines)
         except Refused:
             raise
         except Exception as error:  # so broad, because the table of problems knows them all, and logs what it does not
             problem = problem_of(error)
             raise Conflict(problem.code, problem.detail) from error
-        self._ids[page.id] = made.connection
-        self._pages[made.connection] = page
+        if held is None:
+            self._held[page.id] = self._live[made.connection] = _Held(page, offer.connection, made.connection)
         unplayable = {mid: AnsweredLine(mid, "closed", "no-common-codec") for mid in made.unplayable}
         return made.sdp, [unplayable.get(line.mid, line) for line in answered]
+
+    def _newest(self, page: Page, number: int) -> _Held | None:
+        """Return the connection with this number, None for a new one, in whose favour the one before is ended."""
+        held = self._held.get(page.id)
+        if held is None:
+            return None
+        if number > held.number:
+            self.hangup(page)
+            return None
+        if number < held.number or not held.connection:
+            # The browser's side of it speaks of keys and addresses that are gone: it must begin again.
+            raise Conflict("session-unknown", f"the page's connection {number} is over, make another")
+        return held
 
     def _judge(self, actor: Actor, asked: Sequence[messages.Line]) -> tuple[list[Line], list[AnsweredLine]]:
         """Return the lines that may be, and what became of each."""
@@ -176,7 +200,7 @@ class PageMedia:
         """Hold the lines of these contexts, or all, to the rule as it is now."""
         try:
             looked_at = 0
-            for connection in list(self._pages):
+            for connection in list(self._live):
                 # Read now and not before: while others had their turn a line may have become another's.
                 lines = [line for line in self._lines(connection) if contexts is None or line.context in contexts]
                 self._hold(connection, lines)
@@ -190,35 +214,38 @@ class PageMedia:
             _log.exception("lines_not_reviewed")
 
     def _lines(self, connection: str) -> list[ReceiveState]:
-        return self._connections.receiving_of(connection) if connection in self._pages else []
+        return self._connections.receiving_of(connection) if connection in self._live else []
 
     def _hold(self, connection: str, lines: Sequence[ReceiveState]) -> None:
-        now_us = time.time_ns() // 1000
         changed: list[AnsweredLine] = []
+        now_us = time.time_ns() // 1000
         for line in lines:
-            page = self._pages[connection]
-            flow, code = self._may_take(page.actor, (line.source, line.kind, line.context), now_us)
+            held = self._live[connection]
+            flow, code = self._may_take(held.page.actor, (line.source, line.kind, line.context), now_us)
             if flow is not line.flow:
                 self._connections.set_flow(connection, line.mid, flow)
                 changed.append(AnsweredLine(line.mid, flow.value, code))
         if changed:
-            self._pages[connection].flow(changed)
+            held = self._live[connection]
+            held.page.flow(held.number, changed)
 
     def _hold_senders(self) -> None:
         now_us = time.time_ns() // 1000
         for connection, source in list(self._connections.sending()):
-            page = self._pages.get(connection)
-            if page is not None and not may_publish(self._coordinator.permissions, page.actor, source, now_us):
+            held = self._live.get(connection)
+            if held is None:
+                continue
+            if not may_publish(self._coordinator.permissions, held.page.actor, source, now_us):
                 self._connections.forbid(connection, source)
 
     def _on_event(self, event: ConnectionEnded | SourceWithdrawn) -> None:
-        page = self._pages.get(event.connection)
-        if page is None:
+        held = self._live.get(event.connection)
+        if held is None:
             return
         if isinstance(event, ConnectionEnded):
-            del self._pages[event.connection]
-            del self._ids[page.id]
+            del self._live[event.connection]
+            held.connection = ""
             self._jitter.pop(event.connection, None)
-            page.ended(event.code)
+            held.page.ended(held.number, event.code)
         else:
-            page.flow([AnsweredLine(mid, "closed", event.code) for mid in event.mids])
+            held.page.flow(held.number, [AnsweredLine(mid, "closed", event.code) for mid in event.mids])

@@ -105,8 +105,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True, tag_field="t", tag="offer"):
+    """An offer of the page's connection with this number. A higher one than before makes another in its place."""
+
     id: Id
     sdp: str
+    connection: Count = 0
     lines: Annotated[list[Line], Meta(max_length=64)] = []
 
 
@@ -183,10 +186,12 @@ class Answer(msgspec.Struct, frozen=True, tag_field="t", tag="answer"):
 
 
 class FlowChange(msgspec.Struct, frozen=True, tag_field="t", tag="flow"):
+    connection: int
     lines: list[AnsweredLine]
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="t", tag="ended"):
+    connection: int
     code: str
 
 

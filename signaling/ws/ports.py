@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dispatch.permissions import Actor
-from signaling.ws.messages import AnsweredLine, Line, LineQuality
+from signaling.ws.messages import AnsweredLine, LineQuality, Offer
 
 
 class Identify(Protocol):
@@ -29,20 +29,20 @@ class Page(Protocol):
     @property
     def device(self) -> str: ...
 
-    def flow(self, lines: Sequence[AnsweredLine]) -> None:
-        """Tell that lines were opened, paused or closed."""
+    def flow(self, number: int, lines: Sequence[AnsweredLine]) -> None:
+        """Tell that lines of the media connection with this number were opened, paused or closed."""
         ...
 
-    def ended(self, code: str) -> None:
-        """Tell that the media connection is over."""
+    def ended(self, number: int, code: str) -> None:
+        """Tell that the media connection with this number is over."""
         ...
 
 
 class MediaDoor(Protocol):
     """The media connections of pages, one each."""
 
-    async def offer(self, page: Page, sdp: str, lines: Sequence[Line]) -> tuple[str, Sequence[AnsweredLine]]:
-        """Answer an offer; there is never more than one of a page in hand. Raises Refused."""
+    async def offer(self, page: Page, offer: Offer) -> tuple[str, Sequence[AnsweredLine]]:
+        """Return the answer's SDP and lines; there is never more than one offer of a page in hand. Raises Refused."""
         ...
 
     def hangup(self, page: Page) -> None:

@@ -35,15 +35,17 @@ class NotingPage:
     id: str
     device: str = "tab"
     flows: dict[str, tuple[str, str]] = field(default_factory=dict)
-    ends: list[str] = field(default_factory=list)
+    ends: list[tuple[int, str]] = field(default_factory=list)
     offers: PageOffers = field(default_factory=PageOffers)
     lines: list[messages.Line] = field(default_factory=list)
+    number: int = 1
 
-    def flow(self, lines: Sequence[AnsweredLine]) -> None:
+    def flow(self, number: int, lines: Sequence[AnsweredLine]) -> None:
+        assert number == self.number
         self.flows |= {line.mid: (line.flow, line.code) for line in lines}
 
-    def ended(self, code: str) -> None:
-        self.ends.append(code)
+    def ended(self, number: int, code: str) -> None:
+        self.ends.append((number, code))
 
     def take(self, source: str, kind: messages.Kind, context: str = "") -> str:
         """Take a line with the next offer; return its mid."""
@@ -64,7 +66,8 @@ class NotingPage:
 
     async def offer(self) -> dict[str, tuple[str, str]]:
         """Offer all lines; return what became of each. Raises Refused."""
-        _, answered = await self.desk.media.offer(self, self.offers.offer().decode(), self.lines)
+        offer = messages.Offer("1", self.offers.offer().decode(), self.number, self.lines)
+        _, answered = await self.desk.media.offer(self, offer)
         return {line.mid: (line.flow, line.code) for line in answered}
 
     async def told(self, mid: str, flow: str, code: str = "") -> None:

@@ -35,7 +35,7 @@ from signaling.http.listener import listening
 from signaling.http.problem import problems
 from signaling.ws.connection import DEFAULT_LIMITS, Limits
 from signaling.ws.hub import PATH, Hub
-from signaling.ws.messages import AnsweredLine, Line, LineQuality
+from signaling.ws.messages import AnsweredLine, LineQuality, Offer
 from signaling.ws.ports import Page
 from tests.dispatch.desk.disk import Disk
 from tests.patience import PATIENCE_S, until
@@ -54,14 +54,15 @@ class Door:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def offer(self, page: Page, sdp: str, lines: Sequence[Line]) -> tuple[str, Sequence[AnsweredLine]]:
+    async def offer(self, page: Page, offer: Offer) -> tuple[str, Sequence[AnsweredLine]]:
+        sdp = offer.sdp
         self.pages.append(page)
         self.noted.append(("offer", sdp))
         await self.gate.wait()
         if sdp == "bad":
             raise Conflict("sdp-malformed", "no description")
         self.noted.append(("answer", sdp))
-        return f"answer to {sdp}", [AnsweredLine(line.mid, "open") for line in lines]
+        return f"answer to {sdp}", [AnsweredLine(line.mid, "open") for line in offer.lines]
 
     def hangup(self, page: Page) -> None:
         self.noted.append(("hangup", page.actor.person))

@@ -249,9 +249,10 @@ async def test_offers_go_to_the_media_door_one_at_a_time() -> None:
         }
         assert (await tab.answer("refused", id="1"))["code"] == "sdp-malformed"
         assert [what for what, _ in node.door.noted] == ["offer", "answer", "offer", "offer", "answer"]
-        node.door.pages[0].flow([])
-        node.door.pages[0].ended("replaced")
-        assert (await tab.answer("ended"))["code"] == "replaced" and await tab.answer("flow", lines=[])
+        node.door.pages[0].flow(7, [])
+        node.door.pages[0].ended(7, "replaced")
+        assert await tab.answer("flow", lines=[], connection=7)
+        assert await tab.answer("ended", connection=7, code="replaced")
         await tab.send(t="quality", rtt_ms=20.5, lines=[{"mid": "0", "loss": 0.1}])
         await tab.send(t="hangup")
         await until("the rest", lambda: len(node.door.noted) == 7)

@@ -14,11 +14,11 @@ from dispatch.acts.chair import Remove
 from dispatch.acts.consultation import End
 from dispatch.acts.grants import Give
 from dispatch.acts.people import SetRoles
-from dispatch.errors import Full, Refused
+from dispatch.errors import Conflict, Full, Refused
 from dispatch.permissions import Right
 from dispatch.sources import SourceState
 from signaling.ws import media as media_module
-from signaling.ws.messages import LineQuality
+from signaling.ws.messages import LineQuality, Offer
 from tests.patience import until
 from tests.signaling.ws.desk import Desk, running_desk
 
@@ -136,13 +136,30 @@ async def test_end_of_a_connection_is_told_and_the_next_offer_makes_another(desk
     ((connection, person),) = desk.media.connections()
     assert person == "officer" and desk.media.jitter_us(connection, mid) == 1_500
     desk.node.exchange.connections.end(connection, "worn", "test")
-    assert page.ends == ["worn"]
+    assert page.ends == [(1, "worn")]
     assert desk.media.connections() == [] and desk.media.jitter_us(connection, mid) is None
+    with pytest.raises(Conflict, match="is over") as refused:
+        await page.offer()
+    assert refused.value.code == "session-unknown"
+    page.number = 2
     await page.offer()
     desk.media.hangup(page)
-    assert page.ends == ["worn", "deleted"]
+    assert page.ends == [(1, "worn"), (2, "deleted")]
     desk.media.hangup(page)
     assert desk.node.exchange.connections.peers() == []
+
+
+async def test_offer_of_a_newer_connection_ends_the_one_before_and_an_older_one_nothing(desk: Desk) -> None:
+    page = desk.page("officer")
+    page.take("camera", "video")
+    await page.offer()
+    page.number = 5
+    assert await page.offer() == {"0": OPEN}
+    assert page.ends == [(1, "deleted")] and len(desk.node.exchange.connections.peers()) == 1
+    page.number = 4
+    with pytest.raises(Conflict) as refused:
+        await page.offer()
+    assert refused.value.code == "session-unknown" and len(desk.media.connections()) == 1
 
 
 async def test_fault_in_an_offer_is_its_own(desk: Desk) -> None:
@@ -150,7 +167,7 @@ async def test_fault_in_an_offer_is_its_own(desk: Desk) -> None:
     page.take("camera", "video")
     other.take("camera", "video")
     answers = await asyncio.gather(
-        desk.media.offer(page, "v=0\r\nnonsense", page.lines), other.offer(), return_exceptions=True
+        desk.media.offer(page, Offer("1", "v=0\r\nnonsense", 1, page.lines)), other.offer(), return_exceptions=True
     )
     assert isinstance(answers[0], Refused) and answers[0].code.startswith("sdp-")
     assert answers[1] == {"0": OPEN}
