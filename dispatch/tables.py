@@ -6,7 +6,7 @@ not keep has not happened. The committed changes are what pages, the database an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -75,9 +75,17 @@ class Index(Generic[R]):
             for key in after.keys() - before.keys():
                 self._ids.setdefault(key, {})[new.id] = None
 
+    def fill(self, records: Iterable[R]) -> None:
+        """Take in records of which none is known."""
+        for record in records:
+            for key in self._keys(record):
+                self._ids.setdefault(key, {})[record.id] = None
+
     def _keys(self, record: R | None) -> dict[str, None]:
         found = self._key(record) if record is not None else ()
-        return dict.fromkeys(key for key in ((found,) if isinstance(found, str) else found) if key)
+        if isinstance(found, str):
+            return {found: None} if found else {}
+        return dict.fromkeys(key for key in found if key)
 
 
 class Table(Generic[R]):
@@ -121,6 +129,13 @@ class Table(Generic[R]):
         """Take the record out; of no effect when there is none."""
         if identifier in self._rows:
             self._step(identifier, None)
+
+    def fill(self, records: Iterable[R]) -> None:
+        """Take records into an empty table. That is no change, and cannot be undone."""
+        assert not self._rows
+        self._rows = {record.id: record for record in records}
+        for index in self._indexes:
+            index.fill(self._rows.values())
 
     def _step(self, identifier: str, new: R | None) -> None:
         old = self._rows.get(identifier)
@@ -185,19 +200,16 @@ class Tables:
         return table
 
     def rows(self) -> dict[str, tuple[Record, ...]]:
-        """Return all records by kind: quickly made, and good for another thread, see `copy_of`."""
+        """Return all records by kind: quickly made, and good for another thread, see `of`."""
         return {kind: self.of_kind(kind).rows() for kind in KINDS}
 
     @classmethod
-    def copy_of(cls, rows: dict[str, tuple[Record, ...]]) -> Tables:
-        """Return tables that hold these records and nothing to undo."""
-        copy = cls()
+    def of(cls, rows: Mapping[str, Iterable[Record]]) -> Tables:
+        """Return tables that hold these records by kind, and nothing to undo."""
+        tables = cls()
         for kind, records in rows.items():
-            table = copy.of_kind(kind)
-            for record in records:
-                table.put(record)
-        copy.commit()
-        return copy
+            tables.of_kind(kind).fill(records)
+        return tables
 
     @property
     def mark(self) -> int:

@@ -17,6 +17,7 @@ from huishang import __version__
 from huishang.addresses import page_urls, reachable
 from huishang.desk import desk
 from huishang.edge import edge
+from huishang.memory import staying
 from huishang.tls import keep_fresh, server_context
 from media.relay import Relay
 from signaling.auth.signin import SignIn
@@ -59,7 +60,8 @@ async def serve(
         tokens = load_tokens(settings.tokens_path)
         tls = server_context(settings) if settings.http.tls else None
         metrics = Metrics(__version__)
-        memory = await ends.enter_async_context(desk(settings, metrics))
+        with staying():
+            memory = await ends.enter_async_context(desk(settings, metrics))
         relay = Relay(settings.media)
         ends.callback(relay.close)
         relay.open()

@@ -62,7 +62,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(tables: Tables, actor: Actor, now_us: int, new_id: NewId, files: list[File]) -> Plan:
-    """Return what the files would do. Uses up the tables: give a copy (`Tables.copy_of`). Many rows take seconds."""
+    """Return what the files would do. Uses up the tables: give a copy (`Tables.of`). Many rows take seconds."""
     content = read(files)
     planner = _Planner(tables, actor, now_us, new_id)
     planner.refused += content.refused

@@ -62,7 +62,8 @@ async def load(database: Database, journal: JournalReader) -> Loaded:
     await asyncio.to_thread(_fold_rest, sheet, journal, position)
     clock = HybridClock()
     clock.resume(sheet.stamp)
-    return Loaded(_tables(sheet), clock, position, fault, sheet.unfit)
+    tables = Tables.of({kind: held.values() for kind, held in in_memory(sheet.records).items()})
+    return Loaded(tables, clock, position, fault, sheet.unfit)
 
 
 async def _place(connection: AsyncConnection, journal: JournalReader) -> int:
@@ -124,13 +125,3 @@ def _fold_rest(sheet: Sheet, journal: JournalReader, position: int) -> None:
         for place, record in batch:
             for entry in sheet.read(place, record):
                 sheet.fold(place, entry)
-
-
-def _tables(sheet: Sheet) -> Tables:
-    tables = Tables()
-    for kind, records in in_memory(sheet.records).items():
-        table = tables.of_kind(kind)
-        for record in records.values():
-            table.put(record)
-        tables.commit()
-    return tables

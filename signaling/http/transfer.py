@@ -188,7 +188,7 @@ class TransferEndpoint:
         now_us = time.time_ns() // 1000
 
         def work() -> Plan:
-            return plan(Tables.copy_of(rows), actor, now_us, lambda: ulid(now_us, os.urandom(RANDOM_BYTES)), files)
+            return plan(Tables.of(rows), actor, now_us, lambda: ulid(now_us, os.urandom(RANDOM_BYTES)), files)
 
         return await asyncio.to_thread(work)
 

@@ -75,6 +75,8 @@ def test_indexes_and_rollback_hold_through_any_steps(steps: list[tuple[str, str,
     tables.rollback()
     assert everything(tables) == kept
     assert indexed(tables) == searched(tables)
+    filled = Tables.of(tables.rows())
+    assert everything(filled) == kept and indexed(filled) == searched(tables) and filled.mark == 0
 
 
 def test_commit_tells_the_steps_in_order() -> None:

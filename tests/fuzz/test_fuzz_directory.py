@@ -92,12 +92,12 @@ def test_any_bytes_give_a_report_and_a_plan_that_can_be_done() -> None:
         data = mutated(chance, chance.choice(originals)) if chance.random() < 0.95 else chance.randbytes(500)
         files = [File("f", data, chance.choice(("", "unit", "person", "endpoint", "x")))]
         by = chance.choice(("", office.chief, office.duty, "nobody"))
-        found = plan(Tables.copy_of(office.tables.rows()), Actor(by), office.now_us, office.new_id, files)
+        found = plan(Tables.of(office.tables.rows()), Actor(by), office.now_us, office.new_id, files)
         for batch in found.batches():
             office.act(batch, by)
             done += len(batch.steps)
         refused += len(found.refused)
         assert all(CODE.match(remark.code) and len(remark.value) <= 41 for remark in (*found.refused, *found.warnings))
-        again = plan(Tables.copy_of(office.tables.rows()), Actor(by), office.now_us, office.new_id, files)
+        again = plan(Tables.of(office.tables.rows()), Actor(by), office.now_us, office.new_id, files)
         assert not any(step.name.endswith(".create") for steps in again.rows for step in steps)
     assert done and refused

@@ -1,9 +1,12 @@
 """The server's heap lies in huge pages where the kernel grants them, and whoever started it notices nothing."""
 
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from huishang.memory import staying
 
 PROGRAM = """
 import os, sys
@@ -42,3 +45,18 @@ def test_what_the_environment_says_is_kept() -> None:
     )
     process, told = started(tunables="glibc.malloc.hugetlb=0")
     assert told == [f"{process} glibc.malloc.hugetlb=0 []", "False"]
+
+
+def test_what_stays_is_looked_through_neither_while_it_is_made_nor_later() -> None:
+    looked: list[int] = []
+    gc.callbacks.append(lambda phase, info: looked.append(info["generation"]))
+    try:
+        with staying():
+            made = [[number] for number in range(100_000)]
+            within = list(looked)
+        later = {id(one) for one in gc.get_objects()}
+    finally:
+        gc.callbacks.pop()
+        gc.unfreeze()
+    assert within == [] and gc.isenabled()
+    assert not any(id(one) in later for one in made)

@@ -66,7 +66,7 @@ def test_an_export_comes_in_again_as_it_was(names: list[str], deep: list[int], d
     assert {kind: set(rows) for kind, rows in empty.tables.rows().items()} == {
         kind: set(rows) for kind, rows in office.tables.rows().items()
     }
-    again = plan(Tables.copy_of(office.tables.rows()), SYSTEM, NOW_US, office.new_id, exported)
+    again = plan(Tables.of(office.tables.rows()), SYSTEM, NOW_US, office.new_id, exported)
     assert (
         again.rows == ()
         and not again.refused

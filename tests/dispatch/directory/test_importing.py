@@ -19,7 +19,7 @@ UNITS = "上级单位,级别,名称,行政区划代码\n"
 
 def planned(office: Office, *texts: str, by: str = "") -> Plan:
     files = [File(f"{number}.csv", text.encode()) for number, text in enumerate(texts, 1)]
-    return plan(Tables.copy_of(office.tables.rows()), Actor(by), office.now_us, office.new_id, files)
+    return plan(Tables.of(office.tables.rows()), Actor(by), office.now_us, office.new_id, files)
 
 
 def brought_in(office: Office, *texts: str, by: str = "") -> Plan:
