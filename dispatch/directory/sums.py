@@ -5,6 +5,7 @@ Keeps the tree as it was told step by step: several changes that came together a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -38,9 +39,12 @@ class Sums:
         self._sums: dict[str, Sum] = {unit.id: Sum() for unit in tables.units}
         self._touched: set[str] = set()
         for unit in tables.units:
-            self.add(unit.parent, "units", 1)
-            self.add(unit.id, "people", tables.people_of_unit.count(unit.id))
-            self.add(unit.id, "endpoints", tables.endpoints_of_unit.count(unit.id))
+            people, endpoints = tables.people_of_unit.count(unit.id), tables.endpoints_of_unit.count(unit.id)
+            for held in self._line(unit.id):
+                held.units += 1
+                held.people += people
+                held.endpoints += endpoints
+            self._sums[unit.id].units -= 1
         self._touched.clear()
 
     def of(self, unit: str) -> Sum:
@@ -56,13 +60,8 @@ class Sums:
         """Count so many more in a unit and in all above it; of no effect where the unit is not known."""
         if not count:
             return
-        for _ in range(_MAX_DEPTH):
-            held = self._sums.get(unit)
-            if held is None:
-                return
+        for held in self._line(unit):
             setattr(held, what, getattr(held, what) + count)
-            self._touched.add(unit)
-            unit = self._parents[unit]
 
     def follow(self, change: Change) -> None:
         """Follow a change of the directory; others are passed over."""
@@ -76,6 +75,16 @@ class Sums:
             if before != after:
                 self.add(before, what, -1)
                 self.add(after, what, 1)
+
+    def _line(self, unit: str) -> Iterator[Sum]:
+        """Give the sums of a unit and of all above it, to be changed."""
+        for _ in range(_MAX_DEPTH):
+            held = self._sums.get(unit)
+            if held is None:
+                return
+            self._touched.add(unit)
+            yield held
+            unit = self._parents[unit]
 
     def _unit(self, identifier: str, old: Unit | None, new: Unit | None) -> None:
         before, after = old.parent if old else None, new.parent if new else None
