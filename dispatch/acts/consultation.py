@@ -158,7 +158,7 @@ def _join(desk: Desk, act: Join) -> str:
         "name": person.name,
         "unit": person.unit,
         "joined_us": desk.now_us if attendance is Attendance.PRESENT else 0,
-        "left_us": 0,
+        "left_us": own.left_us if own and own.attendance is Attendance.REMOVED else 0,
         "sources": (),
         "hand_us": 0,
         "word_us": 0,
@@ -322,7 +322,9 @@ def _require_room(desk: Desk, consultation: str) -> None:
 
 
 def leave_record(desk: Desk, participant: Participant, attendance: Attendance, verb: str) -> None:
-    """Enter that somebody or something is no longer there."""
+    """Enter that somebody or something is no longer there. Who was sent away and gives up waiting is so still."""
+    if participant.attendance is Attendance.WAITING and participant.left_us:
+        attendance = Attendance.REMOVED
     desk.change(
         verb,
         f"participant:{participant.id}",

@@ -25,7 +25,7 @@ from dispatch.acts.chair import (
     Say,
     Spotlight,
 )
-from dispatch.acts.consultation import Invite, Join, Leave
+from dispatch.acts.consultation import Absent, Invite, Join, Leave
 from dispatch.records import Attendance
 from tests.dispatch.acts.test_consultation import refusal
 from tests.dispatch.world import World
@@ -83,6 +83,27 @@ def test_removed_one_waits_when_it_comes_back_until_it_is_admitted() -> None:
     world.do(Admit(consultation=consultation, participant=place))
     assert world.place(consultation, "east").attendance is Attendance.PRESENT
     assert refusal(world, Admit(consultation=consultation, participant=place)) == "not-waiting"
+
+
+@pytest.mark.parametrize("gone", [Leave, Absent])
+def test_removed_one_that_gives_up_waiting_is_not_let_in_by_itself_the_next_time(gone: type[Leave | Absent]) -> None:
+    world = World()
+    consultation = world.hold("east")
+    place = world.place(consultation, "east").id
+    world.do(Remove(consultation=consultation, participant=place))
+    for _ in range(2):
+        world.do(Join(consultation=consultation), "east")
+        assert world.place(consultation, "east").attendance is Attendance.WAITING
+        if gone is Absent:
+            world.do(Absent(consultation=consultation, person="east"), "")
+        else:
+            world.do(Leave(consultation=consultation), "east")
+        assert world.place(consultation, "east").attendance is Attendance.REMOVED
+    world.do(Join(consultation=consultation), "east")
+    world.do(Admit(consultation=consultation, participant=place))
+    world.do(Leave(consultation=consultation), "east")
+    world.do(Join(consultation=consultation), "east")
+    assert world.place(consultation, "east").attendance is Attendance.PRESENT
 
 
 def test_chair_cannot_be_removed_even_by_a_deputy() -> None:
