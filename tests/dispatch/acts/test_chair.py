@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dispatch.acts.base import Act
@@ -26,7 +27,7 @@ from dispatch.acts.chair import (
     Spotlight,
 )
 from dispatch.acts.consultation import Absent, Invite, Join, Leave
-from dispatch.records import Attendance
+from dispatch.records import Attendance, Role
 from tests.dispatch.acts.test_consultation import refusal
 from tests.dispatch.world import World
 
@@ -112,6 +113,17 @@ def test_chair_cannot_be_removed_even_by_a_deputy() -> None:
     world.do(Depute(consultation=consultation, person="east", deputy=True))
     place = world.place(consultation, "officer").id
     assert refusal(world, Remove(consultation=consultation, participant=place), "east") == "chair-stays"
+
+
+def test_deputy_that_is_sent_away_is_one_no_more() -> None:
+    world = World()
+    consultation = world.hold("east", "west")
+    world.do(Depute(consultation=consultation, person="east", deputy=True))
+    world.do(Remove(consultation=consultation, participant=world.place(consultation, "east").id))
+    assert world.tables.consultations.get(consultation).deputies == ()
+    assert refusal(world, MuteAll(consultation=consultation), "east") == "forbidden"
+    world.do(Join(consultation=consultation), "east")
+    assert world.place(consultation, "east").attendance is Attendance.WAITING
 
 
 def test_lock_keeps_new_ones_out_and_lets_chairs_in() -> None:
@@ -213,6 +225,22 @@ def test_texts_are_cleaned_and_bounded() -> None:
     assert world.tables.consultations.get(consultation).announced_us > 0
     world.do(Announce(consultation=consultation, text=""))
     assert world.tables.consultations.get(consultation).announced_us == 0
+
+
+def test_only_who_is_in_it_or_runs_it_writes_to_everybody() -> None:
+    world = World()
+    world.tables.people.put(
+        msgspec.structs.replace(world.tables.people.get("east"), roles=(Role("member", "C"), Role("member", "E")))
+    )
+    consultation = world.hold("east")
+    world.do(Say(consultation=consultation, text="到"), "east")
+    world.do(Remove(consultation=consultation, participant=world.place(consultation, "east").id))
+    assert refusal(world, Say(consultation=consultation, text="还在"), "east") == "not-present"
+    world.do(Join(consultation=consultation), "east")
+    assert refusal(world, Say(consultation=consultation, text="请放行"), "east") == "not-present"
+    world.do(Leave(consultation=consultation))
+    world.do(Say(consultation=consultation, text="马上回来"))
+    assert [item.text for item in world.tables.messages] == ["到", "马上回来"]
 
 
 def test_participant_of_another_consultation_is_unknown_here() -> None:
