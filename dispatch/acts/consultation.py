@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dispatch.acts.base import Act, Desk, clean_text, declare
-from dispatch.errors import Conflict, Forbidden, Full, Invalid
+from dispatch.errors import Conflict, Forbidden, Full, Invalid, Unknown
 from dispatch.permissions import Right
 from dispatch.records import Attendance, Consultation, Invitation, Participant, Person, Stage
+from dispatch.sources import is_identifier
 
 MAX_PARTICIPANTS = 1_000
 MAX_INVITATIONS = 1_000
@@ -253,10 +254,11 @@ def _contribute(desk: Desk, act: Contribute) -> str:
         raise Full("source-limit", f"{MAX_SOURCES} sources a participant are the limit")
     for source in act.sources:
         # A person's sources carry its id, see `sources_of_person`: nobody puts another's picture under its own name.
-        if not source.startswith(f"{person.id}."):
-            raise Forbidden("source-not-yours", f"{source} is not a source of {person.id}")
-    if own.sources != act.sources:
-        desk.change("participant.contribute", f"participant:{own.id}", act.consultation, sources=act.sources)
+        if not (source.startswith(f"{person.id}.") and is_identifier(source)):
+            raise Forbidden("source-not-yours", f"{source[:80]!r} is not a source of {person.id}")
+    sources = tuple(dict.fromkeys(act.sources))
+    if own.sources != sources:
+        desk.change("participant.contribute", f"participant:{own.id}", act.consultation, sources=sources)
     return own.id
 
 
@@ -305,11 +307,13 @@ def _bring_source(desk: Desk, consultation: str, source: str) -> str:
             return own.id
     _require_room(desk, consultation)
     endpoint = desk.tables.endpoints.find(source)
+    if endpoint is None and not is_identifier(source):
+        raise Unknown("source-unknown", f"no source can be called {source[:80]!r}")
     record = Participant(
         id=desk.new_id(),
         consultation=consultation,
         unit=endpoint.unit if endpoint else "",
-        name=endpoint.name_zh if endpoint else clean_text(source, "source"),
+        name=endpoint.name_zh if endpoint else source,
         source=source,
         **values,
     )

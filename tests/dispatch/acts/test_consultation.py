@@ -185,6 +185,22 @@ def test_nobody_contributes_another_persons_source() -> None:
     assert refusal(world, Contribute(consultation=consultation, sources=many), "east") == "source-limit"
 
 
+@pytest.mark.parametrize("rest", ["x" * 1_000_000, "tab\n", "<script>", "", "摄像头"])
+def test_what_no_source_can_be_called_is_neither_contributed_nor_brought(rest: str) -> None:
+    world = World()
+    consultation = world.hold("east")
+    source = f"east.{rest}" if rest else "east.\x00"
+    assert refusal(world, Contribute(consultation=consultation, sources=(source,)), "east") == "source-not-yours"
+    assert refusal(world, Bring(consultation=consultation, source=source), "chief") == "source-unknown"
+
+
+def test_source_that_is_told_twice_is_one() -> None:
+    world = World()
+    consultation = world.hold("east")
+    world.do(Contribute(consultation=consultation, sources=("east.tab", "east.tab")), "east")
+    assert world.place(consultation, "east").sources == ("east.tab",)
+
+
 def test_only_who_is_present_contributes() -> None:
     world = World()
     consultation = world.hold()
