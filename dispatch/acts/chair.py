@@ -209,7 +209,7 @@ def _spotlight(desk: Desk, act: Spotlight) -> str:
 
 
 class Lock(OnConsultation, frozen=True, kw_only=True):
-    """Let nobody new in, or open again."""
+    """Let nobody new in, or open again. Who was in it and comes back waits for the chair; who was sent away may not."""
 
     locked: bool
 

@@ -158,7 +158,7 @@ def _join(desk: Desk, act: Join) -> str:
         "attendance": attendance,
         "name": person.name,
         "unit": person.unit,
-        "joined_us": desk.now_us if attendance is Attendance.PRESENT else 0,
+        "joined_us": desk.now_us if attendance is Attendance.PRESENT else own.joined_us if own else 0,
         "left_us": own.left_us if own and own.attendance is Attendance.REMOVED else 0,
         "sources": (),
         "hand_us": 0,
@@ -352,8 +352,11 @@ def _admission(desk: Desk, consultation: Consultation, own: Participant | None, 
         raise Conflict("consultation-not-started", "it has not begun")
     if desk.permissions.may(desk.actor, Right.CHAIR, f"consultation:{consultation.id}", desk.now_us):
         return Attendance.PRESENT
-    if consultation.locked and (own is None or own.attendance is not Attendance.INVITED):
-        raise Forbidden("consultation-locked", "its chair has locked it")
+    if consultation.locked:
+        # Who was in it may have lost the line; that the chair decides, instead of opening it for everybody.
+        if own is None or own.attendance is Attendance.REMOVED or not own.joined_us:
+            raise Forbidden("consultation-locked", "its chair has locked it")
+        return Attendance.WAITING
     if own is not None and own.attendance is Attendance.REMOVED:
         return Attendance.WAITING
     if not desk.permissions.is_invited(person, consultation.id):

@@ -131,12 +131,33 @@ def test_lock_keeps_new_ones_out_and_lets_chairs_in() -> None:
     consultation = world.hold("east")
     world.do(Lock(consultation=consultation, locked=True))
     assert refusal(world, Join(consultation=consultation), "west") == "consultation-locked"
-    world.do(Leave(consultation=consultation), "east")
-    assert refusal(world, Join(consultation=consultation), "east") == "consultation-locked"
     world.do(Leave(consultation=consultation))
     world.do(Join(consultation=consultation))
     world.do(Lock(consultation=consultation, locked=False))
     world.do(Join(consultation=consultation), "west")
+
+
+def test_who_lost_the_line_waits_before_a_lock_and_who_was_sent_away_is_refused() -> None:
+    world = World()
+    consultation = world.hold("east", "west")
+    world.do(Lock(consultation=consultation, locked=True))
+    place = world.place(consultation, "east").id
+    for _ in range(2):
+        world.do(Absent(consultation=consultation, person="east"), "")
+        world.do(Join(consultation=consultation), "east")
+        assert world.place(consultation, "east").attendance is Attendance.WAITING
+    world.do(Admit(consultation=consultation, participant=place))
+    assert world.place(consultation, "east").attendance is Attendance.PRESENT
+    world.do(Remove(consultation=consultation, participant=world.place(consultation, "west").id))
+    assert refusal(world, Join(consultation=consultation), "west") == "consultation-locked"
+
+
+def test_who_only_ever_waited_is_new_to_a_lock() -> None:
+    world = World()
+    consultation = world.hold("east", admission="ask")
+    world.do(Leave(consultation=consultation), "east")
+    world.do(Lock(consultation=consultation, locked=True))
+    assert refusal(world, Join(consultation=consultation), "east") == "consultation-locked"
 
 
 def test_former_chair_stays_as_deputy_and_may_still_act() -> None:
