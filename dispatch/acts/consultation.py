@@ -170,9 +170,10 @@ def _join(desk: Desk, act: Join) -> str:
         if own.attendance is not attendance:
             desk.change(verb, f"participant:{own.id}", act.consultation, **values)
         return own.id
-    _require_room(desk, act.consultation)
     record = Participant(id=desk.new_id(), consultation=act.consultation, person=person.id, **values)
-    return desk.create(verb, "participant", record, act.consultation)
+    desk.create(verb, "participant", record, act.consultation)
+    _require_room(desk, act.consultation)
+    return record.id
 
 
 class Leave(OnConsultation, frozen=True, kw_only=True):
@@ -227,7 +228,9 @@ class Bring(OnConsultation, frozen=True, kw_only=True):
 )
 def _bring(desk: Desk, act: Bring) -> str:
     open_consultation(desk, act.consultation)
-    return _bring_source(desk, act.consultation, act.source)
+    identifier = _bring_source(desk, act.consultation, act.source)
+    _require_room(desk, act.consultation)
+    return identifier
 
 
 class Contribute(OnConsultation, frozen=True, kw_only=True):
@@ -287,6 +290,7 @@ def _bring_invited(desk: Desk, consultation: str, whom: tuple[str, ...]) -> None
     for target in dict.fromkeys(whom):
         if target.startswith("endpoint:"):
             _bring_source(desk, consultation, target.removeprefix("endpoint:"))
+    _require_room(desk, consultation)
 
 
 def _bring_source(desk: Desk, consultation: str, source: str) -> str:
@@ -299,13 +303,12 @@ def _bring_source(desk: Desk, consultation: str, source: str) -> str:
         "joined_us": desk.now_us,
         "left_us": 0,
     }
-    for identifier in desk.tables.participants_of.ids(consultation):
+    for identifier in desk.tables.participants_for.ids(source):
         own = desk.tables.participants.get(identifier)
-        if own.source == source:
+        if own.consultation == consultation:
             if own.attendance is not Attendance.PRESENT:
                 desk.change("participant.bring", f"participant:{own.id}", consultation, **values)
             return own.id
-    _require_room(desk, consultation)
     endpoint = desk.tables.endpoints.find(source)
     if endpoint is None and not is_identifier(source):
         raise Unknown("source-unknown", f"no source can be called {source[:80]!r}")
@@ -321,7 +324,10 @@ def _bring_source(desk: Desk, consultation: str, source: str) -> str:
 
 
 def _require_room(desk: Desk, consultation: str) -> None:
-    if desk.tables.participants_of.count(consultation) >= MAX_PARTICIPANTS:
+    """Refuse what this act adds where it is too many. Raises Full."""
+    named = [draft.object.partition(":") for draft in desk.drafts]
+    added = sum(kind == "participant" and identifier not in desk.tables.participants for kind, _, identifier in named)
+    if added and desk.tables.participants_of.count(consultation) + added > MAX_PARTICIPANTS:
         raise Full("participant-limit", f"{MAX_PARTICIPANTS} participants are the limit")
 
 
