@@ -1,7 +1,8 @@
-"""The directory as files: what one brings in, as many changes in one act, and that one was taken out.
+"""The directory as files: what one brings in, as many changes in one act, and that somebody took one out.
 
-See `dispatch.directory.importing` and `exporting`. An act is one journal record, so all of its steps happen or none. A file of 100,000 rows is many acts of up to
-`MAX_STEPS`: each of them is atomic, the file is not. Bringing the same file in again goes on where it stopped.
+See `dispatch.directory.importing` and `exporting`. An act is one journal record, so all of its steps happen or none. A
+file of 100,000 rows is many acts of up to `MAX_STEPS`: each of them is atomic, the file is not. Bringing the same file
+in again goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _export(desk: Desk, act: Export) -> str:
     if act.count < 0:
         raise Invalid("out-of-range", "a file holds no less than nothing", "count")
     # An object of a kind that is not kept: it is an event, and changes nothing of the directory.
-    values = {"person": person.id, "format": act.format, "of": act.of, "count": act.count}
+    values: dict[str, Any] = {"person": person.id, "format": act.format, "of": act.of, "count": act.count}
     desk.change("directory.export", f"export:{person.id}", **values)
     return ""
 
