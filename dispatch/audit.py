@@ -38,7 +38,7 @@ class Audit:
         kind, identifier = entry.kind, entry.object_id
         if kind == "credential":
             return f"person:{identifier}" if identifier in self._tables.people else f"endpoint:{identifier}"
-        if kind == "signin":
+        if kind in ("signin", "export"):
             return f"person:{identifier}"
         if kind == "login":
             login = self._tables.logins.find(identifier)

@@ -37,10 +37,11 @@ def may_take(permissions: Permissions, tables: Tables, taker: Actor, line: tuple
     taking = tables.participants.find(own) if own else None
     if taking is None or taking.attendance is not Attendance.PRESENT:
         return Flow.CLOSED
-    giving = contributor(tables, identifier, source)
-    if giving is None:
+    giving = contributors(tables, identifier, source)
+    if not giving:
         return Flow.CLOSED
-    off = giving.picture_off if kind == "video" else giving.sound_off
+    # Of several whose source it is (its person's, and brought in once more) each being cut off is enough.
+    off = any(item.picture_off if kind == "video" else item.sound_off for item in giving)
     return Flow.PAUSED if off else Flow.OPEN
 
 
@@ -56,10 +57,7 @@ def is_own(actor: Actor, source: str) -> bool:
     return bool(actor.person) and source.startswith(f"{actor.person}.")
 
 
-def contributor(tables: Tables, consultation: str, source: str) -> Participant | None:
-    """Return the participant whose source this is in a consultation."""
-    for identifier in tables.participant_of_source.ids(f"{consultation}/{source}"):
-        participant = tables.participants.get(identifier)
-        if participant.attendance is Attendance.PRESENT:
-            return participant
-    return None
+def contributors(tables: Tables, consultation: str, source: str) -> list[Participant]:
+    """Return the participants whose source this is in a consultation."""
+    found = map(tables.participants.get, tables.participant_of_source.ids(f"{consultation}/{source}"))
+    return [item for item in found if item.attendance is Attendance.PRESENT]

@@ -187,6 +187,7 @@ class Participant(Record, frozen=True, kw_only=True):
 
     `sources` are what it contributes now; `picture_off` and `sound_off` were set by the chair and hold at packet level.
     `asked_us`: when the chair asked it to unmute; `hand_us`: since when it asks for the word, `word_us` has it.
+    `left_us`: since when it is away; who was sent away keeps it while waiting to be let in again.
     """
 
     consultation: str

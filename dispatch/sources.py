@@ -17,6 +17,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}\Z")
 MAX_NAME_CHARACTERS = 64
 
 
+def is_identifier(text: str) -> bool:
+    """Tell whether a source can be called so."""
+    return _IDENTIFIER.match(text) is not None
+
+
 class SourceError(Exception):
     """Base of the registry's refusals; `code` is stable and goes to the client.
 
@@ -97,7 +102,7 @@ class SourceRegistry:
         source = self._sources.get(identifier)
         if source is not None:
             return source.publisher
-        if not _IDENTIFIER.match(identifier):
+        if not is_identifier(identifier):
             raise SourceInvalid("a source is called 1 to 64 letters, digits or ._~- (ASCII), first a letter or digit")
         if len(self._sources) >= self._max_sources and self._longest_gone() is None:
             raise SourceLimit(f"the node has {self._max_sources} sources, its limit (limits.max_sources)")

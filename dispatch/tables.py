@@ -171,6 +171,7 @@ class Tables:
             lambda item: f"{item.consultation}/{item.person}" if item.person else ""
         )
         self.participants_as: Index[Participant] = Index(lambda participant: participant.person)
+        self.participants_for: Index[Participant] = Index(lambda participant: participant.source)
         self.participant_of_source: Index[Participant] = Index(
             lambda item: tuple(f"{item.consultation}/{source}" for source in item.sources)
         )
@@ -189,7 +190,13 @@ class Tables:
         self.participants: Table[Participant] = Table(
             "participant",
             note,
-            [self.participants_of, self.participant_of_person, self.participants_as, self.participant_of_source],
+            [
+                self.participants_of,
+                self.participant_of_person,
+                self.participants_as,
+                self.participants_for,
+                self.participant_of_source,
+            ],
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
 

@@ -121,7 +121,10 @@ def _admit(desk: Desk, act: Admit) -> str:
 
 
 class Remove(OnParticipant, frozen=True, kw_only=True):
-    """Send a participant away, or refuse one who waits. It comes back only if the chair lets it in again."""
+    """Send a participant away, or refuse one who waits. It comes back only if the chair lets it in again.
+
+    A deputy is one no more.
+    """
 
 
 @declare(
@@ -151,6 +154,9 @@ def _remove(desk: Desk, act: Remove) -> str:
     left = tuple(item for item in consultation.spotlight if item != participant.id)
     if left != consultation.spotlight:
         desk.change("consultation.spotlight", on(act), act.consultation, spotlight=left)
+    if participant.person in consultation.deputies:
+        deputies = tuple(item for item in consultation.deputies if item != participant.person)
+        desk.change("consultation.depute", on(act), act.consultation, deputies=deputies)
     return ""
 
 
@@ -203,7 +209,7 @@ def _spotlight(desk: Desk, act: Spotlight) -> str:
 
 
 class Lock(OnConsultation, frozen=True, kw_only=True):
-    """Let nobody new in, or open again."""
+    """Let nobody new in, or open again. Who was in it and comes back waits for the chair; who was sent away may not."""
 
     locked: bool
 
@@ -396,7 +402,7 @@ def _answer_roll(desk: Desk, act: AnswerRoll) -> str:
 
 
 class Say(OnConsultation, frozen=True, kw_only=True):
-    """A text to everybody in the consultation."""
+    """A text to everybody in the consultation, from who is in it or may run it."""
 
     text: str
 
@@ -412,6 +418,8 @@ class Say(OnConsultation, frozen=True, kw_only=True):
 def _say(desk: Desk, act: Say) -> str:
     open_consultation(desk, act.consultation)
     person = acting_person(desk)
+    if not desk.permissions.may(desk.actor, Right.CHAIR, on(act), desk.now_us):
+        _own(desk, act)
     message = Message(
         id=desk.new_id(),
         consultation=act.consultation,

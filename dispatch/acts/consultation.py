@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dispatch.acts.base import Act, Desk, clean_text, declare
-from dispatch.errors import Conflict, Forbidden, Full, Invalid
+from dispatch.errors import Conflict, Forbidden, Full, Invalid, Unknown
 from dispatch.permissions import Right
 from dispatch.records import Attendance, Consultation, Invitation, Participant, Person, Stage
+from dispatch.sources import is_identifier
 
 MAX_PARTICIPANTS = 1_000
 MAX_INVITATIONS = 1_000
@@ -157,8 +158,8 @@ def _join(desk: Desk, act: Join) -> str:
         "attendance": attendance,
         "name": person.name,
         "unit": person.unit,
-        "joined_us": desk.now_us if attendance is Attendance.PRESENT else 0,
-        "left_us": 0,
+        "joined_us": desk.now_us if attendance is Attendance.PRESENT else own.joined_us if own else 0,
+        "left_us": own.left_us if own and own.attendance is Attendance.REMOVED else 0,
         "sources": (),
         "hand_us": 0,
         "word_us": 0,
@@ -169,9 +170,10 @@ def _join(desk: Desk, act: Join) -> str:
         if own.attendance is not attendance:
             desk.change(verb, f"participant:{own.id}", act.consultation, **values)
         return own.id
-    _require_room(desk, act.consultation)
     record = Participant(id=desk.new_id(), consultation=act.consultation, person=person.id, **values)
-    return desk.create(verb, "participant", record, act.consultation)
+    desk.create(verb, "participant", record, act.consultation)
+    _require_room(desk, act.consultation)
+    return record.id
 
 
 class Leave(OnConsultation, frozen=True, kw_only=True):
@@ -226,7 +228,9 @@ class Bring(OnConsultation, frozen=True, kw_only=True):
 )
 def _bring(desk: Desk, act: Bring) -> str:
     open_consultation(desk, act.consultation)
-    return _bring_source(desk, act.consultation, act.source)
+    identifier = _bring_source(desk, act.consultation, act.source)
+    _require_room(desk, act.consultation)
+    return identifier
 
 
 class Contribute(OnConsultation, frozen=True, kw_only=True):
@@ -253,10 +257,11 @@ def _contribute(desk: Desk, act: Contribute) -> str:
         raise Full("source-limit", f"{MAX_SOURCES} sources a participant are the limit")
     for source in act.sources:
         # A person's sources carry its id, see `sources_of_person`: nobody puts another's picture under its own name.
-        if not source.startswith(f"{person.id}."):
-            raise Forbidden("source-not-yours", f"{source} is not a source of {person.id}")
-    if own.sources != act.sources:
-        desk.change("participant.contribute", f"participant:{own.id}", act.consultation, sources=act.sources)
+        if not (source.startswith(f"{person.id}.") and is_identifier(source)):
+            raise Forbidden("source-not-yours", f"{source[:80]!r} is not a source of {person.id}")
+    sources = tuple(dict.fromkeys(act.sources))
+    if own.sources != sources:
+        desk.change("participant.contribute", f"participant:{own.id}", act.consultation, sources=sources)
     return own.id
 
 
@@ -285,6 +290,7 @@ def _bring_invited(desk: Desk, consultation: str, whom: tuple[str, ...]) -> None
     for target in dict.fromkeys(whom):
         if target.startswith("endpoint:"):
             _bring_source(desk, consultation, target.removeprefix("endpoint:"))
+    _require_room(desk, consultation)
 
 
 def _bring_source(desk: Desk, consultation: str, source: str) -> str:
@@ -297,19 +303,20 @@ def _bring_source(desk: Desk, consultation: str, source: str) -> str:
         "joined_us": desk.now_us,
         "left_us": 0,
     }
-    for identifier in desk.tables.participants_of.ids(consultation):
+    for identifier in desk.tables.participants_for.ids(source):
         own = desk.tables.participants.get(identifier)
-        if own.source == source:
+        if own.consultation == consultation:
             if own.attendance is not Attendance.PRESENT:
                 desk.change("participant.bring", f"participant:{own.id}", consultation, **values)
             return own.id
-    _require_room(desk, consultation)
     endpoint = desk.tables.endpoints.find(source)
+    if endpoint is None and not is_identifier(source):
+        raise Unknown("source-unknown", f"no source can be called {source[:80]!r}")
     record = Participant(
         id=desk.new_id(),
         consultation=consultation,
         unit=endpoint.unit if endpoint else "",
-        name=endpoint.name_zh if endpoint else clean_text(source, "source"),
+        name=endpoint.name_zh if endpoint else source,
         source=source,
         **values,
     )
@@ -317,12 +324,17 @@ def _bring_source(desk: Desk, consultation: str, source: str) -> str:
 
 
 def _require_room(desk: Desk, consultation: str) -> None:
-    if desk.tables.participants_of.count(consultation) >= MAX_PARTICIPANTS:
+    """Refuse what this act adds where it is too many. Raises Full."""
+    named = [draft.object.partition(":") for draft in desk.drafts]
+    added = sum(kind == "participant" and identifier not in desk.tables.participants for kind, _, identifier in named)
+    if added and desk.tables.participants_of.count(consultation) + added > MAX_PARTICIPANTS:
         raise Full("participant-limit", f"{MAX_PARTICIPANTS} participants are the limit")
 
 
 def leave_record(desk: Desk, participant: Participant, attendance: Attendance, verb: str) -> None:
-    """Enter that somebody or something is no longer there."""
+    """Enter that somebody or something is no longer there. Who was sent away and gives up waiting is so still."""
+    if participant.attendance is Attendance.WAITING and participant.left_us:
+        attendance = Attendance.REMOVED
     desk.change(
         verb,
         f"participant:{participant.id}",
@@ -346,8 +358,11 @@ def _admission(desk: Desk, consultation: Consultation, own: Participant | None, 
         raise Conflict("consultation-not-started", "it has not begun")
     if desk.permissions.may(desk.actor, Right.CHAIR, f"consultation:{consultation.id}", desk.now_us):
         return Attendance.PRESENT
-    if consultation.locked and (own is None or own.attendance is not Attendance.INVITED):
-        raise Forbidden("consultation-locked", "its chair has locked it")
+    if consultation.locked:
+        # Who was in it may have lost the line; that the chair decides, instead of opening it for everybody.
+        if own is None or own.attendance is Attendance.REMOVED or not own.joined_us:
+            raise Forbidden("consultation-locked", "its chair has locked it")
+        return Attendance.WAITING
     if own is not None and own.attendance is Attendance.REMOVED:
         return Attendance.WAITING
     if not desk.permissions.is_invited(person, consultation.id):

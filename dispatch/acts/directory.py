@@ -1,17 +1,19 @@
-"""Many changes of the directory as one act: what a file brings in, see `dispatch.directory.importing`.
+"""The directory as files: what one brings in, as many changes in one act, and that somebody took one out.
 
-An act is one journal record, so all of its steps happen or none. A file of 100,000 rows is many acts of up to
-`MAX_STEPS`: each of them is atomic, the file is not. Bringing the same file in again goes on where it stopped.
+See `dispatch.directory.importing` and `exporting`. An act is one journal record, so all of its steps happen or none. A
+file of 100,000 rows is many acts of up to `MAX_STEPS`: each of them is atomic, the file is not. Bringing the same file
+in again goes on where it stopped.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from dispatch.acts import endpoints, people, units
 from dispatch.acts.base import Act, Desk, decide, declare
+from dispatch.acts.consultation import acting_person
 from dispatch.errors import Full, Invalid, Refused
 from dispatch.fold import set_fields
 
@@ -74,6 +76,31 @@ def _import(desk: Desk, act: Import) -> str:
         desk.tables.rollback(mark)
     if size > MAX_ENTRIES_BYTES:
         raise Full("import-too-large", f"entries of {size} bytes; {MAX_ENTRIES_BYTES} an act are the limit")
+    return ""
+
+
+class Export(Act, frozen=True, kw_only=True):
+    """A file with `count` records of the directory goes to who acts. `of`: their kind, "" for all kinds."""
+
+    format: Literal["csv", "json"]
+    of: Literal["", "unit", "person", "endpoint"] = ""
+    count: int
+
+
+@declare(
+    "directory.export",
+    Export,
+    right=None,
+    why="the shell makes it, which has looked for the right to export at every record",
+    summary="Note that the directory was taken out",
+)
+def _export(desk: Desk, act: Export) -> str:
+    person = acting_person(desk)
+    if act.count < 0:
+        raise Invalid("out-of-range", "a file holds no less than nothing", "count")
+    # An object of a kind that is not kept: it is an event, and changes nothing of the directory.
+    values: dict[str, Any] = {"person": person.id, "format": act.format, "of": act.of, "count": act.count}
+    desk.change("directory.export", f"export:{person.id}", **values)
     return ""
 
 

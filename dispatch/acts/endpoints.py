@@ -13,7 +13,7 @@ from dispatch.directory import rules
 from dispatch.entry import SECRET
 from dispatch.errors import Conflict, Invalid
 from dispatch.permissions import Right
-from dispatch.records import Attendance, Endpoint, EndpointKind, Stage
+from dispatch.records import Attendance, Endpoint, EndpointKind
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -216,10 +216,7 @@ def _check_unique(desk: Desk, endpoint: Endpoint) -> None:
 
 def _take_out(desk: Desk, endpoint: Endpoint) -> None:
     """Take the endpoint's source out of the consultations that have not ended."""
-    for consultation in desk.tables.consultations:
-        if consultation.stage is Stage.ENDED:
-            continue
-        for identifier in desk.tables.participants_of.ids(consultation.id):
-            item = desk.tables.participants.get(identifier)
-            if item.source == endpoint.id and item.attendance not in (Attendance.LEFT, Attendance.REMOVED):
-                leave_record(desk, item, Attendance.LEFT, "participant.leave")
+    for identifier in desk.tables.participants_for.ids(endpoint.id):
+        item = desk.tables.participants.get(identifier)
+        if item.attendance not in (Attendance.LEFT, Attendance.REMOVED):
+            leave_record(desk, item, Attendance.LEFT, "participant.leave")

@@ -14,7 +14,9 @@ from dispatch.permissions import Right
 from dispatch.records import Grant
 
 MAX_LENGTH_US = 366 * 86_400_000_000
+#: In force, to one holder and about one object: what is removed takes all of them with it in one act.
 MAX_HELD = 200
+MAX_ABOUT = 1_000
 LENT_BY_CHAIR = frozenset({Right.SEE, Right.VIEW, Right.TALK, Right.STEER, Right.INVITE, Right.PUBLISH})
 _OBJECTS = ("unit", "person", "endpoint", "consultation")
 _HOLDERS = ("unit", "person")
@@ -47,8 +49,12 @@ def _give(desk: Desk, act: Give) -> str:
         raise Invalid("out-of-range", "a grant ends after it begins and after now", "until_us")
     if act.until_us - desk.now_us > MAX_LENGTH_US:
         raise Invalid("too-long", "a grant ends within a year", "until_us")
-    if _still_valid(desk, act.to) >= MAX_HELD:
-        raise Full("grant-limit", f"{MAX_HELD} grants to one are the limit")
+    held, about = desk.tables.grants_to.ids(act.to), desk.tables.grants_on.ids(act.object)
+    over = {item for item in (*held, *about) if desk.tables.grants.get(item).until_us <= desk.now_us}
+    if len(set(held) - over) >= MAX_HELD or len(set(about) - over) >= MAX_ABOUT:
+        raise Full("grant-limit", f"{MAX_HELD} grants to one and {MAX_ABOUT} about one are the limit")
+    for identifier in sorted(over):
+        desk.remove("grant.end", f"grant:{identifier}")
     grant = Grant(
         id=desk.new_id(),
         verb=act.verb,
@@ -107,14 +113,3 @@ def _require_lender(desk: Desk, right: Right, target: str) -> None:
         raise Forbidden("not-yours-to-give", f"{desk.actor.person} has {right} of {target} by no role", "verb")
     if not (right in LENT_BY_CHAIR and desk.permissions.by_role(desk.actor, Right.CHAIR, target)):
         desk.require(Right.ADMIN, target)
-
-
-def _still_valid(desk: Desk, to: str) -> int:
-    """Return how many grants somebody holds, and clear away those whose time is over."""
-    valid = 0
-    for identifier in desk.tables.grants_to.ids(to):
-        if desk.tables.grants.get(identifier).until_us > desk.now_us:
-            valid += 1
-        else:
-            desk.remove("grant.end", f"grant:{identifier}")
-    return valid

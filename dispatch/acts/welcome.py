@@ -17,6 +17,8 @@ from dispatch.tables import Tables
 _HOUR_US = 3_600_000_000
 MAX_HOURS = 30 * 24
 MAX_WELCOMES = 10_000
+#: Links that ran out which one act clears away: all of them could be more than the journal takes at once.
+MAX_CLEARED = 500
 
 
 class Create(Act, frozen=True, kw_only=True):
@@ -49,14 +51,19 @@ def _create(desk: Desk, act: Create) -> str:
         _require_no_administrator(desk)
     if act.consultation and desk.tables.consultations.get(act.consultation).stage is Stage.ENDED:
         raise Conflict("consultation-ended", "it has ended")
-    replaced = 0
+    others = 0
+    ran_out: list[Welcome] = []
     for item in desk.tables.welcomes:
-        same = (item.person, item.consultation) == (act.person, act.consultation)
-        if same or item.until_us <= desk.now_us:
-            desk.remove("welcome.replaced" if same else "welcome.ran-out", f"welcome:{item.id}")
-            replaced += 1
-    if len(desk.tables.welcomes) - replaced >= MAX_WELCOMES:
+        if (item.person, item.consultation) == (act.person, act.consultation):
+            desk.remove("welcome.replaced", f"welcome:{item.id}")
+        elif item.until_us <= desk.now_us:
+            ran_out.append(item)
+        else:
+            others += 1
+    if others >= MAX_WELCOMES:
         raise Full("welcome-limit", f"{MAX_WELCOMES} links wait to be used")
+    for item in ran_out[:MAX_CLEARED]:
+        desk.remove("welcome.ran-out", f"welcome:{item.id}")
     record = Welcome(
         id=desk.new_id(),
         person=act.person,

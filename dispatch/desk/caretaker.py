@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
 import structlog
 
+from dispatch.acts.base import Act
+from dispatch.acts.consultation import Absent
 from dispatch.care import due, forgettable
 from dispatch.desk.coordinator import Coordinator
 from dispatch.desk.rounds import Rounds
@@ -18,6 +21,8 @@ _log = structlog.get_logger(__name__)
 
 #: After a start everybody's pages are still on their way back: nobody is called absent before.
 RETURN_SECONDS = 30.0
+#: Acts that go to the disk as one: a county that lost its line is seen to be gone in one write, not in one each.
+TOGETHER = 100
 
 
 class Caretaker(Rounds):
@@ -35,13 +40,22 @@ class Caretaker(Rounds):
         now_us = time.time_ns() // 1000
         settled = time.monotonic() - self._began >= RETURN_SECONDS
         tables = self._coordinator.tables
-        for act in list(due(tables, self._is_here if settled else _everybody, now_us)):
-            try:
-                await self._coordinator.act(act, SYSTEM, Origin())
-            except Refused as refusal:
-                # A full disk is told by the coordinator already; what changed meanwhile is not due any more.
-                _log.info("care_refused", act=type(act).__name__, code=refusal.code)
+        acts = list(due(tables, self._is_here if settled else _everybody, now_us))
+        for first in range(0, len(acts), TOGETHER):
+            # Who came back while the disk worked for the others is not absent any more.
+            still = (act for act in acts[first : first + TOGETHER] if not self._is_back(act))
+            await asyncio.gather(*map(self._do, still))
         self._coordinator.forget(list(forgettable(tables, now_us)))
+
+    def _is_back(self, act: Act) -> bool:
+        return isinstance(act, Absent) and self._is_here(act.person)
+
+    async def _do(self, act: Act) -> None:
+        try:
+            await self._coordinator.act(act, SYSTEM, Origin())
+        except Refused as refusal:
+            # A full disk is told by the coordinator already; what changed meanwhile is not due any more.
+            _log.info("care_refused", act=type(act).__name__, code=refusal.code)
 
 
 def _everybody(person: str) -> bool:

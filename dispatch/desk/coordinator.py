@@ -22,6 +22,7 @@ from dispatch.errors import Full, Refused, Unavailable
 from dispatch.fold import apply
 from dispatch.hlc import HybridClock
 from dispatch.ids import ulid
+from dispatch.journal.format import MAX_PAYLOAD_BYTES
 from dispatch.permissions import Actor, Permissions
 from dispatch.tables import Change, Tables
 
@@ -29,8 +30,12 @@ _log = structlog.get_logger(__name__)
 
 #: Acts that wait for the disk. At 2,000 a second this is some two seconds, after which a page tells its user anyway.
 MAX_WAITING = 4_000
-#: Acts decided in one turn of the loop: some 30 ms.
+#: Acts decided in one turn of the loop,
 MAX_BATCH = 200
+#: the CPU time after which none is begun any more: an import takes as long as a hundred others,
+TURN_SECONDS = 0.03
+#: and the bytes after which it is so: the journal takes 16 MiB at once.
+MAX_TURN_BYTES = 4 << 20
 
 
 @dataclass(slots=True)
@@ -113,18 +118,24 @@ class Coordinator:
         entries: list[Entry] = []
         records: list[bytes] = []
         answers: list[tuple[_Waiting, str]] = []
+        size, until = 0, time.thread_time() + TURN_SECONDS
         for _ in range(min(len(self._waiting), MAX_BATCH)):
             waiting = self._waiting.popleft()
             if waiting.done.cancelled():
                 continue
             made = self._decide(waiting)
             if made is not None:
-                answer, more = made
+                answer, more, record = made
                 answers.append((waiting, answer))
                 if more:
                     entries += more
-                    records.append(encode(more))
-        if records and not await self._keep(records, answers):
+                    records.append(record)
+                    size += len(record)
+            if size >= MAX_TURN_BYTES or time.thread_time() >= until:
+                break
+        if not records:
+            await asyncio.sleep(0)  # nothing to wait for, but others have their turn on the loop
+        elif not await self._keep(records, answers):
             return
         self._tell(entries, self.tables.commit())
         for waiting, answer in answers:
@@ -155,14 +166,21 @@ class Coordinator:
             self.fault = ""
         return True
 
-    def _decide(self, waiting: _Waiting) -> tuple[str, list[Entry]] | None:
-        """Decide one act and apply it; None when it was refused, and then nothing of it stays."""
+    def _decide(self, waiting: _Waiting) -> tuple[str, list[Entry], bytes] | None:
+        """Decide one act and apply it; return its answer, entries and record.
+
+        None when it was refused, and then nothing of it stays. What the journal could not take is refused here,
+        because it takes all acts of a turn or none.
+        """
         mark = self.tables.mark
         now_us = time.time_ns() // 1000
         desk = Desk(self.tables, self.permissions, waiting.actor, now_us, self._new_id)
         try:
             answer = decide(desk, waiting.act)
             entries = [self._entry(draft, waiting, now_us) for draft in desk.drafts]
+            record = encode(entries)
+            if len(record) > MAX_PAYLOAD_BYTES:
+                raise Full("act-too-large", f"a record of {len(record)} bytes; {MAX_PAYLOAD_BYTES} can be kept")
             for entry in entries:
                 apply(self.tables, entry)
         except Refused as refusal:
@@ -174,7 +192,7 @@ class Coordinator:
             self.tables.rollback(mark)
             _refuse(waiting, Refused("internal", "the server met a fault; its log tells more"))
             return None
-        return answer, entries
+        return answer, entries, record
 
     def _entry(self, draft: Draft, waiting: _Waiting, now_us: int) -> Entry:
         return Entry(

@@ -64,6 +64,8 @@ def reads(tables: Tables, person: str, found: Entry) -> bool:
         (entry("login:gone"), {"head"}),
         (entry("signin:duty", person="duty", count=3), {"head", "duty"}),
         (entry("signin:unknown"), {"head"}),
+        (entry("export:duty", person="duty", count=3), {"head", "duty"}),
+        (entry("export:guest", person="guest", count=3), {"head"}),
         (entry("unit:gone"), {"head"}),
         (entry("node"), {"head"}),
         (entry("grant:g"), {"head"}),

@@ -60,6 +60,22 @@ def test_what_the_chair_cuts_off_pauses_for_everybody_there_and_nothing_else(kin
     assert flow(world, "west", "east.tab", consultation, kind) is Flow.OPEN
 
 
+@pytest.mark.parametrize("first", ["contributed", "brought"])
+def test_what_is_cut_off_is_not_opened_by_bringing_it_in_once_more(first: str) -> None:
+    world = World()
+    consultation = world.hold("east", "west")
+    acts = {
+        "contributed": (Contribute(consultation=consultation, sources=("east.tab",)), "east"),
+        "brought": (Bring(consultation=consultation, source="east.tab"), "officer"),
+    }
+    for how in sorted(acts, key=lambda how: how != first):
+        world.do(*acts[how])
+    assert flow(world, "west", "east.tab", consultation, "audio") is Flow.OPEN
+    world.mute(consultation, "east")
+    assert flow(world, "west", "east.tab", consultation, "audio") is Flow.PAUSED
+    assert flow(world, "west", "east.tab", consultation, "video") is Flow.OPEN
+
+
 def test_who_is_removed_neither_gives_nor_takes() -> None:
     world, consultation = held()
     world.do(Contribute(consultation=consultation, sources=("west.tab",)), "west")

@@ -10,7 +10,7 @@ const ASIDE = new Set(["login.renew", "person.password-rehashed", "participant.c
 
 /** Every verb that has a sentence, by what it is about. */
 export const VERBS = {
-  unit: ["unit.create", "unit.change", "unit.move", "unit.remove"],
+  unit: ["unit.create", "unit.change", "unit.move", "unit.remove", "directory.export"],
   person: [
     "person.create", "person.change", "person.move", "person.roles", "person.disable", "person.enable",
     "person.password", "person.password-rehashed", "person.remove", "person.signin-refused",
@@ -51,11 +51,11 @@ const VARIANTS = {
 /** Fields whose new value is told where something was changed. */
 const CHANGES = ["name_zh", "name_en", "name", "title", "login", "level", "code", "order", "kind", "gb_id"];
 
-/** The `kind:id` that an entry is about; of a secret or a sign-in whose it is. */
+/** The `kind:id` that an entry is about; of a secret, a sign-in or an export whose it is. */
 export function objectOf({ object, verb, params = {} }) {
   const [kind, id] = object.split(":");
   if (kind === "credential") return `${verb.split(".")[0]}:${id}`;
-  if (["signin", "login", "welcome"].includes(kind)) return params.person ? `person:${params.person}` : "";
+  if (["signin", "login", "welcome", "export"].includes(kind)) return params.person ? `person:${params.person}` : "";
   return object;
 }
 

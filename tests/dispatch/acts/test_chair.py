@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dispatch.acts.base import Act
@@ -25,8 +26,8 @@ from dispatch.acts.chair import (
     Say,
     Spotlight,
 )
-from dispatch.acts.consultation import Invite, Join, Leave
-from dispatch.records import Attendance
+from dispatch.acts.consultation import Absent, Invite, Join, Leave
+from dispatch.records import Attendance, Role
 from tests.dispatch.acts.test_consultation import refusal
 from tests.dispatch.world import World
 
@@ -85,6 +86,27 @@ def test_removed_one_waits_when_it_comes_back_until_it_is_admitted() -> None:
     assert refusal(world, Admit(consultation=consultation, participant=place)) == "not-waiting"
 
 
+@pytest.mark.parametrize("gone", [Leave, Absent])
+def test_removed_one_that_gives_up_waiting_is_not_let_in_by_itself_the_next_time(gone: type[Leave | Absent]) -> None:
+    world = World()
+    consultation = world.hold("east")
+    place = world.place(consultation, "east").id
+    world.do(Remove(consultation=consultation, participant=place))
+    for _ in range(2):
+        world.do(Join(consultation=consultation), "east")
+        assert world.place(consultation, "east").attendance is Attendance.WAITING
+        if gone is Absent:
+            world.do(Absent(consultation=consultation, person="east"), "")
+        else:
+            world.do(Leave(consultation=consultation), "east")
+        assert world.place(consultation, "east").attendance is Attendance.REMOVED
+    world.do(Join(consultation=consultation), "east")
+    world.do(Admit(consultation=consultation, participant=place))
+    world.do(Leave(consultation=consultation), "east")
+    world.do(Join(consultation=consultation), "east")
+    assert world.place(consultation, "east").attendance is Attendance.PRESENT
+
+
 def test_chair_cannot_be_removed_even_by_a_deputy() -> None:
     world = World()
     consultation = world.hold("east")
@@ -93,17 +115,49 @@ def test_chair_cannot_be_removed_even_by_a_deputy() -> None:
     assert refusal(world, Remove(consultation=consultation, participant=place), "east") == "chair-stays"
 
 
+def test_deputy_that_is_sent_away_is_one_no_more() -> None:
+    world = World()
+    consultation = world.hold("east", "west")
+    world.do(Depute(consultation=consultation, person="east", deputy=True))
+    world.do(Remove(consultation=consultation, participant=world.place(consultation, "east").id))
+    assert world.tables.consultations.get(consultation).deputies == ()
+    assert refusal(world, MuteAll(consultation=consultation), "east") == "forbidden"
+    world.do(Join(consultation=consultation), "east")
+    assert world.place(consultation, "east").attendance is Attendance.WAITING
+
+
 def test_lock_keeps_new_ones_out_and_lets_chairs_in() -> None:
     world = World()
     consultation = world.hold("east")
     world.do(Lock(consultation=consultation, locked=True))
     assert refusal(world, Join(consultation=consultation), "west") == "consultation-locked"
-    world.do(Leave(consultation=consultation), "east")
-    assert refusal(world, Join(consultation=consultation), "east") == "consultation-locked"
     world.do(Leave(consultation=consultation))
     world.do(Join(consultation=consultation))
     world.do(Lock(consultation=consultation, locked=False))
     world.do(Join(consultation=consultation), "west")
+
+
+def test_who_lost_the_line_waits_before_a_lock_and_who_was_sent_away_is_refused() -> None:
+    world = World()
+    consultation = world.hold("east", "west")
+    world.do(Lock(consultation=consultation, locked=True))
+    place = world.place(consultation, "east").id
+    for _ in range(2):
+        world.do(Absent(consultation=consultation, person="east"), "")
+        world.do(Join(consultation=consultation), "east")
+        assert world.place(consultation, "east").attendance is Attendance.WAITING
+    world.do(Admit(consultation=consultation, participant=place))
+    assert world.place(consultation, "east").attendance is Attendance.PRESENT
+    world.do(Remove(consultation=consultation, participant=world.place(consultation, "west").id))
+    assert refusal(world, Join(consultation=consultation), "west") == "consultation-locked"
+
+
+def test_who_only_ever_waited_is_new_to_a_lock() -> None:
+    world = World()
+    consultation = world.hold("east", admission="ask")
+    world.do(Leave(consultation=consultation), "east")
+    world.do(Lock(consultation=consultation, locked=True))
+    assert refusal(world, Join(consultation=consultation), "east") == "consultation-locked"
 
 
 def test_former_chair_stays_as_deputy_and_may_still_act() -> None:
@@ -192,6 +246,22 @@ def test_texts_are_cleaned_and_bounded() -> None:
     assert world.tables.consultations.get(consultation).announced_us > 0
     world.do(Announce(consultation=consultation, text=""))
     assert world.tables.consultations.get(consultation).announced_us == 0
+
+
+def test_only_who_is_in_it_or_runs_it_writes_to_everybody() -> None:
+    world = World()
+    world.tables.people.put(
+        msgspec.structs.replace(world.tables.people.get("east"), roles=(Role("member", "C"), Role("member", "E")))
+    )
+    consultation = world.hold("east")
+    world.do(Say(consultation=consultation, text="到"), "east")
+    world.do(Remove(consultation=consultation, participant=world.place(consultation, "east").id))
+    assert refusal(world, Say(consultation=consultation, text="还在"), "east") == "not-present"
+    world.do(Join(consultation=consultation), "east")
+    assert refusal(world, Say(consultation=consultation, text="请放行"), "east") == "not-present"
+    world.do(Leave(consultation=consultation))
+    world.do(Say(consultation=consultation, text="马上回来"))
+    assert [item.text for item in world.tables.messages] == ["到", "马上回来"]
 
 
 def test_participant_of_another_consultation_is_unknown_here() -> None:

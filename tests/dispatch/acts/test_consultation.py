@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from dispatch.acts.consultation import (
     MAX_AHEAD_US,
+    MAX_PARTICIPANTS,
     MAX_SOURCES,
     Absent,
     Bring,
@@ -169,6 +171,26 @@ def test_inviting_an_endpoint_brings_its_source() -> None:
     ]
 
 
+def test_no_act_brings_more_in_than_there_is_room_for() -> None:
+    world = World()
+    consultation = world.hold()
+    world.do(Bring(consultation=consultation, source="camera"))
+    cameras = [f"camera{number}" for number in range(3)]
+    for camera in cameras:
+        world.tables.endpoints.put(msgspec.structs.replace(world.tables.endpoints.get("camera"), id=camera))
+    for number in range(MAX_PARTICIPANTS - 4):
+        place = world.place(consultation, "officer")
+        world.tables.participants.put(msgspec.structs.replace(place, id=f"p{number}", person=f"p{number}"))
+    world.tables.commit()
+    all_three = tuple(f"endpoint:{camera}" for camera in cameras)
+    assert refusal(world, Invite(consultation=consultation, whom=all_three)) == "participant-limit"
+    world.do(Invite(consultation=consultation, whom=(*all_three[:2], "endpoint:camera")))
+    assert world.tables.participants_of.count(consultation) == MAX_PARTICIPANTS
+    assert refusal(world, Bring(consultation=consultation, source=cameras[2])) == "participant-limit"
+    assert refusal(world, Join(consultation=consultation), "east") == "participant-limit"
+    world.do(Bring(consultation=consultation, source="camera"))
+
+
 def test_source_one_may_not_see_cannot_be_shown_to_others() -> None:
     world = World()
     world.do(Create(title="会", unit="D", invite=("person:stranger",)), "stranger")
@@ -183,6 +205,22 @@ def test_nobody_contributes_another_persons_source() -> None:
     assert refusal(world, Contribute(consultation=consultation, sources=("camera",)), "east") == "source-not-yours"
     many = tuple(f"east.{n}" for n in range(MAX_SOURCES + 1))
     assert refusal(world, Contribute(consultation=consultation, sources=many), "east") == "source-limit"
+
+
+@pytest.mark.parametrize("rest", ["x" * 1_000_000, "tab\n", "<script>", "", "摄像头"])
+def test_what_no_source_can_be_called_is_neither_contributed_nor_brought(rest: str) -> None:
+    world = World()
+    consultation = world.hold("east")
+    source = f"east.{rest}" if rest else "east.\x00"
+    assert refusal(world, Contribute(consultation=consultation, sources=(source,)), "east") == "source-not-yours"
+    assert refusal(world, Bring(consultation=consultation, source=source), "chief") == "source-unknown"
+
+
+def test_source_that_is_told_twice_is_one() -> None:
+    world = World()
+    consultation = world.hold("east")
+    world.do(Contribute(consultation=consultation, sources=("east.tab", "east.tab")), "east")
+    assert world.place(consultation, "east").sources == ("east.tab",)
 
 
 def test_only_who_is_present_contributes() -> None:

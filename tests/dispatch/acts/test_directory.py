@@ -7,13 +7,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dispatch.acts import consultation, endpoints, grants, people, units
 from dispatch.acts.base import ACTS, Act, decide
-from dispatch.acts.directory import MAX_STEPS, STEPS, Import, Step
+from dispatch.acts.directory import MAX_STEPS, STEPS, Export, Import, Step
 from dispatch.directory import rules
 from dispatch.errors import Conflict, Forbidden, Full, Invalid, Refused
 from dispatch.names import fold
-from dispatch.permissions import ROLES, Right
+from dispatch.permissions import ROLES, Actor, Right
 from dispatch.records import Attendance, EndpointKind, Level, Role, Stage
+from tests.dispatch.acts.state import CHIEF, State, peopled
 from tests.dispatch.directory.office import Province
+from tests.dispatch.world import everything
 
 NAMES = st.sampled_from(["东山", "东\u200b山", "西山", "Ａ村", "a村", "👩‍🚒", "", "\u3164"])
 CODES = st.sampled_from(["", "32", "3201", "320101", "x"])
@@ -201,3 +203,15 @@ def test_an_import_is_bounded_and_leaves_the_tables_to_who_applies_it() -> None:
 
 def test_every_step_is_an_act_of_the_same_name() -> None:
     assert {name: ACTS[name].act for name in STEPS} == STEPS
+
+
+def test_taking_the_directory_out_is_entered_as_whose_act_it_is_and_changes_nothing() -> None:
+    state = State(peopled())
+    before = everything(state.tables)
+    state.do(Export(format="csv", of="person", count=100_000), Actor(CHIEF))
+    (draft,) = state.drafts
+    assert (draft.verb, draft.object) == ("directory.export", f"export:{CHIEF}")
+    assert draft.params == {"person": CHIEF, "format": "csv", "of": "person", "count": 100_000}
+    assert everything(state.tables) == before and state.changes == ()
+    assert state.code_of(Export(format="json", count=1)) == "person-needed"
+    assert state.code_of(Export(format="json", count=-1), Actor(CHIEF)) == "out-of-range"

@@ -5,7 +5,9 @@ import pytest
 from dispatch.acts import consultation, grants
 from dispatch.acts.chair import Depute
 from dispatch.errors import Forbidden, Full, Invalid, Refused, Unknown
+from dispatch.ids import ulid
 from dispatch.permissions import Actor, Right
+from dispatch.records import Grant
 from tests.dispatch.directory.office import Province
 
 DAY_US = 86_400_000_000
@@ -128,5 +130,29 @@ def test_what_one_holds_is_bounded_and_what_is_over_is_cleared_away() -> None:
         give(office, Right.VIEW, target, to, office.local)
     assert isinstance(caught.value, Full)
     office.now_us += 2 * DAY_US
+    give(office, Right.VIEW, target, to, office.local)
+    assert len(office.tables.grants) == 1
+
+
+def test_what_is_lent_about_one_object_is_bounded_and_what_is_over_is_cleared_away() -> None:
+    office = Province()
+    target, to = f"unit:{office.county}", f"person:{office.member}"
+    for number in range(grants.MAX_ABOUT):
+        record = Grant(
+            id=ulid(1, number.to_bytes(10)),
+            verb=Right.VIEW,
+            object=target,
+            to=f"unit:{number}",
+            from_us=0,
+            until_us=office.now_us + DAY_US,
+            by=office.local,
+        )
+        office.tables.grants.put(record)
+    office.tables.commit()
+    with pytest.raises(Refused) as caught:
+        give(office, Right.VIEW, target, to, office.local)
+    assert caught.value.code == "grant-limit"
+    give(office, Right.VIEW, f"unit:{office.other}", to, office.chief)
+    office.now_us += DAY_US
     give(office, Right.VIEW, target, to, office.local)
     assert len(office.tables.grants) == 1

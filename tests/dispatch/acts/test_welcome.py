@@ -7,7 +7,9 @@ import pytest
 
 from dispatch.acts import consultation, people, signin, welcome
 from dispatch.codes import digest
+from dispatch.ids import ulid
 from dispatch.permissions import SYSTEM, Actor, Permissions, Right
+from dispatch.records import Welcome
 from dispatch.tables import Tables
 from tests.dispatch.acts.state import CHIEF, CLERK, COUNTY, LOCAL, NOW_US, OFFICER, State, peopled, with_password
 
@@ -84,6 +86,20 @@ def test_new_link_replaces_the_persons_earlier_one_and_what_ran_out(state: State
     state.now_us += 24 * HOUR_US
     third = made(state)
     assert [item.id for item in state.tables.welcomes] == [third]
+
+
+def test_however_many_links_ran_out_another_can_be_made(state: State) -> None:
+    for number in range(welcome.MAX_WELCOMES):
+        identifier = ulid(NOW_US, number.to_bytes(10))
+        record = Welcome(id=identifier, person=f"gone{number}", until_us=NOW_US + HOUR_US, secret="s")
+        state.tables.welcomes.put(record)
+    state.tables.commit()
+    assert state.code_of(welcome.Create(person=OFFICER, secret="s")) == "welcome-limit"
+    state.now_us += HOUR_US
+    link = made(state)
+    assert state.verbs() == ["welcome.ran-out"] * welcome.MAX_CLEARED + ["welcome.create"]
+    assert link in state.tables.welcomes
+    assert len(state.tables.welcomes) == welcome.MAX_WELCOMES - welcome.MAX_CLEARED + 1
 
 
 def test_link_leads_to_its_consultation_while_that_lasts(state: State) -> None:

@@ -43,6 +43,26 @@ async def test_nobody_is_absent_right_after_a_start(monkeypatch: pytest.MonkeyPa
         assert world.place(identifier, "east").attendance is Attendance.LEFT
 
 
+async def test_many_that_are_gone_are_absent_in_one_write_but_not_who_came_back_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caretaker_module, "RETURN_SECONDS", 0.0)
+    async with running() as (coordinator, disk, world):
+        identifier = await coordinator.act(Create(title="会", unit="C", invite=("unit:C",)), OFFICER, HERE)
+        people = ("east", "west", "scout")
+        for person in people:
+            await coordinator.act(Join(consultation=identifier), Actor(person), HERE)
+        here: set[str] = set()
+        monkeypatch.setattr(caretaker_module, "TOGETHER", 2)
+        writes = disk.writes
+        # The last one's page is back while the disk still writes that the others are gone.
+        coordinator.listen(lambda entries, changes: here.add("scout"))
+        await Caretaker(coordinator, here.__contains__).look()
+        found = {person: world.place(identifier, person).attendance for person in people}
+        assert found == {"east": Attendance.LEFT, "west": Attendance.LEFT, "scout": Attendance.PRESENT}
+        assert disk.writes == writes + 1
+
+
 async def test_what_is_long_over_is_forgotten_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as (coordinator, disk, world):
         identifier = await coordinator.act(Create(title="会", unit="C"), OFFICER, HERE)

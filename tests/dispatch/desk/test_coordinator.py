@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+import dispatch.desk.coordinator as coordinator_module
 from dispatch.acts.chair import Lock, RaiseHand
 from dispatch.acts.consultation import Create, Join
 from dispatch.desk.coordinator import MAX_WAITING, Coordinator
@@ -19,6 +20,7 @@ from dispatch.permissions import Actor
 from dispatch.tables import Change
 from tests.dispatch.desk.disk import Disk
 from tests.dispatch.world import World, everything
+from tests.patience import PATIENCE_S
 
 OFFICER = Actor("officer")
 HERE = Origin("192.0.2.7", "tab1", "C")
@@ -120,6 +122,50 @@ async def test_fault_in_one_act_is_that_acts_alone(monkeypatch: pytest.MonkeyPat
         assert len(world.tables.consultations) == 0 and len(world.tables.participants) == 0
         monkeypatch.undo()
         await coordinator.act(Create(title="会", unit="C", invite=invite), OFFICER, HERE)
+
+
+async def test_act_that_is_larger_than_a_record_may_be_is_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (coordinator, disk, world):
+        monkeypatch.setattr(coordinator_module, "MAX_PAYLOAD_BYTES", 1_500)
+        invited = tuple(f"unit:{unit}" for unit in "PCDEWM")
+        answers = await asyncio.gather(
+            coordinator.act(Create(title="一", unit="C"), OFFICER, HERE),
+            coordinator.act(Create(title="二" * 64, unit="C", invite=(*invited, "endpoint:camera")), OFFICER, HERE),
+            coordinator.act(Create(title="三", unit="C"), OFFICER, HERE),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[1], Full) and answers[1].code == "act-too-large"
+        assert sorted(item.title for item in world.tables.consultations) == ["一", "三"]
+        assert len(disk.records) == 2 and len(world.tables.participants) == 0 and coordinator.fault == ""
+
+
+async def test_act_that_cannot_be_written_down_is_refused_alone() -> None:
+    async with running() as (coordinator, _, world), asyncio.timeout(PATIENCE_S):
+        with pytest.raises(Refused) as refused:
+            await coordinator.act(Create(title="会", unit="C"), OFFICER, Origin(device="\ud800"))
+        assert refused.value.code == "internal" and len(world.tables.consultations) == 0
+        await coordinator.act(Create(title="会", unit="C"), OFFICER, HERE)
+
+
+async def test_turn_ends_when_its_time_is_used_up_and_others_have_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator_module, "TURN_SECONDS", 0.0)
+    async with running() as (coordinator, _, _):
+        unknown = Lock(consultation="none", locked=True)
+        waiting = [asyncio.create_task(coordinator.act(unknown, OFFICER, HERE)) for _ in range(50)]
+        turns = 0
+        while not all(task.done() for task in waiting):
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= len(waiting)
+        assert {getattr(task.exception(), "code", "") for task in waiting} == {"forbidden"}
+
+
+async def test_one_write_takes_no_more_than_the_journal_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (coordinator, disk, world):
+        await coordinator.act(Create(title="0", unit="C"), OFFICER, HERE)
+        monkeypatch.setattr(coordinator_module, "MAX_TURN_BYTES", 3 * len(disk.records[0]))
+        await asyncio.gather(*(coordinator.act(Create(title=str(n), unit="C"), OFFICER, HERE) for n in range(9)))
+        assert disk.writes == 1 + 3 and len(world.tables.consultations) == 10
 
 
 async def test_failing_listener_keeps_nothing_from_the_others() -> None:

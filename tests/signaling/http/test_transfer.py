@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from dispatch.acts.units import Change
 from dispatch.desk.coordinator import Coordinator
-from dispatch.entry import Origin
+from dispatch.entry import Entry, Origin
 from dispatch.permissions import Actor
 from dispatch.records import Role
 from signaling.http import transfer
@@ -119,9 +119,32 @@ async def test_csv_opens_in_a_spreadsheet_in_the_language_asked_for(town: Town) 
     assert "'=1+1" in english.body.decode()
 
 
+async def test_who_took_the_directory_out_stands_in_the_timeline_with_how_much_it_was(town: Town) -> None:
+    entered: list[Entry] = []
+    town.coordinator.listen(lambda entries, changes: entered.extend(entries))
+    headers = {"Huishang-Device": "page-7"}
+    await town.ask("administrator", "GET", EXPORT, headers=headers)
+    await town.ask("administrator", "GET", f"{EXPORT}?format=csv&kind=person", headers=headers)
+    who = person("administrator")
+    assert [(entry.verb, entry.actor, entry.object, entry.params) for entry in entered] == [
+        ("directory.export", who, f"export:{who}", {"person": who, "format": "json", "of": "", "count": 12}),
+        ("directory.export", who, f"export:{who}", {"person": who, "format": "csv", "of": "person", "count": 7}),
+    ]
+    assert {(entry.origin.ip, entry.origin.device) for entry in entered} == {("127.0.0.1", "page-7")}
+
+
+async def test_nothing_is_taken_out_that_the_timeline_does_not_keep(town: Town) -> None:
+    await town.coordinator.close()
+    for query in ("", "?format=csv"):
+        assert problem(await town.ask("administrator", "GET", EXPORT + query), 503) == "node-stopping"
+
+
 @pytest.mark.parametrize("name", ["officer", "east", "watcher", "newcomer", "dismissed"])
-async def test_who_may_export_nothing_gets_nothing(town: Town, name: str) -> None:
+async def test_who_may_export_nothing_gets_nothing_and_leaves_no_entry(town: Town, name: str) -> None:
+    entered: list[Entry] = []
+    town.coordinator.listen(lambda entries, changes: entered.extend(entries))
     assert problem(await town.ask(name, "GET", EXPORT), 403) == "forbidden"
+    assert entered == []
 
 
 @pytest.mark.parametrize("name", ["east", "watcher", "newcomer", "dismissed"])

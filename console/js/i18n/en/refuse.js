@@ -34,6 +34,7 @@ export default {
   "refusal.empty": "It is empty; fill it in.",
   "refusal.invalid-message": "The request could not be read; this page may be out of date. Load it again.",
   "refusal.unknown-message": "The server is older than this page and cannot do this. Tell your administrator.",
+  "refusal.act-too-large": "That touches too many things at once; nothing was done. Do it in several steps.",
   "refusal.journal-busy": "The server is busy; nothing was done. Try again shortly.",
   "refusal.journal-failed": "The server cannot write its records; nothing was done. Tell your administrator at once: the disk may be full.",
   "refusal.node-stopping": "The server is stopping; nothing was done. Try again when it is back.",

@@ -46,6 +46,8 @@ export default {
   "entry.unit-move-root": "{actor} made “{object}” a top unit",
   "verb.unit-remove": "Unit removed",
   "entry.unit-remove": "{actor} removed the unit “{object}”",
+  "verb.directory-export": "Directory exported",
+  "entry.directory-export": "{actor} took {n} records of the directory out",
   "verb.person-create": "Person made",
   "entry.person-create": "{actor} made the person “{object}” of “{unit}”",
   "verb.person-change": "Person changed",

@@ -34,6 +34,7 @@ export default {
   "refusal.empty": "内容是空的，请填写。",
   "refusal.invalid-message": "请求有误，页面可能不是最新的。请刷新页面。",
   "refusal.unknown-message": "服务器版本较旧，不会这项操作。请告诉管理员。",
+  "refusal.act-too-large": "一次涉及的对象太多，没有生效。请分几次做。",
   "refusal.journal-busy": "服务器正忙，没有生效。稍后再试。",
   "refusal.journal-failed": "服务器无法写入记录，没有生效。请立即告诉管理员：可能磁盘已满。",
   "refusal.node-stopping": "服务器正在停止，没有生效。恢复后再试。",

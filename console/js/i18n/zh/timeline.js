@@ -46,6 +46,8 @@ export default {
   "entry.unit-move-root": "{actor}把单位“{object}”改为顶级单位",
   "verb.unit-remove": "删除单位",
   "entry.unit-remove": "{actor}删除了单位“{object}”",
+  "verb.directory-export": "导出目录",
+  "entry.directory-export": "{actor}导出了目录，共 {n} 条",
   "verb.person-create": "新建人员",
   "entry.person-create": "{actor}新建了人员“{object}”，属于“{unit}”",
   "verb.person-change": "修改人员",
