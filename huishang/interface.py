@@ -36,7 +36,7 @@ def interface_routes(
     door = Door(desk.coordinator.tables, desk.coordinator.permissions, access.person)
     endpoints = (
         ActsEndpoint(acts, door, collections()),
-        ReadsEndpoint(door),
+        ReadsEndpoint(reader, door),
         SearchEndpoint(index, door),
         TimelineEndpoint(reader, door),
         NamesEndpoint(reader, door),
