@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from dispatch.acts import people, units
 from dispatch.acts.consultation import Create, Join
@@ -35,9 +36,10 @@ SDP = {"Content-Type": "application/sdp"}
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Node, aiohttp.ClientSession]]:
+async def running(folder: Path, *proxies: str) -> AsyncIterator[tuple[Node, aiohttp.ClientSession]]:
     """Serve until left; give the node and a client of it."""
     made = settings(folder)
+    made = replace(made, http=replace(made.http, trusted_proxies=proxies))
     ready: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     begun: list[Node] = []
@@ -132,6 +134,19 @@ async def test_request_whose_sign_in_ends_before_its_body_is_there_does_nothing(
         writer.close()
         assert answer.startswith(b"HTTP/1.1 403") and b'"session-over"' in answer
         assert len(node.coordinator.tables.consultations) == 0
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [((), "127.0.0.1"), (("127.0.0.0/8",), "198.51.100.7")])
+async def test_address_told_by_a_proxy_counts_where_the_settings_trust_it(
+    tmp_path: Path, proxies: tuple[str, ...], seen: str
+) -> None:
+    async with running(tmp_path, *proxies) as (node, http):
+        signed, _ = await officer(node)
+        code = await node.signin.invite(SYSTEM, signed.person.id, "", 24, Origin())
+        headers = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        async with http.post("/api/v1/session", json={"welcome": code}, headers=headers) as answer:
+            login = (await answer.json())["login"]
+        assert node.coordinator.tables.logins.get(login).ip == seen
 
 
 async def test_threads_of_the_node_end_with_it(tmp_path: Path) -> None:
