@@ -154,7 +154,7 @@ class Access:
 
 def address_of(request: web.Request) -> str:
     """Return the address a request comes from, "" when it is gone; IPv4 plainly, also on a socket for both."""
-    proxies = request.config_dict[PROXIES] if PROXIES in request.config_dict else []
+    proxies: list[Network] = request.config_dict.get(PROXIES, [])
     return client_of(request.remote or "", request.headers.getall(HEADER, ()), proxies)
 
 
