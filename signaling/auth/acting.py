@@ -25,9 +25,9 @@ class SignedActs:
         self._tables = tables
 
     async def act(self, act: Act, actor: Actor, origin: Origin) -> str:
-        """Do an act; return the id of what it made, or "". Raises Refused, `session-over` when the sign-in is."""
+        """Do an act; return the id of what it made, or "". Raises Refused, `not-signed-in` when the sign-in is over."""
         if not actor.is_system:
             login = lasting(self._tables, actor.login, time.time_ns() // 1000)
             if login is None or login.person != actor.person:
-                raise Forbidden("session-over", "the sign-in ended before the act was made")
+                raise Forbidden("not-signed-in", "the sign-in ended before the act was made")
         return await self._doing.act(act, actor, origin)

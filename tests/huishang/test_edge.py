@@ -132,7 +132,7 @@ async def test_request_whose_sign_in_ends_before_its_body_is_there_does_nothing(
         async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
         writer.close()
-        assert answer.startswith(b"HTTP/1.1 403") and b'"session-over"' in answer
+        assert answer.startswith(b"HTTP/1.1 403") and b'"not-signed-in"' in answer
         assert len(node.coordinator.tables.consultations) == 0
 
 

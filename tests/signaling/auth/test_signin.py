@@ -122,7 +122,7 @@ async def test_who_is_signed_out_while_a_hash_is_waited_for_changes_no_password(
     await until("the new password waits for its hash", lambda: front.passwords._waiting == 1)
     await front.coordinator.act(End(login=json.loads(answer.body)["login"]), SYSTEM, FROM)
     release.set()
-    assert problem(await setting, 403) == "session-over" and front.journal.entries("person.password") == []
+    assert problem(await setting, 403) == "not-signed-in" and front.journal.entries("person.password") == []
 
 
 async def test_ended_login_is_over_at_once_for_token_and_cookie(front: Front) -> None:
