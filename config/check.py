@@ -16,7 +16,7 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _plane_ports, _room, _database, _webhooks):
+    for rule in (_addresses, _certificate, _origins, _proxies, _plane_ports, _room, _database, _webhooks):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -82,6 +82,23 @@ def _origins(settings: Settings) -> Iterator[_Fault]:
             "http.allowed_origins",
             Words('"*" 已含全部来源，须单独使用', '"*" means every origin and must stand alone'),
         )
+
+
+def _proxies(settings: Settings) -> Iterator[_Fault]:
+    for value in settings.http.trusted_proxies:
+        try:
+            network = ipaddress.ip_network(value)
+        except ValueError:
+            network = None
+        if network is None or network.prefixlen == 0:
+            yield (
+                "http.trusted_proxies",
+                Words(
+                    f"{shown(value)} 不是代理的 IP 地址或网段（网段的主机位须为 0，不可为全部地址）",
+                    f"{shown(value)} is not the IP address or network of a proxy "
+                    "(a network has no host bits set and is not every address)",
+                ),
+            )
 
 
 def _plane_ports(settings: Settings) -> Iterator[_Fault]:

@@ -59,6 +59,16 @@ Addresses = Annotated[
         extra=_words('IP 地址列表，例如 ["203.0.113.7"]', 'a list of IP addresses such as ["203.0.113.7"]'),
     ),
 ]
+Networks = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],
+    Meta(
+        max_length=64,
+        extra=_words(
+            'IP 地址或网段列表，例如 ["127.0.0.1", "10.0.0.0/8"]',
+            'a list of IP addresses or networks such as ["127.0.0.1", "10.0.0.0/8"]',
+        ),
+    ),
+]
 Origins = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})\Z")], ...],
     Meta(
@@ -108,6 +118,7 @@ class Http(_Section, frozen=True, kw_only=True):
     certificate: OptionalFile = ""
     key: OptionalFile = ""
     allowed_origins: Origins = ()
+    trusted_proxies: Networks = ()
 
 
 class Media(_Section, frozen=True, kw_only=True):

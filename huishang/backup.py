@@ -6,6 +6,7 @@ while it is copied may end in the middle of an entry; opening it cuts that off, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -25,8 +26,8 @@ MANIFEST = "manifest.json"
 _FOLDER = "data"
 _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 64 << 20
-#: Made anew from the journal, or of this process only.
-_LEFT_OUT = (".db", ".db-wal", ".db-shm", ".lock")
+#: Made anew from the journal, of this process only, or not yet what it will be.
+_LEFT_OUT = (".db", ".db-wal", ".db-shm", ".lock", ".new")
 
 #: Is told how many bytes are done, and of how many.
 Progress = Callable[[int, int], None]
@@ -78,7 +79,7 @@ def restore(source: Path, folder: Path, progress: Progress) -> Copied:
 
 def _write(folder: Path, target: Path, node: str, now_us: int, progress: Progress) -> Copied:
     files = list(_files(folder))
-    total = sum(path.stat().st_size for path in files)
+    total = sum(_size(path) for path in files)
     listed: dict[str, dict[str, Any]] = {}
     done = 0
     with target.open("xb") as raw:
@@ -86,7 +87,11 @@ def _write(folder: Path, target: Path, node: str, now_us: int, progress: Progres
         with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=1) as archive:
             for path in files:
                 name = path.relative_to(folder).as_posix()
-                with path.open("rb") as file:
+                with contextlib.ExitStack() as opened:
+                    try:
+                        file = opened.enter_context(path.open("rb"))
+                    except FileNotFoundError:
+                        continue  # the running node has replaced or removed it since
                     # As long as it was when it was opened: the journal goes on growing.
                     info = archive.gettarinfo(arcname=f"{_FOLDER}/{name}", fileobj=file)
                     counted = _Counted(file, info.size)
@@ -101,7 +106,7 @@ def _write(folder: Path, target: Path, node: str, now_us: int, progress: Progres
             archive.addfile(info, io.BytesIO(text))
         raw.flush()
         os.fsync(raw.fileno())
-    return Copied(len(files), done)
+    return Copied(len(listed), done)
 
 
 def _read(source: Path, target: Path, progress: Progress) -> Copied:
@@ -156,8 +161,19 @@ def _inside(name: str) -> str:
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not path.is_symlink() and not hidden and not path.name.endswith(_LEFT_OUT):
+        if hidden or path.name.endswith(_LEFT_OUT):
+            continue
+        if path.is_symlink():
+            # What it leads to would be missing, perhaps the journal, and nobody would notice before the restore.
+            raise StartError(f"{path}: 是符号链接，不会备份 / is a symbolic link, and what it leads to is not copied")
+        if path.is_file():
             yield path
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
 
 
 class _Counted:

@@ -26,6 +26,7 @@ from huishang.desk import NodeDesk
 from huishang.home import access_keys
 from huishang.interface import interface_routes
 from media.relay import Relay
+from signaling.auth.acting import SignedActs
 from signaling.auth.endpoint import SessionEndpoint
 from signaling.auth.passwords import Passwords
 from signaling.auth.proofs import Proofs
@@ -70,18 +71,20 @@ async def edge(
     metrics: Metrics,
 ) -> AsyncIterator[NodeEdge]:
     """Open all doors, and close them in reverse."""
-    tables, permissions = desk.coordinator.tables, desk.coordinator.permissions
+    tables = desk.coordinator.tables
     async with contextlib.AsyncExitStack() as ends:
         signed = Tokens(access_keys(settings), settings.server.node)
-        proofs = Proofs(tables, signed)
-        access = Access(tokens, proofs, permissions)
-        signin = SignIn(desk.coordinator, signed, Passwords(), settings.server.node)
+        proofs, passwords = Proofs(tables, signed), Passwords()
+        access = Access(tokens, proofs, desk.coordinator.permissions)
+        acts = MeasuredActs(SignedActs(desk.coordinator, tables), metrics.acts)
+        ends.push_async_callback(asyncio.to_thread, passwords.close)
+        signin = SignIn(desk.coordinator, signed, passwords, settings.server.node)
         ends.push_async_callback(signin.close)
         presence = Presence()
         media = PageMedia(desk.coordinator, exchange.connections)
         hub = Hub(
             desk.coordinator,
-            MeasuredActs(desk.coordinator, metrics.acts),
+            acts,
             all_acts(),
             presence,
             exchange.registry,
@@ -101,16 +104,14 @@ async def edge(
         ends.callback(watch.close)
         speakers = Speakers(tables, lambda source: _level(exchange, source), hub.speaking)
         caretaker = Caretaker(desk.coordinator, lambda person: _is_here(presence, person))
-        lag = LoopLag(metrics.lag_seconds)
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
         samples = Samples(desk.database)
         quality = QualityLog(tables, media, exchange.connections, samples.add)
-        for task in (speakers, caretaker, lag, quality, Retention(samples), webhooks):
+        for task in (speakers, caretaker, LoopLag(metrics.lag_seconds), quality, Retention(samples), webhooks):
             task.start()
             ends.push_async_callback(task.close)
-        metrics.read(webhooks.readers())
-        metrics.read(dispatch_readers(tables, exchange.registry, lambda: hub.pages))
+        metrics.read([*webhooks.readers(), *dispatch_readers(tables, exchange.registry, lambda: hub.pages)])
         metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures))
         index = SearchIndex()
         desk.coordinator.listen(lambda entries, changes: index.follow(changes))
@@ -119,7 +120,7 @@ async def edge(
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
-            *interface_routes(desk, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
+            *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes)
 

@@ -6,6 +6,7 @@ import time
 
 from aiohttp import web
 
+from dispatch.desk.ports import Doing
 from dispatch.directory.search import SearchIndex
 from dispatch.permissions import Permissions, Right
 from dispatch.store.reading import Reader
@@ -15,7 +16,6 @@ from signaling.http.access import Access, PersonIdentity, TokenIdentity
 from signaling.http.acts import ActsEndpoint
 from signaling.http.described import media_operations, session_operations
 from signaling.http.health import Health, HealthEndpoint
-from signaling.http.measuring import MeasuredActs
 from signaling.http.metrics import Metrics, MetricsEndpoint
 from signaling.http.naming import NamesEndpoint
 from signaling.http.openapi import openapi_routes
@@ -29,15 +29,14 @@ from signaling.http.transfer import TransferEndpoint
 
 
 def interface_routes(
-    desk: NodeDesk, access: Access, metrics: Metrics, health: Health, index: SearchIndex
+    desk: NodeDesk, acts: Doing, access: Access, metrics: Metrics, health: Health, index: SearchIndex
 ) -> list[web.RouteDef]:
     """Return the routes to add to an application."""
-    acts = MeasuredActs(desk.coordinator, metrics.acts)
     reader = Reader(desk.database)
     door = Door(desk.coordinator.tables, desk.coordinator.permissions, access.person)
     endpoints = (
         ActsEndpoint(acts, door, collections()),
-        ReadsEndpoint(door),
+        ReadsEndpoint(reader, door),
         SearchEndpoint(index, door),
         TimelineEndpoint(reader, door),
         NamesEndpoint(reader, door),

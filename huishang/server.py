@@ -87,6 +87,7 @@ async def serve(
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,
             language=LANGUAGES[settings.server.language],
+            proxies=settings.http.trusted_proxies,
         )
         # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
         app.on_shutdown.append(lambda _: exchange.close())

@@ -5,6 +5,7 @@ Asks only tables without secrets. Raises Unavailable while the database is gone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -96,6 +97,19 @@ class Reader:
         """Return a consultation, also one that has ended; None when there is none."""
         asked = select(consultations).where(consultations.c.id == cleaned(identifier))
         return next(iter(await self._records("consultation", Consultation, asked, 1)), None)
+
+    async def consultations(self, identifiers: Collection[str]) -> list[Consultation]:
+        """Return those of these consultations that there are, `MOST_ROWS` at most."""
+        asked = select(consultations).where(consultations.c.id.in_([cleaned(item) for item in identifiers]))
+        return await self._records("consultation", Consultation, asked, MOST_ROWS)
+
+    async def places(self, person: str, sessions: Collection[str]) -> list[Participant]:
+        """Return a person's places in these consultations, `MOST_ROWS` at most."""
+        asked = select(participants).where(
+            participants.c.consultation.in_([cleaned(item) for item in sessions]),
+            participants.c.person == cleaned(person),
+        )
+        return await self._records("participant", Participant, asked, MOST_ROWS)
 
     async def participants(self, consultation: str, after: str = "", limit: int = MOST_ROWS) -> list[Participant]:
         """Return who took part, in the order of their ids; `after`: the id of the last one told."""

@@ -24,8 +24,9 @@ from dispatch.acts.base import Act
 from dispatch.desk.coordinator import Coordinator
 from dispatch.entry import Origin
 from dispatch.errors import Conflict, Refused, Unknown
-from dispatch.permissions import SYSTEM, Actor
+from dispatch.permissions import SYSTEM, Actor, Right
 from dispatch.records import Login, Person
+from signaling.auth.acting import SignedActs
 from signaling.auth.attempts import Attempts
 from signaling.auth.noting import Noting
 from signaling.auth.passwords import Passwords, require_usable
@@ -68,6 +69,7 @@ class SignIn:
     def __init__(self, coordinator: Coordinator, tokens: Tokens, passwords: Passwords, node: str) -> None:
         self._coordinator = coordinator
         self._tables = coordinator.tables
+        self._asked = SignedActs(coordinator, coordinator.tables)
         self._tokens = tokens
         self._passwords = passwords
         self._attempts = Attempts()
@@ -167,21 +169,24 @@ class SignIn:
         Asks for no old one: for one's own use `change_password`.
         """
         record = self._tables.people.get(person)
+        if person != actor.person:
+            # The act asks too, for more than this: but hashes are few, and whoever waits to sign in needs them.
+            self._coordinator.permissions.require(actor, Right.ADMIN, f"person:{person}", _now_us())
         require_usable(new, record.login)
         secret = await self._passwords.hash(new)
-        await self._coordinator.act(people.Password(person=person, secret=secret), actor, origin)
+        await self._asked.act(people.Password(person=person, secret=secret), actor, origin)
 
     async def set_credential(self, actor: Actor, endpoint: str, origin: Origin) -> str:
         """Give an endpoint a new code, which is kept nowhere; the old one ends. Raises Refused."""
         secret = secrets.token_urlsafe(codes.SECRET_BYTES)
-        await self._coordinator.act(endpoints.Credential(endpoint=endpoint, secret=codes.digest(secret)), actor, origin)
+        await self._asked.act(endpoints.Credential(endpoint=endpoint, secret=codes.digest(secret)), actor, origin)
         return codes.join(endpoint, secret)
 
     async def invite(self, actor: Actor, person: str, consultation: str, hours: int, origin: Origin) -> str:
         """Make a one-time link; return its code, which is kept nowhere. Raises Refused."""
         secret = secrets.token_urlsafe(codes.SECRET_BYTES)
         act = welcomes.Create(person=person, consultation=consultation, secret=codes.digest(secret), hours=hours)
-        return codes.join(await self._coordinator.act(act, actor, origin), secret)
+        return codes.join(await self._asked.act(act, actor, origin), secret)
 
     async def first_code(self) -> str | None:
         """Return a fresh code for the first administrator, None when there is one. To be called at each start."""

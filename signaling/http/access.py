@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from dispatch.entry import Origin
 from dispatch.permissions import Actor, Permissions, Right
 from signaling.auth.proofs import Proofs
 from signaling.auth.tokens import TokenRefused
+from signaling.http.forwarded import HEADER, Network, client_of
 from signaling.http.problem import Problem
 
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
@@ -28,6 +29,9 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="huishang"'}
 _RIGHTS: dict[Verb, Right] = {"publish": Right.PUBLISH, "watch": Right.VIEW}
 #: Of a browser's description of itself, in entries.
 _DEVICE_CHARACTERS = 120
+
+#: Of an application: the networks of the proxies before it.
+PROXIES: Final = web.AppKey("proxies", list[Network])
 
 #: What a route demands. "publish" and "watch" of the source it names, "signed-in": of a person, whose rights are asked
 #: where the act is decided, "anybody": nothing, for the reason given.
@@ -150,7 +154,8 @@ class Access:
 
 def address_of(request: web.Request) -> str:
     """Return the address a request comes from, "" when it is gone; IPv4 plainly, also on a socket for both."""
-    return (request.remote or "").removeprefix("::ffff:")
+    proxies: list[Network] = request.config_dict.get(PROXIES, [])
+    return client_of(request.remote or "", request.headers.getall(HEADER, ()), proxies)
 
 
 def origin_of(request: web.Request, unit: str = "") -> Origin:

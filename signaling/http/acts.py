@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ from dispatch.acts.base import ACTS, Act, Spec
 from dispatch.desk.ports import Doing
 from signaling.http.body import read_any
 from signaling.http.operation import BASE, JSON, Door, Operation, answer, field_of
+from signaling.http.pace import A_SECOND, Pace
 from signaling.http.problem import Problem
 
 #: Of an act's values; as large as a message of the WebSocket.
@@ -68,6 +70,7 @@ class ActsEndpoint:
     def __init__(self, doing: Doing, door: Door, collections: Collection[str] = ()) -> None:
         self._doing = doing
         self._door = door
+        self._pace = Pace()
         self._routes = act_routes(collections)
 
     def routes(self) -> list[web.RouteDef]:
@@ -77,6 +80,9 @@ class ActsEndpoint:
     def _handler(self, route: ActRoute) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             caller = self._door.caller(request)
+            if not self._pace.allows(caller.actor.person, time.monotonic()):
+                detail = f"more than {A_SECOND} acts a second"
+                raise Problem("too-many-attempts", detail, {"Retry-After": "1"})
             act = _act(route, request.match_info, await _values(route, request))
             made = await self._doing.act(act, caller.actor, caller.origin)
             if route.makes and made:

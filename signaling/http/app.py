@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from signaling.http.access import Access, cross_origin, declares
+from signaling.http.access import PROXIES, Access, cross_origin, declares
 from signaling.http.api import SourcesEndpoint
 from signaling.http.problem import problems
 from signaling.http.whip import WhipEndpoint
@@ -44,14 +45,17 @@ def make_app(
     max_sdp_bytes: int,
     origins: Iterable[str],
     language: str,
+    proxies: Iterable[str] = (),
 ) -> tuple[web.Application, SourcesEndpoint]:
     """Return the application, and the endpoint whose `sample` wants to be called every second.
 
     `doors` are the routes of everything but media and the page's files.
-    `language` is that of the page until a visitor chooses, as `lang` of its markup.
+    `language` is that of the page until a visitor chooses, as `lang` of its markup. `proxies` are the networks of
+    those before the node.
     """
     middlewares = [*outermost, cross_origin(origins), _headers, problems]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
+    app[PROXIES] = [ipaddress.ip_network(network) for network in proxies]
     sources = SourcesEndpoint(exchange, access)
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())

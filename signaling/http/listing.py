@@ -36,8 +36,7 @@ def page(
 
     Raises Problem `cursor-invalid`.
     """
-    if not _CURSOR.match(paging.cursor):
-        raise Problem("cursor-invalid", "a cursor is what `next` of a page was", field="cursor")
+    require_cursor(paging)
     rest = sorted((record for record in records if _is_after(record.id, paging.cursor, newest)), key=_id)
     found: list[R] = []
     for record in _in_order(rest, newest):
@@ -47,6 +46,17 @@ def page(
             return tuple(found), found[-1].id
         found.append(record)
     return tuple(found), ""
+
+
+def require_cursor(paging: Paging) -> None:
+    """Raise Problem `cursor-invalid` for what never was a cursor."""
+    if not _CURSOR.match(paging.cursor):
+        raise cursor_invalid()
+
+
+def cursor_invalid() -> Problem:
+    """Return the refusal of what never was a cursor."""
+    return Problem("cursor-invalid", "a cursor is what `next` of a page was", field="cursor")
 
 
 def _is_after(identifier: str, cursor: str, newest: bool) -> bool:

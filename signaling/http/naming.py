@@ -10,12 +10,12 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from dispatch.audit import Audit
 from dispatch.errors import Unavailable
-from dispatch.permissions import Right
+from dispatch.permissions import Actor, Right
 from dispatch.records import Consultation, Endpoint, Participant, Person, Unit
 from dispatch.store.reading import Question, Reader
 from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
+from signaling.http.timeline import audit_of
 
 MAX_NAMES: Final = 100
 #: Of one answer: each is a question to the database.
@@ -73,7 +73,6 @@ class NamesEndpoint:
         caller = self._door.caller(request)
         query: NamesQuery = query_of(request, NamesQuery)
         wanted = [target for target in dict.fromkeys(query.of.split(",")) if _TARGET.match(target)][:MAX_NAMES]
-        audit = Audit(self._door.tables, self._door.permissions, caller.actor, time.time_ns() // 1000)
         names: dict[str, Name | None] = {}
         gone: list[str] = []
         for target in wanted:
@@ -84,7 +83,7 @@ class NamesEndpoint:
             elif self._may_see(caller, target, record):
                 names[target] = _name(record)
         for target in gone[:MAX_PAST]:
-            names[target] = await self._past(target, audit)
+            names[target] = await self._past(target, caller.actor)
         return answer(Names({target: name for target, name in names.items() if name is not None}))
 
     def _may_see(self, caller: Caller, target: str, record: Any) -> bool:
@@ -96,10 +95,11 @@ class NamesEndpoint:
             self._door.permissions.may(caller.actor, right, session, now_us) for right in (Right.VIEW, Right.AUDIT)
         )
 
-    async def _past(self, target: str, audit: Audit) -> Name | None:
+    async def _past(self, target: str, actor: Actor) -> Name | None:
         """Return what something gone was called, as far as the database can tell now."""
         try:
             told = await self._reader.timeline(Question(object=target), None, ENTRIES)
+            audit = await audit_of(self._reader, self._door, actor, (item.entry for item in told))
         except Unavailable:
             return None
         for entry in (item.entry for item in told):

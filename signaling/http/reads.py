@@ -14,12 +14,14 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from dispatch.errors import Forbidden, Unknown
+from dispatch.errors import Forbidden, Unavailable, Unknown
 from dispatch.permissions import Permissions, Right
-from dispatch.records import Consultation, Endpoint, Grant, Record, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Record, Stage, Unit
+from dispatch.store.reading import Reader
 from dispatch.tables import Tables
 from signaling.http.listing import Id, Paging, page
 from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
+from signaling.http.past import NEWEST, Past
 from signaling.http.shown import (
     Consultations,
     Endpoints,
@@ -86,7 +88,7 @@ class Read:
     kind: str
     query: type[msgspec.Struct]
     gives: type[msgspec.Struct]
-    read: Callable[[Reading, Asked], Any]
+    read: Callable[[Reading, Asked], Awaitable[Any]]
     why: str = ""
 
     @property
@@ -101,17 +103,26 @@ class Read:
             why=self.why,
             query=self.query if self.query.__struct_fields__ else None,
             gives={200: {JSON: self.gives}},
-            refuses=_REFUSES,
+            # The past is in the database, which may be gone.
+            refuses=_REFUSES | {503} if self.path.startswith("/consultations") else _REFUSES,
             tag=self.name.partition(".")[0],
         )
 
 
 class Reading:
-    """The answers, from the tables as they are."""
+    """The answers, from the tables as they are and, where memory has let go of something, from the database."""
 
-    def __init__(self, tables: Tables, permissions: Permissions) -> None:
+    def __init__(self, tables: Tables, permissions: Permissions, past: Past) -> None:
         self.tables = tables
         self.permissions = permissions
+        self._past = past
+
+    async def reaching(self, consultation: str) -> Reading:
+        """Return what answers about a consultation, also one that memory has let go of. Raises Unavailable."""
+        if consultation in self.tables.consultations:
+            return self
+        tables = await self._past.tables_of(consultation)
+        return Reading(tables, Permissions(tables), self._past)
 
     def require(self, asked: Asked, right: Right, target: str) -> None:
         """Raise Unknown when the asker may not even know of `kind:id`, Forbidden when it lacks the right."""
@@ -129,7 +140,7 @@ class Reading:
         """Return what tells whether the asker may know of a record."""
         return lambda record: self.may(asked, Right.SEE, f"{kind}:{record.id}")
 
-    def units(self, asked: Asked) -> Units:
+    async def units(self, asked: Asked) -> Units:
         """Return one level of the tree."""
         query: UnitsQuery = asked.query
         if query.parent:
@@ -138,11 +149,11 @@ class Reading:
         items, following = page(map(self.tables.units.get, ids), query, self.sees(asked, "unit"))
         return Units(items=items, next=following)
 
-    def unit(self, asked: Asked) -> Unit:
+    async def unit(self, asked: Asked) -> Unit:
         """Return a unit."""
         return self.tables.units.get(asked.address["unit"])
 
-    def people(self, asked: Asked) -> People:
+    async def people(self, asked: Asked) -> People:
         """Return the people of a unit."""
         query: OfUnit = asked.query
         self.require(asked, Right.SEE, f"unit:{query.unit}")
@@ -150,11 +161,11 @@ class Reading:
         items, following = page(map(self.tables.people.get, ids), query, self.sees(asked, "person"))
         return People(items=tuple(self._shown(asked, item.id) for item in items), next=following)
 
-    def person(self, asked: Asked) -> PersonShown:
+    async def person(self, asked: Asked) -> PersonShown:
         """Return a person."""
         return self._shown(asked, asked.address["person"])
 
-    def endpoints(self, asked: Asked) -> Endpoints:
+    async def endpoints(self, asked: Asked) -> Endpoints:
         """Return the endpoints of a unit."""
         query: OfUnit = asked.query
         self.require(asked, Right.SEE, f"unit:{query.unit}")
@@ -162,11 +173,11 @@ class Reading:
         items, following = page(map(self.tables.endpoints.get, ids), query, self.sees(asked, "endpoint"))
         return Endpoints(items=items, next=following)
 
-    def endpoint(self, asked: Asked) -> Endpoint:
+    async def endpoint(self, asked: Asked) -> Endpoint:
         """Return an endpoint."""
         return self.tables.endpoints.get(asked.address["endpoint"])
 
-    def grants(self, asked: Asked) -> Grants:
+    async def grants(self, asked: Asked) -> Grants:
         """Return grants whose time is not over, the newest first: those one gave, has, or may take back."""
         query: GrantsQuery = asked.query
         me = asked.caller.actor.person
@@ -183,36 +194,51 @@ class Reading:
         items, following = page(found, query, may, newest=True)
         return Grants(items=items, next=following)
 
-    def consultations(self, asked: Asked) -> Consultations:
-        """Return consultations that the asker may know of."""
+    async def consultations(self, asked: Asked) -> Consultations:
+        """Return consultations that the asker may know of: those not over, then those that have ended."""
         query: ConsultationsQuery = asked.query
-        found = (item for item in self.tables.consultations if query.stage in ("", item.stage))
-        items, following = page(found, query, self.sees(asked, "consultation"), newest=True)
+        items: tuple[Consultation, ...] = ()
+        following = ""
+        if query.stage != "ended" and "." not in query.cursor:
+            stages = (query.stage,) if query.stage else (Stage.SCHEDULED, Stage.RUNNING)
+            found = (item for item in self.tables.consultations if item.stage in stages)
+            items, following = page(found, query, self.sees(asked, "consultation"), newest=True)
+        if query.stage in ("", "ended") and not following:
+            cursor = query.cursor if query.stage or "." in query.cursor else ""
+            ended, following = await self._ended(asked, cursor, query.limit - len(items), has_some=bool(items))
+            items += ended
         return Consultations(items=tuple(map(consultation_short, items)), next=following)
 
-    def consultation(self, asked: Asked) -> Consultation:
+    async def _ended(
+        self, asked: Asked, cursor: str, room: int, *, has_some: bool
+    ) -> tuple[tuple[Consultation, ...], str]:
+        def sees(tables: Tables) -> Callable[[Record], bool]:
+            return Reading(tables, Permissions(tables), self._past).sees(asked, "consultation")
+
+        try:
+            return await self._past.ended(Paging(cursor=cursor, limit=room), sees) if room else ((), NEWEST)
+        except Unavailable:
+            if not has_some:
+                raise
+            return (), NEWEST  # those not over are told without the database; who asks for more hears of it
+
+    async def consultation(self, asked: Asked) -> Consultation:
         """Return a consultation in full."""
         return self.tables.consultations.get(asked.address["consultation"])
 
-    def participants(self, asked: Asked) -> Participants:
+    async def participants(self, asked: Asked) -> Participants:
         """Return who is or was in a consultation."""
-        ids = self.tables.participants_of.ids(asked.address["consultation"])
-        items, following = page(map(self.tables.participants.get, ids), asked.query, _every)
+        items, following = await self._past.participants(asked.address["consultation"], asked.query)
         return Participants(items=items, next=following)
 
-    def messages(self, asked: Asked) -> Messages:
+    async def messages(self, asked: Asked) -> Messages:
         """Return the texts of a consultation."""
-        ids = self.tables.messages_of.ids(asked.address["consultation"])
-        items, following = page(map(self.tables.messages.get, ids), asked.query, _every, newest=True)
+        items, following = await self._past.messages(asked.address["consultation"], asked.query)
         return Messages(items=items, next=following)
 
     def _shown(self, asked: Asked, person: str) -> PersonShown:
         managed = self.may(asked, Right.MANAGE, f"person:{person}") or person == asked.caller.actor.person
         return person_shown(self.tables.people.get(person), managed=managed)
-
-
-def _every(record: Record) -> bool:
-    return True
 
 
 #: Every route with its right. What is said and who is in a consultation is for those who may view it: who was invited
@@ -240,7 +266,7 @@ READS: tuple[Read, ...] = (
     Read(
         "/consultations",
         "consultations.list",
-        "Consultations that one may know of, the newest first; of those ended, the ones still in memory",
+        "Consultations that one may know of: those not over, the newest first, then those ended, the last to end first",
         Right.SEE,
         "",
         ConsultationsQuery,
@@ -270,7 +296,7 @@ READS: tuple[Read, ...] = (
     Read(
         "/consultations/{consultation}/messages",
         "messages.list",
-        "The latest texts of a consultation, the newest first",
+        "The texts of a consultation, the newest first",
         Right.VIEW,
         "consultation",
         Paging,
@@ -294,9 +320,9 @@ def _is_member(path: str, collection: str) -> bool:
 class ReadsEndpoint:
     """The handlers of `READS`."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, reader: Reader, door: Door) -> None:
         self._door = door
-        self._reading = Reading(door.tables, door.permissions)
+        self._reading = Reading(door.tables, door.permissions, Past(reader, door.tables))
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -307,8 +333,11 @@ class ReadsEndpoint:
             caller = self._door.caller(request)
             query = query_of(request, read.query)
             asked = Asked(caller, time.time_ns() // 1000, query, request.match_info)
+            reading = self._reading
+            if read.kind == "consultation":
+                reading = await reading.reaching(request.match_info[read.kind])
             if read.kind and read.right is not None:
-                self._reading.require(asked, read.right, f"{read.kind}:{request.match_info[read.kind]}")
-            return answer(read.read(self._reading, asked))
+                reading.require(asked, read.right, f"{read.kind}:{request.match_info[read.kind]}")
+            return answer(await read.read(reading, asked))
 
         return handler

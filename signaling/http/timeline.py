@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 import msgspec
@@ -12,11 +13,11 @@ from msgspec import Meta
 
 from dispatch.audit import Audit
 from dispatch.entry import Entry, public
-from dispatch.permissions import Right
+from dispatch.permissions import Actor, Permissions, Right
 from dispatch.store.reading import Place, Question, Reader
-from signaling.http.listing import MAX_PAGE
+from signaling.http.listing import MAX_PAGE, cursor_invalid
 from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
-from signaling.http.problem import Problem
+from signaling.http.past import of_sessions
 
 #: Entries looked at for one answer: some 10 ms. An answer may so be shorter than asked for and yet have a next page.
 ROWS: Final = 500
@@ -75,12 +76,12 @@ class TimelineEndpoint:
     async def _get(self, request: web.Request) -> web.Response:
         caller = self._door.caller(request)
         query: TimelineQuery = query_of(request, TimelineQuery)
-        audit = Audit(self._door.tables, self._door.permissions, caller.actor, time.time_ns() // 1000)
         question = Question(query.from_us, query.to_us, query.session, query.object, query.actor, query.verb)
         after = _place(query.cursor)
         found: list[Entry] = []
         for _ in range(READINGS):
             told = await self._reader.timeline(question, after, ROWS)
+            audit = await audit_of(self._reader, self._door, caller.actor, (item.entry for item in told))
             for item in told:
                 after = item.place
                 if audit.may_read(item.entry):
@@ -92,12 +93,22 @@ class TimelineEndpoint:
         return answer(Timeline(items=tuple(found), next=_cursor(after)))
 
 
+async def audit_of(reader: Reader, door: Door, actor: Actor, entries: Iterable[Entry]) -> Audit:
+    """Return what tells which of these entries somebody may read, of consultations that are long over too."""
+    now_us = time.time_ns() // 1000
+    if door.permissions.may(actor, Right.AUDIT, "node", now_us):
+        return Audit(door.tables, door.permissions, actor, now_us)
+    sessions = {entry.session or entry.object_id for entry in entries if entry.session or entry.kind == "consultation"}
+    tables = await of_sessions(reader, door.tables, sessions, actor.person)
+    return Audit(tables, Permissions(tables), actor, now_us)
+
+
 def _place(cursor: str) -> Place | None:
     if not cursor:
         return None
     found = _CURSOR.match(cursor)
     if not found or not cursor.isascii():
-        raise Problem("cursor-invalid", "a cursor is what `next` of a page was", field="cursor")
+        raise cursor_invalid()
     return int(found[1]), int(found[2])
 
 

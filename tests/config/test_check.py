@@ -43,6 +43,9 @@ def test_defaults_hold() -> None:
         ({"http": {"key": "/a"}}, "http.key", "needs http.certificate"),
         ({"http": {"tls": False, "certificate": "/a", "key": "/b"}}, "http.tls", "must be true"),
         ({"http": {"allowed_origins": ("*", "https://a.example")}}, "http.allowed_origins", "stand alone"),
+        ({"http": {"trusted_proxies": ("proxy.example",)}}, "http.trusted_proxies", "network of a proxy"),
+        ({"http": {"trusted_proxies": ("10.0.0.1", "10.0.0.1/8")}}, "http.trusted_proxies", "'10.0.0.1/8'"),
+        ({"http": {"trusted_proxies": ("::/0",)}}, "http.trusted_proxies", "not every address"),
         ({"media": {"port": 65535, "threads": 2}}, "media.port", "at most 65534"),
         ({"limits": {"max_viewers": 4000}}, "media.max_transports", "at least"),
     ],
@@ -65,6 +68,7 @@ def test_impossible_combination_names_the_key_and_the_way_out(
         {"media": {"advertised_addresses": ("203.0.113.7", "2001:db8::1")}},
         {"http": {"tls": False}},
         {"http": {"allowed_origins": ("*",)}},
+        {"http": {"trusted_proxies": ("127.0.0.1", "10.0.0.0/8", "fd00::/8")}},
         {"limits": {"max_sources": 1096, "max_viewers": 3000}},
     ],
 )

@@ -26,6 +26,7 @@ SHELLS = (
     "dispatch/journal/reading.py",
     "dispatch/journal/tail.py",
     "dispatch/store",
+    "signaling/auth/acting.py",
     "signaling/auth/endpoint.py",
     "signaling/auth/noting.py",
     "signaling/auth/passwords.py",

@@ -48,6 +48,27 @@ def test_all_but_the_database_comes_back_with_its_modes(tmp_path: Path) -> None:
     assert made.files == 3
 
 
+def test_file_that_goes_meanwhile_is_left_out(tmp_path: Path) -> None:
+    folder, file = folder_of(tmp_path), tmp_path / "node.backup"
+
+    def replace(done: int, total: int) -> None:
+        (folder / "tls" / "server.key").unlink(missing_ok=True)
+
+    (folder / "journal" / "position.new").write_bytes(b"half")
+    made = backup(folder, file, "huishang", 1, replace)
+    assert restore(file, tmp_path / "new", quiet) == made
+    assert set(contents(tmp_path / "new")) == {"huishang.toml", "journal/00000001.jsonl"}
+
+
+def test_link_in_the_folder_is_refused_for_what_it_leads_to_would_be_missing(tmp_path: Path) -> None:
+    folder, file = folder_of(tmp_path), tmp_path / "node.backup"
+    (folder / "journal").rename(tmp_path / "another-disk")
+    (folder / "journal").symlink_to(tmp_path / "another-disk")
+    with pytest.raises(StartError, match=r"journal: .*symbolic link"):
+        backup(folder, file, "huishang", 1, quiet)
+    assert not file.exists()
+
+
 def test_file_that_grows_meanwhile_is_taken_as_it_was_when_it_was_opened(tmp_path: Path) -> None:
     folder, file = folder_of(tmp_path), tmp_path / "node.backup"
     journal = folder / "journal" / "00000001.jsonl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from dispatch.acts import people, units
 from dispatch.acts.consultation import Create, Join
+from dispatch.acts.signin import End
 from dispatch.desk import caretaker
 from dispatch.entry import Origin
 from dispatch.permissions import SYSTEM, Actor
@@ -33,9 +36,10 @@ SDP = {"Content-Type": "application/sdp"}
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Node, aiohttp.ClientSession]]:
+async def running(folder: Path, *proxies: str) -> AsyncIterator[tuple[Node, aiohttp.ClientSession]]:
     """Serve until left; give the node and a client of it."""
     made = settings(folder)
+    made = replace(made, http=replace(made.http, trusted_proxies=proxies))
     ready: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     begun: list[Node] = []
@@ -108,6 +112,48 @@ async def test_one_sign_in_opens_all_doors_and_its_end_closes_them(tmp_path: Pat
         assert await tab.closed() == Close.NOT_SIGNED_IN
         async with http.get(f"/api/v1/units/{county}", headers=headers) as answer:
             assert answer.status == 401
+
+
+async def test_request_whose_sign_in_ends_before_its_body_is_there_does_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as (node, http):
+        signed, county = await officer(node)
+        url, body = http._base_url, json.dumps({"title": "会商", "unit": county}).encode()
+        assert url is not None and url.host is not None and url.port is not None
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(
+            f"POST /api/v1/consultations HTTP/1.1\r\nHost: {url.host}\r\nConnection: close\r\nExpect: 100-continue\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            f"Authorization: Bearer {signed.token}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            assert b"100" in await reader.readuntil(b"\r\n\r\n"), "who asks has been looked at, the body is waited for"
+        await node.coordinator.act(End(login=signed.login.id), SYSTEM, Origin())
+        writer.write(body)
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 403") and b'"not-signed-in"' in answer
+        assert len(node.coordinator.tables.consultations) == 0
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [((), "127.0.0.1"), (("127.0.0.0/8",), "198.51.100.7")])
+async def test_address_told_by_a_proxy_counts_where_the_settings_trust_it(
+    tmp_path: Path, proxies: tuple[str, ...], seen: str
+) -> None:
+    async with running(tmp_path, *proxies) as (node, http):
+        signed, _ = await officer(node)
+        code = await node.signin.invite(SYSTEM, signed.person.id, "", 24, Origin())
+        headers = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        async with http.post("/api/v1/session", json={"welcome": code}, headers=headers) as answer:
+            login = (await answer.json())["login"]
+        assert node.coordinator.tables.logins.get(login).ip == seen
+
+
+async def test_threads_of_the_node_end_with_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as (node, _):
+        await officer(node)
+        assert any(thread.name.startswith("password") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("password") for thread in threading.enumerate())
 
 
 async def test_who_has_closed_all_pages_has_left_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,10 @@ async def test_ended_consultations_are_told_with_who_took_part(database: Databas
     one = await reader.consultation("c3")
     assert one is not None and one.ended_us == NOON + 1
     assert await reader.consultation("nothing") is None
+    assert [item.id for item in await reader.consultations(("c3", "running", "nothing"))] == ["c3", "running"]
+    whose = rest[-1].person
+    assert [item.id for item in await reader.places(whose, ("c3",)) if item.id == rest[-1].id] == [rest[-1].id]
+    assert await reader.places(whose, ("c2",)) == [] and await reader.places("nobody", ("c3",)) == []
 
 
 def sample(at_us: int, **values: object) -> Sample:
@@ -171,5 +175,6 @@ async def test_strange_values_in_a_question_find_nothing_and_do_no_harm(
     assert await reader.timeline(Question(session=nul, object=f"{nul}:{nul}", actor=nul, verb="v" * 10_000)) == []
     assert len(await reader.timeline(Question(until_us=huge), limit=-1)) == 1
     assert await reader.messages(nul, (huge, nul)) == [] and await reader.ended((-huge, nul)) == []
+    assert await reader.consultations((nul,)) == [] and await reader.places(nul, (nul,)) == []
     assert await reader.participants(nul, nul) == [] and await reader.consultation(nul) is None
     assert await reader.quality(nul, -huge, huge, nul) == []

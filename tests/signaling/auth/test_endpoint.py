@@ -161,7 +161,18 @@ async def test_who_may_not_administer_makes_none_of_them(front: Front) -> None:
     ):
         assert problem(await front.ask(method, path, body, token=officer), 403) == "forbidden"
     answer = await front.ask("PUT", f"/api/v1/people/{CHIEF}/password", {"password": "short"}, token=officer)
-    assert problem(answer, 422) == "password-short"
+    assert problem(answer, 403) == "forbidden", "what is wrong with a value is told to who may set it"
+
+
+async def test_who_may_not_set_a_password_costs_no_hash(front: Front) -> None:
+    officer = token_of(await front.enter())
+    computed = front.passwords.computed
+    for person in (LOCAL, CHIEF):
+        answer = await front.ask(
+            "PUT", f"/api/v1/people/{person}/password", {"password": "another-horse"}, token=officer
+        )
+        assert problem(answer, 403) == "forbidden"
+    assert front.passwords.computed == computed
 
 
 async def test_own_password_is_not_set_without_the_old_one(front: Front) -> None:

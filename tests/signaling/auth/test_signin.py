@@ -113,6 +113,18 @@ async def test_password_changed_while_the_old_one_is_checked_opens_nothing(front
     assert token_of(await front.enter("officer", "another-horse"))
 
 
+async def test_who_is_signed_out_while_a_hash_is_waited_for_changes_no_password(front: Front) -> None:
+    answer, release = await front.enter("chief"), threading.Event()
+    for _ in range(THREADS):
+        front.passwords._pool.submit(release.wait, PATIENCE_S)
+    path, body = f"/api/v1/people/{CLERK}/password", {"password": "another-horse"}
+    setting = asyncio.ensure_future(front.ask("PUT", path, body, token=token_of(answer)))
+    await until("the new password waits for its hash", lambda: front.passwords._waiting == 1)
+    await front.coordinator.act(End(login=json.loads(answer.body)["login"]), SYSTEM, FROM)
+    release.set()
+    assert problem(await setting, 403) == "not-signed-in" and front.journal.entries("person.password") == []
+
+
 async def test_ended_login_is_over_at_once_for_token_and_cookie(front: Front) -> None:
     answer, other = await front.enter(), await front.enter()
     login = json.loads(answer.body)["login"]

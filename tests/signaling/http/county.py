@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
+from sqlalchemy import func, select
 
 from dispatch.desk.coordinator import Coordinator
 from dispatch.desk.keeping import JournalKeeper
@@ -20,6 +22,11 @@ from dispatch.ids import ulid
 from dispatch.journal import Journal
 from dispatch.permissions import Actor
 from dispatch.records import Endpoint, EndpointKind, Level, Person, Role, Unit
+from dispatch.store.database import Database
+from dispatch.store.migrating import upgrade
+from dispatch.store.projector import Projector
+from dispatch.store.reading import Reader
+from dispatch.store.schema import timeline
 from dispatch.tables import Tables
 from signaling.http.acts import ActsEndpoint
 from signaling.http.listener import listening
@@ -29,6 +36,7 @@ from signaling.http.problem import Problem, problems
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
 from signaling.http.transfer import TransferEndpoint
+from tests.patience import until
 
 
 def number(value: int) -> str:
@@ -102,6 +110,43 @@ async def coordinating(folder: Path) -> AsyncIterator[tuple[Coordinator, Journal
         await asyncio.to_thread(journal.close)
 
 
+_empty_database = b""
+
+
+@asynccontextmanager
+async def following(folder: Path, coordinator: Coordinator, journal: Journal) -> AsyncIterator[Database]:
+    """A database that what happens goes to. Only the first of a run is made step by step, which takes a while."""
+    global _empty_database
+    path = folder / "huishang.db"
+    if _empty_database:
+        path.write_bytes(_empty_database)
+    else:
+        made = Database(f"sqlite:///{path}")
+        await upgrade(made)
+        await made.close()
+        _empty_database = path.read_bytes()
+    database = Database(f"sqlite:///{path}")
+    projector = Projector(database, journal)
+    coordinator.listen(projector)
+    projector.start()
+    try:
+        yield database
+    finally:
+        await projector.close()
+        await database.close()
+
+
+async def projected(journal: Journal, database: Database) -> None:
+    """Wait until all that the journal holds is in the database."""
+    wanted = sum(len(json.loads(record)) for batch in journal.read() for _, record in batch)
+
+    async def told() -> int:
+        async with database.snapshot() as connection:
+            return int(await connection.scalar(select(func.count()).select_from(timeline)) or 0)
+
+    await until("the projection", told, lambda count: count == wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class County:
     """What runs: `url` is the base of its plain HTTP."""
@@ -110,7 +155,12 @@ class County:
     app: web.Application
     coordinator: Coordinator
     journal: Journal
+    database: Database
     operations: list[Operation]
+
+    async def known(self) -> None:
+        """Wait until all that happened is in the database."""
+        await projected(self.journal, self.database)
 
     async def do(self, name: str, act: Any) -> str:
         """Do an act as somebody, without HTTP."""
@@ -124,10 +174,11 @@ class County:
 @asynccontextmanager
 async def running_county(folder: Path) -> AsyncIterator[County]:
     """Serve acts, readings, files and their description on loopback."""
-    async with coordinating(folder) as (coordinator, journal):
+    async with coordinating(folder) as (coordinator, journal), AsyncExitStack() as ends:
         door = Door(coordinator.tables, coordinator.permissions, identify)
         acts = ActsEndpoint(coordinator, door, collections())
-        reads = ReadsEndpoint(door)
+        database = await ends.enter_async_context(following(folder, coordinator, journal))
+        reads = ReadsEndpoint(Reader(database), door)
         files = TransferEndpoint(coordinator, door)
         codes = QrEndpoint(door)
         routes = [*acts.routes(), *reads.routes(), *files.routes(), *codes.routes()]
@@ -135,4 +186,4 @@ async def running_county(folder: Path) -> AsyncIterator[County]:
         app = web.Application(middlewares=[problems])
         app.add_routes([*routes, *openapi_routes(operations, "1")])
         async with listening(app, "127.0.0.1", 0) as port:
-            yield County(f"http://127.0.0.1:{port}", app, coordinator, journal, operations)
+            yield County(f"http://127.0.0.1:{port}", app, coordinator, journal, database, operations)

@@ -18,6 +18,7 @@ import dispatch.acts
 from dispatch.acts.consultation import Create
 from dispatch.errors import Conflict, Forbidden, Full, Invalid, Refused, Unavailable, Unknown
 from dispatch.records import Stage
+from signaling.http import pace
 from signaling.http.acts import MAX_ACT_BYTES, act_routes, all_acts
 from signaling.http.problem import KINDS, problem_of
 from signaling.http.reads import collections
@@ -199,3 +200,18 @@ def test_kind_of_refusal_gives_the_status_and_its_code_stays(error: type[Refused
 def test_every_kind_of_refusal_has_a_status() -> None:
     errors: list[type[Refused]] = [Refused, *Refused.__subclasses__()]
     assert {error.kind for error in errors} == set(KINDS)
+
+
+async def test_flood_of_one_is_refused_before_it_reaches_the_journal(
+    county: County, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "AT_ONCE", 3)
+    monkeypatch.setattr(pace, "A_SECOND", 0)
+    made = await held(county)
+    path = f"{CREATE}/{made}/lock"
+    method = next(spec.method for spec in all_acts().values() if spec.path == "/consultations/{consultation}/lock")
+    body = {"json": {"locked": True}}
+    answers = [await ask(http, method, path, headers=token("officer"), **body) for _ in range(5)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+    assert problem(answers[-1], 429) == "too-many-attempts" and answers[-1].headers["Retry-After"] == "1"
+    assert (await ask(http, method, path, headers=token("administrator"), **body)).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 import segno
 
+from signaling.http import qr
 from tests.signaling.http.asking import ask, problem
 from tests.signaling.http.county import County, running_county
 
@@ -48,3 +50,21 @@ async def test_what_is_no_text_is_refused(county: County, body: Any) -> None:
 async def test_nobody_has_codes_made_without_signing_in(county: County) -> None:
     assert await made(county, None, {"text": "x"}) == "unauthorized"
     assert await made(county, "the-node", {"text": "x"}) == "person-needed"
+
+
+async def test_more_texts_than_may_wait_are_refused(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qr, "MAX_WAITING", 0)
+    assert await made(county, "newcomer", {"text": "x"}) == "node-busy"
+
+
+async def test_text_is_made_beside_the_control_loop(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    make = qr._rows
+
+    def seen(text: str) -> tuple[str, ...]:
+        threads.append(threading.current_thread().name)
+        return make(text)
+
+    monkeypatch.setattr(qr, "_rows", seen)
+    assert await made(county, "newcomer", {"text": "x"})
+    assert threads != [] and threading.main_thread().name not in threads

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from dispatch.acts.grants import Give
 from dispatch.acts.units import Change
 from dispatch.desk.coordinator import Coordinator
 from dispatch.entry import Entry, Origin
-from dispatch.permissions import Actor
+from dispatch.permissions import Actor, Right
 from dispatch.records import Role
 from signaling.http import transfer
 from signaling.http.operation import Door
@@ -150,6 +152,17 @@ async def test_who_may_export_nothing_gets_nothing_and_leaves_no_entry(town: Tow
 @pytest.mark.parametrize("name", ["east", "watcher", "newcomer", "dismissed"])
 async def test_who_manages_nothing_brings_in_nothing(town: Town, name: str) -> None:
     assert await town.bring(name, table((EAST, "village", "下村")), "kind=unit") == "forbidden"
+
+
+async def test_who_was_lent_the_right_brings_in_and_takes_out_what_it_is_of(town: Town) -> None:
+    until_us = time.time_ns() // 1000 + 3_600_000_000
+    for verb in (Right.MANAGE, Right.EXPORT):
+        give = Give(verb=verb, object=f"unit:{EAST}", to=f"person:{person('watcher')}", until_us=until_us)
+        await town.coordinator.act(give, Actor(person("administrator")), Origin())
+    told = await town.bring("watcher", table((EAST, "village", "下村"), (WEST, "village", "上村")), "kind=unit")
+    assert told["created"] == 1 and [remark["code"] for remark in told["refused"]] == ["forbidden"]
+    answer = await town.ask("watcher", "GET", f"{EXPORT}?format=csv&kind=unit")
+    assert "下村" in answer.body.decode() and "西山乡" not in answer.body.decode()
 
 
 async def test_strangers_are_refused(town: Town) -> None:
