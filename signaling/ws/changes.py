@@ -171,13 +171,15 @@ class Changes:
 
     def _concern(self, consultation: str, whoms: set[str]) -> None:
         """Mark the places that somebody has got."""
-        for whom in whoms:
-            kind, _, identifier = whom.partition(":")
+        units = frozenset(whom for whom in whoms if whom.startswith("unit:"))
+        people = {whom.removeprefix("person:") for whom in whoms - units}
+        if units:
+            # Not everybody's are looked at: that is dear, and thousands watch theirs.
+            watching = map(str, self._topics.audiences("places"))
+            people.update(person for person in watching if self._views.is_within(person, units))
+        for person in people:
             for key in (("place", consultation), ("consultation", consultation)):
-                if kind == "person":
-                    self._topics.mark("places", key, audience=identifier)
-                elif kind == "unit":
-                    self._topics.mark("places", key)
+                self._topics.mark("places", key, audience=person)
 
     def _participant(self, change: Change) -> None:
         old, new = change.old, change.new
@@ -191,7 +193,8 @@ class Changes:
         before = old.attendance if isinstance(old, Participant) else None
         after = new.attendance if isinstance(new, Participant) else None
         if before is not after:
-            self._mark_short(either.consultation)
+            for name in ("overview", "places"):
+                self._topics.refresh(name, ("consultation", either.consultation))
             if either.person:
                 self._concern(either.consultation, {f"person:{either.person}"})
                 self._topics.doubt(either.person, topic)
@@ -231,7 +234,7 @@ class Changes:
         for identifier in self._links.sums.take_touched():
             unit = self._tables.units.find(identifier)
             if unit is not None:
-                self._topics.mark(_level(unit.parent), ("unit", identifier))
+                self._topics.refresh(_level(unit.parent), ("unit", identifier))
 
 
 def _level(parent: str) -> str:

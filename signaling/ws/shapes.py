@@ -40,13 +40,19 @@ class Shapes:
         """Return a consultation as the overview shows it."""
         made = self._made.get(record.id)
         if made is None:
-            made = self._made[record.id] = _encode(self._short(record))
+            ids = self._tables.participants_of.ids(record.id)
+            there = [self._tables.participants.get(item).attendance for item in ids]
+            counts = {name.value: there.count(name) for name in (Attendance.PRESENT, Attendance.WAITING)}
+            made = self._made[record.id] = _encode({**self._head(record), **counts})
         return made
 
     def full(self, record: Consultation) -> bytes:
-        """Return a consultation as those see it who are in it."""
+        """Return a consultation as those see it who are in it.
+
+        Without counts: who is sent it has the participants; with them all the invitations would go with every join.
+        """
         more = ("admission", "deputies", "spotlight", "announcement", "announced_us", "invitations", "roll")
-        return _encode({**self._short(record), **{name: getattr(record, name) for name in more}})
+        return _encode({**self._head(record), **{name: getattr(record, name) for name in more}})
 
     def place(self, consultation: str, mine: str, participant: str, may: Iterable[str]) -> bytes:
         """Return somebody's place in a consultation."""
@@ -108,17 +114,13 @@ class Shapes:
         state, since_us = (source.state, source.since_us) if source else (SourceState.OFFLINE, 0)
         return _encode({**msgspec.structs.asdict(record), "state": state.value, "since_us": since_us})
 
-    def _short(self, record: Consultation) -> dict[str, Any]:
+    def _head(self, record: Consultation) -> dict[str, Any]:
         chair = self._tables.people.find(record.chair)
-        ids = self._tables.participants_of.ids(record.id)
-        there = [self._tables.participants.get(item).attendance for item in ids]
         same = ("id", "title", "chair", "stage", "begins_us", "started_us", "ended_us", "locked")
         return {
             **{name: getattr(record, name) for name in same},
             **self._unit(record.unit),
             "chair_name": chair.name if chair else "",
-            "present": there.count(Attendance.PRESENT),
-            "waiting": there.count(Attendance.WAITING),
         }
 
     def _unit(self, identifier: str) -> dict[str, str]:

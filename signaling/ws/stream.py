@@ -36,6 +36,7 @@ class Stream:
         "dirty",
         "idle_since",
         "members",
+        "moved",
         "records",
         "seq",
         "stale",
@@ -50,8 +51,9 @@ class Stream:
         self.members: dict[Hashable, None] = {}
         #: Since when (monotonic seconds) it has had no members.
         self.idle_since = now
-        #: Records that may have changed, for this audience alone.
+        #: Records that may have changed, and those of which no more than figures did.
         self.dirty: set[Key] = set()
+        self.moved: set[Key] = set()
         #: Whether any record may have changed.
         self.stale = False
         self._kept: deque[bytes] = deque()

@@ -16,12 +16,10 @@ from dispatch.errors import Refused
 from signaling.ws import frames
 from signaling.ws.messages import Gone, encode
 from signaling.ws.stream import Key, Stream
+from signaling.ws.topic import Topic
 
-#: Between two changes of a topic.
-INTERVAL_S = 0.05
-#: The same where thousands watch.
-WIDE_INTERVAL_S = 0.15
-WIDE = frozenset({"overview", "places"})
+#: Looked at in one call of `handle_timer`, some 10 ms; after an audience that passes it the rest waits for the next.
+RECORDS_A_TURN = 500
 #: How long a topic that nobody watches any more is kept going, for who comes back.
 LINGER_S = 60.0
 
@@ -41,23 +39,13 @@ class Source(Protocol):
         """Return a record as JSON, None when it is not, or not to be, there."""
         ...
 
+    def renew(self, topic: str, audience: Hashable, key: Key, now_us: int) -> bytes | None:
+        """Return a record that an audience has, where nothing but its figures has changed since it was made."""
+        ...
+
     def begin(self) -> None:
         """A round of questions begins: what was made before it may have changed."""
         ...
-
-
-@dataclass(slots=True)
-class _Topic:
-    name: str
-    streams: dict[Hashable, Stream] = field(default_factory=dict)
-    #: Records to look at for every audience, or for those only that hold them.
-    marked: set[Key] = field(default_factory=set)
-    held: set[Key] = field(default_factory=set)
-    sent_at: float = float("-inf")
-
-    @property
-    def due(self) -> float:
-        return self.sent_at + (WIDE_INTERVAL_S if self.name in WIDE else INTERVAL_S)
 
 
 @dataclass(slots=True)
@@ -71,7 +59,7 @@ class Topics:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._topics: dict[str, _Topic] = {}
+        self._topics: dict[str, Topic] = {}
         self._watchers: dict[Hashable, _Watcher] = {}
         self._of_person: dict[str, dict[Hashable, None]] = {}
         self._numbers = 0
@@ -86,6 +74,11 @@ class Topics:
     def names(self) -> tuple[str, ...]:
         """Return the topics that somebody watches, or did lately."""
         return tuple(self._topics)
+
+    def audiences(self, topic: str) -> tuple[Hashable, ...]:
+        """Return for whom a topic is kept."""
+        found = self._topics.get(topic)
+        return tuple(found.streams) if found is not None else ()
 
     def watched(self, watcher: Hashable) -> tuple[str, ...]:
         """Return the topics that a watcher is sent."""
@@ -140,9 +133,17 @@ class Topics:
             if stream is None:
                 return
             stream.dirty.add(key)
+            found.touched[stream] = None
         else:
             (found.held if held else found.marked).add(key)
-        self._wake(found)
+        self._waiting.add(topic)
+
+    def refresh(self, topic: str, key: Key) -> None:
+        """Send those that hold a record its figures as they are: nothing else in it, and nobody's rights, changed."""
+        found = self._topics.get(topic)
+        if found is not None:
+            found.figures.add(key)
+            self._waiting.add(topic)
 
     def spoil(self, where: Callable[[str, Hashable], bool] = lambda topic, audience: True) -> None:
         """Look at every record again, for the topics and audiences that `where` holds of."""
@@ -150,7 +151,8 @@ class Topics:
             for stream in topic.streams.values():
                 if where(topic.name, stream.audience):
                     stream.stale = True
-                    self._wake(topic)
+                    topic.touched[stream] = None
+                    self._waiting.add(topic.name)
 
     def doubt(self, person: str = "", topic: str = "") -> None:
         """Ask again whether somebody, or everybody, may watch a topic, or all of them, and as what audience."""
@@ -160,16 +162,22 @@ class Topics:
         """Return when `handle_timer` wants to be called, None when nothing waits; what has passed means now."""
         if self._doubted:
             return float("-inf")
-        return min((self._topics[name].due for name in self._waiting), default=None)
+        dues = (self._topics[name].due for name in self._waiting)
+        return min((due for due in dues if due is not None), default=None)
 
     def handle_timer(self, now: float, now_us: int) -> None:
-        """Send what is due."""
+        """Send what is due, or a bounded part of it: then it wants to be called again at once."""
         self._source.begin()
         if self._doubted:
             self._ask_again(now, now_us)
+        looked_at = 0
         for name in sorted(self._waiting):
-            if self._topics[name].due <= now:
-                self._flush(self._topics[name], now, now_us)
+            topic = self._topics[name]
+            topic.hand_out(now)
+            while topic.in_hand and looked_at < RECORDS_A_TURN:
+                looked_at += self._bring_up(topic, next(iter(topic.in_hand)), now, now_us)
+            if topic.due is None:
+                self._waiting.discard(name)
 
     def sweep(self, now: float) -> None:
         """Forget the topics that nobody has watched for `LINGER_S`; to be called now and then."""
@@ -177,12 +185,11 @@ class Topics:
             for stream in tuple(topic.streams.values()):
                 if not stream.members and now - stream.idle_since > LINGER_S:
                     del topic.streams[stream.audience]
+                    topic.touched.pop(stream, None)
+                    topic.in_hand.pop(stream, None)
             if not topic.streams:
                 del self._topics[topic.name]
                 self._waiting.discard(topic.name)
-
-    def _wake(self, topic: _Topic) -> None:
-        self._waiting.add(topic.name)
 
     def _attach(self, watcher: Hashable, held: _Watcher, topic: str, seq: int | None, now: float, now_us: int) -> None:
         try:
@@ -190,7 +197,7 @@ class Topics:
         except Refused as refusal:
             self._out.append(((watcher,), _gone(topic, refusal.code)))
             return
-        found = self._topics.setdefault(topic, _Topic(topic))
+        found = self._topics.setdefault(topic, Topic(topic))
         stream = found.streams.get(audience)
         if stream is None:
             self._numbers += 1
@@ -202,7 +209,7 @@ class Topics:
         elif stream.stale:
             # Rights may have changed: who comes now must not be sent what was right before.
             self._source.begin()
-            self._flush(found, now, now_us)
+            self._bring_up(found, stream, now, now_us)
         missed = stream.since(seq) if seq is not None else None
         for frame in [stream.snapshot()] if missed is None else missed:
             self._out.append(((watcher,), frame))
@@ -239,31 +246,34 @@ class Topics:
         self.unwatch(watcher, name, now)
         self._attach(watcher, held, name, None, now, now_us)
 
-    def _flush(self, topic: _Topic, now: float, now_us: int) -> None:
-        """Send every audience what is different from what it has."""
-        marked, holdings = topic.marked, topic.held
-        topic.marked, topic.held = set(), set()
-        self._waiting.discard(topic.name)
-        for stream in topic.streams.values():
-            if stream.stale:
-                keys = set(stream.records) | set(self._source.keys(topic.name, stream.audience, now_us))
-            else:
-                keys = marked | stream.dirty | {key for key in holdings if key in stream.records}
-            stream.stale = False
-            stream.dirty = set()
-            puts: dict[Key, bytes] = {}
-            drops: list[Key] = []
-            for key in sorted(keys):
-                record = self._source.record(topic.name, stream.audience, key, now_us)
-                if record is None and key in stream.records:
-                    drops.append(key)
-                elif record is not None and record != stream.records.get(key):
-                    puts[key] = record
-            if puts or drops:
-                topic.sent_at = now
-                frame = stream.advance(puts, drops)
-                if stream.members:
-                    self._out.append((tuple(stream.members), frame))
+    def _bring_up(self, topic: Topic, stream: Stream, now: float, now_us: int) -> int:
+        """Send an audience what is different from what it has; return how many records were looked at."""
+        topic.touched.pop(stream, None)
+        topic.in_hand.pop(stream, None)
+        keys, moved = stream.dirty, stream.moved
+        if stream.stale:
+            keys = set(stream.records) | set(self._source.keys(topic.name, stream.audience, now_us))
+        stream.stale, stream.dirty, stream.moved = False, set(), set()
+        puts: dict[Key, bytes] = {}
+        drops: list[Key] = []
+        for key in sorted(keys):
+            _compare(stream, key, self._source.record(topic.name, stream.audience, key, now_us), puts, drops)
+        if puts or drops:
+            topic.news_at = now
+        for key in sorted(moved - keys):
+            _compare(stream, key, self._source.renew(topic.name, stream.audience, key, now_us), puts, drops)
+        if puts or drops:
+            frame = stream.advance(puts, drops)
+            if stream.members:
+                self._out.append((tuple(stream.members), frame))
+        return len(keys) + len(moved)
+
+
+def _compare(stream: Stream, key: Key, record: bytes | None, puts: dict[Key, bytes], drops: list[Key]) -> None:
+    if record is None and key in stream.records:
+        drops.append(key)
+    elif record is not None and record != stream.records.get(key):
+        puts[key] = record
 
 
 def _gone(topic: str, code: str) -> bytes:

@@ -6,7 +6,7 @@ Thousands share what they see: what comes with roles and grants alone is the sam
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass
 
 from dispatch.errors import Forbidden, Unknown
@@ -39,6 +39,17 @@ class Standing:
     grants: frozenset[Grant]
 
 
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """Somebody's place in a consultation, with the rights that come with it and those beside it."""
+
+    consultation: Consultation
+    mine: str
+    participant: str
+    by_place: frozenset[Right]
+    beside: frozenset[Right]
+
+
 class Views:
     """The state of every topic for every audience: a `topics.Source`."""
 
@@ -57,6 +68,7 @@ class Views:
         self._sources = sources
         self._answers: dict[tuple[Standing, str], frozenset[Right]] = {}
         self._windows: dict[str, frozenset[str]] = {}
+        self._placings: dict[tuple[str, str], _Placing | None] = {}
         self._edge_us = 0
         self._looked_us = 0
 
@@ -64,6 +76,7 @@ class Views:
         """What was made before may have changed."""
         self.shapes.begin()
         self._windows.clear()
+        self._placings.clear()
 
     def forget_rights(self) -> None:
         """The tree, or whose unit a device has, has changed."""
@@ -117,6 +130,11 @@ class Views:
             return standing
         raise Unknown("topic-unknown", f"there is no topic {topic[:40]!r}")
 
+    def is_within(self, person: str, units: Set[str]) -> bool:
+        """Tell whether somebody is in one of these (`unit:ID`), or below it."""
+        record = self._tables.people.find(person)
+        return record is not None and any(f"unit:{unit}" in units for unit in self._permissions.line(record.unit))
+
     def keys(self, topic: str, audience: Hashable, now_us: int) -> Iterator[Key]:
         """Give all records that may be in a topic."""
         kind, _, identifier = topic.partition(":")
@@ -150,6 +168,15 @@ class Views:
             return self._of_places(str(audience), key, now_us)
         return self._of_consultation(identifier, key)
 
+    def renew(self, topic: str, audience: Hashable, key: Key, now_us: int) -> bytes | None:
+        """Return a record that an audience has, where nothing but its figures has changed since it was made."""
+        kind, identifier = key
+        if topic == "places" and kind == "consultation":
+            # The same for all who have it there. Who may have it has been asked, for each of them.
+            consultation = self._open(identifier)
+            return with_rights(self.shapes.short(consultation), ()) if consultation else None
+        return self.record(topic, audience, key, now_us)
+
     def _of_overview(self, standing: Standing, key: Key, now_us: int) -> bytes | None:
         kind, identifier = key
         targets = self._permissions.targets_of(identifier) if kind == "source" else (f"{kind}:{identifier}",)
@@ -164,6 +191,19 @@ class Views:
 
     def _of_places(self, person: str, key: Key, now_us: int) -> bytes | None:
         kind, identifier = key
+        if (person, identifier) not in self._placings:
+            self._placings[person, identifier] = self._placing(person, identifier, now_us)
+        placing = self._placings[person, identifier]
+        if placing is None:
+            return None
+        if kind == "consultation":
+            # Where roles and grants suffice the overview has it.
+            shown = Right.SEE not in placing.beside
+            return with_rights(self.shapes.short(placing.consultation), ()) if shown else None
+        may = _of(placing.beside | placing.by_place, _OF_CONSULTATION)
+        return self.shapes.place(identifier, placing.mine, placing.participant, may)
+
+    def _placing(self, person: str, identifier: str, now_us: int) -> _Placing | None:
         consultation, record = self._open(identifier), self._tables.people.find(person)
         if consultation is None or record is None:
             return None
@@ -176,14 +216,13 @@ class Views:
         beside = self._rights(self._standing(record, now_us), target, now_us)
         if record.disabled or Right.SEE not in beside | by_place:
             return None
-        if kind == "consultation":
-            # Where roles and grants suffice the overview has it.
-            return None if Right.SEE in beside else with_rights(self.shapes.short(consultation), ())
         if participant is not None:
             mine = participant.attendance.value
         else:
-            mine = "invited" if self._permissions.is_invited(record, identifier) else "none"
-        return self.shapes.place(identifier, mine, own or "", _of(beside | by_place, _OF_CONSULTATION))
+            # Who neither is there nor leads has a place by an invitation alone; looking through all of them is dear.
+            invited = Right.CHAIR not in by_place or self._permissions.is_invited(record, identifier)
+            mine = "invited" if invited else "none"
+        return _Placing(consultation, mine, own or "", by_place, beside)
 
     def _of_consultation(self, consultation: str, key: Key) -> bytes | None:
         kind, identifier = key

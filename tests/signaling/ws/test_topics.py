@@ -25,46 +25,48 @@ from dispatch.records import (
 )
 from dispatch.sources import SourceState
 from signaling.ws.stream import MAX_KEPT
-from signaling.ws.topics import INTERVAL_S, LINGER_S, WIDE_INTERVAL_S
+from signaling.ws.topics import LINGER_S, RECORDS_A_TURN
 from tests.signaling.ws.town import SECOND_US, Town
 
 
-def test_the_first_change_goes_at_once_and_the_next_together_after_the_interval() -> None:
-    town = Town()
-    record = town.consultation("c")
-    town.settle()
-    pages = town.watch("li", "consultation:c")
-    town.now += 1
-    town.put(("consultation", msgspec.structs.replace(record, locked=True)))
-    timer = town.topics.get_timer()
-    assert timer is not None and timer <= town.now
-    town.topics.handle_timer(town.now, town.now_us)
-    assert town.deliver() == 1 and pages.record("consultation:c", "consultation", "c")["locked"]
-    begun = town.now
-    for announcement in ("一", "二", "三"):
-        town.put(("consultation", msgspec.structs.replace(record, announcement=announcement)))
-    town.topics.handle_timer(town.now, town.now_us)
-    assert town.deliver() == 0
-    assert town.topics.get_timer() == begun + INTERVAL_S
-    assert town.settle() == 1
-    assert pages.record("consultation:c", "consultation", "c")["announcement"] == "三"
+def crowd(unit: str, count: int) -> list[tuple[str, Person]]:
+    return [("person", Person(id=f"{unit}-{n}", unit=unit, name="众", login=f"{unit}-{n}")) for n in range(count)]
 
 
-def test_the_overview_waits_longer() -> None:
+def test_many_who_are_invited_at_once_are_told_in_turns_of_a_bounded_size() -> None:
     town = Town()
     record = town.consultation("c")
-    town.watch("wang", "overview")
+    invited = crowd("town", RECORDS_A_TURN)
+    town.put(*invited)
+    for _, person in invited:
+        town.watch(person.id, "places")
     town.settle()
     town.now += 1
-    for locked in (True, False):
-        town.put(("consultation", msgspec.structs.replace(record, locked=locked)))
-        timer = town.topics.get_timer()
-        assert timer is not None
-        town.topics.handle_timer(max(timer, town.now), town.now_us)
-        town.now = max(timer, town.now)
-        assert town.deliver() == 1
-    town.put(("consultation", record), ("consultation", msgspec.structs.replace(record, locked=True)))
-    assert town.topics.get_timer() == town.now + WIDE_INTERVAL_S
+    town.put(("consultation", msgspec.structs.replace(record, invitations=(Invitation("unit:town", "li", 1),))))
+    turns = []
+    while town.topics.get_timer() is not None:
+        town.topics.handle_timer(town.now, town.now_us)
+        turns.append(town.deliver())
+    # Each has two records to be looked at.
+    assert turns == [RECORDS_A_TURN // 2, RECORDS_A_TURN // 2]
+    assert all(town.pages[person.id].ids("places", "place") == {"c"} for _, person in invited)
+
+
+def test_an_invitation_has_the_places_of_those_looked_at_whom_it_is_for() -> None:
+    town = Town()
+    record = town.consultation("c")
+    others = crowd("other", RECORDS_A_TURN)
+    town.put(*others)
+    for _, person in others:
+        town.watch(person.id, "places")
+    pages = town.watch("sun", "places")
+    town.settle()
+    town.now += 1
+    town.put(("consultation", msgspec.structs.replace(record, invitations=(Invitation("unit:county", "li", 1),))))
+    town.topics.handle_timer(town.now, town.now_us)
+    town.deliver()
+    assert pages.ids("places", "place") == {"c"}
+    assert town.topics.get_timer() is None
 
 
 def test_a_change_that_changes_nothing_for_an_audience_is_not_sent() -> None:

@@ -107,6 +107,7 @@ class Town:
         self.changes.passed(self.now_us)
         while (when := self.topics.get_timer()) is not None:
             self.now = max(self.now, when)
+            self.changes.passed(self.now_us)
             self.topics.handle_timer(self.now, self.now_us)
             frames += self.deliver()
         return frames
