@@ -180,6 +180,7 @@ def run(
     seconds: float = SECONDS,
     away: int = AWAY,
     media: int = MEDIA_JOINS,
+    tail_s: float = TAIL_S,
 ) -> None:
     """Measure into `report`."""
     machine.be_the_load()
@@ -190,6 +191,6 @@ def run(
         made = hall.made
         count = int(rate * seconds)
         asked = says(made, people, rate, seconds)
-        found = stretch(hall.server, hall.inside, hall.outside, asked, seconds=seconds, tail_s=TAIL_S)
+        found = stretch(hall.server, hall.inside, hall.outside, asked, seconds=seconds, tail_s=tail_s)
         figures(report, f"{rate:g} joins and leaves a second, {people} + {watchers:,} pages", found, count)
         measure_media(report, hall, media)

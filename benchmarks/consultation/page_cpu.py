@@ -120,9 +120,9 @@ def used_s(pids: list[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-async def watched(page: Page, seconds: float) -> Used:
-    """Measure a page whose pictures play."""
-    await asyncio.sleep(SETTLE_S)
+async def watched(page: Page, seconds: float, settle_s: float) -> Used:
+    """Measure a page whose pictures play, after a while in which it comes to rest."""
+    await asyncio.sleep(settle_s)
     mine, all_of_it = renderers(), [pid for pid in machine.children(os.getpid()) if _is_browser(pid)]
     loop = asyncio.get_running_loop()
     began, before, before_all = loop.time(), used_s(mine), used_s(all_of_it)
@@ -133,19 +133,19 @@ async def watched(page: Page, seconds: float) -> Used:
     return Used((used_s(mine) - before) / took, (used_s(all_of_it) - before_all) / took, shown / took)
 
 
-async def console(room: Room, context: BrowserContext, seconds: float) -> tuple[Used, list[Any]]:
+async def console(room: Room, context: BrowserContext, seconds: float, settle_s: float) -> tuple[Used, list[Any]]:
     """Measure the console's page, in the consultation; return where its tiles were, too."""
     page = await context.new_page()
     await room.lobby(page)
     await page.locator(JOIN).click()
     boxes = await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
-    used = await watched(page, seconds)
+    used = await watched(page, seconds, settle_s)
     await page.close()
     await leave(room)
     return used, boxes
 
 
-async def bare(room: Room, browser: Browser, boxes: list[Any], seconds: float) -> Used:
+async def bare(room: Room, browser: Browser, boxes: list[Any], seconds: float, settle_s: float) -> Used:
     """Measure the bare page."""
     context = await browser.new_context(viewport=VIEWPORT, ignore_https_errors=True)
     page = await context.new_page()
@@ -154,38 +154,38 @@ async def bare(room: Room, browser: Browser, boxes: list[Any], seconds: float) -
     given = {"token": room.keys.token(room.made.chair), "cameras": room.made.cameras, "boxes": boxes}
     await page.evaluate(BARE, given)
     await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
-    used = await watched(page, seconds)
+    used = await watched(page, seconds, settle_s)
     await context.close()
     return used
 
 
-async def measure(room: Room, rounds: int, seconds: float) -> list[tuple[Used, Used]]:
+async def measure(room: Room, rounds: int, seconds: float, settle_s: float) -> list[tuple[Used, Used]]:
     """Return what the console's page and the bare one used in each round; every second one goes the other way."""
     async with async_playwright() as playwright:
         browser = await launch(playwright)
         try:
             context = await room.sign_in(browser)
             # Also warms the browser up.
-            _, boxes = await console(room, context, 0.0)
+            _, boxes = await console(room, context, 0.0, settle_s)
             taken = []
             for number in range(rounds):
                 if number % 2:
-                    theirs = await bare(room, browser, boxes, seconds)
-                    ours, _ = await console(room, context, seconds)
+                    theirs = await bare(room, browser, boxes, seconds, settle_s)
+                    ours, _ = await console(room, context, seconds, settle_s)
                 else:
-                    ours, _ = await console(room, context, seconds)
-                    theirs = await bare(room, browser, boxes, seconds)
+                    ours, _ = await console(room, context, seconds, settle_s)
+                    theirs = await bare(room, browser, boxes, seconds, settle_s)
                 taken.append((ours, theirs))
         finally:
             await browser.close()
     return taken
 
 
-def run(report: Report, *, rounds: int = ROUNDS, seconds: float = ROUND_S) -> None:
+def run(report: Report, *, rounds: int = ROUNDS, seconds: float = ROUND_S, settle_s: float = SETTLE_S) -> None:
     """Measure into `report`."""
     with ExitStack() as stack:
         room = Room.open(stack, PICTURES)
-        taken = asyncio.run(measure(room, rounds, seconds))
+        taken = asyncio.run(measure(room, rounds, seconds, settle_s))
     what = f"page with {PICTURES} pictures"
     of_renderers = [(ours.renderers, theirs.renderers) for ours, theirs in taken]
     of_browser = [(ours.browser, theirs.browser) for ours, theirs in taken]

@@ -6,8 +6,12 @@ spellings; those that differ least from the commonest come first, and `MAX_SPELL
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
+
+# Its dictionary of phrases is 46 MB and most of its start; a single character has the same readings without it.
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")
 
 from pypinyin import Style, pinyin
 

@@ -27,14 +27,23 @@ VERB = re.compile(
 )
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def chief(browser: Browser, tmp_path: Path) -> AsyncIterator[Seat]:
-    county = County(tmp_path)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seat(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seat]:
+    county = County(tmp_path_factory.mktemp("county"))
     await county.start()
     seat = await Seat.take(browser, county, "chief")
     yield seat
     await seat.close()
     await county.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def chief(seat: Seat) -> Seat:
+    """The chief's page, loaded anew: nothing that the last test chose on it is left."""
+    await seat.page.goto("about:blank")
+    await seat.page.goto(f"{seat.county.url}/")
+    await seat.page.get_by_text("已连接").first.wait_for()
+    return seat
 
 
 def entries(page: Page) -> Locator:
@@ -111,26 +120,29 @@ async def test_consultation_of_an_entry_is_a_filter(chief: Seat) -> None:
 
 
 async def test_older_entries_come_page_by_page(chief: Seat) -> None:
-    unit = chief.county.known.units["E"]
+    camera = chief.county.known.camera
     for number in range(60):
-        await chief.do("PATCH", f"/units/{unit}", {"order": number + 1})
+        await chief.do("PATCH", f"/endpoints/{camera}", {"name_en": f"Dike {number + 1:02}"})
     page = await go(chief, "timeline")
-    await page.locator(".filters select").nth(1).select_option("unit.change")
-    await see(page, "排序：60")
+    await page.locator(".filters select").nth(1).select_option("endpoint.change")
+    await see(page, "英文名称：Dike 60")
     await expect(entries(page)).to_have_count(50)
     await page.get_by_role("button", name="再看更多").click()
     await expect(entries(page)).to_have_count(60)
-    await expect(entries(page).last).to_contain_text("排序：1")
+    await expect(entries(page).last).to_contain_text("英文名称：Dike 01")
     await expect(page.get_by_role("button", name="再看更多")).to_be_hidden()
 
 
 async def test_while_the_database_is_gone_it_is_told_since_when_and_acts_go_on(chief: Seat) -> None:
+    # The last test of this node, whose database does not come back.
+    unit = f"/units/{chief.county.known.units['E']}"
+    await chief.do("PATCH", unit, {"name_en": "before it is gone"})
     page = await go(chief, "timeline")
-    await see(page, "服务器新建了人员")
+    await see(page, "before it is gone")
     for path in chief.county.folder.glob("*.db*"):
         with path.open("r+b") as file:
             file.write(b"\xff" * path.stat().st_size)
-    await chief.do("PATCH", f"/units/{chief.county.known.units['E']}", {"name_en": "while it is gone"})
+    await chief.do("PATCH", unit, {"name_en": "while it is gone"})
     state = page.locator(".audit-state")
     while "数据库自" not in await state.inner_text():
         async with page.expect_response(lambda answer: "/api/v1/timeline" in answer.url):

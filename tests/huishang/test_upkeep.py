@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tests.console.county import PEOPLE, UNITS, County
@@ -26,15 +28,21 @@ def rows(folder: Path, table: str) -> int:
         return 0
 
 
-@pytest_asyncio.fixture
-async def county(tmp_path: Path) -> AsyncIterator[County]:
-    """A node that was killed once its database had followed."""
-    folder = tmp_path / "node"
-    folder.mkdir()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a node left that was killed once its database had followed."""
+    folder = tmp_path_factory.mktemp("killed")
     county = County(folder)
     await county.start()
     await until("the database has followed", lambda: rows(folder, "people"), lambda found: found == len(PEOPLE))
     await county.stop(signal.SIGKILL)
+    return folder
+
+
+@pytest_asyncio.fixture
+async def county(killed: Path, tmp_path: Path) -> AsyncIterator[County]:
+    """The killed node, in a folder of the test's own."""
+    county = County(Path(shutil.copytree(killed, tmp_path / "node")))
     yield county
     await county.stop()
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.console import county
+from tests.console import county_node
 from tests.console.county import County
 
 DISK_BYTES: Final = 4 << 20
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     if os.environ.get("TROUBLE_CLOCK"):
         step = ctypes.CDLL(os.environ["TROUBLE_CLOCK"]).clock_step
         signal.signal(signal.SIGUSR1, lambda *_: step(STEP_SECONDS))
-    county.main(arguments)
+    county_node.main(arguments)
 
 
 if __name__ == "__main__":

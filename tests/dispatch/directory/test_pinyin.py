@@ -51,3 +51,9 @@ def test_short_names_have_all_their_readings(name: str) -> None:
 @given(st.text())
 def test_any_text_has_spellings_or_none(name: str) -> None:
     assert all(spellings(fold(name)))
+
+
+def test_phrases_that_nobody_asks_for_take_no_memory() -> None:
+    from pypinyin.constants import PHRASES_DICT  # after ours, which decides what it loads
+
+    assert not PHRASES_DICT
