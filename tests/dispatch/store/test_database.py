@@ -115,12 +115,16 @@ async def test_another_process_that_comes_and_goes_takes_nothing_away(tmp_path: 
     async with database.snapshot() as one, database.snapshot() as other:
         for reading in (one, other):
             assert await reading.scalar(text("SELECT count(*) FROM numbers")) == 0
-    looked = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM numbers').fetchone())"
+    look = "print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM numbers').fetchone())"
     for number in range(3):
         async with database.begin() as connection:
             await connection.execute(text("INSERT INTO numbers VALUES (1)"))
         done = await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-c", looked, str(path)], capture_output=True, text=True, check=True
+            subprocess.run,
+            [sys.executable, "-c", f"import sqlite3, sys; {look}", str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert done.stdout.strip() == f"({number + 1},)"
     await database.close()
