@@ -27,6 +27,8 @@ const TABLES = {
 };
 const LANGUAGES = { zh: "zh-CN", en: "en" };
 const KEEP = "huishang.language";
+/** Letters that are written from the right: Hebrew, Arabic and their kin. */
+const FROM_THE_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
 const listeners = new Set();
 // Until somebody chooses, the language is that of the markup: the server may serve it as another one.
 const served = (document.documentElement.lang ?? "").slice(0, 2).toLowerCase();
@@ -36,7 +38,12 @@ let current = [localStorage.getItem(KEEP), served].find((name) => name in TABLES
 export function t(key, values = {}) {
   const text = TABLES[current][key];
   if (text === undefined) throw new Error(`i18n:${key}`);
-  return text.replace(/\{(\w+)\}/gu, (_, name) => String(values[name]));
+  return text.replace(/\{(\w+)\}/gu, (_, name) => apart(String(values[name])));
+}
+
+/** A name that is written from the right turns nothing round that stands beside it. */
+function apart(value) {
+  return FROM_THE_RIGHT.test(value) ? `\u2068${value}\u2069` : value;
 }
 
 /** True when the table has `key`; for codes that come from the server. */

@@ -6,9 +6,10 @@ never a part of one, and the position of the journal goes with it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,15 @@ class Database:
         """Make the file, for its owner only: it holds digests. A folder that is gone is noticed here.
 
         (The driver would notice too, but leave a thread behind that answers a loop which may be closed.)
+
+        A file that is there is not opened: with its close all locks of this process on it would be gone (POSIX), and
+        the next process that looks into it would take itself for the last and remove the WAL we go on writing to.
         """
         assert self.path is not None
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not os.access(self.path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.path))
 
     def _sqlite_connected(self, connection: Any, _: object) -> None:
         cursor = connection.cursor()

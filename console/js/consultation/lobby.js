@@ -20,11 +20,11 @@ export function joinedWith() {
 
 /**
  * What the lobby says: a key of words. `short`: the record on the overview or null; `phase` of the page ("lobby",
- * "joining", "over"). Pure.
+ * "joining", "over", "sentAway"). Who was sent away may know nothing more of it, but may ask to come back. Pure.
  */
 export function lobbyKey(short, phase, known) {
   if (!known) return "asking";
-  if (!short) return phase === "over" ? "ended" : "unknown";
+  if (!short) return { over: "ended", sentAway: "removed" }[phase] ?? "unknown";
   if (short.stage === "ended") return "ended";
   if (short.stage === "scheduled") return "scheduled";
   if (phase === "joining" && short.mine !== "waiting") return "joining";
@@ -78,7 +78,7 @@ export class Lobby {
     setText(this.said, saidWords(said));
     const canGo = ["ready", "left", "removed", "joining"].includes(key);
     const canStart = key === "scheduled" && offerOf(short).act === "start";
-    const asks = short && (key === "removed" || offerOf(short).act === "ask");
+    const asks = key === "removed" || (short && offerOf(short).act === "ask");
     this.go.hidden = !canGo && !canStart;
     const join = key === "left" ? "again" : "join";
     setText(this.go, t(`lobby.${canStart ? "start" : asks ? "askIn" : join}`));

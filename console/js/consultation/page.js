@@ -143,13 +143,14 @@ export class ConsultationPage {
   update() {
     const { store } = this.desk.link;
     const short = this.desk.short(this.id);
+    const gone = store.codeOf(this.#topic);
     this.#lookOnce();
     // Let in, after waiting: what could not be had before can be had now.
-    if (this.#phase === "joining" && short?.mine === "present" && store.codeOf(this.#topic)) this.#follow();
+    if (this.#phase === "joining" && short?.mine === "present" && gone) this.#follow();
     this.#room = this.#unfollow ? roomOf(store, this.#topic, short, this.desk.me().id) : null;
     const here = this.#room?.own?.attendance === "present" && this.#room.consultation.stage === "running";
     if (here && this.#phase === "joining") this.#goIn();
-    else if (this.isInside && store.codeOf(this.#topic)) this.#goOut("over");
+    else if (this.isInside && gone) this.#goOut(gone === "consultation-ended" ? "over" : "sentAway");
     else if (this.isInside && this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
     this.render();
   }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,4 +104,27 @@ async def test_file_that_is_another_now_is_let_go(tmp_path: Path) -> None:
     async with database.begin() as connection:
         tables = await connection.execute(text("SELECT name FROM sqlite_master"))
         assert tables.all() == []
+    await database.close()
+
+
+async def test_another_process_that_comes_and_goes_takes_nothing_away(tmp_path: Path) -> None:
+    path = tmp_path / "huishang.db"
+    database = Database(f"sqlite:///{path}")
+    async with database.begin() as connection:
+        await connection.execute(text("CREATE TABLE numbers (number INTEGER)"))
+    async with database.snapshot() as one, database.snapshot() as other:
+        for reading in (one, other):
+            assert await reading.scalar(text("SELECT count(*) FROM numbers")) == 0
+    look = "print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM numbers').fetchone())"
+    for number in range(3):
+        async with database.begin() as connection:
+            await connection.execute(text("INSERT INTO numbers VALUES (1)"))
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", f"import sqlite3, sys; {look}", str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == f"({number + 1},)"
     await database.close()
