@@ -108,7 +108,7 @@ async def test_chair_cuts_a_sound_off_and_both_are_told(two: Two) -> None:
     quick = row(two.chair, "王强").locator(".quick")
     await expect(quick).to_have_class("button bare quick heard")
     await quick.click()
-    await expect(two.member.locator(".prompt.cut")).to_contain_text("您的话筒被主持人静音")
+    await expect(two.member.locator(".cut-off")).to_contain_text("您的话筒被主持人静音")
     await expect(seat(two.chair, "王强").locator(".seat-sign.cut")).to_be_visible()
     await expect(row(two.chair, "王强").locator(".note")).to_have_text("已完成")
 
@@ -120,7 +120,7 @@ async def test_raised_hand_is_seen_and_the_word_opens_the_sound_again(two: Two) 
     await asking.locator('[aria-haspopup="menu"]').click()
     await choose(two.chair, "让其发言")
     await expect(asking).to_be_hidden()
-    await expect(two.member.locator(".prompt.cut")).to_be_hidden()
+    await expect(two.member.locator(".cut-off")).to_be_hidden()
 
 
 async def test_member_is_told_why_the_chairs_acts_are_not_for_it(two: Two) -> None:
