@@ -32,8 +32,8 @@ export function rowsOf(level, opened, order = new Order(), told = () => {}) {
   const visit = (id, depth, parent) => {
     const { known, units, people, endpoints } = level(id);
     // A unit's own people stand directly below its name, whatever is below them.
-    const all = known ? { person: people, endpoint: endpoints, unit: units } : {};
-    const sorted = Object.entries(all).map(([kind, list]) => [kind, order.of(`${id}/${kind}`, list, ORDERS[kind], told)]);
+    const all = known ? [["person", people], ["endpoint", endpoints], ["unit", units]] : [];
+    const sorted = all.map(([kind, list]) => [kind, order.of(`${id}/${kind}`, list, ORDERS[kind], told)]);
     const here = known && sorted.every(([, list]) => list !== null);
     if (!here && depth > 0) {
       const asking = { key: `asking:${id}`, kind: "asking", id, record: null };

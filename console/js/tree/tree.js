@@ -9,8 +9,8 @@ import { TreeRow } from "./row.js";
 import { SearchBox } from "./search.js";
 
 /** As in tree.css; on a phone rows are taller, for fingers. */
-const TALL = 32;
-const TALL_TOUCH = 44;
+const TALL = { row: 32, found: 48 };
+const TALL_TOUCH = { row: 44, found: 56 };
 const TOUCH = matchMedia("(max-width: 720px)");
 /** What is dragged out of the tree: {kind, id, name}. */
 export const DRAGGED = "application/x-huishang";
@@ -214,7 +214,8 @@ export class Tree {
   }
 
   get #tall() {
-    return TOUCH.matches ? TALL_TOUCH : TALL;
+    const { row, found } = TOUCH.matches ? TALL_TOUCH : TALL;
+    return this.search.results ? found : row;
   }
 
   #go(index) {
