@@ -44,6 +44,7 @@ export class Desk {
   constructor({ account, device, signIn, toggleLanguage }) {
     this.account = account;
     this.device = device;
+    this.signIn = signIn;
     this.router = null;
     const shown = () => signIn.ask();
     this.signInPage = { element: signIn.element, framed: false, side: null, title: () => "", shown };
@@ -185,6 +186,7 @@ export class Desk {
       go: (page) => this.router.go(page),
       short: (which) => this.short(which),
       devices: () => this.devices.ask(),
+      called: () => this.frame.renderCalls(),
       changed: () => {
         if (this.frame.page === this.#consultation) this.frame.show(this.#consultation);
         this.render();
@@ -262,6 +264,8 @@ export class Desk {
   }
 
   async #signOut() {
+    const { consultation } = this;
+    if (consultation && !(await this.question.ask("signOut", { title: consultation.title() }))) return;
     this.#consultation?.dispose();
     this.media.close();
     await this.account.signOut();

@@ -56,6 +56,13 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Say how many there are, beside a thing, and with `text` what they are; nothing when there are none. */
+export function setBadge(badge, count, text) {
+  badge.hidden = count === 0;
+  setText(badge, String(count));
+  if (badge.title !== text) badge.title = text;
+}
+
 /** Put words on an icon-only button: for the pointer and for the screen reader. */
 export function setLabel(element, text) {
   if (element.title !== text) {

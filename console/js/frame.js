@@ -1,7 +1,7 @@
 // The one frame of the page: the tree at the left, the stage in the middle, the context at the right. On a phone the
 // stage alone, the others as sheets from below, and the acts that matter under the thumb.
 
-import { h, icon, setLabel, setText } from "./dom.js";
+import { h, icon, setBadge, setLabel, setText } from "./dom.js";
 import { t } from "./i18n.js";
 
 const KEEP = "huishang.sides";
@@ -69,7 +69,8 @@ export class Frame {
   }
 
   /**
-   * Show `page`: {element, framed, side (element or null), sideTitle(), thumb (elements under the thumb)}.
+   * Show `page`: {element, framed, side (element or null), sideTitle(), sideCalls (how many there want something),
+   * thumb (elements under the thumb)}.
    */
   show(page) {
     if (this.#page !== page) this.#sheet = "";
@@ -111,12 +112,21 @@ export class Frame {
       setText(made.words, t(`frame.${side}.short`));
       made.setAttribute("aria-expanded", String(sides?.[side] === true));
     }
+    this.renderCalls();
+  }
+
+  /** How many at the right want something. */
+  renderCalls() {
+    const calls = this.#page?.sideCalls ?? 0;
+    setBadge(this.sheets.right.badge, calls, t("side.people.badge", { n: calls }));
   }
 
   #sheetButton(side, picture) {
     const words = h("span");
     const made = h("button", { class: ["button", "thumb-sheet"], type: "button" }, icon(picture), words);
     made.words = words;
+    made.badge = h("span", { class: ["badge", "numbers"], hidden: true });
+    made.append(made.badge);
     made.addEventListener("click", () => this.toggle(side));
     return made;
   }

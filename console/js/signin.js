@@ -21,6 +21,11 @@ export class SignIn {
     this.#build();
   }
 
+  /** Whether the server is being asked; otherwise somebody is. */
+  get isAsking() {
+    return this.#kind === "asking" || this.#busy;
+  }
+
   /** Ask for name and password. */
   ask() {
     this.#show("password", null);
@@ -35,7 +40,8 @@ export class SignIn {
 
   render() {
     const first = this.#kind === "first";
-    setText(this.title, t(`signin.${this.#kind}.title`));
+    const failed = this.#kind === "welcome" && this.#error !== null;
+    setText(this.title, t(failed ? "signin.welcome.failed" : `signin.${this.#kind}.title`));
     setText(this.why, t(`signin.${this.#kind}.why`));
     for (const { field, input } of [this.fullName, this.organisation]) {
       field.hidden = !first;
@@ -116,7 +122,7 @@ export class SignIn {
     const words = h("div", {}, this.troubleWords, this.troubleCode);
     this.trouble = h("div", { class: "trouble", role: "alert", hidden: true }, icon("alert"), words);
     this.go = h("button", { class: ["button", "main"] });
-    this.other = h("button", { class: ["button", "bare"], type: "button", on: { click: () => this.ask() } });
+    this.other = h("button", { class: "button", type: "button", on: { click: () => this.ask() } });
     const row = h("div", { class: "row" }, this.go);
     this.form = h("form", {}, this.organisation.field, this.fullName.field, this.login.field, this.password.field, row);
     this.form.addEventListener("submit", (event) => {

@@ -31,6 +31,14 @@ export function decide(facts, now) {
   return { state: "live", since: null };
 }
 
+/** So long somebody's page that went away is missed; a device is missed until it is back. */
+const MISSED_MS = 120_000;
+
+/** True for what a person's page sent that is long closed: with each sign-in comes another one. `now` as above. */
+export function isPast(source, now) {
+  return source.state === "offline" && Boolean(source.person) && now - source.since_us / 1000 > MISSED_MS;
+}
+
 /** True when a person's page sends sound and no picture: a camera that is off, not a device without one. */
 export function isCameraOff(source) {
   const tracks = source.tracks ?? [];

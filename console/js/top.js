@@ -1,7 +1,7 @@
 // The bar at the top: where I am, how the link is, what time it is, who I am, and what belongs to the whole page.
 
 import { dateOf, timeOfDay } from "./clock.js";
-import { h, icon, setIcon, setLabel, setText } from "./dom.js";
+import { h, icon, setBadge, setIcon, setLabel, setText } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { openMenu } from "./menu.js";
 import * as words from "./words.js";
@@ -18,6 +18,8 @@ export class Top {
     };
     this.left = button("left", "tree");
     this.right = button("right", "panel");
+    this.calls = h("span", { class: ["badge", "numbers"], hidden: true });
+    this.right.append(this.calls);
     this.brandWords = h("span");
     this.brand = h("a", { class: "brand", href: "#/" }, icon("mark"), this.brandWords);
     this.title = h("h1", { class: "where" });
@@ -54,7 +56,7 @@ export class Top {
   }
 
   /**
-   * `view`: {now, title, link, lostAt, retryInMs, heard, person, unit, sides: {left, right}, air: {state, name,
+   * `view`: {now, title, link, lostAt, retryInMs, heard, person, unit, sides: {left, right}, calls, air: {state, name,
    * since} or null, admin: whether there is anything to administer}; `person` null when nobody is signed in; `sides`
    * null, or whether each is shown.
    */
@@ -93,7 +95,11 @@ export class Top {
 
   #renderActs(view) {
     setLabel(this.left, t("top.left"));
-    setLabel(this.right, t("top.right"));
+    // What waits at a folded side is said on what unfolds it.
+    const calls = view.sides?.right === false ? view.calls : 0;
+    const waiting = t("side.people.badge", { n: calls });
+    setBadge(this.calls, calls, waiting);
+    setLabel(this.right, calls ? `${t("top.right")} · ${waiting}` : t("top.right"));
     this.left.hidden = !view.sides || view.sides.left === null;
     this.right.hidden = !view.sides || view.sides.right === null;
     this.left.setAttribute("aria-pressed", String(view.sides?.left === true));

@@ -15,18 +15,19 @@ function airOf({ consultation, frame, media, now, own }) {
 
 /** The view of `Top.render`; `unit`: the record of my unit, or null. */
 export function topView(desk, unit) {
-  const { account, frame, link, overview } = desk;
+  const { account, frame, link, overview, signIn } = desk;
   const { tiles } = overview.wall;
   return {
     now: desk.now(),
     title: frame.page?.title() ?? "",
-    link: account.state === "in" ? link.state : account.state === "asking" ? "asking" : "none",
+    link: account.state === "in" ? link.state : account.state === "asking" && signIn.isAsking ? "asking" : "none",
     lostAt: link.lostAt,
     retryInMs: Math.max(0, link.retryAt - performance.now()),
     heard: frame.page === overview ? tiles.some((tile) => !tile.muted) : null,
     person: account.person,
     unit: unit ? nameOf(unit) : "",
     sides: frame.sides,
+    calls: frame.page?.sideCalls ?? 0,
     air: airOf(desk),
     admin: desk.admin.rights.any,
   };

@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from console import STATIC
+from tests.console.node import Node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,3 +50,16 @@ async def test_page_is_not_dark_before_its_scripts_run_where_the_system_is_light
     grounds = await page.evaluate(f"() => ({scheme})().map((style) => style.backgroundColor)")
     await context.close()
     assert set(grounds) == {"rgba(0, 0, 0, 0)"}
+
+
+async def test_link_that_does_not_sign_in_says_so_and_nothing_is_waited_for(
+    context: BrowserContext, node: Node
+) -> None:
+    page = await context.new_page()
+    await page.goto(f"{node.url}/#welcome=used.before")
+    await expect(page.locator(".signin h1")).to_have_text("这个链接不能登录")
+    await expect(page.locator(".signin .trouble")).to_contain_text("welcome-unknown")
+    await expect(page.locator(".link")).to_be_hidden()
+    await page.get_by_role("button", name="改用账号和密码登录").click()
+    await expect(page.locator(".signin h1")).to_have_text("登录")
+    await page.close()

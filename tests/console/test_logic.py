@@ -132,6 +132,21 @@ async def test_state_of_a_tile(blank: Page, change: dict[str, Any], state: str, 
 
 
 @pytest.mark.parametrize(
+    ("change", "past"),
+    [
+        ({"person": "P", "state": "offline"}, True),
+        ({"person": "P", "state": "silent"}, False),
+        ({"person": "P", "state": "offline", "since_us": (SINCE_MS + 60_000) * 1000}, False),
+        ({"person": "", "state": "offline"}, False),
+    ],
+)
+async def test_page_of_a_person_that_is_long_closed_is_no_source(
+    blank: Page, change: dict[str, Any], past: bool
+) -> None:
+    assert await run(blank, "state", f"m.isPast(a, {SINCE_MS + 121_000})", {**LIVE, **change}) is past
+
+
+@pytest.mark.parametrize(
     ("person", "tracks", "off"),
     [("P", ["audio"], True), ("P", ["audio", "video"], False), ("P", [], False), ("", ["audio"], False)],
 )

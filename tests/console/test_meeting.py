@@ -109,19 +109,27 @@ async def test_chair_cuts_a_sound_off_and_both_are_told(two: Two) -> None:
     quick = row(two.chair, "王强").locator(".quick")
     await expect(quick).to_have_class("button bare quick heard")
     await quick.click()
-    await expect(two.member.locator(".prompt.cut")).to_contain_text("您的话筒被主持人静音")
-    await expect(seat(two.chair, "王强").locator(".seat-sign.cut")).to_be_visible()
+    # That it was done is said for a moment only.
     await expect(row(two.chair, "王强").locator(".note")).to_have_text("已完成")
+    await expect(two.member.locator(".cut-off")).to_contain_text("您的话筒被主持人静音")
+    await expect(seat(two.chair, "王强").locator(".seat-sign.cut")).to_be_visible()
 
 
 async def test_raised_hand_is_seen_and_the_word_opens_the_sound_again(two: Two) -> None:
     await two.member.locator(".control.hand").click()
     asking = two.chair.locator('[data-section="hands"] .person-row')
     await expect(asking).to_contain_text("王强")
+    # On a phone, and where the side is folded, it is said on what opens the side; to whom it concerns.
+    await expect(two.chair.locator(".thumb-sheet .badge").last).to_have_text("1")
+    await expect(two.member.locator(".thumb-sheet .badge").last).to_have_text("0")
+    await expect(two.chair.locator(".top .right .badge")).to_be_hidden()
+    await two.chair.locator(".top .right").click()
+    await expect(two.chair.locator(".top .right .badge")).to_have_text("1")
+    await two.chair.locator(".top .right").click()
     await asking.locator('[aria-haspopup="menu"]').click()
     await choose(two.chair, "让其发言")
     await expect(asking).to_be_hidden()
-    await expect(two.member.locator(".prompt.cut")).to_be_hidden()
+    await expect(two.member.locator(".cut-off")).to_be_hidden()
 
 
 async def test_member_is_told_why_the_chairs_acts_are_not_for_it(two: Two) -> None:
@@ -143,6 +151,52 @@ async def test_text_is_read_by_the_other_and_never_run(two: Two) -> None:
     assert await two.chair.title() == "会商"
     for page in (two.chair, two.member):
         await page.locator(".tab").first.click()
+
+
+async def test_text_that_is_sent_twice_before_the_answer_is_said_once(two: Two) -> None:
+    await two.member.locator(".tab").nth(1).click()
+    await two.member.locator(".write textarea").fill("收到")
+    press = "(area) => [1, 2].map(() => area.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'})))"
+    await two.member.locator(".write textarea").evaluate(press)
+    await expect(two.member.locator(".write textarea")).to_have_value("")
+    # What is said later comes later, so both of the first would be there.
+    await two.member.locator(".write textarea").fill("完毕")
+    await two.member.keyboard.press("Enter")
+    said = two.chair.locator(".message p")
+    await expect(said.last).to_have_text("完毕")
+    assert (await said.all_inner_texts())[1:] == ["收到", "完毕"]
+    await two.member.locator(".tab").first.click()
+
+
+async def test_who_leaves_the_page_before_being_let_in_is_not_left_inside(two: Two) -> None:
+    """The answer to joining is held up, as by a slow line, until the page shows something else."""
+    await two.member.locator(".control.leave").click()
+    await expect(row(two.chair, "王强")).to_have_count(0)
+    await two.member.locator(".card").filter(has_text=TITLE).locator(".go").wait_for()
+    hold = """() => {
+      const send = WebSocket.prototype.send;
+      WebSocket.prototype.send = function (data) {
+        const held = this.onmessage;
+        if (data.includes('"consultation.join"')) {
+          const told = [];
+          this.onmessage = (event) => told.push(event);
+          window.letGo = () => { this.onmessage = held; told.forEach(held); };
+          WebSocket.prototype.send = send;
+        }
+        return send.call(this, data);
+      };
+    }"""
+    await two.member.evaluate(hold)
+    await two.member.locator(".card").filter(has_text=TITLE).locator(".go").click()
+    await expect(row(two.chair, "王强")).to_have_count(1)
+    await two.member.locator(".brand").click()
+    await expect(two.member.locator(".overview")).to_be_visible()
+    await two.member.evaluate("window.letGo()")
+    await expect(row(two.chair, "王强")).to_have_count(0)
+    await two.member.locator(".card").filter(has_text=TITLE).locator(".go").click()
+    await expect(row(two.chair, "王强")).to_have_count(1)
+    for part in ("camera", "microphone"):
+        await two.member.locator(f".control.{part}").click()
 
 
 async def test_roll_is_called_and_answered(two: Two) -> None:
@@ -187,6 +241,13 @@ async def test_restart_of_the_node_is_survived_without_a_reload(two: Two, node: 
         await expect(page.locator(".link")).to_have_attribute("data-link", "up")
         await expect(seat(page, other)).to_have_attribute("data-state", "live")
         assert await page.evaluate("() => window.stayed")
+
+
+async def test_signing_out_of_a_consultation_asks_once(two: Two) -> None:
+    await two.member.locator(".signOut").click()
+    await expect(two.member.locator("dialog[open]")).to_contain_text(f"您将离开“{TITLE}”")
+    await two.member.keyboard.press("Escape")
+    await expect(seat(two.member, "李秀英")).to_have_attribute("data-state", "live")
 
 
 async def test_sent_away_after_one_question_one_can_ask_again_and_is_let_in(two: Two) -> None:

@@ -193,27 +193,52 @@ async def test_layout_says_who_is_large(blank: Page, given: dict[str, Any], larg
     assert sorted(got["large"] + got["small"]) == [f"{name}#0" for name in "abcd"]
 
 
-@pytest.mark.parametrize(("width", "height"), [(1000, 700), (380, 690), (1900, 500), (120, 120)])
+BOXES = "[...m.boxesOf(a[0], a[1], a[2], a[3])]"
+
+
+def kinds(large: int, small: int) -> dict[str, list[str]]:
+    return {"large": [f"l{n}" for n in range(large)], "small": [f"s{n}" for n in range(small)]}
+
+
+@pytest.mark.parametrize("touch", [False, True])
+@pytest.mark.parametrize(("width", "height"), [(1000, 700), (382, 687), (1900, 500), (120, 120)])
 @pytest.mark.parametrize(("large", "small"), [(1, 0), (5, 0), (25, 0), (1, 3), (4, 2), (1, 24)])
-async def test_boxes_of_pictures_keep_their_shape_and_never_overlap(
-    blank: Page, large: int, small: int, width: int, height: int
+async def test_boxes_hold_whole_pictures_above_their_lines_and_never_overlap(
+    blank: Page, large: int, small: int, width: int, height: int, touch: bool
 ) -> None:
-    kinds = {"large": [f"l{n}" for n in range(large)], "small": [f"s{n}" for n in range(small)]}
-    boxes = await run(blank, "consultation/boxes", "[...m.boxesOf(a[0], a[1], a[2])]", [kinds, width, height])
+    boxes = await run(blank, "consultation/boxes", BOXES, [kinds(large, small), width, height, touch])
     assert len(boxes) == large + small
     for key, box in boxes:
-        assert box["width"] / max(1, box["height"]) == pytest.approx(16 / 9, rel=0.12)
+        assert box["line"] >= 24
+        assert box["width"] / (box["height"] - box["line"]) == pytest.approx(16 / 9, rel=0.03)
+        assert box["width"] >= min(90, (width - 8) // 2)
+        assert bool(box.get("small")) is key.startswith("s")
+        assert box["top"] >= 0
         if key.startswith("l"):
             assert box["left"] >= 0 and box["left"] + box["width"] <= width + 1
-            # A narrow stage scrolls instead of showing stamps.
-            narrow = width < 600 and width < height and small == 0 and large > 4
-            assert box["top"] >= 0 and (narrow or box["top"] + box["height"] <= height + 1)
-            assert not narrow or box["width"] == (width - 8) // 2
     for index, (_, one) in enumerate(boxes):
         for _, other in boxes[index + 1 :]:
             beside = one["left"] + one["width"] <= other["left"] or other["left"] + other["width"] <= one["left"]
             above = one["top"] + one["height"] <= other["top"] or other["top"] + other["height"] <= one["top"]
             assert beside or above
+
+
+@pytest.mark.parametrize("count", range(1, 13))
+async def test_boxes_of_a_desk_need_no_scrolling(blank: Page, count: int) -> None:
+    boxes = await run(blank, "consultation/boxes", BOXES, [kinds(count, 0), 816, 720, False])
+    assert all(box["top"] + box["height"] <= 720 for _, box in boxes)
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "across"), [(4, 0, 2), (6, 0, 1), (7, 0, 1), (8, 0, 0), (20, 0, 0), (1, 5, 1)]
+)
+async def test_phone_shows_some_across_the_stage_and_the_others_in_pairs(
+    blank: Page, large: int, small: int, across: int
+) -> None:
+    boxes = await run(blank, "consultation/boxes", BOXES, [kinds(large, small), 382, 687, True])
+    assert [box["width"] for _, box in boxes] == [382] * across + [187] * (large + small - across)
+    if across:
+        assert max(box["top"] + box["height"] for _, box in boxes) <= 687
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ export class ConsultationPage {
   #contributed = "";
   #looked = false;
 
-  /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed()}. */
+  /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed(),
+   * called() when `sideCalls` may be another}. */
   constructor(id, desk) {
     this.id = id;
     this.desk = desk;
@@ -71,6 +72,11 @@ export class ConsultationPage {
     return this.#room?.consultation.title ?? this.desk.short(this.id)?.title ?? t("lobby.title");
   }
 
+  /** How many at the side want something of me. */
+  get sideCalls() {
+    return this.isInside && this.#room?.isChair ? this.panel.calls : 0;
+  }
+
   sideTitle() {
     return t("side.title");
   }
@@ -104,7 +110,7 @@ export class ConsultationPage {
     this.#timers = [];
     this.#deaf = [];
     if (this.isInside) {
-      this.desk.link.act("consultation.leave", { consultation: this.id }).catch(() => {});
+      this.#leave();
       this.desk.own.stop();
     }
     this.#unfollow?.();
@@ -120,6 +126,8 @@ export class ConsultationPage {
     this.#phase = "joining";
     this.render();
     const { made } = await this.desk.acts.make(`join:${this.id}`, "consultation.join", { consultation: this.id });
+    // Gone from this page before the answer came: nobody is to sit there unseen.
+    if (this.#phase === "over" && made !== null) this.#leave();
     if (this.#phase !== "joining") return;
     if (made === null) this.#phase = "lobby";
     else this.#follow();
@@ -195,10 +203,16 @@ export class ConsultationPage {
     this.inside.hidden = !inside;
     if (inside) {
       for (const part of [this.bar, this.stage, this.controls, this.panel]) part.update(this.#room);
+      this.desk.called();
     } else {
       const { store } = this.desk.link;
       this.lobby.render(this.desk.short(this.id), this.#phase, knowsAll(store));
     }
+  }
+
+  /** Leave without saying what came of it: nobody is there any more to be told. */
+  #leave() {
+    this.desk.link.act("consultation.leave", { consultation: this.id }).catch(() => {});
   }
 
   #follow() {

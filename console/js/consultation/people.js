@@ -69,7 +69,8 @@ class Row {
   #second() {
     const { hand_us: hand, attendance } = this.#participant;
     const unit = unitNameOf(this.#participant);
-    if (hand) return [unit, t("people.handSince", { time: timeOfDay(hand / 1000) })].filter(Boolean).join(" · ");
+    // Since when comes first: who asked before whom is what is looked for, and the end of the line may be cut.
+    if (hand) return [t("people.handSince", { time: timeOfDay(hand / 1000) }), unit].filter(Boolean).join(" · ");
     const state = ["present", "waiting"].includes(attendance) ? "" : t(`attendance.${attendance}`);
     return [unit, state].filter(Boolean).join(" · ");
   }

@@ -1,5 +1,5 @@
-// What is laid over the pictures: the announcement, and what the chair asks of me. Each has a place of its own, so that
-// nothing below moves when it comes.
+// What the chair says to me in a consultation: the announcement above the pictures and below them that I am cut off,
+// which never cover them, for they may stand for long; and laid over them what is asked of me, each in its own place.
 
 import { Note } from "../acts.js";
 import { timeOfDay } from "../clock.js";
@@ -26,9 +26,9 @@ export class Prompts {
     this.note = new Note();
     this.ask = this.#prompt("ask", () => this.#unmute(), () => this.#notNow());
     this.roll = this.#prompt("roll", () => this.#here(), null);
-    this.cut = h("div", { class: ["prompt", "cut"], role: "status", hidden: true }, icon("mic-off"), h("span"));
-    const asks = h("div", { class: "prompts" }, this.cut, this.ask.element, this.roll.element, this.note.element);
-    this.element = h("div", { class: "over" }, this.news, asks);
+    this.cut = h("div", { class: "cut-off", role: "status", hidden: true }, icon("mic-off"), h("span"));
+    const asks = h("div", { class: "prompts" }, this.ask.element, this.roll.element, this.note.element);
+    this.element = h("div", { class: "over" }, asks);
   }
 
   update(room) {

@@ -184,6 +184,7 @@ export class Seat {
     element.setAttribute("aria-pressed", String(chosen));
     if (!box) return;
     for (const side of ["left", "top", "width", "height"]) element.style[side] = `${box[side]}px`;
+    element.style.setProperty("--who", `${box.line}px`);
   }
 
   /** Watch the source there is now; my own picture is shown as it leaves, without the way round. */

@@ -1,6 +1,6 @@
 // The context of a consultation: participants and text messages, one behind the other.
 
-import { h, setText } from "../dom.js";
+import { h, setBadge, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { People } from "./people.js";
 import { Texts } from "./texts.js";
@@ -25,6 +25,11 @@ export class Side {
     this.show("people");
   }
 
+  /** How many wait to be let in or ask for the word. */
+  get calls() {
+    return this.#calls;
+  }
+
   show(tab) {
     this.#tab = tab;
     for (const name of TABS) this.panels[name].hidden = name !== tab;
@@ -45,9 +50,7 @@ export class Side {
     const counts = { people: this.#calls, texts: Math.max(0, this.texts.unread) };
     for (const { name, button, words, badge } of this.tabs) {
       setText(words, t(`side.${name}`, { n: this.present ?? 0 }));
-      setText(badge, String(counts[name]));
-      badge.hidden = counts[name] === 0;
-      badge.title = t(`side.${name}.badge`, { n: counts[name] });
+      setBadge(badge, counts[name], t(`side.${name}.badge`, { n: counts[name] }));
       button.setAttribute("aria-selected", String(name === this.#tab));
       button.tabIndex = name === this.#tab ? 0 : -1;
     }

@@ -14,6 +14,7 @@ const KEEP = "huishang.layout";
 const MOST_SEATS = 25;
 /** Lines are bounded: whoever begins to speak is taken in at once. */
 const MOST_SOUNDS = 24;
+const TOUCH = matchMedia("(max-width: 720px)");
 
 export class Stage {
   #room = null;
@@ -34,7 +35,7 @@ export class Stage {
     this.blocked = h("button", { class: ["button", "main", "blocked"], type: "button", hidden: true });
     this.prompts = new Prompts(desk);
     const over = h("div", { class: "over-seats" }, this.canvas, this.alone, this.more, this.prompts.element, this.drop);
-    this.element = h("div", { class: "pictures" }, this.blocked, over);
+    this.element = h("div", { class: "pictures" }, this.blocked, this.prompts.news, over, this.prompts.cut);
     const seatDesk = { ...desk, choose: (key) => this.choose(key), refused: () => this.#held || this.#holdSound() };
     this.list = new List(this.canvas, ({ seat }) => new Seat(seat, seatDesk), ({ seat }) => seat.key);
     new ResizeObserver(() => this.render()).observe(this.canvas);
@@ -91,7 +92,7 @@ export class Stage {
     const { clientWidth: width, clientHeight: height, scrollTop, scrollLeft } = this.canvas;
     const { spotlight } = room.consultation;
     const kinds = arrange(seats, { layout: this.layout, spotlight, last: this.#last, chosen: this.#chosen });
-    const boxes = boxesOf(kinds, width, height);
+    const boxes = boxesOf(kinds, width, height, TOUCH.matches);
     const sounds = soundsOf(room, MOST_SOUNDS);
     const inView = (box) => box && box.top < scrollTop + height && box.top + box.height > scrollTop
       && box.left < scrollLeft + width && box.left + box.width > scrollLeft;

@@ -76,7 +76,8 @@ export class Texts {
 
   async #say() {
     const text = this.input.value.trim();
-    if (!text) return;
+    // Pressed again while it is on its way, it would be said twice.
+    if (!text || this.desk.acts.of(ABOUT)?.state === "sent") return;
     const done = await this.desk.acts.run(ABOUT, "message.say", { consultation: this.desk.id, text });
     // What was refused stays, to be mended or sent again.
     if (done && this.input.value.trim() === text) this.input.value = "";

@@ -4,6 +4,7 @@ import { wallKeys } from "../deskkeys.js";
 import { h, icon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
+import { isPast } from "../state.js";
 import { Wall } from "../wall.js";
 import { Card } from "./card.js";
 import { sorted } from "./offer.js";
@@ -50,8 +51,7 @@ export class Overview {
 
   /** The overview's topic changed. */
   update() {
-    const { store } = this.desk.link;
-    this.wall.update([...store.of(TOPIC, "source").values()], store.knows(TOPIC));
+    this.#fillWall();
     this.render();
   }
 
@@ -89,7 +89,15 @@ export class Overview {
     }
   }
 
+  #fillWall() {
+    const { store } = this.desk.link;
+    const sources = [...store.of(TOPIC, "source").values()].filter((source) => !isPast(source, this.desk.now()));
+    this.wall.update(sources, store.knows(TOPIC));
+  }
+
   #renderTimes() {
+    const now = this.desk.now();
+    if (this.wall.tiles.some(({ source }) => isPast(source, now))) this.update();
     for (const { list } of this.groups) for (const row of list.rows) row.renderTime();
   }
 

@@ -1,5 +1,7 @@
 // The tree as a flat list of rows, and which of them are in view. Pure.
 
+import { Order } from "./order.js";
+
 const collator = new Intl.Collator("zh-CN", { numeric: true });
 
 /** No tree is deeper than this; one with a cycle must not hang the page. */
@@ -7,32 +9,6 @@ const DEEPEST = 16;
 
 const byName = (name) => (a, b) => collator.compare(name(a), name(b));
 const unitOrder = (a, b) => a.order - b.order || byName((unit) => unit.name_zh)(a, b);
-
-/**
- * Sorts the lists of each level and remembers them: to put 10,000 names into their Chinese order takes 50 ms, but next
- * to nothing where the order is that of before but for a few.
- */
-export class Order {
-  #kept = new Map();
-
-  /** `records` in their order; `key` tells the list apart from others. */
-  of(key, records, compare) {
-    const kept = this.#kept.get(key);
-    if (kept && kept.records.length === records.length && kept.records.every((one, at) => one === records[at])) {
-      return kept.sorted;
-    }
-    const now = new Map(records.map((one) => [one.id, one]));
-    const before = (kept?.sorted ?? []).map((one) => one.id).filter((id) => now.has(id));
-    const sorted = [...new Set([...before, ...now.keys()])].map((id) => now.get(id)).sort(compare);
-    this.#kept.set(key, { records, sorted });
-    return sorted;
-  }
-
-  /** Forget the lists of a level. */
-  drop(id) {
-    for (const kind of ["person", "endpoint", "unit"]) this.#kept.delete(`${id}/${kind}`);
-  }
-}
 
 const ORDERS = {
   person: byName((one) => one.name),
@@ -48,13 +24,18 @@ export function hasBelow(unit) {
 /**
  * The rows that are shown: {key, kind, id, record, depth, open (null where nothing is below), place, size, parent}.
  * `level(id)` gives {known, units, people, endpoints} of a unit ("root" for the top), lists of records; `opened` is a
- * set of unit ids. A level that is on its way is a row of kind "asking". `order` remembers from one time to the next.
+ * set of unit ids. A level that is on its way, or is being sorted, is a row of kind "asking". `order` remembers from
+ * one time to the next; `told()` when it has sorted what it had not yet.
  */
-export function rowsOf(level, opened, order = new Order()) {
+export function rowsOf(level, opened, order = new Order(), told = () => {}) {
   const rows = [];
   const visit = (id, depth, parent) => {
     const { known, units, people, endpoints } = level(id);
-    if (!known && depth > 0) {
+    // A unit's own people stand directly below its name, whatever is below them.
+    const all = known ? [["person", people], ["endpoint", endpoints], ["unit", units]] : [];
+    const sorted = all.map(([kind, list]) => [kind, order.of(`${id}/${kind}`, list, ORDERS[kind], told)]);
+    const here = known && sorted.every(([, list]) => list !== null);
+    if (!here && depth > 0) {
       const asking = { key: `asking:${id}`, kind: "asking", id, record: null };
       rows.push({ ...asking, depth, open: null, place: 1, size: 1, parent });
       return;
@@ -65,14 +46,13 @@ export function rowsOf(level, opened, order = new Order()) {
       place += 1;
       rows.push({ key: `${kind}:${record.id}`, kind, id: record.id, record, depth, open, place, size, parent });
     };
-    // A unit's own people stand directly below its name, whatever is below them.
-    const sorted = (kind, records) => order.of(`${id}/${kind}`, records, ORDERS[kind]);
-    for (const person of sorted("person", people)) add("person", person, null);
-    for (const endpoint of sorted("endpoint", endpoints)) add("endpoint", endpoint, null);
-    for (const unit of sorted("unit", units)) {
-      const open = hasBelow(unit) ? opened.has(unit.id) : null;
-      add("unit", unit, open);
-      if (open && depth < DEEPEST) visit(unit.id, depth + 1, `unit:${unit.id}`);
+    if (!here) return;
+    for (const [kind, list] of sorted) {
+      for (const record of list) {
+        const open = kind === "unit" && hasBelow(record) ? opened.has(record.id) : null;
+        add(kind, record, open);
+        if (open && depth < DEEPEST) visit(record.id, depth + 1, `unit:${record.id}`);
+      }
     }
   };
   visit("root", 0, "");

@@ -3,13 +3,14 @@
 import { h, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
-import { keyStep, Order, rowsFound, rowsOf, unitsUp, windowOf } from "./rows.js";
+import { orderOf } from "./order.js";
+import { keyStep, rowsFound, rowsOf, unitsUp, windowOf } from "./rows.js";
 import { TreeRow } from "./row.js";
 import { SearchBox } from "./search.js";
 
 /** As in tree.css; on a phone rows are taller, for fingers. */
-const TALL = 32;
-const TALL_TOUCH = 44;
+const TALL = { row: 32, found: 48 };
+const TALL_TOUCH = { row: 44, found: 56 };
 const TOUCH = matchMedia("(max-width: 720px)");
 /** What is dragged out of the tree: {kind, id, name}. */
 export const DRAGGED = "application/x-huishang";
@@ -20,7 +21,7 @@ export class Tree {
   #opened = new Set();
   #follows = new Map();
   #rows = [];
-  #order = new Order();
+  #again = () => this.render();
   #current = "";
   #drawn = false;
   #sought = "";
@@ -70,8 +71,7 @@ export class Tree {
   }
 
   stop() {
-    for (const end of this.#follows.values()) end();
-    this.#follows.clear();
+    for (const id of [...this.#follows.keys()]) this.#unfollow(id);
   }
 
   /** Mark and show a unit's line. */
@@ -82,10 +82,11 @@ export class Tree {
   render() {
     const found = this.search.results;
     const known = (kind, id) => this.link.store.find(kind, id);
-    this.#rows = found ? rowsFound(found, known) : rowsOf((id) => this.#level(id), this.#opened, this.#order);
+    this.#rows = found ? rowsFound(found, known) : this.#levels();
     this.search.render();
     this.scroller.setAttribute("aria-label", t("tree.label"));
-    const asking = found ? this.search.isAsking : !this.link.store.knows("unit:root");
+    const { known: knowsTop, units } = this.#level("root");
+    const asking = found ? this.search.isAsking : !knowsTop || units.length > 0;
     this.empty.hidden = this.#rows.length > 0 || this.search.hasFailed;
     setText(this.empty, t(asking ? "tree.asking" : found ? "tree.nothing" : "tree.none"));
     this.#openOnly();
@@ -106,6 +107,10 @@ export class Tree {
     if (units.length === 1 && units[0].open === false) this.#open(units[0]);
   }
 
+  #levels() {
+    return rowsOf((id) => this.#level(id), this.#opened, orderOf(this.link.store), this.#again);
+  }
+
   #level(id) {
     const { store } = this.link;
     const topic = `unit:${id}`;
@@ -119,6 +124,14 @@ export class Tree {
     this.#follows.set(id, this.link.follow(`unit:${id}`, () => this.render()));
   }
 
+  #unfollow(id) {
+    this.#follows.get(id)?.();
+    this.#follows.delete(id);
+    // Another tree may show it still.
+    const { store } = this.link;
+    if (!store.knows(`unit:${id}`)) orderOf(store).drop(id);
+  }
+
   #open(row) {
     this.#opened.add(row.id);
     this.#follow(row.id);
@@ -127,9 +140,7 @@ export class Tree {
 
   #close(row) {
     this.#opened.delete(row.id);
-    this.#follows.get(row.id)?.();
-    this.#follows.delete(row.id);
-    this.#order.drop(row.id);
+    this.#unfollow(row.id);
     this.render();
   }
 
@@ -203,7 +214,8 @@ export class Tree {
   }
 
   get #tall() {
-    return TOUCH.matches ? TALL_TOUCH : TALL;
+    const { row, found } = TOUCH.matches ? TALL_TOUCH : TALL;
+    return this.search.results ? found : row;
   }
 
   #go(index) {

@@ -53,6 +53,7 @@ export default {
   "signin.password.title": "Sign in",
   "signin.password.why": "Use the login and password your administrator gave you.",
   "signin.welcome.title": "Signing in by the one-time link",
+  "signin.welcome.failed": "This link does not sign you in",
   "signin.welcome.why": "The link works once and for a limited time.",
   "signin.first.title": "Set up the first administrator",
   "signin.first.why": "This server has no administrator yet. Give your name, and choose the login and password you will use from now on.",

@@ -53,6 +53,7 @@ export default {
   "signin.password.title": "登录",
   "signin.password.why": "请输入管理员给您的账号和密码。",
   "signin.welcome.title": "正在用一次性链接登录",
+  "signin.welcome.failed": "这个链接不能登录",
   "signin.welcome.why": "链接只能用一次，过期作废。",
   "signin.first.title": "设置第一位管理员",
   "signin.first.why": "这台服务器还没有管理员。请填写您的姓名，并设定今后登录用的账号和密码。",
