@@ -14,7 +14,7 @@ from huishang import __version__
 from huishang.desk import NodeDesk
 from signaling.http.access import Access, PersonIdentity, TokenIdentity
 from signaling.http.acts import ActsEndpoint
-from signaling.http.described import media_operations, session_operations
+from signaling.http.described import MEDIA, session_operations
 from signaling.http.health import Health, HealthEndpoint
 from signaling.http.metrics import Metrics, MetricsEndpoint
 from signaling.http.naming import NamesEndpoint
@@ -46,7 +46,7 @@ def interface_routes(
         MetricsEndpoint(metrics, lambda request: _require_measure(access, door.permissions, request)),
     )
     routes = [route for endpoint in endpoints for route in endpoint.routes()]
-    operations = [*operations_of(routes), *media_operations(), *session_operations()]
+    operations = [*operations_of(routes), *MEDIA.values(), *session_operations()]
     return [*routes, *openapi_routes(operations, __version__)]
 
 

@@ -144,6 +144,11 @@ def declare(
 def decide(desk: Desk, act: Act) -> str:
     """Decide an act: fill `desk.drafts` and return the id of what it makes. Raises Refused."""
     spec = _SPEC_OF[type(act)]
+    if not desk.actor.is_system:
+        # Also for acts that need no right: who was shut out a moment ago may still have a page.
+        person = desk.tables.people.find(desk.actor.person)
+        if person is None or person.disabled:
+            raise Forbidden("forbidden", f"{desk.actor.person} may do nothing here any more")
     if spec.right is not None:
         desk.require(spec.right, spec.target(act))
     return spec.decide(desk, act)

@@ -1,4 +1,4 @@
-"""Who asks, and may: one `Identity` for every request; and what each route demands. Reads headers, decides nothing.
+"""Who asks, and may: one `Identity` for every request. Reads headers, decides nothing.
 
 A request is a signed-in person's (access token), an endpoint's (its own code), or comes with a token of the node.
 """
@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -33,9 +33,6 @@ _DEVICE_CHARACTERS = 120
 #: Of an application: the networks of the proxies before it.
 PROXIES: Final = web.AppKey("proxies", list[Network])
 
-#: What a route demands. "publish" and "watch" of the source it names, "signed-in": of a person, whose rights are asked
-#: where the act is decided, "anybody": nothing, for the reason given.
-Demand = Literal["publish", "watch", "publish-or-watch", "signed-in", "anybody"]
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 
@@ -164,32 +161,22 @@ def origin_of(request: web.Request, unit: str = "") -> Origin:
     return Origin(ip=address_of(request), device=device.encode("utf-8", "replace").decode(), unit=unit)
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What a route said of itself."""
-
-    demand: Demand
-    why: str
-
-
-def declares(demand: Demand, why: str = "") -> Callable[[H], H]:
-    """Declare what a handler demands; `why` it demands nothing. The handler itself asks for it."""
-    assert why or demand != "anybody", "a route for anybody has a reason"
+def anybody(why: str) -> Callable[[H], H]:
+    """Declare that a handler beside the interface (the page, what only refuses) asks for no proof, and why."""
 
     def note(handler: H) -> H:
-        setattr(handler, _DECLARED, Declared(demand, why))
+        setattr(handler, _WHY, why)
         return handler
 
     return note
 
 
-def declared_by(handler: object) -> Declared | None:
-    """Return what a handler declared, None when it has not."""
-    declared = getattr(handler, _DECLARED, None)
-    return declared if isinstance(declared, Declared) else None
+def reason_of(handler: object) -> str:
+    """Return why a handler asks for no proof, "" when it has not declared that."""
+    return str(getattr(handler, _WHY, ""))
 
 
-_DECLARED = "huishang_declared"
+_WHY: Final = "huishang_anybody"
 
 
 def _digest(secret: str) -> bytes:

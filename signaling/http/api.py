@@ -10,7 +10,8 @@ from aiohttp import web
 
 from dispatch.sources import Source
 from media.plane.objects import PlanePublication
-from signaling.http.access import Access, declares
+from signaling.http.access import Access
+from signaling.http.described import MEDIA
 from signaling.webrtc.exchange import Exchange
 
 Json = dict[str, object]
@@ -31,7 +32,7 @@ class SourcesEndpoint:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
-        return [web.get("/api/v1/sources", self._list), web.delete("/api/v1/sources/{source}", self._stop)]
+        return [MEDIA["sources.list"].route(self._list), MEDIA["sources.stop"].route(self._stop)]
 
     def sample(self) -> None:
         """Note the counters of every publication; to be called about once a second."""
@@ -54,7 +55,6 @@ class SourcesEndpoint:
         self._made.clear()
         self._rates = {key: value for key, value in self._rates.items() if key in seen}
 
-    @declares("watch")
     async def _list(self, request: web.Request) -> web.Response:
         asker = self._access.identify(request)
         sources = b",".join(
@@ -65,7 +65,6 @@ class SourcesEndpoint:
         body = b'{"now":"%b","sources":[%b]}' % (_iso(time.time_ns() // 1000).encode(), sources)
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
-    @declares("publish")
     async def _stop(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         self._access.require(request, "publish", source)

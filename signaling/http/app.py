@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from signaling.http.access import PROXIES, Access, cross_origin, declares
+from signaling.http.access import PROXIES, Access, anybody, cross_origin
 from signaling.http.api import SourcesEndpoint
 from signaling.http.problem import problems
 from signaling.http.whip import WhipEndpoint
@@ -68,7 +68,7 @@ def make_app(
 def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     markup = _LANGUAGE.sub(rf'\g<1>"{language}"', path.read_text(encoding="utf-8"), count=1)
 
-    @declares("anybody", "the page is the same for all")
+    @anybody("the page is the same for all")
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(text=markup, content_type="text/html")
 
@@ -78,7 +78,7 @@ def _page(path: Path, language: str) -> Callable[[web.Request], Awaitable[web.St
 def _static(root: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     base = root.resolve()
 
-    @declares("anybody", "the page is the same for all")
+    @anybody("the page is the same for all")
     async def handler(request: web.Request) -> web.StreamResponse:
         try:
             path = (base / request.match_info["path"]).resolve()

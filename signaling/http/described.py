@@ -1,7 +1,4 @@
-"""Declarations of the routes whose handlers came before, or lie beside, the tables of acts and readings.
-
-Media over WHIP (RFC 9725) and WHEP, the node's sources, the WebSocket.
-"""
+"""Declarations of the routes of media: WHIP (RFC 9725), WHEP, the node's sources; and of the WebSocket."""
 
 from __future__ import annotations
 
@@ -97,9 +94,10 @@ def _socket() -> Operation:
     )
 
 
-def media_operations() -> list[Operation]:
-    """Return the declarations of WHIP, WHEP and the sources."""
-    return [*_media("whip", "publish", "publish"), *_media("whep", "view", "watch"), *_sources()]
+#: name -> declaration
+MEDIA: Final = {
+    item.name: item for item in (*_media("whip", "publish", "publish"), *_media("whep", "view", "watch"), *_sources())
+}
 
 
 def session_operations() -> list[Operation]:

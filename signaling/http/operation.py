@@ -16,7 +16,7 @@ from aiohttp import web
 from dispatch.entry import Origin
 from dispatch.permissions import Actor, Permissions, Right
 from dispatch.tables import Tables
-from signaling.http.access import Demand, address_of, declares
+from signaling.http.access import address_of
 from signaling.http.problem import Problem
 
 #: Before the address of every act and every reading.
@@ -69,16 +69,25 @@ class Operation:
 
     def route(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.RouteDef:
         """Return the route that answers it; a GET answers HEAD too."""
-        demand: Demand = "signed-in" if self.signed_in else "anybody"
-        function = getattr(handler, "__func__", handler)
-        declares(demand, "" if self.signed_in else self.why)(function)
-        setattr(function, _OPERATION, self)
-        return web.get(self.path, handler) if self.method == "GET" else web.route(self.method, self.path, handler)
+
+        # A function of its own: one handler may answer several operations.
+        async def operate(request: web.Request) -> web.StreamResponse:
+            return await handler(request)
+
+        setattr(operate, _OPERATION, self)
+        return web.get(self.path, operate) if self.method == "GET" else web.route(self.method, self.path, operate)
+
+
+def operation_of(handler: object) -> Operation | None:
+    """Return what a route's handler was made from, None when it was not."""
+    found = getattr(handler, _OPERATION, None)
+    return found if isinstance(found, Operation) else None
 
 
 def operations_of(routes: Iterable[web.RouteDef]) -> list[Operation]:
     """Return what routes were made from, of those that were."""
-    return [getattr(route.handler, _OPERATION) for route in routes if hasattr(route.handler, _OPERATION)]
+    found = [operation_of(route.handler) for route in routes]
+    return [item for item in found if item is not None]
 
 
 @dataclass(frozen=True, slots=True)

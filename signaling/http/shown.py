@@ -8,7 +8,7 @@ from dispatch.records import Consultation, Endpoint, Grant, Message, Participant
 
 
 class PersonShown(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who signs in as `login`. `roles` are told to who may manage the person."""
+    """Somebody. `login`, which guesses begin with, and `roles` are told to who may manage the person, and to itself."""
 
     id: str
     unit: str
@@ -85,7 +85,7 @@ def person_shown(person: Person, *, managed: bool) -> PersonShown:
         id=person.id,
         unit=person.unit,
         name=person.name,
-        login=person.login,
+        login=person.login if managed else "",
         title=person.title,
         disabled=person.disabled,
         roles=person.roles if managed else (),

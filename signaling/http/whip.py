@@ -6,8 +6,9 @@ from functools import partial
 
 from aiohttp import web
 
-from signaling.http.access import Access, declares
+from signaling.http.access import Access, anybody
 from signaling.http.body import read_body
+from signaling.http.described import MEDIA
 from signaling.http.problem import Problem
 from signaling.http.turns import Turns
 from signaling.ice.types import Credentials
@@ -32,23 +33,22 @@ class WhipEndpoint:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
         return [
-            web.post("/whip/{source}", self._publish),
-            web.post("/whep/{source}", self._view),
+            MEDIA["whip.offer"].route(self._publish),
+            MEDIA["whep.offer"].route(self._view),
             *(
                 route
                 for kind in ("whip", "whep")
                 for route in (
                     web.options(f"/{kind}/{{source}}", self._options),
                     web.options(f"/{kind}/{{source}}/{{session}}", self._session_options),
-                    web.patch(f"/{kind}/{{source}}/{{session}}", self._patch),
-                    web.delete(f"/{kind}/{{source}}/{{session}}", self._delete),
+                    MEDIA[f"{kind}.patch"].route(self._patch),
+                    MEDIA[f"{kind}.end"].route(self._delete),
                     web.route("*", f"/{kind}/{{source}}", self._reserved),
                     web.route("*", f"/{kind}/{{source}}/{{session}}", self._reserved),
                 )
             ),
         ]
 
-    @declares("publish")
     async def _publish(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         asker = self._access.require(request, "publish", source)
@@ -58,7 +58,6 @@ class WhipEndpoint:
             may = partial(asker.allows, "publish", source)
             return self._created("whip", self._exchange.publish(source, name, offer, self._max_bytes, may))
 
-    @declares("watch")
     async def _view(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
         asker = self._access.require(request, "watch", source)
@@ -67,28 +66,26 @@ class WhipEndpoint:
             may = partial(asker.allows, "watch", source)
             return self._created("whep", self._exchange.view(source, offer, self._max_bytes, may))
 
-    @declares("anybody", "tells what the protocol is, of no source")
+    @anybody("tells what the protocol is, of no source")
     async def _options(self, request: web.Request) -> web.Response:
         return web.Response(status=204, headers={"Accept-Post": _SDP, "Allow": "POST, OPTIONS"})
 
-    @declares("anybody", "tells what the protocol is, of no session")
+    @anybody("tells what the protocol is, of no session")
     async def _session_options(self, request: web.Request) -> web.Response:
         headers = {"Accept-Patch": _FRAGMENT, "Allow": "PATCH, DELETE, OPTIONS"}
         return web.Response(status=204, headers=headers)
 
-    @declares("anybody", "refuses every method")
+    @anybody("refuses every method")
     async def _reserved(self, request: web.Request) -> web.Response:
         # RFC 9725 section 4.2 keeps GET and HEAD for later; without this the page's files would answer 404.
         allowed = ["PATCH", "DELETE", "OPTIONS"] if "session" in request.match_info else ["POST", "OPTIONS"]
         raise web.HTTPMethodNotAllowed(request.method, allowed)
 
-    @declares("publish-or-watch")
     async def _delete(self, request: web.Request) -> web.Response:
         session = self._session(request)
         self._exchange.end(session.id)
         return web.Response(status=200)
 
-    @declares("publish-or-watch")
     async def _patch(self, request: web.Request) -> web.Response:
         session = self._session(request)
         fragment = parse_fragment(await self._body(request, _FRAGMENT))

@@ -19,6 +19,7 @@ from dispatch.acts.consultation import (
     Leave,
     Start,
 )
+from dispatch.acts.people import Disable
 from dispatch.errors import Refused
 from dispatch.records import Attendance, Stage
 from tests.dispatch.world import SECOND_US, World
@@ -94,6 +95,17 @@ def test_with_asking_the_invited_wait_and_the_chair_does_not() -> None:
     consultation = world.hold("east", admission="ask")
     assert world.place(consultation, "east").attendance is Attendance.WAITING
     assert world.place(consultation, "officer").attendance is Attendance.PRESENT
+
+
+def test_who_was_shut_out_does_not_come_back_by_a_page_that_is_still_open() -> None:
+    world = World()
+    consultation = world.hold("east")
+    world.do(Disable(person="east"), "chief")
+    assert world.place(consultation, "east").attendance is Attendance.LEFT
+    assert refusal(world, Join(consultation=consultation), "east") == "forbidden"
+    world.tables.people.drop("east")
+    world.tables.commit()
+    assert refusal(world, Join(consultation=consultation), "east") == "forbidden"
 
 
 def test_joining_again_from_another_page_changes_nothing() -> None:

@@ -27,7 +27,7 @@ from signaling.auth.proofs import Proofs
 from signaling.auth.signin import SignIn
 from signaling.auth.tokens import Key, Tokens
 from signaling.auth.watch import Watch
-from signaling.http.access import Access, declares
+from signaling.http.access import Access
 from tests.dispatch.acts.state import CHIEF, OFFICER, peopled
 from tests.dispatch.desk.disk import Disk
 from tests.signaling.http.asking import Answer, ask, serving
@@ -123,7 +123,6 @@ async def running_front(*, empty: bool = False) -> AsyncIterator[Front]:
 
 
 def _who(access: Access) -> Any:
-    @declares("watch")
     async def handler(request: web.Request) -> web.Response:
         return web.Response(text=access.identify(request).who)
 

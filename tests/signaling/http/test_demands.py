@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import get_args
+from collections.abc import AsyncIterator
 
 import aiohttp
-import pytest
 import pytest_asyncio
 from aiohttp import web
 
 import console
 from signaling.auth.endpoint import SessionEndpoint
 from signaling.auth.signin import SignIn
-from signaling.http.access import Access, Demand, declared_by, declares
+from signaling.http.access import Access, anybody, reason_of
 from signaling.http.app import make_app
+from signaling.http.described import MEDIA
 from signaling.http.listener import listening
+from signaling.http.operation import operation_of
 from signaling.webrtc.exchange import Exchange
 from tests.signaling.auth.front import Front, running_front
 from tests.signaling.http.asking import ask, problem
@@ -23,11 +23,11 @@ from tests.signaling.node import MAX_SDP_BYTES, TOKENS, Node
 
 
 def undeclared(routes: list[web.AbstractRoute]) -> list[str]:
-    """Give the routes that have not declared what they demand."""
+    """Give the routes that were made from no operation and have no reason why anybody may ask them."""
     return [
         f"{route.method} {route.resource.canonical if route.resource else route}"
         for route in routes
-        if declared_by(route.handler) is None
+        if operation_of(route.handler) is None and not reason_of(route.handler)
     ]
 
 
@@ -48,32 +48,25 @@ async def front() -> AsyncIterator[Front]:
 async def test_every_route_declares_what_it_demands(node: Node, front: Front) -> None:
     routes = list(whole_app(node.exchange, front.signin).router.routes())
     assert len(routes) > 20 and undeclared(routes) == []
-    for route in routes:
-        declared = declared_by(route.handler)
-        assert declared is not None and declared.demand in get_args(Demand)
-        assert (declared.demand == "anybody") is bool(declared.why), route
+    operations = [operation_of(route.handler) for route in routes]
+    assert all(item is None or item.right is not None or item.why for item in operations)
 
 
 def test_check_sees_a_route_that_has_not() -> None:
     async def silent(request: web.Request) -> web.Response:
         return web.Response()
 
-    @declares("watch")
+    @anybody("it tells nothing")
     async def speaks(request: web.Request) -> web.Response:
         return web.Response()
 
     class Endpoint:
-        @declares("signed-in")
         async def method(self, request: web.Request) -> web.Response:
             return web.Response()
 
     app = web.Application()
-    handlers: list[Callable[[web.Request], object]] = [silent, speaks, Endpoint().method]
-    for number, handler in enumerate(handlers):
-        app.router.add_post(f"/{number}", handler)  # type: ignore[arg-type]
+    app.add_routes([web.post("/0", silent), web.post("/1", speaks), MEDIA["whip.offer"].route(Endpoint().method)])
     assert undeclared(list(app.router.routes())) == ["POST /0"]
-    with pytest.raises(AssertionError):
-        declares("anybody")
 
 
 async def test_route_that_demands_something_refuses_who_shows_nothing(node: Node, front: Front) -> None:
@@ -82,9 +75,9 @@ async def test_route_that_demands_something_refuses_who_shows_nothing(node: Node
     async with listening(app, "127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as stranger:
         asked = 0
         for route in routes:
-            declared = declared_by(route.handler)
-            assert declared is not None and route.resource is not None
-            if declared.demand == "anybody" or route.method == "HEAD":
+            operation = operation_of(route.handler)
+            assert route.resource is not None
+            if operation is None or not operation.signed_in or route.method == "HEAD":
                 continue
             path = route.resource.canonical.replace("{", "").replace("}", "")
             assert problem(await ask(stranger, route.method, path), 401) == "unauthorized", path

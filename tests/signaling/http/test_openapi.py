@@ -16,7 +16,7 @@ from signaling.auth.endpoint import SessionEndpoint
 from signaling.http import health, metrics, naming, qr, search, timeline, transfer
 from signaling.http.access import Access
 from signaling.http.acts import act_routes
-from signaling.http.described import media_operations, session_operations
+from signaling.http.described import MEDIA, session_operations
 from signaling.http.openapi import OPERATION, describe
 from signaling.http.operation import Operation
 from signaling.http.reads import READS, collections
@@ -47,7 +47,7 @@ def every_operation() -> list[Operation]:
         transfer.PROGRESS,
         naming.OPERATION,
         qr.OPERATION,
-        *media_operations(),
+        *MEDIA.values(),
         *session_operations(),
         OPERATION,
         health.OPERATION,
