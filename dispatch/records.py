@@ -45,7 +45,6 @@ class Stage(StrEnum):
 class Attendance(StrEnum):
     """Of a participant. LEFT went by itself, REMOVED was sent away; WAITING asks to be let in."""
 
-    INVITED = "invited"
     WAITING = "waiting"
     PRESENT = "present"
     LEFT = "left"

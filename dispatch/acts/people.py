@@ -350,7 +350,7 @@ def _cut_off(desk: Desk, person: Person) -> None:
             desk.remove("welcome.end", f"welcome:{welcome.id}")
     for identifier in desk.tables.participants_as.ids(person.id):
         participant = desk.tables.participants.get(identifier)
-        if participant.attendance in (Attendance.PRESENT, Attendance.WAITING, Attendance.INVITED):
+        if participant.attendance in (Attendance.PRESENT, Attendance.WAITING):
             leave_record(desk, participant, Attendance.LEFT, "participant.leave")
     for item in desk.tables.consultations:
         if item.stage is not Stage.ENDED and person.id in (item.chair, *item.deputies):

@@ -83,7 +83,6 @@ def test_entry_is_read_by_who_audits_what_it_is_about(tables: Tables, found: Ent
         (Attendance.LEFT, 3, True),
         (Attendance.LEFT, 0, False),
         (Attendance.WAITING, 0, False),
-        (Attendance.INVITED, 0, False),
         (Attendance.REMOVED, 3, False),
     ],
 )

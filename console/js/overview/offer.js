@@ -15,7 +15,8 @@ export function offerOf(consultation) {
   if (mine === "present") return { act: "back", reason: "" };
   if (mine === "waiting") return { act: "waiting", reason: "" };
   if (mayChair(consultation)) return { act: "join", reason: "" };
-  if (locked && mine !== "invited") return { act: "ask", reason: "locked" };
+  // Who was in it and lost the line may ask the chair.
+  if (locked) return { act: "ask", reason: mine === "left" ? "" : "locked" };
   return { act: mine === "invited" || mine === "left" ? "join" : "ask", reason: "" };
 }
 

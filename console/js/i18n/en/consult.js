@@ -148,7 +148,6 @@ export default {
   "people.me": "{name} (me)",
   "people.lost": "Connection broken",
   "people.handSince": "since {time}",
-  "attendance.invited": "Invited",
   "attendance.waiting": "Waiting",
   "attendance.present": "Present",
   "attendance.left": "Left",

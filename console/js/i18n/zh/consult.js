@@ -148,7 +148,6 @@ export default {
   "people.me": "{name}（我）",
   "people.lost": "连接中断",
   "people.handSince": "{time} 申请",
-  "attendance.invited": "已邀请",
   "attendance.waiting": "等候进入",
   "attendance.present": "在会",
   "attendance.left": "已离开",
