@@ -150,12 +150,11 @@ class Invitation(msgspec.Struct, frozen=True):
 
 
 class RollCall(msgspec.Struct, frozen=True):
-    """Who is here: asked by `by` at `at_us`; `answers` maps a participant's id to when it answered."""
+    """Who is here: asked by `by` at `at_us`. Each participant's `roll_us` tells whether it has answered."""
 
     by: str
     at_us: int
     closed_us: int = 0
-    answers: dict[str, int] = {}
 
 
 class Consultation(Record, frozen=True, kw_only=True):
@@ -187,6 +186,7 @@ class Participant(Record, frozen=True, kw_only=True):
     `sources` are what it contributes now; `picture_off` and `sound_off` were set by the chair and hold at packet level.
     `asked_us`: when the chair asked it to unmute; `hand_us`: since when it asks for the word, `word_us` has it.
     `left_us`: since when it is away; who was sent away keeps it while waiting to be let in again.
+    `roll_us`: the roll call that it answered last, by its `at_us`: kept in the roll, each would carry all before it.
     """
 
     consultation: str
@@ -204,6 +204,7 @@ class Participant(Record, frozen=True, kw_only=True):
     priority: int = 0
     joined_us: int = 0
     left_us: int = 0
+    roll_us: int = 0
 
 
 class Message(Record, frozen=True, kw_only=True):

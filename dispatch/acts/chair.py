@@ -394,10 +394,8 @@ def _answer_roll(desk: Desk, act: AnswerRoll) -> str:
     own = _own(desk, act)
     if consultation.roll is None or consultation.roll.closed_us:
         raise Conflict("no-roll", "no roll is being called")
-    if own.id not in consultation.roll.answers:
-        answers = {**consultation.roll.answers, own.id: desk.now_us}
-        roll = msgspec.structs.replace(consultation.roll, answers=answers)
-        desk.change("participant.here", on(act), act.consultation, roll=roll)
+    if own.roll_us != consultation.roll.at_us:
+        desk.change("participant.here", f"participant:{own.id}", act.consultation, roll_us=consultation.roll.at_us)
     return ""
 
 

@@ -43,6 +43,13 @@ def stamp(connection: Connection) -> None:
     command.stamp(config, "head")
 
 
+def migrate(connection: Connection, revision: str) -> None:
+    """Bring a database that is not beyond this revision to it."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def _pending(connection: Connection) -> list[str]:
     steps = list(ScriptDirectory.from_config(_config()).walk_revisions())
     current = MigrationContext.configure(connection).get_current_revision()
@@ -60,7 +67,5 @@ def _upgrade(connection: Connection) -> list[str]:
         connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE)))
     missing = _pending(connection)
     if missing:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        migrate(connection, "head")
     return missing

@@ -17,6 +17,9 @@ from dispatch.records import KINDS, TABLE_NAMES, Record
 
 metadata = MetaData()
 
+#: Columns that came in a later revision: rows that were there have this.
+_DEFAULTS = {("participant", "roll_us"): "0"}
+
 
 def _type(hint: Any) -> TypeEngine[Any]:
     if hint is bool:
@@ -35,6 +38,7 @@ def _table(kind: str, record: type[Record]) -> Table:
             _type(hint),
             primary_key=name == "id",
             nullable=isinstance(hint, UnionType) and NoneType in get_args(hint),
+            server_default=_DEFAULTS.get((kind, name)),
         )
         for name, hint in get_type_hints(record).items()
         if name in record.__struct_fields__

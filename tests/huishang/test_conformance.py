@@ -25,7 +25,7 @@ from dispatch.records import Level, Role
 from huishang.server import Node
 from signaling.auth.signin import Shown
 from signaling.http import health, metrics, naming, qr, search, timeline, transfer
-from signaling.http.described import media_operations, session_operations
+from signaling.http.described import MEDIA, session_operations
 from tests.huishang.test_edge import running
 from tests.patience import PATIENCE_S
 from tests.signaling.http.test_conformance import CHECKS, EXAMPLES, OPERATIONS
@@ -46,7 +46,7 @@ DRIVEN: Final = sorted(
         transfer.PROGRESS,
         health.OPERATION,
         metrics.OPERATION,
-        *(item for item in media_operations() if not item.path.startswith(SESSIONS_OF_MEDIA)),
+        *(item for item in MEDIA.values() if not item.path.startswith(SESSIONS_OF_MEDIA)),
         *(item for item in session_operations() if not item.path.endswith("/ws")),
     ]
 )

@@ -90,7 +90,7 @@ export function rollOf(room) {
   const { roll } = room.consultation;
   if (!roll) return null;
   const people = room.present.filter((one) => one.person);
-  const answered = people.filter((one) => one.id in roll.answers);
-  const missing = people.filter((one) => !(one.id in roll.answers));
+  const answered = people.filter((one) => one.roll_us === roll.at_us);
+  const missing = people.filter((one) => one.roll_us !== roll.at_us);
   return { open: !roll.closed_us, at: roll.at_us, answered, missing };
 }

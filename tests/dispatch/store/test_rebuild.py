@@ -36,7 +36,7 @@ async def content(database: Database) -> dict[str, list[Any]]:
 def acts() -> list[list[Any]]:
     return [
         [unit("u"), unit("v")],
-        [consultation("c", roll={"by": "anna", "at_us": 1, "answers": {"p": 2}}), message("m", "c", text="会\"商'\\")],
+        [consultation("c", roll={"by": "anna", "at_us": 1}), message("m", "c", text="会\"商'\\")],
         [entry("unit.remove", "unit:v", gone=True)],
         [entry("consultation.end", "consultation:c", stage="ended", ended_us=4)],
     ]

@@ -22,8 +22,8 @@ def test_nested_values_are_json_and_nothing_is_null() -> None:
     row = dict(zip(RECORDS["consultation"].c.keys(), row_of("consultation", record), strict=True))
     assert row["deputies"] == '["b"]' and row["invitations"] == "[]" and row["roll"] is None
     assert type(row["stage"]) is str and row["locked"] is False
-    called = msgspec.structs.replace(record, roll=RollCall(by="anna", at_us=1, answers={"p": 2}))
-    assert '{"p":2}' in row_of("consultation", called)[list(row).index("roll")]
+    called = msgspec.structs.replace(record, roll=RollCall(by="anna", at_us=1))
+    assert '"by":"anna"' in row_of("consultation", called)[list(row).index("roll")]
 
 
 @pytest.mark.parametrize(("order", "kept"), [(2**63, 2**63 - 1), (-(2**63) - 5, -(2**63) + 1), (7, 7)])

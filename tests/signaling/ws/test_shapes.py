@@ -28,7 +28,7 @@ def sent() -> dict[tuple[str, str], Json]:
     """One record of every kind in every topic."""
     town = Town()
     town.sources.publish("zhao.tab", "赵敏", "s", 1)
-    roll = RollCall("li", 1, answers={"p": 5})
+    roll = RollCall("li", 1)
     town.consultation("c", roll=roll, invitations=(Invitation("unit:town", "li", 1),))
     participant = Participant(
         id="p",

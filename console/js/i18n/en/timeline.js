@@ -169,5 +169,5 @@ export default {
   "verb.participant-priority": "Priority",
   "entry.participant-priority": "{actor} set the priority of “{object}” to {n}",
   "verb.participant-here": "Answered the roll",
-  "entry.participant-here": "{actor} answered the roll in “{object}”",
+  "entry.participant-here": "{actor} answered the roll in “{session}”",
 };

@@ -169,5 +169,5 @@ export default {
   "verb.participant-priority": "优先级",
   "entry.participant-priority": "{actor}把“{object}”的优先级定为 {n}",
   "verb.participant-here": "应答点名",
-  "entry.participant-here": "{actor}在会商“{object}”中应答点名",
+  "entry.participant-here": "{actor}在会商“{session}”中应答点名",
 };
