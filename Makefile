@@ -7,15 +7,19 @@ DEMO ?= 1
 TESTS ?= tests
 BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
-# These wait most of their time, for browsers and for processes, so the others run beside them. All browsers are on
-# one side: two at once, each coding pictures, would be more than two cores can do in time.
-WAITING_TESTS := tests/console tests/peers
+# Three jobs, of about as much work each: much of their time is waiting, for browsers, for processes that start, for
+# consent that runs out. The third has all the rest, and the plane once more under AddressSanitizer.
+CONSOLE_TESTS := tests/console
+PROCESS_TESTS := tests/peers tests/benchmarks tests/huishang
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 3600
 
+# Tests start many processes: without what is kept compiled, each would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench fuzz soak asan
-.PHONY: pytest-waiting pytest-others
+.PHONY: pytest-console pytest-processes pytest-others
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,19 +33,25 @@ run: setup ## server and demonstration under ./var, on https://localhost:8443; D
 test: setup ## all tests, the plane's also under AddressSanitizer; installs Debian packages when root
 	@.ci/install-packages
 ifeq ($(TESTS),tests)
-	@$(MAKE) --no-print-directory -j2 pytest-waiting pytest-others
+	@$(MAKE) --no-print-directory -j3 pytest-console pytest-processes pytest-others
 else
 	$(PY) -m pytest -q $(TESTS)
 endif
 
-pytest-waiting:
-	$(PY) -m pytest -q $(WAITING_TESTS)
+# Shown when it is over: one report in the middle of another could not be read.
+SHOWN = >build/$@.log 2>&1; status=$$?; cat build/$@.log; exit $$status
 
-# Shown when it is over: one report in the middle of the other could not be read.
+pytest-console:
+	$(PY) -m pytest -q $(CONSOLE_TESTS)
+
+pytest-processes:
+	@mkdir -p build
+	@$(PY) -m pytest -q $(PROCESS_TESTS) $(SHOWN)
+
+# The fuzzers run once, under AddressSanitizer, which sees what they do to the plane and all that they see without it.
 pytest-others:
 	@mkdir -p build
-	@($(PY) -m pytest -q tests $(WAITING_TESTS:%=--ignore=%) && $(ASAN)) >build/pytest-others.log 2>&1; \
-	    status=$$?; cat build/pytest-others.log; exit $$status
+	@($(PY) -m pytest -q tests $(patsubst %,--ignore=%,$(CONSOLE_TESTS) $(PROCESS_TESTS) tests/fuzz) && $(ASAN)) $(SHOWN)
 
 check: setup ## lint, format, types, import walls, module size
 	$(PY) -m ruff check .

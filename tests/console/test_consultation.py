@@ -79,7 +79,6 @@ async def test_chair_mutes_a_participant_and_all_of_it_outlives_a_killed_server(
     assert [verb for verb, _ in told[:2]] == ["consultation.create", "participant.join"]
     for expected in (("participant.join", member), ("participant.mute", chair), ("participant.contribute", member)):
         assert expected in told
-    await county.start()
 
 
 async def test_removed_participant_gets_and_gives_nothing_though_its_page_stays(

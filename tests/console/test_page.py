@@ -31,7 +31,7 @@ async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(context: BrowserContext, node: Node, units: dict[str, LiveUnit]) -> AsyncIterator[Page]:
+async def signed_in(context: BrowserContext, node: Node) -> AsyncIterator[Page]:
     """The page with the administrator signed in; fails the test when a script fails or the policy is broken."""
     trouble: list[str] = []
     page = await context.new_page()
@@ -41,6 +41,12 @@ async def page(context: BrowserContext, node: Node, units: dict[str, LiveUnit]) 
     yield page
     await page.close()
     assert trouble == []
+
+
+@pytest.fixture
+def page(units: dict[str, LiveUnit], signed_in: Page) -> Page:
+    """That page while the units publish."""
+    return signed_in
 
 
 def tile(page: Page, source_id: str) -> Locator:
@@ -94,6 +100,59 @@ CAPTURE_GAP = """async (id) => {
   const gap = Math.abs(seconds(timeOfDay(Date.now())) - seconds(shown));
   return Math.min(gap, 86400 - gap);
 }"""
+
+
+# What needs no pictures comes before them: they cost the browser most of its time.
+async def test_camera_trouble_is_said_in_words(signed_in: Page) -> None:
+    for error, words in (
+        ("NotAllowedError", "没有得到使用摄像头"),
+        ("NotReadableError", "被其他程序占用"),
+        ("NotFoundError", "没有找到摄像头"),
+        ("OverconstrainedError", "已拔出"),
+        ("TypeError", "摄像头打不开"),
+    ):
+        await signed_in.evaluate(
+            """(name) => {
+              navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", name); };
+            }""",
+            error,
+        )
+        await signed_in.keyboard.press("b")
+        await expect(signed_in.locator("dialog[open] .trouble")).to_contain_text(words)
+        await expect(signed_in.locator("dialog[open] .button.main")).to_be_disabled()
+        await signed_in.keyboard.press("Escape")
+        await expect(signed_in.locator("dialog[open]")).to_have_count(0)
+
+
+async def test_key_pressed_right_after_a_dialog_has_closed_is_heard(signed_in: Page) -> None:
+    await signed_in.keyboard.press("b")
+    await expect(signed_in.locator("dialog[open] select").first).to_be_focused()
+    # All before the browser draws again: until then the focus is still in the dialog's field.
+    again = await signed_in.evaluate(
+        """() => {
+          const field = document.activeElement;
+          field.closest("dialog").close();
+          field.focus();
+          field.dispatchEvent(new KeyboardEvent("keydown", { key: "b", bubbles: true }));
+          return document.querySelectorAll("dialog[open]").length;
+        }"""
+    )
+    assert again == 1
+    await signed_in.keyboard.press("Escape")
+
+
+async def test_without_https_the_test_picture_is_offered(signed_in: Page) -> None:
+    await signed_in.evaluate("() => Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+    await signed_in.keyboard.press("b")
+    await expect(signed_in.locator("dialog[open] select").first).to_have_value("test")
+    await expect(signed_in.locator("dialog[open] .button.main")).to_be_enabled()
+
+
+async def test_question_mark_shows_the_keys(signed_in: Page) -> None:
+    await signed_in.keyboard.press("?")
+    await expect(signed_in.locator("dialog[open] h2")).to_have_text("键盘操作")
+    await signed_in.keyboard.press("Escape")
+    await expect(signed_in.locator("dialog[open]")).to_have_count(0)
 
 
 async def test_every_tile_shows_its_own_source_and_its_capture_time(page: Page) -> None:
@@ -202,13 +261,6 @@ async def test_arrows_move_along_the_wall(page: Page) -> None:
         assert await page.evaluate(current) == expected
 
 
-async def test_question_mark_shows_the_keys(page: Page) -> None:
-    await page.keyboard.press("?")
-    await expect(page.locator("dialog[open] h2")).to_have_text("键盘操作")
-    await page.keyboard.press("Escape")
-    await expect(page.locator("dialog[open]")).to_have_count(0)
-
-
 async def test_language_changes_everything_and_is_kept(page: Page) -> None:
     await wait_live(page)
     await page.locator(".language").click()
@@ -276,51 +328,6 @@ async def test_published_camera_is_seen(page: Page, node: Node) -> None:
     assert green > red + 60 and green > blue + 60
     await page.locator(".onair .stop").click()
     await wait_state(page, name, "offline")
-
-
-async def test_camera_trouble_is_said_in_words(page: Page) -> None:
-    for error, words in (
-        ("NotAllowedError", "没有得到使用摄像头"),
-        ("NotReadableError", "被其他程序占用"),
-        ("NotFoundError", "没有找到摄像头"),
-        ("OverconstrainedError", "已拔出"),
-        ("TypeError", "摄像头打不开"),
-    ):
-        await page.evaluate(
-            """(name) => {
-              navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", name); };
-            }""",
-            error,
-        )
-        await page.keyboard.press("b")
-        await expect(page.locator("dialog[open] .trouble")).to_contain_text(words)
-        await expect(page.locator("dialog[open] .button.main")).to_be_disabled()
-        await page.keyboard.press("Escape")
-        await expect(page.locator("dialog[open]")).to_have_count(0)
-
-
-async def test_key_pressed_right_after_a_dialog_has_closed_is_heard(page: Page) -> None:
-    await page.keyboard.press("b")
-    await expect(page.locator("dialog[open] select").first).to_be_focused()
-    # All before the browser draws again: until then the focus is still in the dialog's field.
-    again = await page.evaluate(
-        """() => {
-          const field = document.activeElement;
-          field.closest("dialog").close();
-          field.focus();
-          field.dispatchEvent(new KeyboardEvent("keydown", { key: "b", bubbles: true }));
-          return document.querySelectorAll("dialog[open]").length;
-        }"""
-    )
-    assert again == 1
-    await page.keyboard.press("Escape")
-
-
-async def test_without_https_the_test_picture_is_offered(page: Page) -> None:
-    await page.evaluate("() => Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
-    await page.keyboard.press("b")
-    await expect(page.locator("dialog[open] select").first).to_have_value("test")
-    await expect(page.locator("dialog[open] .button.main")).to_be_enabled()
 
 
 async def test_server_gone_is_said_and_survived_without_a_reload(page: Page, node: Node) -> None:

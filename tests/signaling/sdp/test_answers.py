@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from signaling.sdp.accepted import Accepted, AcceptedMedia
@@ -118,7 +118,6 @@ def check_layers(line: MediaDescription, theirs: MediaDescription, item: Accepte
     assert {ssrc.primary for ssrc in item.ssrcs} | {ssrc.rtx for ssrc in item.ssrcs if ssrc.rtx} <= known
 
 
-@settings(max_examples=200)
 @given(offers("sendonly"))
 def test_every_publisher_is_answered_within_its_offer(offered: Offered) -> None:
     offer = offered.offer
@@ -155,7 +154,6 @@ def first_line_of(kind: str, offer: SessionDescription) -> int | None:
     return None
 
 
-@settings(max_examples=200)
 @given(offers("recvonly"), st.sampled_from([None, H264_CBP, VP8]), st.sampled_from([None, OPUS]))
 def test_every_viewer_is_answered_within_its_offer(
     offered: Offered, picture: Codec | None, sound: Codec | None
