@@ -289,7 +289,8 @@ class Views:
         whoms = [f"person:{person}", *(f"unit:{unit}" for unit in self._permissions.line(record.unit))]
         found = {item for whom in whoms for item in self.links.concerned.get(whom, ())}
         own = (self._tables.participants.get(item) for item in self._tables.participants_as.ids(person))
-        return found | {item.consultation for item in own}
+        # Those of years are over; looking at each would hold up the loop when everybody comes back at once.
+        return found | {item.consultation for item in own if item.consultation in self.links.open}
 
     def _open(self, identifier: str) -> Consultation | None:
         return self._tables.consultations.find(identifier) if identifier in self.links.open else None
