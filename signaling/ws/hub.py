@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from typing import ParamSpec
 
 import msgspec
 import structlog
@@ -34,6 +34,8 @@ from signaling.ws.topics import Topics
 from signaling.ws.views import Views
 
 _log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
 
 PATH = "/api/v1/ws"
 #: Open at once: of the node, of a person.
@@ -296,14 +298,11 @@ class Hub:
     def _look_after(self) -> None:
         self._tick = self._loop.call_later(LOOK_AFTER_SECONDS, self._look_after)
         now, now_us = self._loop.time(), self.now_us()
-        # Each by itself: sign-ins, presence and grants must come to their end whatever becomes of the others.
-        steps = [partial(connection.look_after, now, now_us) for connection in self._connections]
-        steps += [partial(self._presence.handle_timer, now_us), partial(self._changes.passed, now_us)]
-        for step in (*steps, partial(self._topics.sweep, now)):
-            try:
-                step()
-            except Exception:  # so broad, for that reason
-                _log.exception("look_after_failed")
+        for connection in tuple(self._connections):
+            _safely(connection.look_after, now, now_us)
+        _safely(self._presence.handle_timer, now_us)
+        _safely(self._changes.passed, now_us)
+        _safely(self._topics.sweep, now)
         self._arm()
 
     def _close_where(self, condition: Callable[[Connection], bool]) -> None:
@@ -311,3 +310,11 @@ class Hub:
             if condition(connection):
                 connection.close(Close.NOT_SIGNED_IN)
                 self._presence.disconnect(connection.actor.person, connection.id, self.now_us(), for_good=True)
+
+
+def _safely(step: Callable[P, None], *args: P.args, **options: P.kwargs) -> None:
+    """Take a step of the look after pages; sign-ins, presence and grants come to their end whatever fails beside."""
+    try:
+        step(*args, **options)
+    except Exception:  # so broad, for that reason
+        _log.exception("look_after_failed")
