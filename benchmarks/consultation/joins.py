@@ -29,6 +29,7 @@ from signaling.client.session import remote_parameters
 from signaling.sdp.offer import read_answer, view_offer
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
+from signaling.webrtc.connection import OFFERS_A_SECOND
 
 PEOPLE = 200
 WATCHERS = 2_000
@@ -146,7 +147,10 @@ async def media_joins(server: Huishang, made: town.Town, count: int, *, media: b
     keys = town.Keys(town.settings_of(server.settings_path))
     page = await open_page(server.port, keys.token(made.members[-1]), "media", ["overview", "places"])
     identity = Identity.generate() if media else None
-    found = [await join(page, identity, made) for _ in range(count)]
+    found = []
+    for _ in range(count):
+        found.append(await join(page, identity, made))
+        await asyncio.sleep(1 / OFFERS_A_SECOND)
     page.close()
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -65,15 +64,13 @@ Listener = Callable[[ConnectionEnded | SourceWithdrawn], None]
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One page's connection. `tokens` is how many offers it may make at once."""
+    """One page's connection."""
 
     id: str
     owner: str
     present: Present
     thread: PlaneThread
     peer: WebRtcSession
-    tokens: float = OFFERS_AT_ONCE - 1.0
-    filled_at: float = field(default_factory=time.monotonic)
 
     def published(self) -> set[str]:
         """Return the sources of which it publishes anything."""
@@ -83,10 +80,26 @@ class Connection:
         """Return the sources of which it receives anything, paused or not."""
         return {item.line.source for item in self.present.receiving.values() if item.flow is not Flow.CLOSED}
 
+
+@dataclass(slots=True)
+class Allowance:
+    """How many offers a page may make at once, since `filled_at` (monotonic seconds)."""
+
+    filled_at: float
+    tokens: float = OFFERS_AT_ONCE
+
     def pay(self, now: float) -> None:
         """Raise OffersTooFast when offers come too fast."""
+        self._fill(now)
+        if self.tokens < 1.0:
+            raise OffersTooFast(f"more than {OFFERS_A_SECOND:g} offers a second of one page")
+        self.tokens -= 1.0
+
+    def is_full(self, now: float) -> bool:
+        """Whether it is as if the page had never offered."""
+        self._fill(now)
+        return self.tokens >= OFFERS_AT_ONCE
+
+    def _fill(self, now: float) -> None:
         self.tokens = min(OFFERS_AT_ONCE, self.tokens + (now - self.filled_at) * OFFERS_A_SECOND)
         self.filled_at = now
-        if self.tokens < 1.0:
-            raise OffersTooFast(f"more than {OFFERS_A_SECOND:g} offers a second for one connection")
-        self.tokens -= 1.0

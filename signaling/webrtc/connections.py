@@ -20,6 +20,7 @@ from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
 from signaling.webrtc.connection import (
+    Allowance,
     Connection,
     ConnectionAnswer,
     ConnectionEnded,
@@ -70,6 +71,7 @@ class Connections:
         self._displace = displace
         self._connections: dict[str, Connection] = {}
         self._by_peer: dict[WebRtcSession, Connection] = {}
+        self._allowances: dict[str, Allowance] = {}
 
     def open(self, owner: str, offer: bytes, lines: Sequence[Line]) -> ConnectionAnswer:
         """Connect a page; it counts as one viewer, and each source that it publishes as one publisher.
@@ -79,6 +81,7 @@ class Connections:
         self._require_open()
         self._peers.require_plane()
         self._viewers.require()
+        self._pay(owner)
         require_lines(lines)
         parsed = _parse(offer)
         homes = [self._sources.home(line.source) for line in lines if isinstance(line, ReceiveLine)]
@@ -108,7 +111,7 @@ class Connections:
         self._require_open()
         self._peers.require_plane()
         connection = self._get(connection_id)
-        connection.pay(time.monotonic())
+        self._pay(connection.owner)
         require_lines(lines)
         parsed = _parse(offer)
         present = connection.present
@@ -214,6 +217,13 @@ class Connections:
         for connection in list(self._connections.values()):
             if connection.peer.transport.worn:
                 connection.peer.end("worn", "the page has used up its keys; a new connection has others")
+        now = time.monotonic()
+        self._allowances = {owner: item for owner, item in self._allowances.items() if not item.is_full(now)}
+
+    def _pay(self, owner: str) -> None:
+        # The owner's and not the connection's: who hangs up each time would offer as fast as it likes.
+        now = time.monotonic()
+        self._allowances.setdefault(owner, Allowance(now)).pay(now)
 
     def _get(self, connection_id: str) -> Connection:
         connection = self._connections.get(connection_id)

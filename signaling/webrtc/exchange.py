@@ -291,7 +291,12 @@ class Exchange:
     def _hold(self) -> None:
         """End the sessions whose owners may no longer do what they do: rights, sign-ins, codes and grants end."""
         for session in list(self.sessions.values()):
-            if not session.may():
+            try:
+                may = session.may()
+            except Exception:  # so broad, because everybody else must be looked after; who cannot be asked about ends
+                _log.exception("session_not_asked", session=session.id)
+                may = False
+            if not may:
                 session.peer.end("forbidden", "its owner may not do this any more")
 
     def _look(self) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import ParamSpec
 
 import msgspec
 import structlog
@@ -33,6 +34,8 @@ from signaling.ws.topics import Topics
 from signaling.ws.views import Views
 
 _log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
 
 PATH = "/api/v1/ws"
 #: Open at once: of the node, of a person.
@@ -263,7 +266,10 @@ class Hub:
 
     def _due(self) -> None:
         self._timer = None
-        self._topics.handle_timer(self._loop.time(), self.now_us())
+        try:
+            self._topics.handle_timer(self._loop.time(), self.now_us())
+        except Exception:  # so broad, because what other audiences are to be sent must go out, now and later
+            _log.exception("topics_failed")
         self._collect()
         self._arm()
 
@@ -279,24 +285,36 @@ class Hub:
         """Write what is to be sent, a bounded part in each turn of the loop."""
         self._sending = None
         for connection in tuple(self._outbox)[:PAGES_A_TURN]:
-            connection.write_all(self._outbox.pop(connection))
+            parts = self._outbox.pop(connection)
+            try:
+                connection.write_all(parts)
+            except Exception:  # so broad, because nothing would be written to anybody any more
+                _log.exception("page_not_written", connection=connection.id)
         if self._outbox:
             self._sending = self._loop.call_soon(self._write)
         else:
             self._arm()
 
     def _look_after(self) -> None:
+        self._tick = self._loop.call_later(LOOK_AFTER_SECONDS, self._look_after)
         now, now_us = self._loop.time(), self.now_us()
         for connection in tuple(self._connections):
-            connection.look_after(now, now_us)
-        self._presence.handle_timer(now_us)
-        self._changes.passed(now_us)
-        self._topics.sweep(now)
+            _safely(connection.look_after, now, now_us)
+        _safely(self._presence.handle_timer, now_us)
+        _safely(self._changes.passed, now_us)
+        _safely(self._topics.sweep, now)
         self._arm()
-        self._tick = self._loop.call_later(LOOK_AFTER_SECONDS, self._look_after)
 
     def _close_where(self, condition: Callable[[Connection], bool]) -> None:
         for connection in tuple(self._connections):
             if condition(connection):
                 connection.close(Close.NOT_SIGNED_IN)
                 self._presence.disconnect(connection.actor.person, connection.id, self.now_us(), for_good=True)
+
+
+def _safely(step: Callable[P, None], *args: P.args, **options: P.kwargs) -> None:
+    """Take a step of the look after pages; sign-ins, presence and grants come to their end whatever fails beside."""
+    try:
+        step(*args, **options)
+    except Exception:  # so broad, for that reason
+        _log.exception("look_after_failed")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Set
 from dataclasses import dataclass
 
+import structlog
+
 from dispatch.errors import Forbidden, Unknown
 from dispatch.permissions import Actor, Permissions, Right
 from dispatch.presence import Presence
@@ -19,6 +21,8 @@ from signaling.ws.links import Links
 from signaling.ws.ports import Tracks
 from signaling.ws.shapes import Shapes, with_rights
 from signaling.ws.stream import Key
+
+_log = structlog.get_logger(__name__)
 
 #: The newest texts that a page gets; older ones it asks for.
 MAX_MESSAGES = 200
@@ -158,7 +162,14 @@ class Views:
             yield from (("endpoint", item) for item in self._tables.endpoints_of_unit.ids(identifier))
 
     def record(self, topic: str, audience: Hashable, key: Key, now_us: int) -> bytes | None:
-        """Return a record as JSON, None when it is not, or not to be, in the topic."""
+        """Return a record as JSON, None when it is not, or not to be, in the topic; or when a fault keeps it away."""
+        try:
+            return self._record(topic, audience, key, now_us)
+        except Exception:  # so broad, because one record that cannot be made must not keep all others from the page
+            _log.exception("record_not_made", topic=topic, kind=key[0], id=key[1])
+            return None
+
+    def _record(self, topic: str, audience: Hashable, key: Key, now_us: int) -> bytes | None:
         identifier = topic.partition(":")[2]
         if isinstance(audience, Standing):
             if topic == "overview":
@@ -278,7 +289,8 @@ class Views:
         whoms = [f"person:{person}", *(f"unit:{unit}" for unit in self._permissions.line(record.unit))]
         found = {item for whom in whoms for item in self.links.concerned.get(whom, ())}
         own = (self._tables.participants.get(item) for item in self._tables.participants_as.ids(person))
-        return found | {item.consultation for item in own}
+        # Those of years are over; looking at each would hold up the loop when everybody comes back at once.
+        return found | {item.consultation for item in own if item.consultation in self.links.open}
 
     def _open(self, identifier: str) -> Consultation | None:
         return self._tables.consultations.find(identifier) if identifier in self.links.open else None

@@ -31,6 +31,7 @@ from signaling.webrtc.lines import MAX_LINES, ReceiveLine, SendLine
 from tests.media.standstill import standing_still
 from tests.patience import until
 from tests.signaling.node import MAX_SDP_BYTES, Node, running_node
+from tests.signaling.sdp.page import PageOffers
 from tests.signaling.sdp.samples import raw
 from tests.signaling.webrtc.pages import OfferedPage
 
@@ -192,6 +193,20 @@ async def test_offers_come_no_faster_than_a_person_works(node: Node) -> None:
             page.exchange()
     assert len(page.answers) < 20
     assert len(list(node.exchange.connections.receiving())) == 2
+
+
+async def test_hanging_up_in_between_makes_offers_come_no_faster(node: Node) -> None:
+    page, other = page_of(node), OfferedPage(node, owner="other")
+    with pytest.raises(OffersTooFast):
+        for _ in range(20):
+            node.exchange.connections.end(page.connection)
+            page.connection, page.offers = "", PageOffers()
+            page.wanted = {}
+            page.take("one", "video")
+            page.exchange()
+    assert len(page.answers) < 20
+    other.take("one", "video")
+    other.exchange()
 
 
 @pytest.mark.parametrize("fails", ["route", "publish", "registry", "extensions"])

@@ -478,3 +478,13 @@ async def test_session_goes_on_while_its_owner_may_and_no_longer(node: Node) -> 
         await until("a publisher is gone", lambda: exchange.figures["publish",], lambda left: left == 1)
     assert exchange.registry.get("two").publisher is not None and exchange.registry.get("one").publisher is None
     assert [line["code"] for line in logs if line["event"] == "session_ended"] == ["forbidden"] * 2
+
+
+async def test_session_whose_owner_cannot_be_asked_about_ends_and_the_others_are_looked_after(node: Node) -> None:
+    exchange, allowed = node.exchange, {"two": True}
+    for source in ("one", "two"):
+        exchange.publish(source, "", raw("chromium-publish"), MAX_SDP_BYTES, partial(allowed.__getitem__, source))
+    await until("who cannot be asked about is gone", lambda: exchange.figures["publish",], lambda left: left == 1)
+    allowed["two"] = False
+    await until("the other is gone", lambda: exchange.figures["publish",], lambda left: left == 0)
+    assert exchange.is_healthy

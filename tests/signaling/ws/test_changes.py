@@ -67,6 +67,15 @@ def test_the_end_of_a_consultation_ends_its_topic_with_that_code() -> None:
     assert pages.held["places"].records == {}
 
 
+def test_consultations_of_the_past_are_not_gone_through_for_those_who_were_in_them() -> None:
+    town = Town()
+    record = town.consultation("c")
+    participant(town, "zhao", Attendance.PRESENT)
+    assert set(town.views.keys("places", "zhao", town.now_us)) == {("place", "c"), ("consultation", "c")}
+    town.put(("consultation", msgspec.structs.replace(record, stage=Stage.ENDED)))
+    assert list(town.views.keys("places", "zhao", town.now_us)) == []
+
+
 def test_a_dismissed_deputy_loses_the_consultation() -> None:
     town = Town()
     record = town.consultation("c", deputies=("qian",))

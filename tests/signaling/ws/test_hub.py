@@ -138,6 +138,24 @@ async def test_who_may_be_here_no_more_is_offline_at_once(end: Callable[[Hub], N
         await wang.leave()
 
 
+async def test_a_fault_in_what_hears_of_somebody_s_leaving_does_not_let_sign_ins_go_on_for_ever() -> None:
+    async with Node(grace_us=1) as node:
+        failed: list[str] = []
+
+        def fail(person: str) -> None:
+            if not node.presence.is_online(person):
+                failed.append(person)
+                raise RuntimeError("a fault of whoever listens")
+
+        node.presence.listen(fail)
+        zhao = await node.tab("zhao")
+        await zhao.leave()
+        await until("the fault", lambda: failed, bool)
+        node.until_us["li"] = node.hub.now_us() + 1_500_000
+        li = await node.tab("li")
+        assert await li.closed() == 4401
+
+
 async def test_sources_that_come_and_go_show_on_the_overview() -> None:
     async with Node() as node:
         li = await node.tab("li")

@@ -418,6 +418,17 @@ AnyChanges.TestCase.settings = settings(max_examples=60, stateful_step_count=40,
 TestAnyChanges = AnyChanges.TestCase
 
 
+def test_a_record_that_cannot_be_made_keeps_no_other_from_the_pages() -> None:
+    town = Town()
+    record = town.consultation("c")
+    pages = town.watch("wang", "overview")
+    town.sources.publish("camera", "\ud800", "s", 1)
+    town.put(("consultation", msgspec.structs.replace(record, locked=True)))
+    town.settle()
+    assert pages.record("overview", "consultation", "c")["locked"] and pages.ids("overview", "source") == set()
+    assert town.watch("li", "overview").ids("overview", "consultation") == {"c"}
+
+
 def test_a_refused_topic_is_gone_with_a_code() -> None:
     town = Town()
     town.consultation("c")
