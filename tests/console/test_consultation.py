@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
-from tests.console.county import County
+from tests.console.county import UNITS, County
 from tests.console.seat import Seat
 from tests.patience import until
 
@@ -100,3 +100,21 @@ async def test_removed_participant_gets_and_gives_nothing_though_its_page_stays(
     assert (status, problem["code"]) == (403, "forbidden")
     for seat in (officer, east):
         await seat.close()
+
+
+async def test_consultation_is_held_in_the_name_of_the_unit_it_was_begun_at_each_time(
+    browser: Browser, county: County
+) -> None:
+    officer = await Seat.take(browser, county, "officer")
+    rows = officer.page.locator(".left .tree-row")
+    for key in ("P", "C"):
+        row = rows.filter(has_text=UNITS[key][2])
+        await expect(row).to_be_visible()
+        if await row.get_attribute("aria-expanded") == "false":
+            await row.locator(".arrow").click()
+    for key in ("W", "E"):
+        await rows.filter(has_text=UNITS[key][2]).locator(".menu-button").click()
+        await officer.page.locator('[role="menuitem"]').filter(has_text="以此单位名义发起会商").click()
+        await expect(officer.page.locator("dialog[open] .create select")).to_have_value(county.known.units[key])
+        await officer.page.keyboard.press("Escape")
+    await officer.close()

@@ -287,3 +287,14 @@ async def test_figures_in_words(blank: Page, expression: str, expected: str) -> 
 async def test_unknown_text_is_an_error_and_not_silence(blank: Page) -> None:
     tried = "(() => { try { m.t('no.such'); } catch (error) { return error.message; } })()"
     assert await run(blank, "i18n", tried) == "i18n:no.such"
+
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [(CHROME, "Chrome 156 · Linux"), ("page-4ffda53099", ""), ("recorder-2", "recorder-2"), ("", "")],
+)
+async def test_device_is_told_as_people_know_it(blank: Page, device: str, words: str) -> None:
+    assert await run(blank, "admin/device", "m.deviceWords(a)", device) == words

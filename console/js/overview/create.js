@@ -27,6 +27,7 @@ export function localValue(ms) {
 export class CreateDialog extends Dialog {
   #chosen = new Map();
   #unit = "";
+  #told = null;
 
   /** `desk`: {link, search, now(), units() that I may hold it for, me(), made(id, isNow)}. */
   constructor(desk) {
@@ -40,7 +41,7 @@ export class CreateDialog extends Dialog {
 
   /** Ask; `unit` holds it (mine, when ""), `invited` are {kind, id, name} chosen already. */
   ask({ unit = "", invited = [] } = {}) {
-    this.#unit = unit;
+    this.#unit = unit || this.desk.me().unit;
     this.#chosen = new Map(invited.map((one) => [`${one.kind}:${one.id}`, one]));
     const [only] = invited;
     const isCall = invited.length === 1 && only.kind === "person";
@@ -77,15 +78,20 @@ export class CreateDialog extends Dialog {
   #renderUnits() {
     const { select } = this.unit;
     const units = this.desk.units();
-    const wanted = select.value || this.#unit || this.desk.me().unit;
-    const made = units.map((unit) => {
-      const option = h("option", {}, `${nameOf(unit)} · ${t(`tag.${unit.level}`)}`);
-      option.value = unit.id;
-      return option;
-    });
-    select.replaceChildren(...made);
-    select.value = units.some((unit) => unit.id === wanted) ? wanted : (units[0]?.id ?? "");
-    this.#unit = "";
+    const before = select.value;
+    const told = units.map((unit) => `${unit.id} ${nameOf(unit)} ${unit.level}`).join("\n");
+    // A list that is made anew closes under the hand of whoever has it open.
+    if (told !== this.#told) {
+      this.#told = told;
+      const options = units.map((unit) => {
+        const option = h("option", {}, `${nameOf(unit)} · ${t(`tag.${unit.level}`)}`);
+        option.value = unit.id;
+        return option;
+      });
+      select.replaceChildren(...options);
+    }
+    const among = (id) => units.some((unit) => unit.id === id);
+    select.value = [this.#unit, before].find(among) ?? units[0]?.id ?? "";
   }
 
   #toggle(row) {
@@ -117,7 +123,10 @@ export class CreateDialog extends Dialog {
       return { label, field: h("label", { class: "field" }, label, control) };
     };
     const input = h("input", { type: "text", maxLength: 64, required: true, autocomplete: "off" });
-    const select = h("select", { required: true });
+    const pick = () => {
+      this.#unit = "";
+    };
+    const select = h("select", { required: true, on: { change: pick } });
     this.title_ = { input, ...field(input) };
     this.unit = { select, ...field(select) };
     this.at = h("input", { type: "datetime-local", step: "300" });

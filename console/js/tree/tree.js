@@ -21,7 +21,8 @@ export class Tree {
   #opened = new Set();
   #follows = new Map();
   #rows = [];
-  #again = () => this.render();
+  #told = false;
+  #again = () => this.#soon();
   #current = "";
   #drawn = false;
   #sought = "";
@@ -121,7 +122,17 @@ export class Tree {
 
   #follow(id) {
     if (this.#follows.has(id)) return;
-    this.#follows.set(id, this.link.follow(`unit:${id}`, () => this.render()));
+    this.#follows.set(id, this.link.follow(`unit:${id}`, this.#again));
+  }
+
+  /** Several levels may be told of at once, and 10,000 rows take their time: draw once for all. */
+  #soon() {
+    if (this.#told) return;
+    this.#told = true;
+    queueMicrotask(() => {
+      this.#told = false;
+      this.render();
+    });
   }
 
   #unfollow(id) {
