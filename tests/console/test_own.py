@@ -55,6 +55,7 @@ def control(page: Page, name: str) -> Locator:
 
 async def test_shared_screen_is_a_place_of_its_own_and_goes_when_the_browser_ends_it(page: Page, node: Node) -> None:
     await control(page, "camera").click()
+    await expect(control(page, "camera")).to_have_attribute("data-state", "on")
     await control(page, "screen").click()
     await expect(page.locator(".seat")).to_have_count(2)
     for one in await page.locator(".seat").all():
