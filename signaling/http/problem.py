@@ -70,7 +70,7 @@ CODES: dict[str, tuple[int, str]] = {
     "import-busy": (503, "Another file is being brought in"),
     "offer-rate": (429, "Offers come too fast"),
     "client-gone": (499, "The client left before its turn"),
-    "node-busy": (503, "More offers wait than the node can answer in time"),
+    "node-busy": (503, "More is asked of the node than it can answer in time"),
     "node-unwell": (503, "The node does not do all it should"),
     "node-stopping": (503, "The node stops"),
     "plane-busy": (503, "The packet plane does not answer"),

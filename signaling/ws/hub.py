@@ -41,6 +41,8 @@ PATH = "/api/v1/ws"
 #: Open at once: of the node, of a person.
 MAX_PAGES = 10_000
 MAX_PAGES_OF_PERSON = 32
+#: The same of an address, not signed in yet: a page says who it is in milliseconds, and has ten seconds for it.
+MAX_STRANGERS = 512
 #: Pages written to in one turn of the loop, some 5 ms; in between it serves others.
 PAGES_A_TURN = 256
 LOOK_AFTER_SECONDS = 1.0
@@ -78,6 +80,7 @@ class Hub:
         self._changes = Changes(coordinator.tables, sources, self._views, self._topics)
         self._connections: dict[Connection, None] = {}
         self._pages_of: Counter[str] = Counter()
+        self._strangers: Counter[str] = Counter()
         self._ending: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._outbox: dict[Connection, list[bytes]] = {}
@@ -159,12 +162,16 @@ class Hub:
         if not socket.can_prepare(request):
             detail = "upgrade the connection to a WebSocket of version 13 (RFC 6455)"
             raise Problem("websocket-needed", detail, {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
+        ip = address_of(request)
+        if self._strangers[ip] >= MAX_STRANGERS:
+            raise Problem("node-busy", f"{MAX_STRANGERS} connections of {ip} have not signed in")
         await socket.prepare(request)
         transport = request.transport
         if transport is None:
             return socket
-        connection = Connection(self, socket, transport, ulid(self.now_us(), os.urandom(10)), address_of(request))
+        connection = Connection(self, socket, transport, ulid(self.now_us(), os.urandom(10)), ip)
         self._connections[connection] = None
+        self._strangers[ip] += 1
         if self._stopping.is_set():  # it stopped while the answer to the request was on its way
             connection.close(Close.NODE_STOPPING)
         await connection.run()
@@ -179,6 +186,7 @@ class Hub:
         if self._pages_of[actor.person] >= MAX_PAGES_OF_PERSON:
             raise Full("page-limit", f"{actor.person} has {MAX_PAGES_OF_PERSON} pages open")
         self._pages_of[actor.person] += 1
+        self._no_stranger(connection.ip)
         connection.actor, connection.until_us = actor, until_us
         now_us = self.now_us()
         rights = self._coordinator.permissions.rights(actor, "node", now_us)
@@ -199,7 +207,9 @@ class Hub:
         for task in connection.tasks:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
-        if not connection.actor.is_system:
+        if connection.actor.is_system:
+            self._no_stranger(connection.ip)
+        else:
             self._pages_of[connection.actor.person] -= 1
             if not self._pages_of[connection.actor.person]:
                 del self._pages_of[connection.actor.person]
@@ -208,6 +218,11 @@ class Hub:
             self.door.hangup(connection)
         if not self._connections:
             self._empty.set()
+
+    def _no_stranger(self, ip: str) -> None:
+        self._strangers[ip] -= 1
+        if not self._strangers[ip]:
+            del self._strangers[ip]
 
     def watch(self, connection: Connection, topic: str) -> None:
         """Begin to send a topic."""

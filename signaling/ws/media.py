@@ -222,8 +222,15 @@ class PageMedia:
         for line in lines:
             held = self._live[connection]
             flow, code = self._may_take(held.page.actor, (line.source, line.kind, line.context), now_us)
-            if flow is not line.flow:
+            if flow is line.flow:
+                continue
+            try:
                 self._connections.set_flow(connection, line.mid, flow)
+            except (
+                Exception
+            ):  # so broad, because one line's fault must leave no other open
+                _log.exception("line_not_held", connection=connection, mid=line.mid)
+            else:
                 changed.append(AnsweredLine(line.mid, flow.value, code))
         if changed:
             held = self._live[connection]

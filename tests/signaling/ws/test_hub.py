@@ -12,6 +12,7 @@ import pytest
 from dispatch.acts.consultation import Join
 from dispatch.entry import Origin
 from dispatch.permissions import Actor
+from signaling.ws import hub as hub_module
 from signaling.ws.connection import Limits
 from signaling.ws.hub import MAX_PAGES_OF_PERSON, Hub
 from signaling.ws.messages import MAX_TOPICS
@@ -208,6 +209,24 @@ async def test_a_page_has_a_bounded_number_of_topics_and_a_person_of_pages() -> 
         assert await more.closed() == 4429
         for each in (tab, *tabs):
             await each.leave()
+
+
+async def test_who_only_connects_takes_no_more_than_a_share_and_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_STRANGERS", 3)
+    async with Node() as node:
+        await node.tab("li")  # is no stranger any more
+        strangers = [await node.connect() for _ in range(3)]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await node.connect()
+        assert refused.value.status == 503
+        await strangers[0].leave()
+        await strangers[1].send(t="hello", versions=[1], token="wang")
+        await strangers[1].answer("welcome")
+        await node.until_pages(3)
+        for _ in range(2):
+            await node.connect()
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await node.connect()
 
 
 async def test_unwatch_ends_a_topic_and_watch_begins_it_again() -> None:

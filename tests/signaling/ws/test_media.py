@@ -15,6 +15,7 @@ from dispatch.acts.consultation import End
 from dispatch.acts.grants import Give
 from dispatch.acts.people import SetRoles
 from dispatch.errors import Conflict, Full, Refused
+from dispatch.flow import Flow
 from dispatch.permissions import Right
 from dispatch.sources import SourceState
 from signaling.ws import media as media_module
@@ -195,6 +196,32 @@ async def test_many_pages_are_all_looked_at(desk: Desk, monkeypatch: pytest.Monk
         await page.offer()
     await desk.mute(consultation, "east", sound=True)
     for page in pages:
+        await page.told("0", "paused")
+
+
+async def test_line_that_cannot_be_paused_leaves_no_other_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    consultation = await desk.hold("east")
+    first, second = desk.page("officer"), desk.page("officer")
+    for page in (first, second):
+        page.take("east.tab", "audio", f"consultation:{consultation}")
+        page.take("east.tab", "video", f"consultation:{consultation}")
+        await page.offer()
+    connections = desk.node.exchange.connections
+    stuck = min(connection for connection, _ in desk.media.connections())
+    set_flow = connections.set_flow
+
+    def failing(connection: str, mid: str, flow: Flow) -> None:
+        if (connection, mid) == (stuck, "0"):
+            raise RuntimeError("a fault")
+        set_flow(connection, mid, flow)
+
+    monkeypatch.setattr(connections, "set_flow", failing)
+    await desk.mute(consultation, "east", picture=True, sound=True)
+    for page in (first, second):
+        await page.told("1", "paused")
+    await until("one of both", lambda: [page for page in (first, second) if page.flows.get("0") == ("paused", "")])
+    monkeypatch.undo()
+    for page in (first, second):
         await page.told("0", "paused")
 
 
