@@ -92,7 +92,8 @@ export class ConsultationPage {
   /** Whoever is in it already, by a page before this one, is still in it. */
   #lookOnce() {
     const short = this.desk.short(this.id);
-    if (this.#looked || !short) return;
+    // Of the two topics that say so, one comes first.
+    if (this.#looked || !short || !knowsAll(this.desk.link.store)) return;
     this.#looked = true;
     if (short.mine === "present") this.join();
   }
