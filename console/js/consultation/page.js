@@ -47,6 +47,7 @@ export class ConsultationPage {
       ...shared,
       menu: (seat, anchor, point) => this.#openMenu(seat.participant, anchor, point, seat),
       dropped: (thing) => this.bringIn(thing),
+      arranged: () => this.bar.renderLayouts(),
     });
     const announce = () => desk.announcing.ask(this.#room.consultation);
     this.bar = new Bar({ ...shared, stage: this.layouts(), announce });
@@ -259,10 +260,7 @@ export class ConsultationPage {
       get layout() {
         return stage.layout;
       },
-      setLayout: (layout) => {
-        stage.setLayout(layout);
-        this.bar.renderLayouts();
-      },
+      setLayout: (layout) => stage.setLayout(layout),
     };
   }
 
