@@ -147,6 +147,7 @@ export class Desk {
   }
 
   leave() {
+    this.#consultation?.letGo();
     this.media.close();
   }
 

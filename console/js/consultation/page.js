@@ -4,10 +4,10 @@ import { h } from "../dom.js";
 import { t } from "../i18n.js";
 import { openMenu } from "../menu.js";
 import { knowsAll } from "../overview/places.js";
-import { Refusal } from "../wire.js";
 import { dropAct } from "./actson.js";
 import { Bar } from "./bar.js";
 import { LAYOUTS } from "./boxes.js";
+import { Contribution } from "./contribution.js";
 import { Controls } from "./controls.js";
 import { keysOf } from "./keys.js";
 import { joinedWith, Lobby } from "./lobby.js";
@@ -30,7 +30,6 @@ export class ConsultationPage {
   #unfollow = null;
   #timers = [];
   #deaf = [];
-  #contributed = "";
   #looked = false;
 
   /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed()}. */
@@ -54,6 +53,7 @@ export class ConsultationPage {
     const layoutItems = () => this.#layoutItems();
     this.controls = new Controls({ ...shared, devices: desk.devices, leave: () => this.leaveIt(), layoutItems });
     this.panel = new Side({ ...shared, perform, menuOf: (participant, anchor) => this.#openMenu(participant, anchor) });
+    this.contribution = new Contribution(id, desk);
     this.lobby = new Lobby(id, { acts, now: desk.now, join: () => this.join(), start: () => this.#start() });
     this.inside = h("div", { class: "inside" }, this.bar.element, this.stage.element, this.controls.element);
     this.element = h("div", { class: "consultation" }, this.lobby.element, this.inside);
@@ -155,12 +155,13 @@ export class ConsultationPage {
     else if (this.isInside && gone) this.#goOut(gone === "consultation-ended" ? "over" : "sentAway");
     else if (this.isInside && this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
     this.render();
+    if (this.#isIn()) this.contribution.check(this.#room);
   }
 
   /** The link is up again after a break: the server may have missed me for long enough to take me out. */
   linkUp() {
     if (this.isInside) this.desk.link.act("consultation.join", { consultation: this.id }).catch(() => {});
-    this.#contributed = "";
+    this.contribution.begin();
     this.contribute();
   }
 
@@ -168,19 +169,17 @@ export class ConsultationPage {
   async contribute() {
     this.controls.render();
     if (!this.isInside) return;
-    const sources = this.desk.own.sources;
-    const now = sources.join(" ");
-    if (now !== this.#contributed) {
-      this.#contributed = now;
-      try {
-        await this.desk.link.act("consultation.contribute", { consultation: this.id, sources });
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        if (this.#contributed === now) this.#contributed = "";
-        this.desk.acts.refuse("own", error.code);
-      }
-    }
+    if (this.#isIn()) await this.contribution.tell(this.#room);
     this.stage.render();
+  }
+
+  /** This page goes, and what it sends. */
+  letGo() {
+    if (this.#isIn()) this.contribution.letGo(this.#room);
+  }
+
+  #isIn() {
+    return this.isInside && Boolean(this.#room?.own);
   }
 
   back() {
@@ -212,7 +211,7 @@ export class ConsultationPage {
     this.#phase = "inside";
     this.side = this.panel.element;
     this.thumb = this.controls.thumbs;
-    this.#contributed = "";
+    this.contribution.begin();
     const wanted = joinedWith();
     for (const part of ["microphone", "camera"]) if (wanted[part]) this.desk.own.turn(part, true);
     this.desk.changed();
