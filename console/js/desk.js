@@ -148,6 +148,7 @@ export class Desk {
   }
 
   leave() {
+    this.#consultation?.letGo();
     this.media.close();
   }
 

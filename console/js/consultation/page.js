@@ -4,10 +4,10 @@ import { h } from "../dom.js";
 import { t } from "../i18n.js";
 import { openMenu } from "../menu.js";
 import { knowsAll } from "../overview/places.js";
-import { Refusal } from "../wire.js";
 import { dropAct } from "./actson.js";
 import { Bar } from "./bar.js";
 import { LAYOUTS } from "./boxes.js";
+import { Contribution } from "./contribution.js";
 import { Controls } from "./controls.js";
 import { keysOf } from "./keys.js";
 import { joinedWith, Lobby } from "./lobby.js";
@@ -30,7 +30,6 @@ export class ConsultationPage {
   #unfollow = null;
   #timers = [];
   #deaf = [];
-  #contributed = "";
   #looked = false;
 
   /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed(),
@@ -48,12 +47,14 @@ export class ConsultationPage {
       ...shared,
       menu: (seat, anchor, point) => this.#openMenu(seat.participant, anchor, point, seat),
       dropped: (thing) => this.bringIn(thing),
+      arranged: () => this.bar.renderLayouts(),
     });
     const announce = () => desk.announcing.ask(this.#room.consultation);
     this.bar = new Bar({ ...shared, stage: this.layouts(), announce });
     const layoutItems = () => this.#layoutItems();
     this.controls = new Controls({ ...shared, devices: desk.devices, leave: () => this.leaveIt(), layoutItems });
     this.panel = new Side({ ...shared, perform, menuOf: (participant, anchor) => this.#openMenu(participant, anchor) });
+    this.contribution = new Contribution(id, desk);
     this.lobby = new Lobby(id, { acts, now: desk.now, join: () => this.join(), start: () => this.#start() });
     this.inside = h("div", { class: "inside" }, this.bar.element, this.stage.element, this.controls.element);
     this.element = h("div", { class: "consultation" }, this.lobby.element, this.inside);
@@ -98,7 +99,8 @@ export class ConsultationPage {
   /** Whoever is in it already, by a page before this one, is still in it. */
   #lookOnce() {
     const short = this.desk.short(this.id);
-    if (this.#looked || !short) return;
+    // Of the two topics that say so, one comes first.
+    if (this.#looked || !short || !knowsAll(this.desk.link.store)) return;
     this.#looked = true;
     if (short.mine === "present") this.join();
   }
@@ -161,12 +163,13 @@ export class ConsultationPage {
     else if (this.isInside && gone) this.#goOut(gone === "consultation-ended" ? "over" : "sentAway");
     else if (this.isInside && this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
     this.render();
+    if (this.#isIn()) this.contribution.check(this.#room);
   }
 
   /** The link is up again after a break: the server may have missed me for long enough to take me out. */
   linkUp() {
     if (this.isInside) this.desk.link.act("consultation.join", { consultation: this.id }).catch(() => {});
-    this.#contributed = "";
+    this.contribution.begin();
     this.contribute();
   }
 
@@ -174,19 +177,17 @@ export class ConsultationPage {
   async contribute() {
     this.controls.render();
     if (!this.isInside) return;
-    const sources = this.desk.own.sources;
-    const now = sources.join(" ");
-    if (now !== this.#contributed) {
-      this.#contributed = now;
-      try {
-        await this.desk.link.act("consultation.contribute", { consultation: this.id, sources });
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        if (this.#contributed === now) this.#contributed = "";
-        this.desk.acts.refuse("own", error.code);
-      }
-    }
+    if (this.#isIn()) await this.contribution.tell(this.#room);
     this.stage.render();
+  }
+
+  /** This page goes, and what it sends. */
+  letGo() {
+    if (this.#isIn()) this.contribution.letGo(this.#room);
+  }
+
+  #isIn() {
+    return this.isInside && Boolean(this.#room?.own);
   }
 
   back() {
@@ -224,7 +225,7 @@ export class ConsultationPage {
     this.#phase = "inside";
     this.side = this.panel.element;
     this.thumb = this.controls.thumbs;
-    this.#contributed = "";
+    this.contribution.begin();
     const wanted = joinedWith();
     for (const part of ["microphone", "camera"]) if (wanted[part]) this.desk.own.turn(part, true);
     this.desk.changed();
@@ -272,10 +273,7 @@ export class ConsultationPage {
       get layout() {
         return stage.layout;
       },
-      setLayout: (layout) => {
-        stage.setLayout(layout);
-        this.bar.renderLayouts();
-      },
+      setLayout: (layout) => stage.setLayout(layout),
     };
   }
 

@@ -23,7 +23,7 @@ export class Stage {
   #away = false;
   #held = false;
 
-  /** `desk`: as Seat wants it, and {dropped(thing), run(key, name, params), room()}. */
+  /** `desk`: as Seat wants it, and {dropped(thing), run(key, name, params), room(), arranged()}. */
   constructor(desk) {
     this.desk = desk;
     const kept = localStorage.getItem(KEEP);
@@ -50,6 +50,7 @@ export class Stage {
   setLayout(layout) {
     this.layout = layout;
     localStorage.setItem(KEEP, layout);
+    this.desk.arranged();
     this.render();
   }
 
