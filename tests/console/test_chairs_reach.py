@@ -135,3 +135,17 @@ async def test_consultation_of_later_is_on_the_overview_with_its_time_until_the_
     await expect(seat(west.page, PEOPLE["chief"][1])).to_have_count(1)
     for one in (chief, west):
         await one.close()
+
+
+async def test_keys_switch_layout_camera_and_microphone(two: tuple[Seat, Seat]) -> None:
+    _, east = two
+    page = east.page
+    await page.keyboard.press("g")
+    await is_large(page, OFFICER)  # of two who sound alike, not oneself
+    await expect(page.locator(".layouts .button").nth(1)).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.press("g")
+    await is_large(page, EAST, OFFICER)
+    for key, name in (("e", "camera"), ("d", "microphone")):
+        for state in ("off", "on"):
+            await page.keyboard.press(key)
+            await expect(page.locator(f".control.{name}")).to_have_attribute("data-state", state)

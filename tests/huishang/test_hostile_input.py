@@ -165,3 +165,15 @@ async def test_flood_ends_its_connection_and_no_other(chief: Caller) -> None:
     await chief.tab.answer("pong", at="beside")
     status, _ = await ask(chief.http, chief.county, "GET", "/units", chief.token)
     assert status == 200
+
+
+async def test_name_of_a_megabyte_is_refused_at_the_doors_of_strangers(chief: Caller) -> None:
+    huge = "汛" * (1 << 20)
+    for body in ({"login": huge, "password": "x"}, {"welcome": huge}, {"welcome": "x", "organisation": huge}):
+        status, problem = await ask(chief.http, chief.county, "POST", "/session", body=body)
+        assert (status, problem["code"]) == (413, "body-too-large")
+    with contextlib.suppress(ClientConnectionResetError):  # it may be closed before all of the address was sent
+        async with chief.http.post(f"{chief.county.url}/whip/source?name={huge}", data=b"v=0") as answer:
+            assert answer.status == 400
+    status, _ = await ask(chief.http, chief.county, "GET", "/units", chief.token)
+    assert status == 200

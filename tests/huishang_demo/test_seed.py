@@ -62,3 +62,14 @@ async def test_directory_of_somebodys_own_is_left_alone() -> None:
     assert await seed(coordinator) is None
     assert len(tables.units) == 1 and len(tables.consultations) == 0
     await coordinator.close()
+
+
+async def test_county_two_townships_and_a_mobile_unit_are_in_the_consultation() -> None:
+    tables = Tables()
+    coordinator = await begun(tables)
+    await seed(coordinator)
+    present = [item for item in tables.participants if item.attendance is Attendance.PRESENT]
+    units = {item.unit: tables.units.get(item.unit).level for item in present}
+    levels = list(units.values())
+    assert levels.count(Level.TOWNSHIP) >= 2 and {Level.COUNTY, Level.MOBILE} <= set(levels)
+    await coordinator.close()
