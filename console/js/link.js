@@ -10,6 +10,8 @@ const PING_MS = 10000;
 /** The first answers set the clock: a few quick ones, of which the quickest is believed. */
 const FIRST_PINGS_MS = [0, 300, 1200];
 const SILENT_MS = 25000;
+/** Who has reason to doubt that the server is there asks, and waits only so long. */
+const DOUBT_MS = 5000;
 const WELCOME_MS = 10000;
 const NOT_SIGNED_IN = 4401;
 
@@ -61,7 +63,7 @@ export class Link {
   hurry() {
     if (!this.#wanted) return;
     if (!this.#socket) this.#connect();
-    else if (this.state === "up") this.#ping();
+    else this.#doubt();
   }
 
   /** Have `topic`, and `told()` now, when it is known already, and after each change. Gives what ends it. */
@@ -86,6 +88,8 @@ export class Link {
 
   /** Offer the media connection with this number, higher for each new one: gives {sdp, lines}. Throws Refusal. */
   offer(connection, sdp, lines) {
+    // Where media stop and the server stands still, both are one trouble, and shall be told as one.
+    this.#doubt();
     return this.#ask({ t: "offer", connection, sdp, lines });
   }
 
@@ -143,6 +147,13 @@ export class Link {
   #beat() {
     if (performance.now() - this.#heardAt > SILENT_MS) this.#lose(0);
     else this.#ping();
+  }
+
+  #doubt() {
+    if (this.state !== "up") return;
+    const asked = performance.now();
+    this.#ping();
+    this.#after(DOUBT_MS, () => this.#heardAt < asked && this.#lose(0));
   }
 
   #ping() {

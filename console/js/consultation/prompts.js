@@ -46,7 +46,8 @@ export class Prompts {
     const fresh = asked && asked !== this.#answeredAsk && this.desk.now() - asked / 1000 < ASKED_MS;
     this.#show(this.ask, Boolean(fresh) && !this.desk.own.isOn("microphone"), own?.word_us ? "word" : "ask");
     const { roll } = consultation;
-    this.#show(this.roll, Boolean(here && roll && !roll.closed_us && own.roll_us !== roll.at_us), "roll");
+    const called = here && roll && !roll.closed_us && roll.by !== own.person;
+    this.#show(this.roll, Boolean(called && own.roll_us !== roll.at_us), "roll");
     const cut = here && (own.sound_off || own.picture_off);
     this.cut.hidden = !cut;
     const which = own?.sound_off && own?.picture_off ? "both" : own?.sound_off ? "sound" : "picture";

@@ -90,7 +90,9 @@ export function rollOf(room) {
   const { roll } = room.consultation;
   if (!roll) return null;
   const people = room.present.filter((one) => one.person);
-  const answered = people.filter((one) => one.roll_us === roll.at_us);
-  const missing = people.filter((one) => one.roll_us !== roll.at_us);
+  // Who calls it is there.
+  const isHere = (one) => one.roll_us === roll.at_us || one.person === roll.by;
+  const answered = people.filter(isHere);
+  const missing = people.filter((one) => !isHere(one));
   return { open: !roll.closed_us, at: roll.at_us, answered, missing };
 }
