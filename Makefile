@@ -7,8 +7,8 @@ DEMO ?= 1
 TESTS ?= tests
 BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
-# Three jobs, of about as much work each: much of their time is waiting, for browsers, for processes that start, for
-# consent that runs out. The third has all the rest, and the plane once more under AddressSanitizer.
+# Two at a time, because much of their time is waiting, for browsers, for processes that start, for consent that runs out.
+# Browsers come late to each other: two at once, each coding pictures, are more than two cores can do in time.
 CONSOLE_TESTS := tests/console
 PROCESS_TESTS := tests/peers tests/benchmarks tests/huishang
 FUZZ_SECONDS ?= 600
@@ -33,7 +33,7 @@ run: setup ## server and demonstration under ./var, on https://localhost:8443; D
 test: setup ## all tests, the plane's also under AddressSanitizer; installs Debian packages when root
 	@.ci/install-packages
 ifeq ($(TESTS),tests)
-	@$(MAKE) --no-print-directory -j3 pytest-console pytest-processes pytest-others
+	@$(MAKE) --no-print-directory -j2 pytest-console pytest-others pytest-processes
 else
 	$(PY) -m pytest -q $(TESTS)
 endif

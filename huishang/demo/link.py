@@ -9,10 +9,14 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 QUEUE_DATAGRAMS: Final = 2_000
 """Datagrams under way in one direction; more are dropped, as a full router queue would (RFC 2309 tail drop)."""
+
+
+#: A datagram, with whatever goes along with it.
+D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class LinkSettings:
     seed: int = 1
 
 
-class Link:
+class Link(Generic[D]):
     """One direction of a path. `send` datagrams, then `arrived` gives those whose time has come.
 
     `now` is monotonic seconds and must not go back.
@@ -37,14 +41,14 @@ class Link:
     def __init__(self, settings: LinkSettings, direction: int = 0) -> None:
         self._settings = settings
         self._random = random.Random(settings.seed * 2 + direction)
-        self._queue: deque[tuple[float, bytes]] = deque()
+        self._queue: deque[tuple[float, D]] = deque()
         self._last_arrival = float("-inf")
         self.lost = 0
         """Datagrams lost by chance."""
         self.overflowed = 0
         """Datagrams dropped because the queue was full."""
 
-    def send(self, datagram: bytes, now: float) -> None:
+    def send(self, datagram: D, now: float) -> None:
         """Put `datagram` on the link at `now`; it may be lost."""
         settings = self._settings
         lost = self._random.random() < settings.loss
@@ -63,9 +67,9 @@ class Link:
         """Return when the next datagram arrives (monotonic seconds), or None."""
         return self._queue[0][0] if self._queue else None
 
-    def arrived(self, now: float) -> list[bytes]:
+    def arrived(self, now: float) -> list[D]:
         """Return, in order, the datagrams that have arrived by `now`."""
-        out: list[bytes] = []
+        out: list[D] = []
         while self._queue and self._queue[0][0] <= now:
             out.append(self._queue.popleft()[1])
         return out

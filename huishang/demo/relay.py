@@ -1,14 +1,26 @@
-"""Shell of ``link``: a UDP relay on loopback between one unit and the server that behaves like a bad path."""
+"""Shell of ``link``: a UDP relay on loopback between one unit and the server that behaves like a bad path.
+
+Like an address translator it shows the server another port for each of the unit's: a browser tries several at once, and
+what answers one of them is nothing to the others.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from types import TracebackType
 
 from huishang.demo.link import Link, LinkSettings
 
 Address = tuple[str, int]
+#: A datagram, and the unit's address that it is from or for.
+Passed = tuple[bytes, Address]
+
+MAX_DATAGRAM_BYTES = 65_535
+#: More of the unit's addresses are not relayed.
+MAX_ADDRESSES = 64
 
 
 class _Port(asyncio.DatagramProtocol):
@@ -20,27 +32,24 @@ class _Port(asyncio.DatagramProtocol):
 
 
 class UdpRelay:
-    """Relays between whoever spoke last to `address` and `target`, each direction over its own ``Link``.
+    """Relays between whoever speaks to `address` and `target`, each direction over its own ``Link``.
 
     Use as ``async with UdpRelay(target, settings) as relay``; only IPv4 loopback is offered to the unit.
     """
 
     def __init__(self, target: Address, settings: LinkSettings) -> None:
         self.target = target
-        self.uplink = Link(settings, 0)
-        self.downlink = Link(settings, 1)
+        self.uplink: Link[Passed] = Link(settings, 0)
+        self.downlink: Link[Passed] = Link(settings, 1)
         self.address: Address = ("127.0.0.1", 0)
         """Where the unit sends to; known once entered."""
-        self._unit: Address | None = None
-        self._timers: dict[Link, asyncio.TimerHandle] = {}
+        self._outer: dict[Address, socket.socket] = {}  # towards the server, by the unit's address
+        self._timers: dict[Link[Passed], asyncio.TimerHandle] = {}
 
     async def __aenter__(self) -> UdpRelay:
         self._loop = asyncio.get_running_loop()
         self._inner, _ = await self._loop.create_datagram_endpoint(
             lambda: _Port(self._from_unit), local_addr=("127.0.0.1", 0)
-        )
-        self._outer, _ = await self._loop.create_datagram_endpoint(
-            lambda: _Port(self._from_server), remote_addr=self.target
         )
         self.address = self._inner.get_extra_info("sockname")
         return self
@@ -51,32 +60,43 @@ class UdpRelay:
         for timer in self._timers.values():
             timer.cancel()
         self._inner.close()
-        self._outer.close()
+        for outer in self._outer.values():
+            self._loop.remove_reader(outer)
+            outer.close()
 
     def _from_unit(self, data: bytes, address: Address) -> None:
-        self._unit = address
-        self.uplink.send(data, self._loop.time())
+        if address not in self._outer:
+            if len(self._outer) >= MAX_ADDRESSES:
+                return
+            outer = self._outer[address] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            outer.connect(self.target)
+            self._loop.add_reader(outer, self._from_server, outer, address)
+        self.uplink.send((data, address), self._loop.time())
         self._arm(self.uplink, self._to_server)
 
-    def _from_server(self, data: bytes, _address: Address) -> None:
-        self.downlink.send(data, self._loop.time())
+    def _from_server(self, outer: socket.socket, address: Address) -> None:
+        try:
+            data = outer.recv(MAX_DATAGRAM_BYTES)
+        except OSError:
+            return  # nothing there after all, or the server's port is closed
+        self.downlink.send((data, address), self._loop.time())
         self._arm(self.downlink, self._to_unit)
 
-    def _arm(self, link: Link, deliver: Callable[[bytes], None]) -> None:
+    def _arm(self, link: Link[Passed], deliver: Callable[[bytes, Address], None]) -> None:
         when = link.get_timer()
         if when is not None and link not in self._timers:
             self._timers[link] = self._loop.call_at(when, self._fire, link, deliver)
 
-    def _fire(self, link: Link, deliver: Callable[[bytes], None]) -> None:
+    def _fire(self, link: Link[Passed], deliver: Callable[[bytes, Address], None]) -> None:
         del self._timers[link]
         # A timer may fire a clock tick early; what is due is then still under way and re-armed.
         for datagram in link.arrived(self._loop.time()):
-            deliver(datagram)
+            deliver(*datagram)
         self._arm(link, deliver)
 
-    def _to_server(self, datagram: bytes) -> None:
-        self._outer.sendto(datagram)
+    def _to_server(self, datagram: bytes, address: Address) -> None:
+        with contextlib.suppress(OSError):  # full, or nobody there: lost, as on any way
+            self._outer[address].send(datagram)
 
-    def _to_unit(self, datagram: bytes) -> None:
-        if self._unit is not None:
-            self._inner.sendto(datagram, self._unit)
+    def _to_unit(self, datagram: bytes, address: Address) -> None:
+        self._inner.sendto(datagram, address)

@@ -226,9 +226,7 @@ class PageMedia:
                 continue
             try:
                 self._connections.set_flow(connection, line.mid, flow)
-            except (
-                Exception
-            ):  # so broad, because one line's fault must leave no other open
+            except Exception:  # so broad, because one line's fault must leave no other open
                 _log.exception("line_not_held", connection=connection, mid=line.mid)
             else:
                 changed.append(AnsweredLine(line.mid, flow.value, code))

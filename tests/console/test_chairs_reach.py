@@ -66,11 +66,11 @@ async def test_muting_all_silences_the_wire_and_asking_gives_the_sound_back(two:
     officer, east = two
     await officer.page.locator(".chair-acts .button").nth(0).click()
     await officer.rests("audio", "video")
-    await expect(east.page.locator(".prompt.cut")).to_contain_text("您的话筒被主持人静音")
+    await expect(east.page.locator(".cut-off")).to_contain_text("您的话筒被主持人静音")
     await east.flows("audio")  # the chair's own goes on
     await row(officer.page, EAST).locator('[aria-haspopup="menu"]').click()
     await choose(officer.page, "请其打开话筒")
-    await expect(east.page.locator(".prompt.cut")).to_be_hidden()
+    await expect(east.page.locator(".cut-off")).to_be_hidden()
     await officer.flows("audio")
     # Who has switched the microphone off is asked, and says yes.
     await east.page.locator(".control.microphone").click()

@@ -114,7 +114,12 @@ async def test_sound_is_taken_of_who_is_heard_first_and_of_nobody_who_is_cut_off
 
 
 async def test_roll_tells_who_answered_and_who_did_not(blank: Page) -> None:
-    people = [participant("a"), participant("b", roll_us=5), participant("c"), participant("k", person="", source="camera")]
+    people = [
+        participant("a"),
+        participant("b", roll_us=5),
+        participant("c"),
+        participant("k", person="", source="camera"),
+    ]
     roll = {"by": "p-a", "at_us": 5, "closed_us": 0}
     given = {"participants": people, "consultation": {"roll": roll}}
     found = "(({ open, answered, missing }) => [open, answered.map(id), missing.map(id)])(m.rollOf(room))"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from huishang.demo.link import QUEUE_DATAGRAMS, Link, LinkSettings
 
 
-def run(link: Link, count: int, every_s: float = 0.01) -> list[tuple[int, float]]:
+def run(link: Link[bytes], count: int, every_s: float = 0.01) -> list[tuple[int, float]]:
     """Send numbered datagrams and return (number, arrival time) in order of arrival."""
     out = []
     now = 0.0
@@ -28,7 +28,7 @@ def test_directions_of_one_seed_differ() -> None:
 
 
 def test_loss_and_delay_are_about_what_was_asked() -> None:
-    link = Link(LinkSettings(loss=0.03, delay_s=0.08, jitter_s=0.015, seed=1))
+    link: Link[bytes] = Link(LinkSettings(loss=0.03, delay_s=0.08, jitter_s=0.015, seed=1))
     arrived = run(link, 10_000)
     assert 0.022 < link.lost / 10_000 < 0.038
     delays = [when - number * 0.01 for number, when in arrived]
@@ -39,7 +39,7 @@ def test_loss_and_delay_are_about_what_was_asked() -> None:
 def test_nothing_is_invented_reordered_or_early(
     loss: float, delay: float, jitter: float, seed: int, count: int
 ) -> None:
-    link = Link(LinkSettings(loss, delay, jitter, seed))
+    link: Link[bytes] = Link(LinkSettings(loss, delay, jitter, seed))
     arrived = run(link, count)
     numbers = [number for number, _ in arrived]
     assert numbers == sorted(set(numbers))
@@ -48,7 +48,7 @@ def test_nothing_is_invented_reordered_or_early(
 
 
 def test_full_queue_drops_and_counts() -> None:
-    link = Link(LinkSettings(delay_s=10))
+    link: Link[bytes] = Link(LinkSettings(delay_s=10))
     for _ in range(QUEUE_DATAGRAMS + 5):
         link.send(b"x", 0.0)
     assert link.overflowed == 5
@@ -56,7 +56,7 @@ def test_full_queue_drops_and_counts() -> None:
 
 @pytest.mark.parametrize("now", [0.0, 0.0799])
 def test_nothing_arrives_before_its_time(now: float) -> None:
-    link = Link(LinkSettings(delay_s=0.08))
+    link: Link[bytes] = Link(LinkSettings(delay_s=0.08))
     link.send(b"x", 0.0)
     assert link.arrived(now) == []
     assert link.arrived(0.08) == [b"x"]

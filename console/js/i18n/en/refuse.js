@@ -5,6 +5,7 @@ export default {
   "refusal.link-lost": "The connection broke, so it may or may not have been done. Look again when it is back.",
   "refusal.not-connected": "There is no connection to the server; nothing was sent. Do it again when it is back.",
   "refusal.network": "The server cannot be reached. Check the network and try again.",
+  "refusal.session-unknown": "The channel for pictures and sound is gone; it is being made again.",
   "refusal.forbidden": "You have no right to this. Ask the chair or an administrator.",
   "refusal.person-needed": "Only a person who is signed in can do this.",
   "refusal.chair-stays": "The chair cannot be sent away. Hand over first.",

@@ -5,6 +5,7 @@ export default {
   "refusal.link-lost": "连接中断，不知道是否已生效。重新连上后看一下，需要时再做一次。",
   "refusal.not-connected": "现在没有连上服务器，没有发出。连上后再做。",
   "refusal.network": "连不上服务器。检查网络后再试。",
+  "refusal.session-unknown": "与服务器的画面声音通道已断，正在重新接通。",
   "refusal.forbidden": "您没有这项权限。需要时请主持人或管理员来做。",
   "refusal.person-needed": "只有登录的人员可以这样做。",
   "refusal.chair-stays": "不能请出主持人。先移交主持。",
