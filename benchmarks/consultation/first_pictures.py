@@ -14,7 +14,6 @@ from playwright.async_api import Page, async_playwright
 
 from benchmarks.chromium import launch
 from benchmarks.consultation.room import JOIN, Room
-from benchmarks.load.page import open_page
 from benchmarks.report import Figure, Report, middle
 
 PICTURES = 8
@@ -104,14 +103,6 @@ async def once(room: Room, page: Page, pictures: int) -> dict[str, Any]:
     return {name: [at - clicked for at in times] for name, times in seen.items()}
 
 
-async def leave(room: Room) -> None:
-    """Have the chair leave again, from elsewhere."""
-    other = await open_page(room.server.port, room.keys.token(room.made.chair), "other", [])
-    params = {"consultation": room.made.consultation}
-    await other.ask({"t": "act", "id": "leave", "name": "consultation.leave", "params": params})
-    other.close()
-
-
 async def measure(room: Room, times: int, pictures: int) -> list[dict[str, Any]]:
     """Join so many times; the first, with everything cold, is left out."""
     async with async_playwright() as playwright:
@@ -123,7 +114,6 @@ async def measure(room: Room, times: int, pictures: int) -> list[dict[str, Any]]
             taken = []
             for _ in range(times + 1):
                 taken.append(await once(room, page, pictures))
-                await leave(room)
                 await asyncio.sleep(BETWEEN_S)
         finally:
             await browser.close()

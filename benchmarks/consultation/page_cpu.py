@@ -17,7 +17,6 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from benchmarks import machine
 from benchmarks.chromium import launch
-from benchmarks.consultation.first_pictures import leave
 from benchmarks.consultation.room import JOIN, VIEWPORT, Room
 from benchmarks.report import Figure, Report, against, middle
 
@@ -141,7 +140,6 @@ async def console(room: Room, context: BrowserContext, seconds: float, settle_s:
     boxes = await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
     used = await watched(page, seconds, settle_s)
     await page.close()
-    await leave(room)
     return used, boxes
 
 

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
 from benchmarks import machine
 from benchmarks.consultation import town
+from benchmarks.load.page import open_page
 from benchmarks.load.pictures import SENDING
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import PeerError, end, start
@@ -69,9 +70,17 @@ class Room:
 
     async def lobby(self, page: Page) -> None:
         """Show the way into the consultation, on a page that was loaded for it."""
+        await self._leave()
         await page.goto("about:blank")
         await page.goto(f"{self.server.url}/#/consultation/{self.made.consultation}")
         await page.locator(JOIN).wait_for()
+
+    async def _leave(self) -> None:
+        """Have the chair leave, from elsewhere: who is in it comes back into it with every page."""
+        other = await open_page(self.server.port, self.keys.token(self.made.chair), "other", [])
+        params = {"consultation": self.made.consultation}
+        await other.ask({"t": "act", "id": "leave", "name": "consultation.leave", "params": params})
+        other.close()
 
 
 #: The button that joins.
