@@ -1,7 +1,8 @@
 """The page as people meet it: in Chromium, watching a real node that relays real units."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
+from operator import sub
 from typing import Any
 
 import pytest
@@ -155,12 +156,19 @@ async def test_question_mark_shows_the_keys(signed_in: Page) -> None:
     await expect(signed_in.locator("dialog[open]")).to_have_count(0)
 
 
+async def colour_is(page: Page, place: list[Any], fits: Callable[..., bool]) -> None:
+    """Wait until a picture has a colour at a place: a first frame may be coarse, or black still."""
+    await until("the picture's colour", partial(page.evaluate, COLOUR_AT, place), lambda found: fits(*found))
+
+
 async def test_every_tile_shows_its_own_source_and_its_capture_time(page: Page) -> None:
     await wait_live(page)
     for unit in SHOWN:
         if unit.video:
-            colour = await page.evaluate(COLOUR_AT, [unit.id, 0.01, 0.87])
-            assert max(abs(a - b) for a, b in zip(colour, unit.video.colour, strict=True)) < 24
+            wanted = unit.video.colour
+            await colour_is(
+                page, [unit.id, 0.01, 0.87], lambda *found, w=wanted: max(map(abs, map(sub, found, w))) < 24
+            )
         await expect(tile(page, unit.id).locator(".name")).to_have_attribute("title", unit.name)
         await expect(tile(page, unit.id).locator(".capture")).to_be_visible()
         await until("its capture was just now", partial(page.evaluate, CAPTURE_GAP, unit.id), lambda gap: gap <= 2)
@@ -306,9 +314,7 @@ async def test_published_test_picture_is_seen_and_goes_when_stopped(page: Page, 
     await expect(page.locator("dialog[open]")).to_have_count(0)
     name = await own_source(page, node, "live")
     await wait_state(page, name, "live")
-    red, green, blue = await page.evaluate(COLOUR_AT, [name, 5.5 / 7, 0.3])
-    assert red > 150
-    assert max(green, blue) < 60
+    await colour_is(page, [name, 5.5 / 7, 0.3], lambda red, green, blue: red > 150 and max(green, blue) < 60)
     await tile(page, name).locator(".mute").click()
     assert abs(await page.evaluate(TONE, [name, PATIENCE_S * 1000]) - 1000) < 8
     await page.locator(".onair .stop").click()
@@ -324,8 +330,7 @@ async def test_published_camera_is_seen(page: Page, node: Node) -> None:
     name = await own_source(page, node, "live")
     await wait_state(page, name, "live")
     # Chromium's fake camera is green.
-    red, green, blue = await page.evaluate(COLOUR_AT, [name, 0.1, 0.5])
-    assert green > red + 60 and green > blue + 60
+    await colour_is(page, [name, 0.1, 0.5], lambda red, green, blue: green > red + 60 and green > blue + 60)
     await page.locator(".onair .stop").click()
     await wait_state(page, name, "offline")
 
