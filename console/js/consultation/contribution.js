@@ -2,11 +2,14 @@
 
 import { Refusal } from "../wire.js";
 
+/** A page of mine that ended without a word sends nothing for so long; then its places go. */
+const GONE_MS = 8000;
+
 export class Contribution {
   #asked = "";
   #refused = "";
 
-  /** `desk`: {link, own, acts}. */
+  /** `desk`: {link, own, acts, now()}. */
   constructor(id, desk) {
     this.id = id;
     this.desk = desk;
@@ -17,9 +20,10 @@ export class Contribution {
     this.#asked = "";
   }
 
-  /** `room` changed: another page of mine may have spoken without knowing of what this one sends. */
+  /** `room` or the time changed: another page of mine may have spoken without knowing of this one, or be gone. */
   check(room) {
-    if (this.desk.own.sources.every((id) => room.own.sources.includes(id))) this.#asked = "";
+    const isIn = this.desk.own.sources.every((id) => room.own.sources.includes(id));
+    if (isIn && !this.#hasGone(room)) this.#asked = "";
     else this.tell(room, { unless: this.#refused });
   }
 
@@ -48,6 +52,12 @@ export class Contribution {
 
   #say(sources) {
     return this.desk.link.act("consultation.contribute", { consultation: this.id, sources });
+  }
+
+  #hasGone(room) {
+    const before = this.desk.now() - GONE_MS;
+    const isGone = (one) => one?.state === "offline" && one.since_us / 1000 < before;
+    return room.own.sources.some((id) => !this.desk.own.isMine(id) && isGone(room.sources.get(id)));
   }
 
   #ofOthers(room) {

@@ -248,6 +248,7 @@ export class ConsultationPage {
     this.stage.renderStates();
     this.bar.renderTime();
     if (this.#room) this.stage.prompts.update(this.#room);
+    if (this.#isIn()) this.contribution.check(this.#room);
   }
 
   async #start() {
