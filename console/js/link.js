@@ -19,6 +19,7 @@ export class Link {
   #socket = null;
   #timers = new Set();
   #heardAt = 0;
+  #received = 0;
   #wanted = false;
   #retry = 0;
   #backoff = new Backoff({ firstMs: 500, longestMs: 10000 });
@@ -63,7 +64,7 @@ export class Link {
   hurry() {
     if (!this.#wanted) return;
     if (!this.#socket) this.#connect();
-    else this.#doubt();
+    else this.doubt();
   }
 
   /** Have `topic`, and `told()` now, when it is known already, and after each change. Gives what ends it. */
@@ -88,8 +89,6 @@ export class Link {
 
   /** Offer the media connection with this number, higher for each new one: gives {sdp, lines}. Throws Refusal. */
   offer(connection, sdp, lines) {
-    // Where media stop and the server stands still, both are one trouble, and shall be told as one.
-    this.#doubt();
     return this.#ask({ t: "offer", connection, sdp, lines });
   }
 
@@ -123,6 +122,7 @@ export class Link {
   }
 
   #receive(data) {
+    this.#received += 1;
     this.#heardAt = performance.now();
     const message = JSON.parse(data);
     if (message.t === "welcome") this.#welcomed(message);
@@ -149,11 +149,12 @@ export class Link {
     else this.#ping();
   }
 
-  #doubt() {
+  /** There is reason to think that the server is gone: ask, and do not wait long for the answer. */
+  doubt() {
     if (this.state !== "up") return;
-    const asked = performance.now();
+    const before = this.#received;
     this.#ping();
-    this.#after(DOUBT_MS, () => this.#heardAt < asked && this.#lose(0));
+    this.#after(DOUBT_MS, () => this.#received === before && this.#lose(0));
   }
 
   #ping() {

@@ -149,6 +149,8 @@ export class Media {
   async #exchange(sdp, lines, fresh) {
     // The server's end of the connection went with the link it was offered by.
     if (!fresh && this.#life !== this.link.life) throw new ApiError("session-unknown");
+    // Where media stop and the server stands still, both are one trouble, and shall be told as one.
+    if (this.connection.peer?.connectionState === "disconnected") this.link.doubt();
     if (fresh) this.#number += 1;
     const number = this.#number;
     this.#life = this.link.life;

@@ -23,7 +23,7 @@ OPEN = """async () => {
 WELCOME = {"t": "welcome", "version": 1, "epoch": "E", "now_us": 1, "node": "n", "person": {}, "rights": []}
 ASK = {
     "back from sleep": "() => window.link.hurry()",
-    "media gone": "() => { window.link.offer(1, 'v=0', []).catch(() => {}); }",
+    "media gone": "() => window.link.doubt()",
 }
 
 
