@@ -7,7 +7,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 import console
 from tests.console.browser import CHROMIUM, FLAGS
+from tests.console.county import County
 from tests.console.node import Node
+from tests.console.seat import Seat
 from tests.patience import PATIENCE_S
 
 
@@ -50,6 +52,23 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
     await node.found()
     yield node
     await node.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
+    """A node with units and the people in them."""
+    county = County(tmp_path_factory.mktemp("county"))
+    await county.start()
+    yield county
+    await county.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chief(browser: Browser, county: County) -> AsyncIterator[Seat]:
+    """The page of the county's administrator."""
+    seat = await Seat.take(browser, county, "chief")
+    yield seat
+    await seat.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

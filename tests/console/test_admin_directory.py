@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import aiohttp
 import pytest
-import pytest_asyncio
 import segno
 from playwright.async_api import Browser, expect
 
@@ -19,21 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PROVINCE, COUNTY, EAST, WEST = (UNITS[key][2] for key in "PCEW")
 SCRIPT = "<img src=x onerror=alert(1)>"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
-    yield county
-    await county.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chief(browser: Browser, county: County) -> AsyncIterator[Seat]:
-    seat = await Seat.take(browser, county, "chief")
-    yield seat
-    await seat.close()
 
 
 async def test_unit_is_made_changed_moved_and_removed(chief: Seat, county: County) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.console.county import CAMERA, UNITS, County
+from tests.console.county import CAMERA, UNITS
 from tests.console.office import go, speak
 from tests.console.seat import Seat
 
@@ -28,16 +26,6 @@ FILE = "\r\n".join(
         ("坏代码", "县", PROVINCE, "5.1E+11"),
     )
 ).encode("gb18030")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chief(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seat]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
-    seat = await Seat.take(browser, county, "chief")
-    yield seat
-    await seat.close()
-    await county.stop()
 
 
 async def bring(page: Page, name: str, data: bytes) -> None:

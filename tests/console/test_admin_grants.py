@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.console.county import CAMERA, UNITS, County
@@ -15,14 +12,6 @@ from tests.console.seat import Seat
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PROVINCE, COUNTY, EAST, WEST = (UNITS[key][2] for key in "PCEW")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
-    yield county
-    await county.stop()
 
 
 async def test_right_that_is_lent_holds_until_it_is_taken_back(browser: Browser, county: County) -> None:

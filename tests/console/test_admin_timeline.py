@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 import dispatch
-from tests.console.county import County
 from tests.console.office import field, go, pick, save, speak
 from tests.console.seat import Seat
 
@@ -27,23 +25,13 @@ VERB = re.compile(
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def seat(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seat]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
-    seat = await Seat.take(browser, county, "chief")
-    yield seat
-    await seat.close()
-    await county.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def chief(seat: Seat) -> Seat:
+async def chief(chief: Seat) -> Seat:
     """The chief's page, loaded anew: nothing that the last test chose on it is left."""
-    await seat.page.goto("about:blank")
-    await seat.page.goto(f"{seat.county.url}/")
-    await seat.page.get_by_text("已连接").first.wait_for()
-    return seat
+    await chief.page.goto("about:blank")
+    await chief.page.goto(f"{chief.county.url}/")
+    await chief.page.get_by_text("已连接").first.wait_for()
+    return chief
 
 
 def entries(page: Page) -> Locator:

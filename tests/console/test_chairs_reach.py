@@ -20,14 +20,6 @@ LARGE = "() => [...document.querySelectorAll('.seat:not([hidden]):not(.small) .n
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
-    yield county
-    await county.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def two(browser: Browser, county: County) -> AsyncIterator[tuple[Seat, Seat]]:
     """Officer and east in the officer's consultation, both with sound and picture."""
     officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]

@@ -27,9 +27,7 @@ class Tabs:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tabs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tabs]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
+async def tabs(browser: Browser, county: County) -> AsyncIterator[Tabs]:
     officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]
     made = {"title": "两个标签页", "unit": county.known.units["C"], "invite": [f"unit:{county.known.units['C']}"]}
     consultation = await officer.do("POST", "/consultations", made)
@@ -43,7 +41,6 @@ async def tabs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> As
     yield Tabs(officer.page, copy, east.page)
     for seat in (officer, east):
         await seat.close()
-    await county.stop()
 
 
 def places(page: Page) -> Locator:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from tests.console.county import PEOPLE, County
@@ -19,14 +17,6 @@ UNNAMED = """() => [...document.querySelectorAll("button, a[href], [role=button]
   .filter((one) => one.checkVisibility())
   .filter((one) => !(one.ariaLabel || one.textContent.trim() || one.title || one.labels?.length || one.placeholder))
   .map((one) => one.outerHTML)"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
-    yield county
-    await county.stop()
 
 
 async def held(seat: Seat, **more: object) -> str:

@@ -15,14 +15,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+async def page(browser: Browser, county: County) -> AsyncIterator[Page]:
     """The page of the county's duty officer."""
-    county = County(tmp_path_factory.mktemp("county"))
-    await county.start()
     officer = await Seat.take(browser, county, "officer")
     yield officer.page
     await officer.close()
-    await county.stop()
 
 
 def box(page: Page) -> Locator:
