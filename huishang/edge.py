@@ -15,6 +15,7 @@ from aiohttp import web
 
 from config import Settings, Token
 from dispatch.desk.caretaker import Caretaker
+from dispatch.desk.ports import Doing
 from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
 from dispatch.permissions import Actor
@@ -53,12 +54,13 @@ ABSENT_US = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class NodeEdge:
-    """What of the edge others need: who may, the way in, the pages, and the routes of it all."""
+    """What of the edge others need: who may, the way in, the pages, the routes of it all, and who does acts."""
 
     access: Access
     signin: SignIn
     hub: Hub
     routes: Sequence[web.RouteDef]
+    acts: Doing
 
 
 @contextlib.asynccontextmanager
@@ -122,7 +124,7 @@ async def edge(
             *hub.routes(),
             *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
-        yield NodeEdge(access, signin, hub, routes)
+        yield NodeEdge(access, signin, hub, routes, acts)
 
 
 async def _fill(index: SearchIndex, tables: Tables) -> None:

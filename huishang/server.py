@@ -83,6 +83,7 @@ async def serve(
             doors.access,
             STATIC,
             doors.routes,
+            doors.acts,
             outermost=[metrics.count_refusals],
             max_sdp_bytes=settings.limits.max_sdp_bytes,
             origins=settings.http.allowed_origins,

@@ -1,4 +1,4 @@
-"""The node's plain interface: its sources as JSON, and stopping one."""
+"""The node's plain interface: its sources as JSON, and stopping one, which the timeline tells."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from dispatch.acts.sources import Stop
+from dispatch.desk.ports import Doing
+from dispatch.permissions import SYSTEM
 from dispatch.sources import Source
 from media.plane.objects import PlanePublication
-from signaling.http.access import Access
+from signaling.http.access import Access, PersonIdentity, origin_of
 from signaling.http.described import MEDIA
 from signaling.webrtc.exchange import Exchange
 
@@ -21,11 +24,13 @@ class SourcesEndpoint:
     """The handlers of `/api/v1/sources`. Rates are differences between two calls of `sample`, a second apart.
 
     Every page asks once a second: a source's JSON is made when it changes and when it is sampled, not for each of them.
+    Without `doing` there is no timeline to tell of what is stopped.
     """
 
-    def __init__(self, exchange: Exchange, access: Access) -> None:
+    def __init__(self, exchange: Exchange, access: Access, doing: Doing | None = None) -> None:
         self._exchange = exchange
         self._access = access
+        self._doing = doing
         self._samples: dict[int, tuple[float, int, int, int, int]] = {}
         self._rates: dict[int, tuple[float, float]] = {}
         self._made: dict[str, tuple[object, bytes]] = {}
@@ -67,7 +72,13 @@ class SourcesEndpoint:
 
     async def _stop(self, request: web.Request) -> web.Response:
         source = request.match_info["source"]
-        self._access.require(request, "publish", source)
+        identity = self._access.require(request, "publish", source)
+        name = self._exchange.registry.get(source).name
+        if self._doing is not None:
+            person = identity.actor if isinstance(identity, PersonIdentity) else None
+            act = Stop(source=source, name=name, by="" if person else identity.who)
+            # Not a picture stops of which the timeline could not tell who stopped it.
+            await self._doing.act(act, person or SYSTEM, origin_of(request))
         await self._exchange.stop(source)
         return web.Response(status=204)
 

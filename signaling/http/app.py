@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from dispatch.desk.ports import Doing
 from signaling.http.access import PROXIES, Access, anybody, cross_origin
 from signaling.http.api import SourcesEndpoint
 from signaling.http.problem import problems
@@ -40,6 +41,7 @@ def make_app(
     access: Access,
     page: Path,
     doors: Iterable[web.RouteDef] = (),
+    doing: Doing | None = None,
     *,
     outermost: Iterable[Middleware] = (),
     max_sdp_bytes: int,
@@ -49,14 +51,15 @@ def make_app(
 ) -> tuple[web.Application, SourcesEndpoint]:
     """Return the application, and the endpoint whose `sample` wants to be called every second.
 
-    `doors` are the routes of everything but media and the page's files.
+    `doors` are the routes of everything but media and the page's files. `doing` does the acts that stopping a source
+    is, where there is a timeline.
     `language` is that of the page until a visitor chooses, as `lang` of its markup. `proxies` are the networks of
     those before the node.
     """
     middlewares = [*outermost, cross_origin(origins), _headers, problems]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[PROXIES] = [ipaddress.ip_network(network) for network in proxies]
-    sources = SourcesEndpoint(exchange, access)
+    sources = SourcesEndpoint(exchange, access, doing)
     app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
     app.add_routes(sources.routes())
     front = _page(page / "index.html", language)

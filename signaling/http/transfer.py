@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain, islice
 from typing import Annotated, Any, Final, Literal
 
@@ -35,8 +35,11 @@ MULTIPART: Final = "multipart/form-data"
 MAX_FILES: Final = 16
 MAX_REMARKS: Final = 10_000
 MAX_STEPS_TOLD: Final = 1_000
-#: For the whole of a file to arrive, over a thin line.
+#: For the whole of a file to arrive, over a thin line; and of that, in which nothing at all may come.
 UPLOAD_SECONDS: Final = 300.0
+SILENT_SECONDS: Final = 20.0
+#: Files that arrive at once are in memory at once.
+MAX_UPLOADS: Final = 4
 #: Records after which others have their turn on the loop: a few milliseconds.
 _TURN: Final = 500
 _PIECE: Final = 1 << 16
@@ -128,6 +131,7 @@ class TransferEndpoint:
     def __init__(self, doing: Doing, door: Door) -> None:
         self._doing = doing
         self._door = door
+        self._arriving = asyncio.Semaphore(MAX_UPLOADS)
         self._importing = asyncio.Lock()
         self._done = self._of = 0
 
@@ -164,11 +168,11 @@ class TransferEndpoint:
         caller = self._door.caller(request)
         query: ImportQuery = query_of(request, ImportQuery)
         self._require_somewhere(caller.actor, Right.MANAGE)
-        if self._importing.locked():
-            raise Problem("import-busy", "another file is being brought in")
+        # Whose line is slow keeps nobody waiting: what has arrived whole takes its turn.
+        files = await self._upload(request, query.kind)
         async with self._importing:
             self._done = self._of = 0
-            planned = await self._planned(caller.actor, await _files(request, query.kind))
+            planned = await self._planned(caller.actor, files)
             done, code = (0, "") if query.check else await self._carry_out(planned, caller)
         return answer(
             Report(
@@ -183,6 +187,15 @@ class TransferEndpoint:
                 code=code,
             )
         )
+
+    async def _upload(self, request: web.Request, kind: str) -> list[File]:
+        """Return the files of a request. Raises Problem."""
+        if self._importing.locked():
+            raise Problem("import-busy", "another file is being brought in")
+        if self._arriving.locked():
+            raise Problem("import-busy", f"{MAX_UPLOADS} files are on their way here already")
+        async with self._arriving:
+            return await _files(request, kind)
 
     async def _progress(self, request: web.Request) -> web.Response:
         caller = self._door.caller(request)
@@ -254,9 +267,10 @@ async def _files(request: web.Request, kind: str) -> list[File]:
             if request.content_type == MULTIPART:
                 return await _parts(request, kind)
             name = "file.csv" if request.content_type == CSV else "file.json"
-            return [File(name, await _whole(request.content.iter_chunked(_PIECE), 0), kind)]
+            return [File(name, await _whole(request.content.read, 0), kind)]
     except TimeoutError:
-        raise Problem("body-timeout", f"the body has to arrive within {UPLOAD_SECONDS:g} s") from None
+        detail = f"the body has to arrive within {UPLOAD_SECONDS:g} s, and never be silent for {SILENT_SECONDS:g} s"
+        raise Problem("body-timeout", detail) from None
 
 
 async def _parts(request: web.Request, kind: str) -> list[File]:
@@ -266,7 +280,7 @@ async def _parts(request: web.Request, kind: str) -> list[File]:
         async for part in await request.multipart():
             if not isinstance(part, BodyPartReader) or len(files) == MAX_FILES:
                 raise Problem("body-malformed", f"send up to {MAX_FILES} files, none with parts of its own")
-            data = await _whole(_pieces(part.read_chunk), size)
+            data = await _whole(part.read_chunk, size)
             size += len(data)
             files.append(File((part.filename or f"file {len(files) + 1}")[:128], data, kind))
     except (ValueError, AssertionError, RuntimeError) as error:
@@ -276,14 +290,9 @@ async def _parts(request: web.Request, kind: str) -> list[File]:
     return files
 
 
-async def _pieces(read: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
-    while piece := await read(_PIECE):
-        yield piece
-
-
-async def _whole(pieces: AsyncIterator[bytes], before: int) -> bytes:
+async def _whole(read: Callable[[int], Awaitable[bytes]], before: int) -> bytes:
     data = bytearray()
-    async for piece in pieces:
+    while piece := await asyncio.wait_for(read(_PIECE), SILENT_SECONDS):
         data += piece
         if before + len(data) > MAX_BYTES:
             raise Problem("body-too-large", f"at most {MAX_BYTES} bytes are taken")

@@ -14,11 +14,14 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from config import load_tokens
 from dispatch.acts import people, units
+from dispatch.acts.base import Act
 from dispatch.acts.consultation import Create, Join
 from dispatch.acts.signin import End
 from dispatch.desk import caretaker
-from dispatch.entry import Origin
+from dispatch.entry import Entry, Origin
+from dispatch.errors import Unavailable
 from dispatch.permissions import SYSTEM, Actor
 from dispatch.presence import Presence
 from dispatch.records import Attendance, Level, Role
@@ -176,3 +179,39 @@ async def test_who_has_closed_all_pages_has_left_after_a_while(tmp_path: Path, m
         assert participants.get(own).attendance is Attendance.PRESENT
         await second.leave()
         await until("it is noticed", lambda: participants.get(own).attendance, lambda now: now is Attendance.LEFT)
+
+
+async def test_who_stops_a_source_stands_in_the_timeline_and_without_it_nothing_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as (node, http):
+        signed, _ = await officer(node)
+        source = f"{signed.person.id}.phone"
+        entries: list[Entry] = []
+        node.coordinator.listen(lambda told, _: entries.extend(told))
+
+        async def publish(source: str, token: str) -> None:
+            headers = SDP | {"Authorization": f"Bearer {token}"}
+            async with http.post(f"/whip/{source}", data=raw("chromium-publish"), headers=headers) as answer:
+                assert answer.status == 201
+
+        async def stop(source: str, token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            async with http.delete(f"/api/v1/sources/{source}", headers=headers) as answer:
+                return answer.status
+
+        await publish(source, signed.token)
+        with monkeypatch.context() as broken:
+            broken.setattr(node.coordinator, "act", _refuse)
+            assert await stop(source, signed.token) == 503
+        assert await stop(source, signed.token) == 204
+        assert await stop(source, signed.token) == 404
+        token = load_tokens(settings(tmp_path, prepared=False).tokens_path)[0]
+        await publish("camera", token.secret)
+        assert await stop("camera", token.secret) == 204
+    told = [(entry.actor, entry.object, entry.params["by"]) for entry in entries if entry.verb == "source.stop"]
+    assert told == [(signed.person.id, f"source:{source}", ""), ("system", "source:camera", f"token:{token.name}")]
+
+
+async def _refuse(act: Act, actor: Actor, origin: Origin) -> str:
+    raise Unavailable("journal-full", "the disk is full")

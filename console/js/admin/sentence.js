@@ -17,7 +17,7 @@ export const VERBS = {
   ],
   endpoint: [
     "endpoint.create", "endpoint.change", "endpoint.move", "endpoint.credential", "endpoint.disable", "endpoint.enable",
-    "endpoint.remove",
+    "endpoint.remove", "source.stop",
   ],
   login: [
     "login.begin", "login.renew", "login.end", "login.ran-out", "welcome.create", "welcome.use", "welcome.replaced",
@@ -45,6 +45,7 @@ const VARIANTS = {
   "participant.hand": (params) => (params.hand_us ? "on" : "off"),
   "participant.word": (params) => (params.word_us ? "on" : "off"),
   "participant.ask": (params) => (params.asked_us ? "on" : "off"),
+  "source.stop": (params) => (params.by ? "other" : ""),
   "unit.move": (params) => (params.parent === "" ? "root" : ""),
 };
 
@@ -83,6 +84,7 @@ export function targetsOf(entry) {
   if (params.parent) found.push(`unit:${params.parent}`);
   if (params.unit) found.push(`unit:${params.unit}`);
   if (params.chair) found.push(`person:${params.chair}`);
+  if (params.by) found.push(String(params.by));
   for (const role of params.roles ?? []) found.push(`unit:${role.scope}`);
   for (const deputy of params.deputies ?? []) found.push(`person:${deputy}`);
   if (entry.verb === "grant.give") found.push(String(params.object), String(params.to));
@@ -111,6 +113,11 @@ function joined(words) {
   return words.join(t("audit.and")) || t("audit.none");
 }
 
+/** Who asked where that is no person: a device by its name, a token of the node by its own. */
+function byWords(by, names) {
+  return by.startsWith("token:") ? by.slice("token:".length) : names.of(by);
+}
+
 /** The values of a sentence. `names`: as in called.js. */
 function valuesOf(entry, names) {
   const { params = {}, verb } = entry;
@@ -132,6 +139,8 @@ function valuesOf(entry, names) {
     to: names.of(params.to ?? ""),
     until: until ? `${dateOf(until)} ${timeOfDay(until)}` : "",
     text: String(params.text ?? params.announcement ?? ""),
+    source: String(params.name ?? ""),
+    by: byWords(String(params.by ?? ""), names),
     n: String(params.count ?? params.priority ?? ""),
   };
 }

@@ -27,6 +27,7 @@ from dispatch.records import Role
 from signaling.http import transfer
 from signaling.http.operation import Door
 from signaling.http.transfer import TransferEndpoint
+from tests.patience import PATIENCE_S
 from tests.signaling.http.asking import Answer, ask, problem, serving
 from tests.signaling.http.county import COUNTY, EAST, PROVINCE, WEST, coordinating, identify, person, token
 
@@ -220,21 +221,56 @@ async def test_file_of_garbage_is_reported_not_met_by_a_fault(town: Town, data: 
         assert told["created"] == 0, told
 
 
-async def test_one_file_comes_in_at_a_time(town: Town) -> None:
+async def test_one_file_comes_in_at_a_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = TransferEndpoint._planned
     begun, release = asyncio.Event(), asyncio.Event()
 
-    async def slowly() -> AsyncIterator[bytes]:
-        yield table((COUNTY, "township", "南坪乡"))
+    async def held(self: TransferEndpoint, actor: Actor, files: Any) -> Any:
         begun.set()
         await release.wait()
+        return await planned(self, actor, files)
 
-    first = asyncio.create_task(town.bring("officer", slowly(), "kind=unit"))
+    monkeypatch.setattr(TransferEndpoint, "_planned", held)
+    first = asyncio.create_task(town.bring("officer", table((COUNTY, "township", "南坪乡")), "kind=unit"))
     await begun.wait()
-    # The first may not have reached its handler yet; what is refused changes nothing.
-    while (answer := await town.bring("administrator", table(), "kind=unit&check=1")) != "import-busy":
-        assert answer["created"] == 0
+    assert await town.bring("administrator", table(), "kind=unit&check=1") == "import-busy"
     release.set()
     assert (await first)["created"] == 1
+
+
+async def test_file_that_is_on_its_way_holds_up_no_other(town: Town) -> None:
+    arriving = asyncio.Event()
+    slow = asyncio.create_task(town.bring("officer", _slowly(arriving), "kind=unit"))
+    assert (await town.bring("administrator", table((COUNTY, "township", "石门乡")), "kind=unit"))["created"] == 1
+    assert not slow.done()
+    arriving.set()
+    assert (await slow)["created"] == 1
+
+
+async def test_more_files_at_once_than_memory_is_meant_for_are_refused(town: Town) -> None:
+    arriving, query = asyncio.Event(), "kind=unit&check=1"
+    files = [
+        asyncio.create_task(town.bring("officer", _slowly(arriving), query)) for _ in range(transfer.MAX_UPLOADS + 1)
+    ]
+    async with asyncio.timeout(PATIENCE_S):
+        (refused,), others = await asyncio.wait(files, return_when=asyncio.FIRST_COMPLETED)
+    assert await refused == "import-busy"
+    arriving.set()
+    # What is here waits its turn.
+    assert [(await other)["created"] for other in others] == [1] * transfer.MAX_UPLOADS
+
+
+async def test_file_of_which_nothing_more_comes_is_given_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "SILENT_SECONDS", 0.05)
+    assert await town.bring("officer", _slowly(asyncio.Event()), "kind=unit") == "body-timeout"
+
+
+async def _slowly(arriving: asyncio.Event) -> AsyncIterator[bytes]:
+    """Give a file, half of it only when it may."""
+    whole = table((COUNTY, "township", "南坪乡"))
+    yield whole[: len(whole) // 2]
+    await arriving.wait()
+    yield whole[len(whole) // 2 :]
 
 
 async def test_what_changes_in_between_ends_the_import_with_its_code(
