@@ -7,6 +7,8 @@ import { Refusal } from "./wire.js";
 
 /** Done is shown this long; a refusal stays until it can have been read. */
 const DONE_MS = 2500;
+/** Long enough to see that it was the wrong one, and to reach the way back. */
+const UNDO_MS = 8000;
 const REFUSED_MS = 15000;
 
 export class Acts {
@@ -24,34 +26,39 @@ export class Acts {
     return () => this.#listeners.delete(told);
   }
 
-  /** Null, or {state: "sent", "done" or "refused", code} of the last act about a thing. */
+  /** Null, or {state: "sent", "done" or "refused", code, undo: a function or null} of the last act about a thing. */
   of(about) {
     return this.#said.get(about) ?? null;
   }
 
-  /** Do an act about a thing; true when it was done. What went wrong is said at the thing. */
-  async run(about, name, params) {
-    const { made } = await this.make(about, name, params);
+  /**
+   * Do an act about a thing; true when it was done. What went wrong is said at the thing. `back(made)`: the act
+   * {name, params} that undoes it, or none is offered.
+   */
+  async run(about, name, params, back = null) {
+    const { made } = await this.make(about, name, params, back);
     return made !== null;
   }
 
   /** As `run`, but gives {made, refusal}: the id of what was made (null when refused), and the Refusal or null. */
-  async make(about, name, params) {
-    this.#say(about, { state: "sent", code: "" }, 0);
+  async make(about, name, params, back = null) {
+    this.#say(about, { state: "sent", code: "", undo: null }, 0);
     try {
       const made = await this.link.act(name, params);
-      this.#say(about, { state: "done", code: "" }, DONE_MS);
+      const way = back?.(made);
+      const undo = way ? () => this.run(about, way.name, way.params) : null;
+      this.#say(about, { state: "done", code: "", undo }, undo ? UNDO_MS : DONE_MS);
       return { made, refusal: null };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#say(about, { state: "refused", code: error.code }, REFUSED_MS);
+      this.refuse(about, error.code);
       return { made: null, refusal: error };
     }
   }
 
   /** Say that something done without the person's asking was refused. */
   refuse(about, code) {
-    this.#say(about, { state: "refused", code }, REFUSED_MS);
+    this.#say(about, { state: "refused", code, undo: null }, REFUSED_MS);
   }
 
   #say(about, said, forMs) {
@@ -72,15 +79,27 @@ export function saidWords(said) {
 
 /** A place for what is said of a thing; hidden while nothing is. */
 export class Note {
+  #undo = null;
+
   constructor() {
-    this.element = h("span", { class: "note", role: "status", hidden: true });
+    this.words = h("span", { role: "status" });
+    const press = (event) => {
+      // What lies below is not pressed with it.
+      event.stopPropagation();
+      this.#undo();
+    };
+    this.undo = h("button", { class: ["button", "undo"], type: "button", hidden: true, on: { click: press } });
+    this.element = h("span", { class: "note", hidden: true }, this.words, this.undo);
   }
 
   render(said) {
     const { element } = this;
     element.hidden = !said;
     element.dataset.said = said?.state ?? "";
-    setText(element, saidWords(said));
-    element.title = element.textContent;
+    setText(this.words, saidWords(said));
+    this.words.title = this.words.textContent;
+    this.#undo = said?.undo ?? null;
+    this.undo.hidden = this.#undo === null;
+    setText(this.undo, this.#undo ? t("act.undo") : "");
   }
 }

@@ -57,6 +57,7 @@ const KEYS = [
   [["P"], "keys.pause"],
   [["B"], "keys.publish"],
   [["D"], "keys.microphone"],
+  [["Play/Pause"], "keys.headset"],
   [["E"], "keys.camera"],
   [["H"], "keys.hand"],
   [["G"], "keys.layout"],

@@ -109,7 +109,8 @@ export class Connection {
   async sample(groups) {
     const pc = this.#pc;
     if (!pc) return null;
-    const report = await pc.getStats();
+    // The browser makes each entry anew whenever it is looked at: once is enough.
+    const report = new Map(await pc.getStats());
     if (pc !== this.#pc) return null;
     return groups.map((handles) => {
       const mids = new Set(handles.map((handle) => this.#slots.transceiver(handle)?.mid ?? null));

@@ -17,13 +17,13 @@ import { mayChair } from "./overview/offer.js";
 import { Overview } from "./overview/overview.js";
 import { consultationsOf, TOPICS } from "./overview/places.js";
 import { Own } from "./own.js";
+import { Rhythm } from "./rhythm.js";
 import { toggleTheme } from "./theme.js";
 import { Top } from "./top.js";
 import { topView } from "./topview.js";
 import { Tree } from "./tree/tree.js";
 import { openTreeMenu } from "./tree/menu.js";
 
-const TICK_MS = 250;
 const OVERVIEW = "overview";
 
 /** Of a record that may not be had: null. */
@@ -51,6 +51,7 @@ export class Desk {
     const heard = (said) => this.media.heard(said);
     this.link = new Link({ account, device, changed: () => this.#linkTurned(), heard });
     this.now = this.link.now;
+    this.rhythm = new Rhythm(this.now);
     this.media = new Media({ link: this.link, changed: () => this.render() });
     this.acts = new Acts(this.link);
     this.question = new Question();
@@ -74,7 +75,7 @@ export class Desk {
     this.topActs = this.#makeTopActs(toggleLanguage);
     this.top = new Top(document.getElementById("top"), this.topActs);
     startKeyboard(deskKeys(this));
-    setInterval(() => this.renderTop(), TICK_MS);
+    this.rhythm.join({ draw: () => this.renderTop() });
   }
 
   /** Of the tree at the left. */
@@ -208,6 +209,7 @@ export class Desk {
   #tools() {
     return {
       link: this.link, media: this.media, acts: this.acts, question: this.question, now: this.now,
+      rhythm: this.rhythm,
       enter: (id) => this.enter(id),
       look: (id) => this.router.go("consultation", id),
       create: () => this.creating.ask(),

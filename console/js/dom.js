@@ -51,9 +51,12 @@ export function polyline(width, height) {
   return { picture, draw: (points) => line.setAttribute("points", points) };
 }
 
-/** Set text only when it changed, so that once-a-second refreshes cost no layout. */
+/** Set text only when it changed, and in the node that holds it: once-a-second refreshes are to cost little. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent === text) return;
+  const held = element.firstChild;
+  if (held instanceof Text && held === element.lastChild) held.data = text;
+  else element.textContent = text;
 }
 
 /** Say how many there are, beside a thing, and with `text` what they are; nothing when there are none. */

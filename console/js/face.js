@@ -59,8 +59,7 @@ export class Face {
     const tag = tagOf(view.source);
     setText(this.tag, t(`tag.${tag}`));
     this.tag.dataset.level = tag;
-    this.#full = nameOf(view.source);
-    this.#fitName();
+    this.#rename(nameOf(view.source));
     this.#renderActs(view);
     this.#renderFigures(view);
   }
@@ -97,6 +96,12 @@ export class Face {
     setText(this.boxTitle, titleOf(state, error));
     const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
     setText(this.boxWhy, [when, whyOf(state, error)].filter(Boolean).join(" · "));
+  }
+
+  #rename(full) {
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#fitName();
   }
 
   #fitName() {

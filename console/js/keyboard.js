@@ -3,6 +3,8 @@
 const TYPING = "input, select, textarea";
 // It keeps the focus of the field somebody typed in until the browser draws again.
 const GONE = "dialog:not([open])";
+/** The button of a headset, where it comes as a key: nobody types it. */
+const HEADSET = "MediaPlayPause";
 
 /**
  * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
@@ -20,6 +22,7 @@ export function startKeyboard(acts) {
     p: acts.pause,
     b: acts.publish,
     d: acts.microphone,
+    [HEADSET]: acts.microphone,
     e: acts.camera,
     h: acts.hand,
     g: acts.layout,
@@ -35,7 +38,8 @@ export function startKeyboard(acts) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     // Wherever the focus is: it falls to the page behind when the button that had it cannot be pressed any more.
     if (document.querySelector("dialog[open]")) return;
-    if (event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE)) return;
+    const typing = event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE);
+    if (typing && event.key !== HEADSET) return;
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
     const onPicture = event.target instanceof Element && event.target.matches(".picture, .seat");
     const pressed = event.key === "Enter" || event.key === " ";

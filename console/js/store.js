@@ -39,9 +39,10 @@ export class Store {
     return [...found.values()];
   }
 
-  /** True when the server has said what is in `topic`. */
+  /** True when the server has said what is in `topic`, all of it. */
   knows(topic) {
-    return this.#topics.has(topic) && this.#topics.get(topic).code === "";
+    const held = this.#topics.get(topic);
+    return held !== undefined && held.code === "" && !held.fills;
   }
 
   /** Why nothing more comes of `topic`, "" while it does. */
@@ -61,16 +62,17 @@ export class Store {
     const { topic } = message;
     let held = this.#topics.get(topic);
     if (!held || message.reset) {
-      held = { kinds: new Map(), code: "" };
+      held = { kinds: new Map(), code: "", fills: false };
       this.#topics.set(topic, held);
     }
     take(held.kinds, message);
-    this.#tell(topic);
+    held.fills = Boolean(message.more);
+    if (!held.fills) this.#tell(topic);
   }
 
   /** Nothing more comes: what was there is not shown any longer. */
   gone(topic, code) {
-    this.#topics.set(topic, { kinds: new Map(), code: code || "gone" });
+    this.#topics.set(topic, { kinds: new Map(), code: code || "gone", fills: false });
     this.#tell(topic);
   }
 

@@ -6,10 +6,6 @@ import { t } from "./i18n.js";
 import { Seen } from "./seen.js";
 import { Tile } from "./tile.js";
 
-const BEAT_MS = 100;
-const CLOCK_BEATS = 2;
-const MEASURE_BEATS = 10;
-
 /** Do `act` for each of `items`; one that fails is reported and keeps no other from its turn. */
 function forEach(items, act) {
   for (const item of items) {
@@ -24,15 +20,18 @@ function forEach(items, act) {
 export class Wall {
   #tiles = new Map();
   #full = null;
-  #beat = 0;
   #known = false;
   #away = false;
   #gone = true;
-  #timer = 0;
+  #still = () => {};
   #byElement = new Map();
 
-  /** `now()`: server UTC in ms. `stage`: the element that is filled, and scrolls; `media` gives the pictures. */
-  constructor({ stage, media, now }) {
+  /**
+   * `now()`: server UTC in ms; `rhythm` by it. `stage`: the element that is filled, and scrolls; `media` gives the
+   * pictures.
+   */
+  constructor({ stage, media, now, rhythm }) {
+    this.rhythm = rhythm;
     this.stage = stage;
     this.media = media;
     this.now = now;
@@ -55,8 +54,9 @@ export class Wall {
 
   /** Begin to play, or stop everything while the wall is not on the stage. */
   show(shown) {
-    clearInterval(this.#timer);
-    if (shown) this.#timer = setInterval(() => this.#tick(), BEAT_MS);
+    this.#still();
+    this.#still = () => {};
+    if (shown) this.#still = this.rhythm.join(this);
     else this.leave();
     this.#gone = !shown;
     this.#placeAll();
@@ -176,19 +176,16 @@ export class Wall {
     this.#tiles.delete(id);
   }
 
-  async #measure(tiles) {
-    await this.media.measure(tiles.map((tile) => tile.watching));
-    forEach(tiles, (tile) => tile.render());
-    this.detail.show(this.#full, this.now());
+  beat() {
+    forEach(this.tiles, (tile) => tile.beat());
   }
 
-  #tick() {
-    this.#beat += 1;
-    const tiles = this.tiles;
-    forEach(tiles, (tile) => tile.beat());
-    if (this.#beat % CLOCK_BEATS === 0) forEach(tiles, (tile) => tile.renderClock());
-    if (this.#beat % MEASURE_BEATS === 0) {
-      this.#measure(tiles);
-    }
+  measure() {
+    return this.media.measure(this.tiles.map((tile) => tile.watching));
+  }
+
+  draw() {
+    forEach(this.tiles, (tile) => tile.render());
+    this.detail.show(this.#full, this.now());
   }
 }

@@ -15,6 +15,8 @@ export class Refusal extends Error {
 export class Wire {
   #count = new Map();
   #seq = new Map();
+  /** Topics whose beginning is on its way: not worth resuming. */
+  #filling = new Set();
   #resumed = new Set();
   #epoch = "";
   #up = false;
@@ -60,6 +62,7 @@ export class Wire {
     }
     this.#count.delete(topic);
     this.#seq.delete(topic);
+    this.#filling.delete(topic);
     this.store.forget(topic);
     return count === 1 && this.#up ? [{ t: "unwatch", topic }] : [];
   }
@@ -98,24 +101,31 @@ export class Wire {
   /** The connection is gone: what was in hand may or may not have been done. */
   broke() {
     this.#up = false;
+    this.#filling.clear();
     const inHand = [...this.#inHand.values()];
     this.#inHand.clear();
     for (const held of inHand) held.refused(new Refusal("link-lost"));
   }
 
   #changed(message) {
-    const { topic, seq, reset } = message;
+    const { topic, seq, reset, more } = message;
     // Left behind: this was on its way.
     if (!this.#count.has(topic)) return [];
     const before = this.#seq.get(topic);
-    if (!reset && before === undefined) return [];
+    if (!reset && before === undefined && !this.#filling.has(topic)) return [];
     if (!reset && seq > before + 1) {
       // Something is missing: begin again.
       this.#seq.delete(topic);
       return [{ t: "unwatch", topic }, { t: "watch", topic }];
     }
     if (!reset && seq < before) return [];
-    this.#seq.set(topic, seq);
+    if (more) {
+      this.#filling.add(topic);
+      this.#seq.delete(topic);
+    } else {
+      this.#filling.delete(topic);
+      this.#seq.set(topic, seq);
+    }
     this.store.apply(message);
     return [];
   }

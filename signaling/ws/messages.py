@@ -146,12 +146,15 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
     rights: tuple[str, ...]
 
 
-class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state", omit_defaults=True):
+    """Records of a topic. `more`: the beginning is not all here yet."""
+
     topic: str
     seq: int
     reset: bool
     puts: dict[str, list[msgspec.Raw]]
     drops: dict[str, list[str]]
+    more: bool = False
 
 
 class Gone(msgspec.Struct, frozen=True, tag_field="t", tag="gone"):

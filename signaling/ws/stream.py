@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -22,6 +23,8 @@ _NUMBERS = 1 << 28
 #: What is kept for who comes back after a break.
 MAX_KEPT = 256
 MAX_KEPT_BYTES = 256 << 10
+#: Of a snapshot, in one frame: a page takes some milliseconds for so many, and does something else in between.
+PORTION = 1_000
 
 
 class Stream:
@@ -58,7 +61,7 @@ class Stream:
         self.stale = False
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
-        self._snapshot: bytes | None = None
+        self._snapshot: list[bytes] = []
 
     def advance(self, puts: Mapping[Key, bytes], drops: Sequence[Key]) -> bytes:
         """Take a change in; return its frame."""
@@ -71,13 +74,19 @@ class Stream:
         self._kept_bytes += len(frame)
         while len(self._kept) > MAX_KEPT or self._kept_bytes > MAX_KEPT_BYTES:
             self._kept_bytes -= len(self._kept.popleft())
-        self._snapshot = None
+        self._snapshot = []
         return frame
 
-    def snapshot(self) -> bytes:
-        """Return the frame that brings a newcomer to `seq`."""
-        if self._snapshot is None:
-            self._snapshot = self._frame(self.records, (), reset=True)
+    def snapshot(self) -> list[bytes]:
+        """Return the frames that bring a newcomer to `seq`."""
+        if not self._snapshot:
+            records, left = iter(self.records.items()), len(self.records)
+            first = True
+            while first or left > 0:
+                left -= PORTION
+                portion = dict(islice(records, PORTION))
+                self._snapshot.append(self._frame(portion, (), reset=first, more=left > 0))
+                first = False
         return self._snapshot
 
     def since(self, seq: int) -> list[bytes] | None:
@@ -87,11 +96,11 @@ class Stream:
             return None
         return [self._kept[index] for index in range(len(self._kept) - missing, len(self._kept))]
 
-    def _frame(self, puts: Mapping[Key, bytes], drops: Sequence[Key], *, reset: bool) -> bytes:
+    def _frame(self, puts: Mapping[Key, bytes], drops: Sequence[Key], *, reset: bool, more: bool = False) -> bytes:
         put: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
         for (kind, _), record in puts.items():
             put[kind].append(msgspec.Raw(record))
         dropped: defaultdict[str, list[str]] = defaultdict(list)
         for kind, identifier in drops:
             dropped[kind].append(identifier)
-        return frames.text(encode(State(self.topic, self.seq, reset, put, dropped)))
+        return frames.text(encode(State(self.topic, self.seq, reset, put, dropped, more)))

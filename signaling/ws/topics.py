@@ -211,7 +211,7 @@ class Topics:
             self._source.begin()
             self._bring_up(found, stream, now, now_us)
         missed = stream.since(seq) if seq is not None else None
-        for frame in [stream.snapshot()] if missed is None else missed:
+        for frame in stream.snapshot() if missed is None else missed:
             self._out.append(((watcher,), frame))
         stream.members[watcher] = None
         held.streams[topic] = stream

@@ -10,12 +10,19 @@ from playwright.async_api import Browser, BrowserContext, Page
 from tests.console.county import County
 from tests.patience import until
 
-#: Keeps the page's connections where a test finds them; the page knows nothing of it.
+#: Keeps the page's connections and what it does at a headset's buttons where a test finds them; the page knows nothing
+#: of it.
 _WATCH: Final = """
 const Real = RTCPeerConnection;
 window.connections = [];
 window.RTCPeerConnection = class extends Real {
   constructor(...given) { super(...given); window.connections.push(this); }
+};
+window.buttons = {};
+const wear = MediaSession.prototype.setActionHandler;
+MediaSession.prototype.setActionHandler = function (name, act) {
+  wear.call(this, name, act);
+  window.buttons[name] = act;
 };
 """
 _INBOUND: Final = """

@@ -75,6 +75,14 @@ async def test_person_dragged_from_the_tree_onto_the_stage_is_invited(held: Held
     await expect(seat(held.chair, "王强")).to_have_count(1)
 
 
+async def test_wrong_camera_on_the_stage_is_taken_back(held: Held) -> None:
+    await drop(held.chair, LIVE)
+    await expect(seat(held.member, LIVE)).to_have_count(1)
+    await held.chair.locator(".prompts .undo").click()
+    for page in (held.chair, held.member):
+        await expect(seat(page, LIVE)).to_have_count(0)
+
+
 async def test_camera_dragged_from_the_tree_onto_the_stage_is_seen_by_all(held: Held) -> None:
     await drop(held.chair, LIVE)
     for page in (held.chair, held.member):

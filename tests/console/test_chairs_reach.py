@@ -92,6 +92,25 @@ async def test_spotlight_is_everybodys_and_layouts_are_ones_own(two: tuple[Seat,
         await is_large(one.page, EAST, OFFICER)
 
 
+async def test_wrong_choice_is_taken_back_at_the_thing_it_concerns(two: tuple[Seat, Seat]) -> None:
+    officer, _ = two
+    await row(officer.page, EAST).locator('[aria-haspopup="menu"]').click()
+    await choose(officer.page, "给所有人放大")
+    for one in two:
+        await is_large(one.page, EAST)
+    await row(officer.page, EAST).locator(".undo").click()
+    for one in two:
+        await is_large(one.page, EAST, OFFICER)
+    await expect(row(officer.page, EAST).locator(".note")).to_have_text("已完成")
+    # The place's own note has the same way back, and pressing it chooses no picture.
+    await row(officer.page, EAST).locator('[aria-haspopup="menu"]').click()
+    await choose(officer.page, "设为副主持")
+    await expect(seat(officer.page, EAST).locator(".office")).to_have_text("副主持")
+    await seat(officer.page, EAST).locator(".undo").click()
+    await expect(seat(officer.page, EAST).locator(".office")).to_be_hidden()
+    await is_large(officer.page, EAST, OFFICER)
+
+
 async def test_tree_shows_who_is_there(two: tuple[Seat, Seat]) -> None:
     officer, _ = two
     rows = officer.page.locator(".left .tree-row")
@@ -137,7 +156,21 @@ async def test_keys_switch_layout_camera_and_microphone(two: tuple[Seat, Seat]) 
     await expect(page.locator(".layouts .button").nth(1)).to_have_attribute("aria-pressed", "true")
     await page.keyboard.press("g")
     await is_large(page, EAST, OFFICER)
-    for key, name in (("e", "camera"), ("d", "microphone")):
+    for key, name in (("e", "camera"), ("d", "microphone"), ("MediaPlayPause", "microphone")):
         for state in ("off", "on"):
             await page.keyboard.press(key)
             await expect(page.locator(f".control.{name}")).to_have_attribute("data-state", state)
+
+
+async def test_headset_switches_the_microphone_also_while_a_text_is_written(two: tuple[Seat, Seat]) -> None:
+    officer, east = two
+    await east.page.locator(".texts textarea").fill("正在")
+    for state, heard in (("off", partial(officer.rests, "audio", "video")), ("on", partial(officer.flows, "audio"))):
+        await east.page.keyboard.press("MediaPlayPause")
+        await expect(east.page.locator(".control.microphone")).to_have_attribute("data-state", state)
+        await heard()
+    for action, name in (("togglemicrophone", "microphone"), ("togglecamera", "camera")):
+        for state in ("off", "on"):
+            await east.page.evaluate("(action) => window.buttons[action]()", action)
+            await expect(east.page.locator(f".control.{name}")).to_have_attribute("data-state", state)
+    await expect(east.page.locator(".texts textarea")).to_have_value("正在")

@@ -25,9 +25,11 @@ DRIVE = """(async () => {
 })()"""
 
 
-def state(seq: int, *names: str, reset: bool = False, drops: list[str] | None = None) -> list[Any]:
+def state(seq: int, *names: str, reset: bool = False, drops: list[str] | None = None, more: bool = False) -> list[Any]:
     puts = {"unit": [{"id": name[0], "name": name} for name in names]}
     message = {"t": "state", "topic": "x", "seq": seq, "reset": reset, "puts": puts, "drops": {"unit": drops or []}}
+    if more:
+        message["more"] = True
     return ["receive", message]
 
 
@@ -55,6 +57,23 @@ async def test_records_come_change_and_go(blank: Page) -> None:
     assert got["names"] == ["a2", "c1"]
     got = await drive(blank, *up, state(7, "a1", reset=True), state(20, "d1", reset=True))
     assert got["names"] == ["d1"]
+
+
+async def test_topic_is_known_once_all_its_portions_are_there(blank: Page) -> None:
+    up = (["watch", "x"], ["hello"], ["welcome", "E"])
+    portions = (state(7, "a1", reset=True, more=True), state(7, "b1", more=True))
+    got = await drive(blank, *up, *portions)
+    assert not got["known"]
+    got = await drive(blank, *up, *portions, state(7, "c1"), state(8, "d1"))
+    assert got["known"] and got["names"] == ["a1", "b1", "c1", "d1"]
+    assert got["did"][3:] == [[]] * 4
+
+
+async def test_topic_that_was_broken_off_between_its_portions_is_asked_for_anew(blank: Page) -> None:
+    before = (["watch", "x"], ["hello"], ["welcome", "E"], state(7, "a1", reset=True, more=True))
+    got = await drive(blank, *before, ["broke"], ["hello"], ["welcome", "E"], state(7, "b1"))
+    assert "resume" not in got["did"][5] and got["did"][6] == [{"t": "watch", "topic": "x"}]
+    assert got["names"] == ["a1"] and not got["known"]
 
 
 async def test_after_a_break_it_says_what_it_has_and_asks_again_for_nothing_of_it(blank: Page) -> None:

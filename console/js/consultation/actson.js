@@ -4,7 +4,7 @@ import { isHeard, officeOf } from "./room.js";
 
 /**
  * The acts on `participant`: {key (of words), name, params, icon, danger, asks (key of the question, or ""), reason
- * (key of words, "" when it can be done)}.
+ * (key of words, "" when it can be done), back (params of the same act that undo it, or null)}.
  */
 export function actsOn(room, participant) {
   const { consultation, isChair } = room;
@@ -13,7 +13,7 @@ export function actsOn(room, participant) {
   const list = [];
   const add = (key, name, params, icon, more = {}) => {
     const reason = isChair ? (more.reason ?? "") : "why.chairOnly";
-    list.push({ key, name, params, icon, danger: false, asks: "", ...more, reason });
+    list.push({ key, name, params, icon, danger: false, asks: "", back: null, ...more, reason });
   };
   if (participant.attendance === "waiting") {
     add("admit", "participant.admit", base, "check");
@@ -30,6 +30,7 @@ export function actsOn(room, participant) {
   const { sound_off: soundOff, picture_off: pictureOff } = participant;
   const { spotlight } = consultation;
   const lit = spotlight.includes(participant.id);
+  const lights = (participants) => ({ consultation: consultation.id, participants });
   const next = lit ? spotlight.filter((id) => id !== participant.id) : [...spotlight, participant.id];
   add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff },
     soundOff ? "mic" : "mic-off");
@@ -39,16 +40,20 @@ export function actsOn(room, participant) {
   }
   add(pictureOff ? "pictureOn" : "pictureOff", "participant.mute", { ...base, picture: !pictureOff },
     pictureOff ? "camera" : "camera-off");
-  add(lit ? "unspot" : "spot", "consultation.spotlight", { consultation: consultation.id, participants: next }, "spot");
+  const before = { back: lights(spotlight) };
+  add(lit ? "unspot" : "spot", "consultation.spotlight", lights(next), "spot", before);
   const given = participant.word_us > 0;
-  add(given ? "wordBack" : "word", "participant.word", { ...base, given: !given }, "word");
+  const asWas = { back: { ...base, given } };
+  add(given ? "wordBack" : "word", "participant.word", { ...base, given: !given }, "word", asWas);
   const priority = participant.priority > 0 ? 0 : 5;
-  add(priority ? "prefer" : "unprefer", "participant.priority", { ...base, priority }, "star");
+  const weight = { back: { ...base, priority: participant.priority } };
+  add(priority ? "prefer" : "unprefer", "participant.priority", { ...base, priority }, "star", weight);
   if (participant.person) {
     const office = officeOf(room, participant);
     if (office !== "chair") {
       const deputy = office !== "deputy";
-      add(deputy ? "deputy" : "undeputy", "consultation.depute", { ...whose, deputy }, "deputy");
+      const back = { ...whose, deputy: !deputy };
+      add(deputy ? "deputy" : "undeputy", "consultation.depute", { ...whose, deputy }, "deputy", { back });
       add("handOver", "consultation.hand-over", whose, "chair", { asks: "handOver" });
     }
   }
@@ -65,8 +70,12 @@ export function quickAct(room, participant) {
   return all.find((act) => (isQuiet ? act.key === "ask" : ["admit", "soundOff", "soundOn"].includes(act.key))) ?? null;
 }
 
-/** What dropping {kind, id} from the tree onto the stage does. */
+/** What dropping {kind, id} from the tree onto the stage does; `back(made)`: what undoes it, null if nothing does. */
 export function dropAct(consultation, { kind, id }) {
-  if (kind === "endpoint") return { key: "bring", name: "consultation.bring", params: { consultation, source: id } };
-  return { key: "invite", name: "consultation.invite", params: { consultation, whom: [`${kind}:${id}`] } };
+  if (kind === "endpoint") {
+    const back = (participant) => ({ name: "participant.remove", params: { consultation, participant } });
+    return { key: "bring", name: "consultation.bring", params: { consultation, source: id }, back };
+  }
+  const params = { consultation, whom: [`${kind}:${id}`] };
+  return { key: "invite", name: "consultation.invite", params, back: null };
 }

@@ -1,6 +1,7 @@
 // The page of one consultation: in the lobby or inside, and everything that happens there put together.
 
 import { h } from "../dom.js";
+import { tellHeadset, wearHeadset } from "../headset.js";
 import { t } from "../i18n.js";
 import { openMenu } from "../menu.js";
 import { knowsAll } from "../overview/places.js";
@@ -16,10 +17,6 @@ import { roomOf } from "./room.js";
 import { Side } from "./side.js";
 import { Stage } from "./stage.js";
 
-const MEASURE_MS = 1000;
-const STATES_MS = 500;
-const BEAT_MS = 100;
-
 export class ConsultationPage {
   framed = true;
   side = null;
@@ -28,11 +25,11 @@ export class ConsultationPage {
   #room = null;
   #topic;
   #unfollow = null;
-  #timers = [];
-  #deaf = [];
+  #ends = [];
+  #unwear = () => {};
   #looked = false;
 
-  /** `desk`: {link, media, acts, own, question, announcing, me(), now(), go(page), short(id), devices(), changed(),
+  /** `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(), changed(),
    * called() when `sideCalls` may be another}. */
   constructor(id, desk) {
     this.id = id;
@@ -84,12 +81,8 @@ export class ConsultationPage {
 
   /** On the stage now; `join` when the way here was the wish to be in it. */
   enter({ join = false } = {}) {
-    if (this.#timers.length === 0) {
-      const tick = (ms, act) => this.#timers.push(setInterval(act, ms));
-      tick(MEASURE_MS, () => this.isInside && this.stage.measure());
-      tick(STATES_MS, () => this.isInside && this.#tick());
-      tick(BEAT_MS, () => this.isInside && this.stage.beat());
-      this.#deaf.push(this.desk.acts.listen(() => this.render()));
+    if (this.#ends.length === 0) {
+      this.#ends = [this.desk.rhythm.join(this), this.desk.acts.listen(() => this.render())];
     }
     if (join) this.join();
     else this.#lookOnce();
@@ -107,10 +100,9 @@ export class ConsultationPage {
 
   /** Not needed any more; leaves the consultation if need be. */
   dispose() {
-    for (const timer of this.#timers) clearInterval(timer);
-    for (const end of this.#deaf) end();
-    this.#timers = [];
-    this.#deaf = [];
+    for (const end of this.#ends) end();
+    this.#ends = [];
+    this.#unwear();
     if (this.isInside) {
       this.#leave();
       this.desk.own.stop();
@@ -145,8 +137,10 @@ export class ConsultationPage {
 
   /** Bring a thing of the tree in: a person or unit is invited, a device's picture is shown. */
   bringIn(thing) {
-    const { name, params } = dropAct(this.id, thing);
-    this.desk.acts.run(this.#topic, name, params);
+    const { name, params, back } = dropAct(this.id, thing);
+    // What was in it before stays, whoever takes back having brought it once more.
+    const held = this.#room?.present.some((one) => one.source === thing.id) ?? false;
+    this.desk.acts.run(this.#topic, name, params, held ? null : back);
   }
 
   /** The overview or the consultation's own topic changed, or the link came back. */
@@ -177,6 +171,8 @@ export class ConsultationPage {
   async contribute() {
     this.controls.render();
     if (!this.isInside) return;
+    const { own } = this.desk;
+    tellHeadset({ microphone: own.isOn("microphone"), camera: own.isOn("camera") });
     if (this.#isIn()) await this.contribution.tell(this.#room);
     this.stage.render();
   }
@@ -226,6 +222,8 @@ export class ConsultationPage {
     this.side = this.panel.element;
     this.thumb = this.controls.thumbs;
     this.contribution.begin();
+    const press = (name) => () => this.controls.press(name);
+    this.#unwear = wearHeadset({ microphone: press("microphone"), camera: press("camera"), leave: press("leave") });
     const wanted = joinedWith();
     for (const part of ["microphone", "camera"]) if (wanted[part]) this.desk.own.turn(part, true);
     this.desk.changed();
@@ -238,13 +236,23 @@ export class ConsultationPage {
     this.thumb = [];
     this.#unfollow?.();
     this.#unfollow = null;
+    this.#unwear();
     this.stage.dispose();
     this.desk.own.stop();
     this.desk.changed();
     this.render();
   }
 
-  #tick() {
+  beat() {
+    if (this.isInside) this.stage.beat();
+  }
+
+  measure() {
+    return this.isInside ? this.stage.measure() : null;
+  }
+
+  draw() {
+    if (!this.isInside) return;
     this.stage.renderStates();
     this.bar.renderTime();
     if (this.#room) this.stage.prompts.update(this.#room);
@@ -258,7 +266,8 @@ export class ConsultationPage {
 
   async #perform(act, participant) {
     if (act.asks && !(await this.desk.question.ask(act.asks, { name: participant.name }))) return;
-    await this.desk.acts.run(`participant:${participant.id}`, act.name, act.params);
+    const back = act.back && (() => ({ name: act.name, params: act.back }));
+    await this.desk.acts.run(`participant:${participant.id}`, act.name, act.params, back);
   }
 
   #openMenu(participant, anchor, point = null, seat = this.stage.seats.find((one) => one.participant === participant)) {

@@ -118,7 +118,7 @@ export class Seat {
     if (!this.level.hidden) this.meter.push(this.#watching?.loudness() ?? 0);
   }
 
-  /** Twice a second or when something changed: what there is to see, since when, the time of capture. */
+  /** Once a second or when something changed: what there is to see, since when, the time of capture. */
   renderState() {
     if (!this.#seat) return;
     const { participant } = this.#seat;

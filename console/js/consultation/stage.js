@@ -121,10 +121,9 @@ export class Stage {
     for (const seat of this.seats) seat.beat();
   }
 
-  /** Once a second: figures of all places. */
-  async measure() {
-    await this.desk.media.measure(this.seats.map((seat) => seat.watching).filter(Boolean));
-    this.renderStates();
+  /** Once a second: figures of all places, for `renderStates` to show. */
+  measure() {
+    return this.desk.media.measure(this.seats.map((seat) => seat.watching).filter(Boolean));
   }
 
   dispose() {

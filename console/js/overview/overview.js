@@ -15,9 +15,9 @@ const TOPIC = "overview";
 export class Overview {
   framed = true;
   side = null;
-  #timer = 0;
+  #still = () => {};
 
-  /** `desk`: {link, media, acts, question, now(), stage, enter(id), look(id), create(), publish()}. */
+  /** `desk`: {link, media, acts, question, now(), rhythm, stage, enter(id), look(id), create(), publish()}. */
   constructor(desk) {
     this.desk = desk;
     this.wall = new Wall(desk);
@@ -41,11 +41,11 @@ export class Overview {
 
   enter() {
     this.wall.show(true);
-    this.#timer = setInterval(() => this.#renderTimes(), 1000);
+    this.#still = this.desk.rhythm.join({ draw: () => this.#renderTimes() });
   }
 
   leave() {
-    clearInterval(this.#timer);
+    this.#still();
     this.wall.show(false);
   }
 

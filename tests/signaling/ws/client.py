@@ -32,6 +32,8 @@ class Held:
 
     seq: int
     records: dict[tuple[str, str], Json] = field(default_factory=dict)
+    #: Whether its beginning is not all there yet.
+    fills: bool = False
 
 
 class Pages:
@@ -50,14 +52,16 @@ class Pages:
             self.gone[topic] = message["code"]
             return
         assert message["t"] == "state"
+        fills = self.held[topic].fills if topic in self.held else False
         if message["reset"]:
             assert message["drops"] == {}
             self.held[topic] = Held(message["seq"])
         else:
             held = self.held[topic]
-            assert message["seq"] == held.seq + 1, "nothing is lost or comes twice"
+            assert message["seq"] == (held.seq if fills else held.seq + 1), "nothing is lost or comes twice"
             assert message["puts"] or message["drops"], "nothing is sent in vain"
             held.seq = message["seq"]
+        self.held[topic].fills = message.get("more", False)
         records = self.held[topic].records
         for kind, ids in message["drops"].items():
             for identifier in ids:
@@ -75,4 +79,4 @@ class Pages:
         return self.held[topic].records[kind, identifier]
 
     def resume(self) -> dict[str, int]:
-        return {topic: held.seq for topic, held in self.held.items()}
+        return {topic: held.seq for topic, held in self.held.items() if not held.fills}

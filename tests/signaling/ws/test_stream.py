@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signaling.ws import stream as streams
 from signaling.ws.stream import MAX_KEPT, MAX_KEPT_BYTES, Stream
 from tests.signaling.ws.client import Pages, payload
 
@@ -14,7 +16,8 @@ def test_who_left_at_any_number_comes_to_the_same_state(values: list[int], left_
     stream = Stream("t", "", 3, {}, 0.0)
     pages, away = Pages(), Pages()
     for page in (pages, away):
-        page.receive(payload(stream.snapshot()))
+        for frame in stream.snapshot():
+            page.receive(payload(frame))
     for number, value in enumerate(values):
         key = ("record", str(value))
         put = {key: b'{"id":"%d","n":%d}' % (value, number)}
@@ -27,6 +30,19 @@ def test_who_left_at_any_number_comes_to_the_same_state(values: list[int], left_
     for frame in missed:
         away.receive(payload(frame))
     assert away.held["t"] == pages.held["t"]
+
+
+@pytest.mark.parametrize(("count", "frames"), [(0, 1), (1, 1), (3, 1), (4, 2), (6, 2), (7, 3)])
+def test_long_snapshot_comes_in_portions(monkeypatch: pytest.MonkeyPatch, count: int, frames: int) -> None:
+    monkeypatch.setattr(streams, "PORTION", 3)
+    records = {("record", str(n)): b'{"id":"%d"}' % n for n in range(count)}
+    stream, pages = Stream("t", "", 1, records, 0.0), Pages()
+    for frame in stream.snapshot():
+        pages.receive(payload(frame))
+    assert [message.get("more", False) for message in pages.received] == [True] * (frames - 1) + [False]
+    assert pages.ids("t", "record") == {str(n) for n in range(count)} and not pages.held["t"].fills
+    pages.receive(payload(stream.advance({("record", "x"): b'{"id":"x"}'}, [])))
+    assert stream.since(pages.held["t"].seq) == []
 
 
 def test_numbers_that_are_not_its_own_mean_nothing() -> None:

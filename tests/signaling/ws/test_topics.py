@@ -261,15 +261,17 @@ class AnyChanges(RuleBasedStateMachine):
         invited: tuple[Invitation, ...],
         locked: bool,
     ) -> None:
+        before = self.town.tables.consultations.get(identifier)
         self.put(
             "consultation",
             Consultation(
                 id=identifier,
                 title="题",
-                unit=self.town.tables.consultations.get(identifier).unit,
+                unit=before.unit,
                 chair=chair,
                 deputies=deputies,
-                stage=stage,
+                # No act opens an ended one again.
+                stage=Stage.ENDED if before.stage is Stage.ENDED else stage,
                 invitations=invited,
                 locked=locked,
             ),

@@ -47,6 +47,7 @@ export default {
 
   "act.sent": "Sent, waiting for the answer",
   "act.done": "Done",
+  "act.undo": "Undo",
 
   "signin.asking.title": "Connecting to the server",
   "signin.asking.why": "Looking whether you are signed in already.",
@@ -88,6 +89,7 @@ export default {
   "keys.pause": "Pause or resume the chosen picture",
   "keys.publish": "Publish my picture",
   "keys.microphone": "In a consultation: my microphone on or off",
+  "keys.headset": "In a consultation: the headset's button turns my microphone on or off",
   "keys.camera": "In a consultation: my camera on or off",
   "keys.hand": "In a consultation: ask for the word, or not any more",
   "keys.layout": "In a consultation: grid or speaker layout",

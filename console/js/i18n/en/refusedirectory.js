@@ -29,6 +29,7 @@ export default {
   "refusal.invalid-gb-id": "A GB id has 20 digits.",
   "refusal.invalid-id": "The id has the wrong form. Correct it.",
   "refusal.invalid-login": "The login has the wrong form: letters, digits and . _ - only.",
+  "refusal.invalid-source": "There is no such picture. Reload the page.",
   "refusal.invalid-number": "A number belongs here.",
   "refusal.invalid-value": "This value cannot be used. Correct it and try again.",
   "refusal.invalid-secret": "This secret cannot be kept. Try another.",

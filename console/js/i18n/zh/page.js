@@ -47,6 +47,7 @@ export default {
 
   "act.sent": "已发出，等待应答",
   "act.done": "已完成",
+  "act.undo": "撤销",
 
   "signin.asking.title": "正在连接服务器",
   "signin.asking.why": "正在查看您是否已登录。",
@@ -88,6 +89,7 @@ export default {
   "keys.pause": "暂停或继续选中的画面",
   "keys.publish": "发布我的画面",
   "keys.microphone": "会商中：打开或关闭我的话筒",
+  "keys.headset": "会商中：耳机上的按键，打开或关闭我的话筒",
   "keys.camera": "会商中：打开或关闭我的摄像头",
   "keys.hand": "会商中：申请发言或取消",
   "keys.layout": "会商中：切换宫格和主讲布局",

@@ -29,6 +29,7 @@ export default {
   "refusal.invalid-gb-id": "国标编号应为 20 位数字。",
   "refusal.invalid-id": "编号格式不对。请核对后改正。",
   "refusal.invalid-login": "登录名格式不对：只用字母、数字和 . _ -。",
+  "refusal.invalid-source": "没有这样的画面。请刷新页面。",
   "refusal.invalid-number": "这里应填数字。",
   "refusal.invalid-value": "填写的内容不对。请改正后再试。",
   "refusal.invalid-secret": "密码不能保存。换一个再试。",

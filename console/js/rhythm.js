@@ -1,0 +1,63 @@
+// What moves with time is drawn once a second, by the server's clock and all of it together: every frame that the page
+// draws for a clock of its own costs about as much as a picture that plays.
+
+const BEAT_MS = 100;
+/** Before the second: what is measured then is drawn with it. */
+const AHEAD_MS = 100;
+/** Timers come early by a fraction of a millisecond, and clocks would show the second before. */
+const AFTER_MS = 2;
+
+export class Rhythm {
+  #parts = new Set();
+  #timer = 0;
+  #drawn = 0;
+  #measured = 0;
+
+  /** `now()`: server UTC in ms. */
+  constructor(now) {
+    this.now = now;
+  }
+
+  /**
+   * Call what `part` has of `beat()`, ten times a second, for what lives; `measure()`, shortly before each second;
+   * `draw()`, with each. Gives what ends that.
+   */
+  join(part) {
+    this.#parts.add(part);
+    if (!this.#timer) this.#wait();
+    return () => {
+      this.#parts.delete(part);
+      if (this.#parts.size > 0) return;
+      clearTimeout(this.#timer);
+      this.#timer = 0;
+    };
+  }
+
+  #wait() {
+    const wait = BEAT_MS - (this.now() % BEAT_MS) + AFTER_MS;
+    this.#timer = setTimeout(() => this.#beat(), wait);
+  }
+
+  #beat() {
+    this.#wait();
+    const now = this.now();
+    const second = Math.floor(now / 1000);
+    const coming = Math.floor((now + AHEAD_MS) / 1000);
+    this.#call("beat");
+    if (coming !== this.#measured) this.#call("measure");
+    if (second !== this.#drawn) this.#call("draw");
+    this.#measured = coming;
+    this.#drawn = second;
+  }
+
+  #call(name) {
+    for (const part of [...this.#parts]) {
+      try {
+        part[name]?.();
+      } catch (error) {
+        // One part that fails keeps no other from its turn.
+        reportError(error);
+      }
+    }
+  }
+}
