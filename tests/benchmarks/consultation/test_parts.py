@@ -5,7 +5,7 @@ from math import isfinite
 
 import pytest
 
-from benchmarks.consultation import PARTS, acts, directory, first_pictures, joins, page_cpu, timeline
+from benchmarks.consultation import PARTS, acts, directory, first_pictures, joins, page_cpu, page_tasks, timeline
 from benchmarks.report import Report
 
 TINY: dict[str, Callable[[Report], None]] = {
@@ -15,6 +15,7 @@ TINY: dict[str, Callable[[Report], None]] = {
     "directory": lambda report: directory.run(report, units=300, starts=1, searches=15, levels=10),
     "first_pictures": lambda report: first_pictures.run(report, times=1),
     "page_cpu": lambda report: page_cpu.run(report, rounds=1, seconds=1.0, settle_s=0.5),
+    "page_tasks": lambda report: page_tasks.run(report, people=50, seconds=1.0),
 }
 
 
