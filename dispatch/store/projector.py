@@ -29,8 +29,8 @@ _log = structlog.get_logger(__name__)
 #: Journal records in one step, and their bytes, but one record at least: a few hundred entries.
 MOST_RECORDS = 200
 MOST_BYTES = 256 << 10
-#: From the beginning of a step that was not nearly full to the next: acts that come one by one share a transaction, which
-#: costs as much as ten of them.
+#: From the beginning of a step that was not nearly full to the next: acts that come one by one share a transaction,
+#: which costs as much as ten of them.
 GATHER_S = 0.05
 #: Between two tries while the database is gone.
 FIRST_PAUSE_S = 0.25
