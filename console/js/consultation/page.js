@@ -29,8 +29,10 @@ export class ConsultationPage {
   #unwear = () => {};
   #looked = false;
 
-  /** `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(), changed(),
-   * called() when `sideCalls` may be another}. */
+  /**
+   * `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(),
+   * changed(), called() when `sideCalls` may be another}.
+   */
   constructor(id, desk) {
     this.id = id;
     this.desk = desk;
