@@ -29,7 +29,7 @@ from signaling.client.session import remote_parameters
 from signaling.sdp.offer import read_answer, view_offer
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
-from signaling.webrtc.connection import OFFERS_A_SECOND
+from signaling.webrtc.connections import OFFERS_A_SECOND
 
 PEOPLE = 200
 WATCHERS = 2_000
