@@ -91,6 +91,10 @@ async def test_nothing_is_cut_off(pages: Pages, width: int, height: int, languag
     for seat in (pages.chair, pages.away, pages.chief):
         await speak(seat, language)
         await is_whole(seat.page, width, height)
+    # One large picture, and the others as small as they become.
+    await pages.chair.page.keyboard.press("g")
+    await is_whole(pages.chair.page, width, height)
+    await pages.chair.page.keyboard.press("g")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
