@@ -53,6 +53,22 @@ export class Account {
     return this.#renewing;
   }
 
+  /**
+   * Ask something that wants a token: `asking(token)`. Where it ran out unseen, as while the machine slept, another is
+   * had first and the same asked again. Throws ApiError.
+   */
+  async ask(asking) {
+    const { person } = this;
+    try {
+      return await asking(this.token);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      await this.renew();
+      if (this.person?.id !== person?.id) throw error;
+      return asking(this.token);
+    }
+  }
+
   async signOut() {
     const { token } = this;
     this.#leave();

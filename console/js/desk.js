@@ -58,8 +58,8 @@ export class Desk {
     this.keys = new KeysDialog();
     this.announcing = new AnnounceDialog(this.acts);
     this.own = null;
-    const search = (words) => searchNames(words, account.token);
-    const above = (id) => unitOf(id, account.token).catch(nothing);
+    const search = (words) => account.ask((token) => searchNames(words, token));
+    const above = (id) => account.ask((token) => unitOf(id, token)).catch(nothing);
     this.creating = new CreateDialog({
       link: this.link, search, unitOf: above, now: this.now, units: () => this.#units(), me: () => this.account.person,
       made: (id, isNow) => isNow && this.enter(id),
@@ -255,10 +255,10 @@ export class Desk {
 
   /** The tree may not be open where I belong. */
   async #learnUnit() {
-    const { person, token } = this.account;
+    const { person } = this.account;
     if (this.#unit?.id === person.unit) return;
     try {
-      this.#unit = await unitOf(person.unit, token);
+      this.#unit = await this.account.ask((token) => unitOf(person.unit, token));
       this.renderTop();
     } catch (error) {
       // Beside my name there is nothing then.

@@ -6,6 +6,8 @@ import { t } from "./i18n.js";
 
 const KEEP = "huishang.sides";
 const NARROW = matchMedia("(max-width: 720px)");
+/** Between two open sides nothing would be left for the stage: one at a time. */
+const TIGHT = matchMedia("(max-width: 1000px)");
 
 function kept() {
   try {
@@ -54,7 +56,7 @@ export class Frame {
       event.preventDefault();
       this.stage.focus();
     });
-    NARROW.addEventListener("change", () => this.render());
+    for (const width of [NARROW, TIGHT]) width.addEventListener("change", () => this.#resized());
   }
 
   get page() {
@@ -65,7 +67,8 @@ export class Frame {
   get sides() {
     if (!this.#page?.framed) return null;
     const shows = (side) => (NARROW.matches ? this.#sheet === side : this.#shown[side]);
-    return { left: shows("left"), right: this.#page.side ? shows("right") : null };
+    const right = this.#page.side ? shows("right") : null;
+    return { left: shows("left") && !(right && TIGHT.matches), right };
   }
 
   /**
@@ -87,6 +90,9 @@ export class Frame {
   toggle(side, shown = !this.sides?.[side]) {
     if (NARROW.matches) {
       this.#sheet = shown ? side : "";
+    } else if (TIGHT.matches && this.#page?.side) {
+      // For now only: where there is room again, both are as they were kept.
+      this.#shown = { left: false, right: false, [side]: shown };
     } else {
       this.#shown[side] = shown;
       localStorage.setItem(KEEP, JSON.stringify(this.#shown));
@@ -119,6 +125,11 @@ export class Frame {
   renderCalls() {
     const calls = this.#page?.sideCalls ?? 0;
     setBadge(this.sheets.right.badge, calls, t("side.people.badge", { n: calls }));
+  }
+
+  #resized() {
+    this.#shown = kept();
+    this.render();
   }
 
   #sheetButton(side, picture) {

@@ -90,6 +90,10 @@ class Seat:
         )
         return answer.status, await answer.json() if await answer.body() else None
 
+    def forget(self) -> None:
+        """Ask with another token from now on."""
+        self._token = ""
+
     async def do(self, method: str, path: str, body: dict[str, Any] | None = None) -> str:
         """Do an act as this person; return the id of what it made."""
         status, answer = await self.api(method, path, body)

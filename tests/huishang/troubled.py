@@ -1,7 +1,8 @@
-"""The county's node under a trouble of the machine, chosen by the environment.
+"""The county's node under a trouble of the machine, or with its long times made short, chosen by the environment.
 
 TROUBLE_DISK: its journal lies on a small filesystem in a mount namespace of its own. TROUBLE_CLOCK: the path of the
-preloaded `clock_step.c`, whose clock goes back by an hour at SIGUSR1.
+preloaded `clock_step.c`, whose clock goes back by an hour at SIGUSR1. TROUBLE_TOKENS: how many seconds an access token
+is good for. TROUBLE_SILENCE: after how many seconds without a word a page is given up, and its person has left.
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from dispatch.desk import caretaker
+from dispatch.presence import Presence
+from huishang import edge
+from signaling.auth import tokens
+from signaling.ws.connection import Limits
 from tests.console import county_node
 from tests.console.county import County
 
@@ -53,7 +60,26 @@ def main(arguments: Sequence[str]) -> None:
     if os.environ.get("TROUBLE_CLOCK"):
         step = ctypes.CDLL(os.environ["TROUBLE_CLOCK"]).clock_step
         signal.signal(signal.SIGUSR1, lambda *_: step(STEP_SECONDS))
+    if os.environ.get("TROUBLE_TOKENS"):
+        tokens.LASTS_US = int(os.environ["TROUBLE_TOKENS"]) * 1_000_000
+    if os.environ.get("TROUBLE_SILENCE"):
+        _give_up_after(float(os.environ["TROUBLE_SILENCE"]))
     county_node.main(arguments)
+
+
+def _give_up_after(seconds: float) -> None:
+    limits = Limits(ask_s=seconds / 2, silent_s=seconds)
+    patched: dict[object, dict[str, object]] = {
+        edge: {
+            "Hub": partial(edge.Hub, limits=limits),
+            "Presence": partial(Presence, 100_000),
+            "ABSENT_US": int(seconds * 1e6),
+        },
+        caretaker: {"RETURN_SECONDS": 0.0},
+    }
+    for module, names in patched.items():
+        for name, value in names.items():
+            setattr(module, name, value)
 
 
 if __name__ == "__main__":

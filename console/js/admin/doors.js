@@ -32,7 +32,7 @@ export class Doors {
 
   /** Read; throws ApiError. */
   get(path, values = {}) {
-    return request(`${BASE}${path}${queryOf(values)}`, { token: this.account.token, timeoutMs: SLOW_MS });
+    return this.#ask(path + queryOf(values), { timeoutMs: SLOW_MS });
   }
 
   /** The record of a unit, person or endpoint; throws ApiError. */
@@ -42,7 +42,7 @@ export class Doors {
 
   /** The rows of a QR code that says `text`; throws ApiError. */
   async qr(text) {
-    const made = await request(`${BASE}/qr`, { method: "POST", body: { text }, token: this.account.token });
+    const made = await this.#ask("/qr", { method: "POST", body: { text } });
     return made.rows;
   }
 
@@ -52,12 +52,15 @@ export class Doors {
     if (!posted) return this.link.act(name, params);
     const [method, path, body, field] = posted;
     try {
-      const { token } = this.account;
-      const answer = await request(`${BASE}${path}`, { method, body, token, timeoutMs: SLOW_MS });
+      const answer = await this.#ask(path, { method, body, timeoutMs: SLOW_MS });
       return field ? answer[field] : "";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       throw new Refusal(error.code === "network" ? "link-lost" : error.code, error);
     }
+  }
+
+  #ask(path, options) {
+    return this.account.ask((token) => request(BASE + path, { ...options, token }));
   }
 }

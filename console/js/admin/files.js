@@ -152,8 +152,8 @@ export class Files {
       this.render();
     };
     try {
-      const { token } = this.desk.account;
-      this.#report = await sendFiles(this.#files, { check, kind: this.kind.value, token, sent });
+      const how = { check, kind: this.kind.value, sent };
+      this.#report = await this.desk.account.ask((token) => sendFiles(this.#files, { ...how, token }));
       this.#applied = !check;
       this.desk.names.forget();
     } catch (error) {
@@ -179,7 +179,7 @@ export class Files {
 
   async #save(values) {
     try {
-      await saveExport({ ...values, language: language(), token: this.desk.account.token });
+      await this.desk.account.ask((token) => saveExport({ ...values, language: language(), token }));
       return "";
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -84,15 +84,13 @@ export class Controls {
     return "off";
   }
 
-  #renderButton({ name, button, words }) {
+  #renderButton({ name, button, words, short }) {
     const state = this.#state(name);
     button.dataset.state = state;
     const isOff = state === "off";
     setIcon(button.firstElementChild, ICONS[name][isOff ? 0 : 1]);
-    const full = t(`control.${name}.${PARTS.includes(name) || name === "hand" ? state : "off"}`);
-    const short = PARTS.includes(name) && button.classList.contains("thumb-act");
-    setText(words, short ? t(`control.${name}.short`) : full);
-    if (short) button.setAttribute("aria-label", full);
+    setText(words, t(`control.${name}.${PARTS.includes(name) || name === "hand" ? state : "off"}`));
+    if (short) setText(short, t(`control.${name}.short`));
     const why = t(`control.${name}.why`);
     if (button.title !== why) button.title = why;
     if (name !== "leave" && name !== "devices") button.setAttribute("aria-pressed", String(state !== "off"));
@@ -104,7 +102,13 @@ export class Controls {
     const looks = ["button", look, name];
     const button = h("button", { class: looks, type: "button", on: { click: () => this.press(name) } });
     button.append(icon(ICONS[name][0]), words);
-    return { name, button, words };
+    // Which of the two is seen is a matter of room; a screen reader always has the full one.
+    const short = PARTS.includes(name) ? h("span", { class: "short" }) : null;
+    if (short) {
+      short.setAttribute("aria-hidden", "true");
+      button.append(short);
+    }
+    return { name, button, words, short };
   }
 
   #openMore() {

@@ -28,6 +28,7 @@ export class ConsultationPage {
   #ends = [];
   #unwear = () => {};
   #looked = false;
+  #returning = false;
 
   /**
    * `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(),
@@ -156,16 +157,33 @@ export class ConsultationPage {
     this.#room = this.#unfollow ? roomOf(store, this.#topic, short, this.desk.me().id) : null;
     const here = this.#room?.own?.attendance === "present" && this.#room.consultation.stage === "running";
     if (here && this.#phase === "joining") this.#goIn();
-    else if (this.isInside && gone) this.#goOut(gone === "consultation-ended" ? "over" : "sentAway");
-    else if (this.isInside && this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
+    // Who waits is in the lobby, whoever of my pages asked.
+    else if (this.#phase === "sentAway" && short?.mine === "waiting") this.#wait();
+    else if (this.isInside && gone && !this.#returning) this.#goOut(gone === "consultation-ended" ? "over" : "sentAway");
+    else if (this.isInside && this.#room && !here && !this.#returning) this.#goOut(this.#room.own ? "over" : "lobby");
     this.render();
     if (this.#isIn()) this.contribution.check(this.#room);
   }
 
-  /** The link is up again after a break: the server may have missed me for long enough to take me out. */
-  linkUp() {
-    if (this.isInside) this.desk.link.act("consultation.join", { consultation: this.id }).catch(() => {});
+  /**
+   * The link is up again after a break: the server may have missed me for long enough to take me out. Until it has
+   * answered, that I am out is no news.
+   */
+  async linkUp() {
+    if (!this.isInside) return;
+    const { life } = this.desk.link;
+    this.#returning = true;
+    const { refusal } = await this.desk.acts.make(`join:${this.id}`, "consultation.join", { consultation: this.id });
+    // Lost again: the next time it is up begins anew.
+    if (!this.isInside || this.desk.link.state !== "up" || life !== this.desk.link.life) return;
+    this.#returning = false;
+    if (refusal) {
+      this.#goOut("lobby");
+      return;
+    }
+    if (this.desk.link.store.codeOf(this.#topic)) this.#follow();
     this.contribution.begin();
+    this.update();
     this.contribute();
   }
 
@@ -197,7 +215,9 @@ export class ConsultationPage {
   }
 
   render() {
-    const inside = this.isInside && this.#room !== null;
+    // Coming back: what was shown stays until there is something newer.
+    if (this.isInside && !this.#room) return;
+    const inside = this.isInside;
     this.lobby.element.hidden = inside;
     this.inside.hidden = !inside;
     if (inside) {
@@ -232,8 +252,14 @@ export class ConsultationPage {
     this.contribute();
   }
 
+  #wait() {
+    this.#phase = "joining";
+    this.#follow();
+  }
+
   #goOut(phase) {
     this.#phase = phase;
+    this.#returning = false;
     this.side = null;
     this.thumb = [];
     this.#unfollow?.();

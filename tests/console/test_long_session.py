@@ -1,0 +1,149 @@
+"""A page that is open for long: what runs out is renewed, what was given up is taken up again, without a reload."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.console.browser import CHROMIUM, FLAGS
+from tests.console.county import PEOPLE
+from tests.console.seat import Seat
+from tests.console.test_meeting import row, seat
+from tests.huishang.troubled import TroubledCounty
+from tests.patience import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
+#: The page renews with a fifth of the time left, and never sooner than after five seconds.
+TOKEN_S = 8
+SILENCE_S = 3
+
+
+@asynccontextmanager
+async def running(folder: Path, **trouble: object) -> AsyncIterator[TroubledCounty]:
+    """The county with these troubles."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in trouble.items():
+            patch.setenv(f"TROUBLE_{name.upper()}", str(value))
+        county = TroubledCounty(folder)
+        await county.start()
+        try:
+            yield county
+        finally:
+            await county.stop()
+
+
+@asynccontextmanager
+async def talking(county: TroubledCounty, *browsers: Browser) -> AsyncIterator[tuple[Seat, Seat]]:
+    """Officer and east in the officer's consultation with sound and picture, each in the browser given for it."""
+    officer, east = [
+        await Seat.take(browser, county, login) for browser, login in zip(browsers, ("officer", "east"), strict=True)
+    ]
+    unit = county.known.units["C"]
+    made = {"title": "防汛会商", "unit": unit, "invite": [f"unit:{unit}"]}
+    consultation = await officer.do("POST", "/consultations", made)
+    for one in (officer, east):
+        await one.join(consultation)
+        await one.page.evaluate("() => { window.stayed = true; }")
+    for one in (officer, east):
+        await one.flows("video")
+    yield officer, east
+    for one in (officer, east):
+        assert await one.page.evaluate("() => window.stayed")
+        await one.close()
+
+
+async def test_access_that_runs_out_is_renewed_and_everything_goes_on(browser: Browser, tmp_path: Path) -> None:
+    async with running(tmp_path, tokens=TOKEN_S) as county, talking(county, browser, browser) as (officer, east):
+        lost: list[str] = []
+        officer.page.on("websocket", lambda line: lost.append(line.url))
+        await runs_out(officer)  # and what the page signed in with before that
+        for one in (officer, east):
+            await one.flows("video")
+        await officer.page.locator(".control.hand").click()
+        await expect(officer.page.locator(".control.hand")).to_have_attribute("data-state", "on")
+        await finds(officer.page, "yangfang", EAST)
+        assert lost == []
+
+
+async def test_access_that_ran_out_unseen_is_renewed_when_it_is_wanted(browser: Browser, tmp_path: Path) -> None:
+    async with running(tmp_path, tokens=TOKEN_S) as county, talking(county, browser, browser) as (officer, _):
+        await officer.page.route("**/session/refresh", lambda route: route.abort())
+        await runs_out(officer)
+        await officer.page.unroute("**/session/refresh")
+        await finds(officer.page, "yangfang", EAST)
+        await officer.flows("video")
+
+
+async def runs_out(one: Seat) -> None:
+    """Wait until a token that was got after the page's own is good no longer."""
+    one.forget()
+    assert (await one.api("GET", "/consultations"))[0] == 200
+    await until("the access has run out", lambda: one.api("GET", "/consultations"), lambda told: told[0] == 401)
+
+
+async def finds(page: Page, words: str, name: str) -> None:
+    """Search the directory, which is asked over HTTP, by typing."""
+    await page.locator(".left .search input").fill(words)
+    await expect(page.locator(".left .tree-row.found").filter(has_text=name)).to_be_visible()
+
+
+async def test_restart_of_the_node_brings_both_back_into_it_with_sound_and_picture(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with running(tmp_path) as county, talking(county, browser, browser) as two:
+        await county.stop(signal.SIGTERM)
+        for one, other in zip(two, (EAST, OFFICER), strict=True):
+            await expect(one.page.locator(".link")).to_have_attribute("data-link", "lost")
+            await expect(one.page.locator(".link")).to_contain_text("与服务器失去联系")
+            await expect(seat(one.page, other).locator(".state")).to_be_visible()
+        await county.start()
+        for one, other in zip(two, (EAST, OFFICER), strict=True):
+            await expect(one.page.locator(".link")).to_have_attribute("data-link", "up")
+            await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
+            await expect(row(one.page, other)).to_have_count(1)
+            for kind in ("video", "audio"):
+                await one.flows(kind)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def laptop() -> AsyncIterator[Browser]:
+    """A browser that can be stopped with all its processes, as a machine that sleeps stops them."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+async def test_page_that_slept_until_it_was_given_up_is_back_without_a_reload(
+    browser: Browser, laptop: Browser, tmp_path: Path
+) -> None:
+    async with running(tmp_path, silence=SILENCE_S) as county, talking(county, browser, laptop) as (officer, east):
+        inside = await east.context.new_cdp_session(east.page)
+        about = await (await laptop.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
+        processes = [int(one["id"]) for one in about["processInfo"]]
+        await inside.send("Page.setWebLifecycleState", {"state": "frozen"})
+        signal_all(processes, signal.SIGSTOP)
+        try:
+            await expect(row(officer.page, EAST)).to_have_count(0)  # given up, and taken out
+        finally:
+            signal_all(processes, signal.SIGCONT)
+        await inside.send("Page.setWebLifecycleState", {"state": "active"})
+        await expect(row(officer.page, EAST)).to_have_count(1)
+        for one, other in ((officer, EAST), (east, OFFICER)):
+            await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
+            for kind in ("video", "audio"):
+                await one.flows(kind)
+
+
+def signal_all(processes: list[int], number: signal.Signals) -> None:
+    """Send each the signal."""
+    for process in processes:
+        os.kill(process, number)
