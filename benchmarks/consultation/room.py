@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
@@ -17,7 +15,6 @@ from benchmarks.load.page import open_page
 from benchmarks.load.pictures import SENDING
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import PeerError, end, start
-from huishang.desk import NodeDesk
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 CONNECTED = "已连接"
@@ -34,15 +31,8 @@ class Room:
     @classmethod
     def open(cls, stack: ExitStack, cameras: int) -> Room:
         """Start the node and the cameras. Raises PeerError."""
-        entered: list[town.Town] = []
-
-        async def enter(desk: NodeDesk) -> None:
-            entered.append(await town.found(desk.coordinator, town.Size(1, 0, 0, cameras)))
-
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
-        server = Huishang(tls=True, folder=folder, prepare=lambda settings: town.furnish(settings, enter))
-        stack.callback(server.close)
-        [made] = entered
+        size = town.Size(1, 0, 0, cameras)
+        server, made = town.opened(stack, lambda desk: town.found(desk.coordinator, size))
         settings = town.settings_of(server.settings_path)
         orders = [server.url, str(settings.tls_path / "ca.pem"), server.token, *made.cameras]
         sending = start(
