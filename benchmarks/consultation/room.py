@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
@@ -35,19 +33,15 @@ class Room:
     @classmethod
     def open(cls, stack: ExitStack, cameras: int, crowd: int = 0) -> Room:
         """Start the node and the cameras, beside a unit (`CROWD`) with so many people. Raises PeerError."""
-        entered: list[town.Town] = []
 
-        async def enter(desk: NodeDesk) -> None:
+        async def enter(desk: NodeDesk) -> town.Town:
             made = await town.found(desk.coordinator, town.Size(1, 0, 0, cameras))
             if crowd:
                 county = desk.coordinator.tables.consultations.get(made.consultation).unit
                 await town.crowd(desk.coordinator, county, CROWD, crowd)
-            entered.append(made)
+            return made
 
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
-        server = Huishang(tls=True, folder=folder, prepare=lambda settings: town.furnish(settings, enter))
-        stack.callback(server.close)
-        [made] = entered
+        server, made = town.opened(stack, enter)
         settings = town.settings_of(server.settings_path)
         orders = [server.url, str(settings.tls_path / "ca.pem"), server.token, *made.cameras]
         sending = start(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
@@ -17,6 +19,7 @@ from typing import TypeVar
 
 import uvloop
 
+from benchmarks.peers.huishang import Huishang
 from config import Settings, load
 from dispatch import codes
 from dispatch.acts import chair, consultation, endpoints, people, signin, units, welcome
@@ -112,6 +115,19 @@ def furnish(path: Path, enter: Callable[[NodeDesk], Awaitable[T]]) -> T:
             return entered
 
     return uvloop.run(work())
+
+
+def opened(stack: ExitStack, enter: Callable[[NodeDesk], Awaitable[T]]) -> tuple[Huishang, T]:
+    """Start a node in whose desk `enter` has acted; return both. It ends with `stack`. Raises PeerError."""
+    entered: list[T] = []
+
+    async def keep(desk: NodeDesk) -> None:
+        entered.append(await enter(desk))
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
+    server = Huishang(tls=True, folder=folder, prepare=lambda settings: furnish(settings, keep))
+    stack.callback(server.close)
+    return server, entered[0]
 
 
 async def found(coordinator: Coordinator, size: Size) -> Town:

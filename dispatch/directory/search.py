@@ -173,7 +173,8 @@ class SearchIndex:
         exact = self._exact("".join(terms), may_find, kinds)[:limit]
         begins: list[str] = []
         inside: list[str] = []
-        taken, hidden = set(exact), 0
+        # Logins that find nothing for who asks are no reason to look no further for names.
+        taken, hidden = set(exact), {False: 0, True: 0}
         for block in self._likely(terms):
             # Once enough has it anywhere, only beginnings are of interest, and the block tells whether it has any.
             if len(inside) >= limit and not block.has_beginning(terms[0]):
@@ -182,11 +183,13 @@ class SearchIndex:
                 into = begins if at_beginning else inside
                 if len(into) >= limit or thing in taken or (kinds and thing.partition(":")[0] not in kinds):
                     continue
+                if by_login and hidden[by_login] > MAX_HIDDEN:
+                    continue
                 if may_find(thing, by_login):
                     into.append(thing)
                 else:
-                    hidden += 1
-            if len(exact) + len(begins) >= limit or hidden > MAX_HIDDEN:
+                    hidden[by_login] += 1
+            if len(exact) + len(begins) >= limit or hidden[False] > MAX_HIDDEN:
                 break
         return [*exact, *begins, *inside][:limit]
 

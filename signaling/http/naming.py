@@ -16,7 +16,7 @@ from dispatch.errors import Unavailable
 from dispatch.permissions import Actor, Permissions, Right
 from dispatch.records import Consultation, Endpoint, Participant, Person, Unit
 from dispatch.store.reading import Question, Reader
-from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
+from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
 from signaling.http.past import of_sessions
 from signaling.http.timeline import audit_of
 
@@ -80,27 +80,29 @@ class NamesEndpoint:
         wanted = [target for target in dict.fromkeys(query.of.split(",")) if _TARGET.match(target)][:MAX_NAMES]
         names: dict[str, Name | None] = {}
         gone: list[str] = []
+        actor, now_us = caller.actor, time.time_ns() // 1000
+        audit = Audit(self._door.tables, self._door.permissions, actor, now_us)
         for target in wanted:
             kind, _, identifier = target.partition(":")
             record = self._door.tables.of_kind(kind).find(identifier)
             if record is None:
                 gone.append(target)
-            elif self._may_see(caller, target, record):
+            elif self._may_see(actor, audit, target, record, now_us):
                 names[target] = _name(record)
-        over = await self._over(gone, caller.actor)
+        over = await self._over(gone, actor)
         names |= over
         for target in [target for target in gone if target not in over][:MAX_PAST]:
-            names[target] = await self._past(target, caller.actor)
+            names[target] = await self._past(target, actor)
         return answer(Names({target: name for target, name in names.items() if name is not None}))
 
-    def _may_see(self, caller: Caller, target: str, record: Any) -> bool:
-        now_us = time.time_ns() // 1000
-        if not isinstance(record, Participant):
-            return self._door.permissions.may(caller.actor, Right.SEE, target, now_us)
-        session = f"consultation:{record.consultation}"
-        return any(
-            self._door.permissions.may(caller.actor, right, session, now_us) for right in (Right.VIEW, Right.AUDIT)
-        )
+    def _may_see(self, actor: Actor, audit: Audit, target: str, record: Any, now_us: int) -> bool:
+        may = self._door.permissions.may
+        if isinstance(record, Participant):
+            session = record.consultation
+            return may(actor, Right.VIEW, f"consultation:{session}", now_us) or audit.may_read_of(session)
+        # Who was part of a consultation that is over need have no right to see it, and reads of it in the timeline.
+        of_it = isinstance(record, Consultation) and audit.may_read_of(record.id)
+        return of_it or may(actor, Right.SEE, target, now_us)
 
     async def _over(self, targets: Iterable[str], actor: Actor) -> dict[str, Name | None]:
         """Return the titles of consultations that only the database has, None of those that one may not know of."""

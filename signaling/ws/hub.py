@@ -347,11 +347,13 @@ class Hub:
         for connection in tuple(self._connections):
             if condition(connection):
                 connection.close(Close.NOT_SIGNED_IN)
+                # Who does not answer the close would go on seeing and hearing until its line is cut.
+                _safely(self.door.hangup, connection)
                 self._presence.disconnect(connection.actor.person, connection.id, self.now_us(), for_good=True)
 
 
 def _safely(step: Callable[P, None], *args: P.args, **options: P.kwargs) -> None:
-    """Take a step of the look after pages; sign-ins, presence and grants come to their end whatever fails beside."""
+    """Take a step of several; sign-ins, media, presence and grants come to their end whatever fails beside."""
     try:
         step(*args, **options)
     except Exception:  # so broad, for that reason

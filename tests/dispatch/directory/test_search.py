@@ -80,6 +80,21 @@ def test_login_that_is_also_the_name_hides_nobody_and_tells_nothing_by_its_rank(
     assert indexed(office.tables).search("zhao", stranger) == strangers
 
 
+def test_logins_that_one_may_not_find_keep_nothing_else_from_being_found() -> None:
+    office = Province()
+    for number in range(MAX_HIDDEN + 700):
+        office.act(people.Create(unit=office.county, name="某", login=f"gate{number}"))
+    camera = office.camera("gate", office.county)
+    asked: list[str] = []
+
+    def stranger_asking(thing: str, by_login: bool) -> bool:
+        asked.append(thing)
+        return not by_login
+
+    assert indexed(office.tables).search("gat", stranger_asking) == [f"endpoint:{camera}"]
+    assert len(asked) <= MAX_HIDDEN + 600
+
+
 def test_login_that_was_given_up_finds_nobody() -> None:
     office = Province()
     office.tables.commit()

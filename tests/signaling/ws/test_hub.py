@@ -136,6 +136,8 @@ async def test_who_may_be_here_no_more_is_offline_at_once(end: Callable[[Hub], N
         await wang.watch("unit:county")
         await wang.until(lambda: wang.pages.record("unit:county", "person", "li")["online"])
         end(node.hub)
+        # At once, and not when the page has answered the close: one that does not would go on seeing and hearing.
+        assert ("hangup", "li") in node.door.noted and ("hangup", "wang") not in node.door.noted
         await wang.until(lambda: not wang.pages.record("unit:county", "person", "li")["online"])
         assert await li.closed() == 4401
         await wang.leave()
