@@ -42,7 +42,7 @@ async def test_preferred_participant_is_on_everybodys_stage_until_no_longer_pref
     for words, wanted, shown in (("线路差时优先保证", 5, 1), ("不再优先", 0, 0)):
         await row(officer.page, LAST).locator('[aria-haspopup="menu"]').click()
         await choose(officer.page, words)
-        await until(f"priority {wanted}", priority, lambda now, wanted=wanted: now == wanted)
+        await until(f"priority {wanted}", priority, wanted.__eq__)
         for one in (officer, east):
             await expect(seat(one.page, LAST)).to_have_count(shown)
     for one in (officer, east, chief):
