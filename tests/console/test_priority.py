@@ -39,7 +39,7 @@ async def test_preferred_participant_is_on_everybodys_stage_until_no_longer_pref
     for one in (officer, east):
         await expect(one.page.locator(".seats-more")).to_contain_text("另有 1 人")
         await expect(seat(one.page, LAST)).to_have_count(0)
-    for words, wanted, shown in (("线路差时优先保证", 5, 1), ("不再优先", 0, 0)):
+    for words, wanted, shown in (("画面多时优先显示", 5, 1), ("不再优先", 0, 0)):
         await row(officer.page, LAST).locator('[aria-haspopup="menu"]').click()
         await choose(officer.page, words)
         await until(f"priority {wanted}", priority, wanted.__eq__)
