@@ -214,7 +214,7 @@ async def test_announcement_stands_above_everybodys_pictures_until_taken_back(tw
     await two.chair.locator("dialog[open] .main").click()
     await expect(two.member.locator(".announcement")).to_contain_text("九点整听取水利部门汇报")
     await two.chair.locator(".chair-acts .button").nth(3).click()
-    await two.chair.locator("dialog[open] .row .button").first.click()
+    await two.chair.locator("dialog[open] .row > .button").first.click()
     await expect(two.member.locator(".announcement")).to_be_hidden()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from console import STATIC
 from dispatch.errors import Refused
+from dispatch.journal.errors import JournalBroken, JournalBusy, JournalClosed, JournalFull
 from signaling.http.problem import CODES
 
 TABLES = STATIC / "js" / "i18n"
@@ -148,6 +149,7 @@ def refusals() -> dict[str, str]:
 
 def test_every_refusal_of_an_act_has_words() -> None:
     words, codes = table("zh"), refusals()
+    codes |= {kind.code: "keeping" for kind in (JournalBusy, JournalFull, JournalBroken, JournalClosed)}
     codes |= {f"{kind}-unknown": "tables" for kind in ("unit", "person", "endpoint", "consultation", "participant")}
     found = set(codes.values())
     acts = {path.name for path in (STATIC.parent / "dispatch" / "acts").glob("*.py")} - {"__init__.py"}

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -30,6 +30,12 @@ from tests.peers.caller import Caller, ask, calling, flows
 #: Nearly all of the test's time are so many starts of a whole node.
 KILLS = 10
 AT_ONCE = 8
+
+
+class Asks(Protocol):
+    """Somebody who can ask the interface."""
+
+    async def api(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]: ...
 
 
 @asynccontextmanager
@@ -96,7 +102,7 @@ def fill_up(fd: int) -> None:
             continue
 
 
-async def until_refused(caller: Caller, address: str) -> int:
+async def until_refused(caller: Asks, address: str) -> int:
     """Say things, in the end short ones, until the disk is full; return how many were kept."""
     kept = 0
     for characters in (1_900, 200, 1):

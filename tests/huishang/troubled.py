@@ -22,6 +22,7 @@ from dispatch.presence import Presence
 from huishang import edge
 from signaling.auth import tokens
 from signaling.ws.connection import Limits
+from signaling.ws.hub import Hub
 from tests.console import county_node
 from tests.console.county import County
 
@@ -71,7 +72,7 @@ def _give_up_after(seconds: float) -> None:
     limits = Limits(ask_s=seconds / 2, silent_s=seconds)
     patched: dict[object, dict[str, object]] = {
         edge: {
-            "Hub": partial(edge.Hub, limits=limits),
+            "Hub": partial(Hub, limits=limits),
             "Presence": partial(Presence, 100_000),
             "ABSENT_US": int(seconds * 1e6),
         },

@@ -120,7 +120,7 @@ export default {
   "does.unspot": "No longer large",
   "does.word": "Give the word",
   "does.wordBack": "Take the word back",
-  "does.prefer": "Keep when the line is thin",
+  "does.prefer": "Keep on the stage when there are many",
   "does.unprefer": "No longer preferred",
   "does.deputy": "Make deputy",
   "does.undeputy": "No longer deputy",

@@ -120,7 +120,7 @@ export default {
   "does.unspot": "不再放大",
   "does.word": "让其发言",
   "does.wordBack": "收回发言",
-  "does.prefer": "线路差时优先保证",
+  "does.prefer": "画面多时优先显示",
   "does.unprefer": "不再优先",
   "does.deputy": "设为副主持",
   "does.undeputy": "取消副主持",
