@@ -24,6 +24,8 @@ OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 #: The page renews with a fifth of the time left, and never sooner than after five seconds.
 TOKEN_S = 8
 SILENCE_S = 3
+SENT = """() => window.connections.flatMap((peer) => peer.getSenders())
+  .filter(({ track }) => track?.readyState === "live").length"""
 
 
 @asynccontextmanager
@@ -122,20 +124,29 @@ async def laptop() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+@asynccontextmanager
+async def asleep(machine: Browser, one: Seat) -> AsyncIterator[None]:
+    """The machine with this page on it sleeps; awake again after that."""
+    inside = await one.context.new_cdp_session(one.page)
+    about = await (await machine.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
+    processes = [int(process["id"]) for process in about["processInfo"]]
+    await inside.send("Page.setWebLifecycleState", {"state": "frozen"})
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+    await inside.send("Page.setWebLifecycleState", {"state": "active"})
+
+
 async def test_page_that_slept_until_it_was_given_up_is_back_without_a_reload(
     browser: Browser, laptop: Browser, tmp_path: Path
 ) -> None:
     async with running(tmp_path, silence=SILENCE_S) as county, talking(county, browser, laptop) as (officer, east):
-        inside = await east.context.new_cdp_session(east.page)
-        about = await (await laptop.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
-        processes = [int(one["id"]) for one in about["processInfo"]]
-        await inside.send("Page.setWebLifecycleState", {"state": "frozen"})
-        signal_all(processes, signal.SIGSTOP)
-        try:
+        async with asleep(laptop, east):
             await expect(row(officer.page, EAST)).to_have_count(0)  # given up, and taken out
-        finally:
-            signal_all(processes, signal.SIGCONT)
-        await inside.send("Page.setWebLifecycleState", {"state": "active"})
         await expect(row(officer.page, EAST)).to_have_count(1)
         for one, other in ((officer, EAST), (east, OFFICER)):
             await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
@@ -143,7 +154,21 @@ async def test_page_that_slept_until_it_was_given_up_is_back_without_a_reload(
                 await one.flows(kind)
 
 
-def signal_all(processes: list[int], number: signal.Signals) -> None:
-    """Send each the signal."""
-    for process in processes:
-        os.kill(process, number)
+async def test_who_slept_while_it_was_locked_sends_nothing_and_waits_until_the_chair_lets_in(
+    browser: Browser, laptop: Browser, tmp_path: Path
+) -> None:
+    async with running(tmp_path, silence=SILENCE_S) as county, talking(county, browser, laptop) as (officer, east):
+        async with asleep(laptop, east):
+            await expect(row(officer.page, EAST)).to_have_count(0)
+            # Room for the chair's acts side by side.
+            await officer.page.set_viewport_size({"width": 1440, "height": 900})
+            await officer.page.locator(".chair-acts .button").nth(2).click()
+            await expect(officer.page.locator(".bar .sign")).to_have_text("已锁定")
+        await expect(east.page.locator(".lobby-words")).to_contain_text("等主持人同意")
+        await expect(east.page.locator(".inside")).to_be_hidden()
+        await until("the camera is let go", lambda: east.page.evaluate(SENT), lambda tracks: tracks == 0)
+        await expect(row(officer.page, EAST)).to_have_count(0)
+        await officer.page.locator('[data-section="waiting"] .quick').click()
+        await expect(seat(officer.page, EAST)).to_have_attribute("data-state", "live")
+        for one in (officer, east):
+            await one.flows("video")

@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.console.county import County
-from tests.console.office import speak
+from tests.console.office import go, speak
 from tests.console.seat import Seat
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -124,3 +124,51 @@ async def test_between_wide_and_phone_one_side_is_open_at_a_time_and_both_are_wh
     await page.set_viewport_size({"width": 1280, "height": 800})
     for place in (left, right):
         await expect(place).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_administration_is_whole(pages: Pages, language: str) -> None:
+    await speak(pages.chief, language)
+    for section in ("directory", "files", "timeline", "grants"):
+        page = await go(pages.chief, section)
+        for size in SIZES:
+            await is_whole(page, *size)
+    page = pages.chief.page
+    await page.locator(".brand").click()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_lobby_and_dialogs_are_whole(pages: Pages, language: str) -> None:
+    page = pages.chief.page
+    await speak(pages.chief, language)
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.locator(".create-button").click()
+    await expect(page.locator("dialog[open] select option")).not_to_have_count(0)
+    for size in SIZES:
+        await is_whole(page, *size)
+    await page.keyboard.press("Escape")
+    await page.evaluate("(hash) => { location.hash = hash; }", pages.chair.page.url.partition("#")[2])
+    await expect(page.locator(".lobby .main")).to_be_visible()
+    for size in SIZES:
+        await is_whole(page, *size)
+    await page.locator(".brand").click()
+    chair = pages.chair.page
+    await speak(pages.chair, language)
+    await chair.set_viewport_size({"width": 1280, "height": 800})
+    await chair.locator(".control.devices").click()
+    await expect(chair.locator("dialog[open] select option")).not_to_have_count(0)
+    for size in SIZES:
+        await is_whole(chair, *size)
+    await chair.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_sign_in_is_whole(browser: Browser, county: County, language: str) -> None:
+    context = await browser.new_context(ignore_https_errors=True)
+    page = await context.new_page()
+    await page.goto(county.url)
+    await expect(page.locator(".signin .main").first).to_be_visible()
+    await page.evaluate("async (name) => (await import('/js/i18n.js')).setLanguage(name)", language)
+    for size in SIZES:
+        await is_whole(page, *size)
+    await context.close()

@@ -14,6 +14,9 @@ import { roomOf } from "./room.js";
 import { Side } from "./side.js";
 import { Stage } from "./stage.js";
 
+/** What becomes of somebody who comes back and is not let in. */
+const KEPT_OUT = new Set(["waiting", "removed"]);
+
 export class ConsultationPage {
   framed = true;
   side = null;
@@ -25,7 +28,8 @@ export class ConsultationPage {
   #ends = [];
   #unwear = () => {};
   #looked = false;
-  #returning = false;
+  /** After a break of the link: "asking" to be in it again, then "answered" until that is seen; else "". */
+  #returning = "";
 
   /**
    * `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(),
@@ -143,14 +147,17 @@ export class ConsultationPage {
     const gone = store.codeOf(this.#topic);
     this.#lookOnce();
     // Let in, after waiting: what could not be had before can be had now.
-    if (this.#phase === "joining" && short?.mine === "present" && gone) this.#follow();
+    const awaits = this.#phase === "joining" || this.#returning === "answered";
+    if (awaits && short?.mine === "present" && gone) this.#follow();
     this.#room = this.#unfollow ? roomOf(store, this.#topic, short, this.desk.me().id) : null;
     const here = this.#isPresent();
+    if (this.#returning === "answered" && (here || KEPT_OUT.has(short?.mine))) this.#returning = "";
     if (here && this.#phase === "joining") this.#goIn();
     // Who waits is in the lobby, whoever of my pages asked.
     else if (this.#phase === "sentAway" && short?.mine === "waiting") this.#wait();
+    else if (this.isInside && gone === "consultation-ended") this.#goOut("over");
     else if (this.isInside && !this.#returning) {
-      if (gone) this.#goOut(gone === "consultation-ended" ? "over" : "sentAway");
+      if (gone) this.#goOut("sentAway");
       else if (this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
     }
     this.render();
@@ -158,17 +165,17 @@ export class ConsultationPage {
   }
 
   /**
-   * The link is up again after a break: the server may have missed me for long enough to take me out. Until it has
-   * answered, that I am out is no news.
+   * The link is up again after a break: the server may have missed me for long enough to take me out. Until what it
+   * answers is seen, that I was out is no news.
    */
   async linkUp() {
     if (!this.isInside) return;
     const { life } = this.desk.link;
-    this.#returning = true;
+    this.#returning = "asking";
     const { refusal } = await this.desk.acts.make(`join:${this.id}`, "consultation.join", { consultation: this.id });
     // Lost again: the next time it is up begins anew.
     if (!this.isInside || this.desk.link.state !== "up" || life !== this.desk.link.life) return;
-    this.#returning = false;
+    this.#returning = "answered";
     // Whom it had not missed needs no way back: a full disk sends nobody out.
     if (refusal && !this.#isPresent()) {
       this.#goOut("lobby");
@@ -256,7 +263,7 @@ export class ConsultationPage {
 
   #goOut(phase) {
     this.#phase = phase;
-    this.#returning = false;
+    this.#returning = "";
     this.side = null;
     this.thumb = [];
     this.#unfollow?.();
