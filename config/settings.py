@@ -266,3 +266,9 @@ class Settings(_Section, frozen=True, kw_only=True):
     def database_url(self) -> str:
         """The database's URL, `sqlite:///` or `postgresql://`; never to be shown."""
         return self.database.url or f"{SQLITE}{self.data_path / 'huishang.db'}"
+
+    @property
+    def database_path(self) -> Path | None:
+        """The file of an SQLite database, None of another."""
+        url = self.database_url
+        return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None

@@ -26,7 +26,11 @@ class Audit:
         """Tell whether the reader may read an entry."""
         if self._audits("node") or self._audits(self._subject(entry)):
             return True
-        return bool(entry.session) and (self._audits(f"consultation:{entry.session}") or self._took_part(entry.session))
+        return bool(entry.session) and self.may_read_of(entry.session)
+
+    def may_read_of(self, session: str) -> bool:
+        """Tell whether the reader may read what happened in a consultation."""
+        return self._audits("node") or self._audits(f"consultation:{session}") or self._took_part(session)
 
     def _audits(self, target: str) -> bool:
         if target not in self._known:

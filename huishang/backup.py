@@ -26,8 +26,10 @@ MANIFEST = "manifest.json"
 _FOLDER = "data"
 _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 64 << 20
-#: Made anew from the journal, of this process only, or not yet what it will be.
-_LEFT_OUT = (".db", ".db-wal", ".db-shm", ".lock", ".new")
+#: Of this process only, or not yet what it will be.
+_LEFT_OUT = (".lock", ".new")
+#: What SQLite keeps beside a database, and the database itself.
+_OF_DATABASE = ("", "-wal", "-shm", "-journal")
 
 #: Is told how many bytes are done, and of how many.
 Progress = Callable[[int, int], None]
@@ -41,14 +43,17 @@ class Copied:
     octets: int
 
 
-def backup(folder: Path, target: Path, node: str, now_us: int, progress: Progress) -> Copied:
-    """Copy a data folder into the new file `target`, whole or not at all. Raises StartError."""
+def backup(folder: Path, target: Path, node: str, now_us: int, progress: Progress, *, database: Path | None) -> Copied:
+    """Copy a data folder without the file of its database into the new file `target`, whole or not at all.
+
+    Raises StartError.
+    """
     if target.exists():
         raise StartError(f"{target}: 已存在，请换一个名字 / is there already, choose another name")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
             unfinished = Path(beside) / target.name
-            done = _write(folder, unfinished, node, now_us, progress)
+            done = _write(list(_files(folder, database)), folder, unfinished, node, now_us, progress)
             os.replace(unfinished, target)
             _sync(target.parent)
     except OSError as error:
@@ -77,8 +82,7 @@ def restore(source: Path, folder: Path, progress: Progress) -> Copied:
     return done
 
 
-def _write(folder: Path, target: Path, node: str, now_us: int, progress: Progress) -> Copied:
-    files = list(_files(folder))
+def _write(files: list[Path], folder: Path, target: Path, node: str, now_us: int, progress: Progress) -> Copied:
     total = sum(_size(path) for path in files)
     listed: dict[str, dict[str, Any]] = {}
     done = 0
@@ -158,16 +162,22 @@ def _inside(name: str) -> str:
     return path.relative_to(_FOLDER).as_posix()
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, database: Path | None) -> Iterator[Path]:
+    left_out = {_place(database.with_name(database.name + suffix)) for suffix in _OF_DATABASE} if database else set()
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.name.endswith(_LEFT_OUT):
+        if hidden or path.name.endswith(_LEFT_OUT) or _place(path) in left_out:
             continue
         if path.is_symlink():
             # What it leads to would be missing, perhaps the journal, and nobody would notice before the restore.
             raise StartError(f"{path}: 是符号链接，不会备份 / is a symbolic link, and what it leads to is not copied")
         if path.is_file():
             yield path
+
+
+def _place(path: Path) -> Path:
+    """Return where a name stands, whatever way leads there; of a link the link itself."""
+    return path.parent.resolve() / path.name
 
 
 def _size(path: Path) -> int:

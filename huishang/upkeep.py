@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from config import Settings
 from huishang.backup import backup, restore
 from huishang.errors import StartError
-from huishang.options import DEFAULT_FOLDER, ConfigPath, settings_of
+from huishang.options import DEFAULT_FOLDER, ConfigPath, config_path, settings_of
 
 if TYPE_CHECKING:
     from dispatch.store.database import Database
@@ -45,9 +45,18 @@ def _backup(
     now = datetime.now(UTC)
     file = target or Path(f"huishang-{settings.server.node}-{now:%Y%m%d-%H%M%S}.backup")
     with _progress("备份 / backup") as tell:
-        done = backup(settings.data_path, file, settings.server.node, time.time_ns() // 1000, tell)
+        done = backup(
+            settings.data_path,
+            file,
+            settings.server.node,
+            time.time_ns() // 1000,
+            tell,
+            database=settings.database_path,
+        )
     typer.echo(f"已备份 / backed up: {file} ({done.files} 个文件 / files, {done.octets:,} B)")
     typer.echo("内含密钥与口令摘要，请妥善保管 / it holds keys and hashes of passwords: keep it safe")
+    for path in _elsewhere(settings, config_path(config)):
+        typer.echo(f"不在数据目录中，未备份，请自行保存 / not in the data folder and not backed up, keep it: {path}")
 
 
 def _restore(
@@ -99,6 +108,13 @@ def _rebuild(config: ConfigPath = None) -> None:
     typer.echo(f"已重建 / rebuilt: {done.entries:,} 条记录 / entries, {done.records:,} 个对象 / objects")
     if done.unfit:
         typer.echo(f"有 {done.unfit} 条无法识别，见日志 / {done.unfit} could not be used, the log tells which")
+
+
+def _elsewhere(settings: Settings, own: Path | None) -> list[Path]:
+    """Return the files that the settings name outside of the data folder, and their own."""
+    named = (settings.http.certificate, settings.http.key, settings.access.tokens_file)
+    files = [*([own] if own else []), *(Path(name) for name in named if name)]
+    return [path for path in files if not path.resolve().is_relative_to(settings.data_path.resolve())]
 
 
 async def _steps(settings: Settings, ask: "Callable[[Database], Awaitable[list[str]]]") -> list[str]:

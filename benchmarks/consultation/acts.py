@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,16 +85,12 @@ class Hall:
     @classmethod
     def open(cls, stack: ExitStack, size: town.Size) -> Hall:
         """Start the node, open the pages; pictures flow from the cameras."""
-        entered: list[tuple[town.Town, dict[str, str]]] = []
 
-        async def enter(desk: NodeDesk) -> None:
+        async def enter(desk: NodeDesk) -> tuple[town.Town, dict[str, str]]:
             made = await town.found(desk.coordinator, size)
-            entered.append((made, await town.places(desk.coordinator, made.consultation)))
+            return made, await town.places(desk.coordinator, made.consultation)
 
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
-        server = Huishang(tls=True, folder=folder, prepare=lambda settings: town.furnish(settings, enter))
-        stack.callback(server.close)
-        [(made, places)] = entered
+        server, (made, places) = town.opened(stack, enter)
         keys = town.Keys(town.settings_of(server.settings_path))
         inside, outside = Crowd(stack), Crowd(stack)
         members = [made.chair, *made.members]

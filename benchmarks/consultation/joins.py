@@ -23,13 +23,14 @@ from benchmarks.consultation.crowd import Stretch, stretch
 from benchmarks.load.dial import Identity, dial
 from benchmarks.load.orders import Say
 from benchmarks.load.page import Page, open_page
+from benchmarks.load.path import Path
 from benchmarks.peers.huishang import VIEWED_VIDEO, Huishang, negotiated
 from benchmarks.report import Figure, Report
 from signaling.client.session import remote_parameters
 from signaling.sdp.offer import read_answer, view_offer
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
-from signaling.webrtc.connection import OFFERS_A_SECOND
+from signaling.webrtc.connections import OFFERS_A_SECOND
 
 PEOPLE = 200
 WATCHERS = 2_000
@@ -122,8 +123,17 @@ async def join(page: Page, identity: Identity | None, made: town.Town) -> MediaJ
     return took
 
 
-async def connect(page: Page, identity: Identity, made: town.Town, took: MediaJoin) -> MediaJoin:
-    """Offer a connection that takes all pictures, connect it, hang up; return what that took, too."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A connection that takes pictures, and what it took to have it (ms)."""
+
+    path: Path
+    answered: float
+    connected: float
+
+
+async def take_pictures(page: Page, identity: Identity, made: town.Town) -> Taken:
+    """Offer a connection that takes all pictures, and connect it."""
     began = time.monotonic()
     credentials, transport = identity.transport()
     offer = view_offer(["video"] * len(made.cameras), transport, video=VIEWED_VIDEO)
@@ -136,10 +146,15 @@ async def connect(page: Page, identity: Identity, made: town.Town, took: MediaJo
     path = await asyncio.to_thread(
         dial, remote_parameters(accepted.remote), credentials, identity, negotiated(accepted)
     )
-    connected = time.monotonic()
-    path.socket.close()
+    return Taken(path, (answered - began) * 1e3, (time.monotonic() - answered) * 1e3)
+
+
+async def connect(page: Page, identity: Identity, made: town.Town, took: MediaJoin) -> MediaJoin:
+    """Take all pictures and hang up; return what that took, too."""
+    taken = await take_pictures(page, identity, made)
+    taken.path.socket.close()
     page.say({"t": "hangup"})
-    return MediaJoin(took.joined, (answered - began) * 1e3, (connected - answered) * 1e3)
+    return MediaJoin(took.joined, taken.answered, taken.connected)
 
 
 async def media_joins(server: Huishang, made: town.Town, count: int, *, media: bool) -> list[MediaJoin]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
 
@@ -21,6 +19,7 @@ from huishang.desk import NodeDesk
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 CONNECTED = "已连接"
+CROWD = "竹园镇应急管理站"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,17 @@ class Room:
     keys: town.Keys
 
     @classmethod
-    def open(cls, stack: ExitStack, cameras: int) -> Room:
-        """Start the node and the cameras. Raises PeerError."""
-        entered: list[town.Town] = []
+    def open(cls, stack: ExitStack, cameras: int, crowd: int = 0) -> Room:
+        """Start the node and the cameras, beside a unit (`CROWD`) with so many people. Raises PeerError."""
 
-        async def enter(desk: NodeDesk) -> None:
-            entered.append(await town.found(desk.coordinator, town.Size(1, 0, 0, cameras)))
+        async def enter(desk: NodeDesk) -> town.Town:
+            made = await town.found(desk.coordinator, town.Size(1, 0, 0, cameras))
+            if crowd:
+                county = desk.coordinator.tables.consultations.get(made.consultation).unit
+                await town.crowd(desk.coordinator, county, CROWD, crowd)
+            return made
 
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
-        server = Huishang(tls=True, folder=folder, prepare=lambda settings: town.furnish(settings, enter))
-        stack.callback(server.close)
-        [made] = entered
+        server, made = town.opened(stack, enter)
         settings = town.settings_of(server.settings_path)
         orders = [server.url, str(settings.tls_path / "ca.pem"), server.token, *made.cameras]
         sending = start(
@@ -70,12 +69,12 @@ class Room:
 
     async def lobby(self, page: Page) -> None:
         """Show the way into the consultation, on a page that was loaded for it."""
-        await self._leave()
+        await self.leave()
         await page.goto("about:blank")
         await page.goto(f"{self.server.url}/#/consultation/{self.made.consultation}")
         await page.locator(JOIN).wait_for()
 
-    async def _leave(self) -> None:
+    async def leave(self) -> None:
         """Have the chair leave, from elsewhere: who is in it comes back into it with every page."""
         other = await open_page(self.server.port, self.keys.token(self.made.chair), "other", [])
         params = {"consultation": self.made.consultation}

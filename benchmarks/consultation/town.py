@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
 import uvloop
 
+from benchmarks.peers.huishang import Huishang
 from config import Settings, load
 from dispatch import codes
 from dispatch.acts import chair, consultation, endpoints, people, signin, units, welcome
@@ -35,6 +39,8 @@ T = TypeVar("T")
 AT_A_TIME = 1_000
 CATCH_UP_S = 0.02
 AHEAD_US = 86_400_000_000
+_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡"
+_GIVEN = "伟芳娜秀敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂英华玉萍红鹏"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,19 @@ def furnish(path: Path, enter: Callable[[NodeDesk], Awaitable[T]]) -> T:
     return uvloop.run(work())
 
 
+def opened(stack: ExitStack, enter: Callable[[NodeDesk], Awaitable[T]]) -> tuple[Huishang, T]:
+    """Start a node in whose desk `enter` has acted; return both. It ends with `stack`. Raises PeerError."""
+    entered: list[T] = []
+
+    async def keep(desk: NodeDesk) -> None:
+        entered.append(await enter(desk))
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
+    server = Huishang(tls=True, folder=folder, prepare=lambda settings: furnish(settings, keep))
+    stack.callback(server.close)
+    return server, entered[0]
+
+
 async def found(coordinator: Coordinator, size: Size) -> Town:
     """Enter a town: a province with all its people, a consultation of some, scheduled ones, and cameras brought in."""
     province = await _as_system(coordinator, units.Create(level=Level.PROVINCE, name_zh="四川省应急管理厅"))
@@ -148,6 +167,18 @@ async def sign_in(coordinator: Coordinator, unit: str, logins: Sequence[str], ro
     ids = await _all(coordinator, SYSTEM, made)
     begun = await _all(coordinator, SYSTEM, [signin.Begin(person=one, secret="-", credential="") for one in ids])
     return [Person(*pair) for pair in zip(ids, begun, strict=True)]
+
+
+async def crowd(coordinator: Coordinator, above: str, name: str, count: int) -> str:
+    """Enter a unit with so many people who have not signed in; return its id."""
+    unit = await _as_system(coordinator, units.Create(parent=above, level=Level.TOWNSHIP, name_zh=name))
+    called = product(_SURNAMES, _GIVEN, ("", *_GIVEN))
+    made = (
+        people.Create(unit=unit, name="".join(next(called)), login=f"crowd-{number}", roles=(Role("member", unit),))
+        for number in range(count)
+    )
+    await _all(coordinator, SYSTEM, made)
+    return unit
 
 
 async def places(coordinator: Coordinator, held: str) -> dict[str, str]:

@@ -35,6 +35,11 @@ class Page(asyncio.Protocol):
         self.arrivals: list[tuple[int, bytes]] = []
         """Text messages in order, each with when its last byte was read: CLOCK_MONOTONIC nanoseconds."""
         self.is_closed = False
+        self.closed_ns = 0
+        """When the server's close was read: CLOCK_MONOTONIC nanoseconds, 0 for never."""
+        self.close_code = 0
+        self.answers_close = True
+        """Whether the line is cut then, as a browser's is; the server cuts it otherwise."""
         self._port = port
         self._transport: asyncio.Transport | None = None
         self._upgraded = False
@@ -66,7 +71,9 @@ class Page(asyncio.Protocol):
             elif kind == _PING:
                 self._write(_PONG, payload)
             elif kind == _CLOSE:
-                self.close()
+                self.closed_ns, self.close_code = at_ns, int.from_bytes(payload[:2])
+                if self.answers_close:
+                    self.close()
         self._rest = data[begin:]
         self._heard.set()
 

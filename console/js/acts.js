@@ -88,8 +88,8 @@ export class Note {
       event.stopPropagation();
       this.#undo();
     };
-    this.undo = h("button", { class: ["button", "undo"], type: "button", hidden: true, on: { click: press } });
-    this.element = h("span", { class: "note", hidden: true }, this.words, this.undo);
+    this.undo = h("button", { class: ["button", "undo"], type: "button", on: { click: press } });
+    this.element = h("span", { class: "note", hidden: true }, this.words);
   }
 
   render(said) {
@@ -99,7 +99,8 @@ export class Note {
     setText(this.words, saidWords(said));
     this.words.title = this.words.textContent;
     this.#undo = said?.undo ?? null;
-    this.undo.hidden = this.#undo === null;
-    setText(this.undo, this.#undo ? t("act.undo") : "");
+    setText(this.undo, t("act.undo"));
+    if (!this.#undo) this.undo.remove();
+    else if (!this.undo.isConnected) element.append(this.undo);
   }
 }

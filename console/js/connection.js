@@ -4,6 +4,7 @@ import { ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { partOf, sentOf } from "./lines.js";
 import { Slots } from "./slots.js";
+import { nextTask } from "./soon.js";
 import { sample } from "./stats.js";
 
 const CONNECT_MS = 10000;
@@ -142,7 +143,7 @@ export class Connection {
     this.#due = true;
     if (this.#busy || this.#waits) return;
     this.#busy = true;
-    queueMicrotask(() => this.#run());
+    nextTask(() => this.#run());
   }
 
   async #run() {

@@ -3,7 +3,8 @@
 import { h, icon, setIcon, setLabel, setText } from "./dom.js";
 import { timeOfDay } from "./clock.js";
 import { t } from "./i18n.js";
-import { cutMiddle, nameOf, tagOf } from "./names.js";
+import { FittedName } from "./fitted.js";
+import { nameOf, tagOf } from "./names.js";
 import { bars } from "./stats.js";
 import { titleOf, whyOf } from "./said.js";
 import * as words from "./words.js";
@@ -12,11 +13,9 @@ const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off",
 };
-const pen = document.createElement("canvas").getContext("2d");
 
 export class Face {
   #hasStill = false;
-  #full = "";
 
   /** `acts`: {enlarge, mute, pause}, each called without arguments. */
   constructor(id, acts) {
@@ -47,7 +46,11 @@ export class Face {
     const who = h("div", { class: "who" }, this.tag, this.name, this.bars, this.mute, this.pause, this.enlarge);
     const foot = h("div", { class: "foot" }, who, this.figures);
     this.element = h("article", { class: "tile", role: "listitem", data: { id } }, this.picture, foot);
-    new ResizeObserver(() => this.#fitName()).observe(this.name);
+    this.fitted = new FittedName(this.name, (shown, full) => {
+      setText(this.name.firstElementChild, shown);
+      this.name.title = full;
+      setText(this.name.lastElementChild, full);
+    });
   }
 
   /** `view`: {source, state, since, error, audioOnly, muted, paused, big, figures or null}. */
@@ -59,7 +62,7 @@ export class Face {
     const tag = tagOf(view.source);
     setText(this.tag, t(`tag.${tag}`));
     this.tag.dataset.level = tag;
-    this.#rename(nameOf(view.source));
+    this.fitted.set(nameOf(view.source));
     this.#renderActs(view);
     this.#renderFigures(view);
   }
@@ -96,25 +99,6 @@ export class Face {
     setText(this.boxTitle, titleOf(state, error));
     const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
     setText(this.boxWhy, [when, whyOf(state, error)].filter(Boolean).join(" · "));
-  }
-
-  #rename(full) {
-    if (full === this.#full) return;
-    this.#full = full;
-    this.#fitName();
-  }
-
-  #fitName() {
-    const { name } = this;
-    const full = this.#full;
-    const style = getComputedStyle(name);
-    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-    const shown = cutMiddle(full, name.clientWidth || 200, (text) => pen.measureText(text).width);
-    setText(name.firstElementChild, shown);
-    if (name.title !== full) {
-      name.title = full;
-      setText(name.lastElementChild, full);
-    }
   }
 
   #renderActs({ source, state, error, audioOnly, muted, paused, big }) {

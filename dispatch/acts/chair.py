@@ -182,8 +182,36 @@ def _prioritise(desk: Desk, act: Prioritise) -> str:
     return ""
 
 
+class Light(OnParticipant, frozen=True, kw_only=True):
+    """Show a participant large to everybody, or no more, whoever else is: so two chairs at once lose nothing."""
+
+    lit: bool
+
+
+@declare(
+    "participant.spotlight",
+    Light,
+    right=Right.CHAIR,
+    target=on,
+    http="PUT /consultations/{consultation}/participants/{participant}/spotlight",
+    summary="Show a participant large to everybody, or no more",
+)
+def _light(desk: Desk, act: Light) -> str:
+    consultation, participant = _participant(desk, act)
+    if act.lit == (participant.id in consultation.spotlight):
+        return ""
+    lit = tuple(item for item in consultation.spotlight if item != participant.id)
+    if act.lit:
+        _require_present(participant)
+        if len(lit) >= MAX_SPOTLIGHT:
+            raise Invalid("too-many", f"{MAX_SPOTLIGHT} at most", "participant")
+        lit = (*lit, participant.id)
+    desk.change("consultation.spotlight", on(act), act.consultation, spotlight=lit)
+    return ""
+
+
 class Spotlight(OnConsultation, frozen=True, kw_only=True):
-    """Show these participants large to everybody; none: as before."""
+    """Show these participants large to everybody, and nobody else; none: as before."""
 
     participants: tuple[str, ...]
 
@@ -194,7 +222,7 @@ class Spotlight(OnConsultation, frozen=True, kw_only=True):
     right=Right.CHAIR,
     target=on,
     http="PUT /consultations/{consultation}/spotlight",
-    summary="Show participants large to everybody",
+    summary="Show these participants large to everybody, and nobody else",
 )
 def _spotlight(desk: Desk, act: Spotlight) -> str:
     open_consultation(desk, act.consultation)

@@ -36,6 +36,8 @@ MAX_BATCH = 200
 TURN_SECONDS = 0.03
 #: and the bytes after which it is so: the journal takes 16 MiB at once.
 MAX_TURN_BYTES = 4 << 20
+#: How long the disk may take once the node stops.
+CLOSE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -74,17 +76,25 @@ class Coordinator:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Answer what was decided, refuse the rest, stop. May be called twice."""
+        """Answer what was decided, refuse the rest, stop. May be called twice.
+
+        What a disk has not answered in time is refused too, although it may yet be kept.
+        """
         self._closed = True
         self._some.set()
         if self._task is not None:
             task, self._task = self._task, None
-            await task
+            try:
+                await asyncio.wait_for(task, CLOSE_S)
+            except TimeoutError:
+                _log.error("journal_does_not_answer", waiting=len(self._waiting))
+        while self._waiting:
+            _refuse(self._waiting.popleft(), _stopping())
 
     async def act(self, act: Act, actor: Actor, origin: Origin) -> str:
         """Do an act; return the id of what it made, or "". Raises Refused."""
         if self._closed or self._task is None:
-            raise Unavailable("node-stopping", "the node stops")
+            raise _stopping()
         if len(self._waiting) >= MAX_WAITING:
             raise Full("journal-busy", f"{MAX_WAITING} acts wait for the disk")
         waiting = _Waiting(act, actor, origin, asyncio.get_running_loop().create_future())
@@ -106,8 +116,6 @@ class Coordinator:
                 await self._turn()
             if self._closed:
                 break
-        while self._waiting:
-            _refuse(self._waiting.popleft(), Unavailable("node-stopping", "the node stops"))
 
     async def _turn(self) -> None:
         """Decide what waits, keep it, tell it, answer it."""
@@ -152,6 +160,11 @@ class Coordinator:
     async def _keep(self, records: list[bytes], answers: list[tuple[_Waiting, str]]) -> bool:
         try:
             await self._keeper.append(records)
+        except asyncio.CancelledError:
+            self.tables.rollback()
+            for waiting, _ in answers:
+                _refuse(waiting, _stopping())
+            raise
         except Exception as error:  # so broad, because whatever it was, nothing of this turn may stand
             self.tables.rollback()
             refusal = error if isinstance(error, Refused) else Unavailable("journal-failed", str(error))
@@ -210,6 +223,10 @@ class Coordinator:
 
     def _new_id(self) -> str:
         return ulid(time.time_ns() // 1000, os.urandom(10))
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("node-stopping", "the node stops")
 
 
 def _refuse(waiting: _Waiting, refusal: Refused) -> None:

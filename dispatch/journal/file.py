@@ -22,6 +22,9 @@ from dispatch.journal.errors import JournalBroken, JournalBusy, JournalClosed, J
 from dispatch.journal.reading import Batch, Durable
 from dispatch.journal.tail import JournalFile, Tail
 
+#: How long what waits may take when the journal is closed.
+CLOSE_S = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -137,11 +140,16 @@ class Journal:
         return reading.batches(self._folder, self._files, self._durable, from_position, limit)
 
     def close(self) -> None:
-        """Write what waits and give everything back. Blocks until then: on a loop, call it in a thread."""
+        """Write what waits and give everything back. Blocks until then: on a loop, call it in a thread.
+
+        A disk that does not answer in time is left to the end of the process, and the folder stays locked until then.
+        """
         with self._changed:
             self._refuses = self._refuses or JournalClosed("the journal is closed")
             self._changed.notify()
-        self._writer.join()
+        self._writer.join(CLOSE_S)
+        if self._writer.is_alive():
+            return
         with self._changed:
             held, self._held = self._held, None
         if held is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from dispatch.store.database import Database
 from dispatch.store.schema import quality
@@ -42,7 +42,15 @@ class Samples:
         async with self._database.begin() as connection:
             await add_rows(connection, quality, [msgspec.structs.astuple(sample) for sample in samples])
 
-    async def forget(self, before_us: int) -> int:
-        """Delete the samples older than a time; return how many. Raises Unavailable."""
+    async def forget(self, before_us: int, most: int) -> int:
+        """Delete the oldest of the samples older than a time; return how many. Fewer than `most`: there are no more.
+
+        What was measured at one moment goes at once, and may so be more. Raises Unavailable.
+        """
+        old = quality.c.at_us < before_us
         async with self._database.begin() as connection:
-            return (await connection.execute(delete(quality).where(quality.c.at_us < before_us))).rowcount
+            # A sample has no key of its own: of those in their order the last of the portion tells until when.
+            in_order = select(quality.c.at_us).where(old).order_by(quality.c.at_us)
+            last = await connection.scalar(in_order.offset(most - 1).limit(1))
+            portion = old if last is None else quality.c.at_us <= last
+            return (await connection.execute(delete(quality).where(portion))).rowcount

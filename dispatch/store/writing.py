@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Dialect, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch.entry import Entry
@@ -89,8 +90,13 @@ async def load(
 async def add_rows(connection: AsyncConnection, table: Table, rows: list[Row]) -> None:
     """Insert rows as `dispatch.store.rows` makes them."""
     if rows:
-        statement = str(insert(table).compile(dialect=connection.dialect))
-        await connection.exec_driver_sql(statement, rows)
+        await connection.exec_driver_sql(_insertion(table, connection.dialect), rows)
+
+
+@functools.lru_cache
+def _insertion(table: Table, dialect: Dialect) -> str:
+    # Compiling it costs more than carrying it out.
+    return str(insert(table).compile(dialect=dialect))
 
 
 def _portions(values: Iterable[str]) -> Iterator[list[Any]]:

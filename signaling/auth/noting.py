@@ -17,6 +17,9 @@ from signaling.auth import refusals
 
 _log = structlog.get_logger(__name__)
 
+#: How long the disk may take once the node stops.
+CLOSE_S = 1.0
+
 
 class Noting:
     """`close` before the coordinator ends."""
@@ -35,12 +38,17 @@ class Noting:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Write what is not written yet. May be called twice."""
+        """Write what is not written yet, if the disk takes it in time. May be called twice."""
         if self._task is not None:
             task, self._task = self._task, None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await self._write(self._refusals.rest())
+        rest = self._refusals.rest()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._write(rest)
+        except TimeoutError:
+            _log.warning("refused_signins_not_noted", count=sum(item.count for item in rest), reason="no-answer")
 
     async def _run(self) -> None:
         while True:

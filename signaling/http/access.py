@@ -22,9 +22,10 @@ from signaling.auth.tokens import TokenRefused
 from signaling.http.forwarded import HEADER, Network, client_of
 from signaling.http.problem import Problem
 
-_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
-_HEADERS = "Authorization, Content-Type, If-Match"
-_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After"
+#: What pages of other origins may ask with, and read: all of the interface but what shows the node's own page.
+_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+_HEADERS = "Authorization, Content-Type, If-Match, Huishang-Device"
+_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After, Content-Disposition"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="huishang"'}
 _RIGHTS: dict[Verb, Right] = {"publish": Right.PUBLISH, "watch": Right.VIEW}
 #: Of a browser's description of itself, in entries.

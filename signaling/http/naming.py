@@ -1,20 +1,23 @@
-"""What things are called, many at once, also of those that are gone: the timeline's entries hold identifiers only."""
+"""What things are called, many at once, also those that are over or gone: the timeline's entries hold identifiers."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from dispatch.audit import Audit
 from dispatch.errors import Unavailable
-from dispatch.permissions import Actor, Right
+from dispatch.permissions import Actor, Permissions, Right
 from dispatch.records import Consultation, Endpoint, Participant, Person, Unit
 from dispatch.store.reading import Question, Reader
-from signaling.http.operation import BASE, JSON, Caller, Door, Operation, answer, query_of
+from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
+from signaling.http.past import of_sessions
 from signaling.http.timeline import audit_of
 
 MAX_NAMES: Final = 100
@@ -22,6 +25,8 @@ MAX_NAMES: Final = 100
 MAX_PAST: Final = 30
 #: Entries looked through for the name of something gone.
 ENTRIES: Final = 20
+#: Nothing takes these away; memory lets go of them when they are over.
+_LASTING: Final = ("consultation:", "participant:")
 _TARGET = re.compile(r"(unit|person|endpoint|consultation|participant):[0-9A-Z]{1,32}\Z")
 
 
@@ -75,37 +80,60 @@ class NamesEndpoint:
         wanted = [target for target in dict.fromkeys(query.of.split(",")) if _TARGET.match(target)][:MAX_NAMES]
         names: dict[str, Name | None] = {}
         gone: list[str] = []
+        actor, now_us = caller.actor, time.time_ns() // 1000
+        audit = Audit(self._door.tables, self._door.permissions, actor, now_us)
         for target in wanted:
             kind, _, identifier = target.partition(":")
             record = self._door.tables.of_kind(kind).find(identifier)
             if record is None:
                 gone.append(target)
-            elif self._may_see(caller, target, record):
+            elif self._may_see(actor, audit, target, record, now_us):
                 names[target] = _name(record)
-        for target in gone[:MAX_PAST]:
-            names[target] = await self._past(target, caller.actor)
+        over = await self._over(gone, actor)
+        names |= over
+        for target in [target for target in gone if target not in over][:MAX_PAST]:
+            names[target] = await self._past(target, actor)
         return answer(Names({target: name for target, name in names.items() if name is not None}))
 
-    def _may_see(self, caller: Caller, target: str, record: Any) -> bool:
-        now_us = time.time_ns() // 1000
-        if not isinstance(record, Participant):
-            return self._door.permissions.may(caller.actor, Right.SEE, target, now_us)
-        session = f"consultation:{record.consultation}"
-        return any(
-            self._door.permissions.may(caller.actor, right, session, now_us) for right in (Right.VIEW, Right.AUDIT)
-        )
+    def _may_see(self, actor: Actor, audit: Audit, target: str, record: Any, now_us: int) -> bool:
+        may = self._door.permissions.may
+        if isinstance(record, Participant):
+            session = record.consultation
+            return may(actor, Right.VIEW, f"consultation:{session}", now_us) or audit.may_read_of(session)
+        # Who was part of a consultation that is over need have no right to see it, and reads of it in the timeline.
+        of_it = isinstance(record, Consultation) and audit.may_read_of(record.id)
+        return of_it or may(actor, Right.SEE, target, now_us)
+
+    async def _over(self, targets: Iterable[str], actor: Actor) -> dict[str, Name | None]:
+        """Return the titles of consultations that only the database has, None of those that one may not know of."""
+        ids = {target.partition(":")[2] for target in targets if target.startswith("consultation:")}
+        if not ids:
+            return {}
+        try:
+            tables = await of_sessions(self._reader, self._door.tables, ids, actor.person)
+        except Unavailable:
+            return {}
+        permissions, now_us = Permissions(tables), time.time_ns() // 1000
+        audit = Audit(tables, permissions, actor, now_us)
+        names: dict[str, Name | None] = {}
+        for item in tables.consultations:
+            target = f"consultation:{item.id}"
+            known = permissions.may(actor, Right.SEE, target, now_us) or audit.may_read_of(item.id)
+            names[target] = _name(item) if known else None
+        return names
 
     async def _past(self, target: str, actor: Actor) -> Name | None:
-        """Return what something gone was called, as far as the database can tell now."""
+        """Return what something was called last, as far as the database can tell now."""
         try:
             told = await self._reader.timeline(Question(object=target), None, ENTRIES)
             audit = await audit_of(self._reader, self._door, actor, (item.entry for item in told))
         except Unavailable:
             return None
+        gone = not target.startswith(_LASTING)
         for entry in (item.entry for item in told):
             name = next((entry.params[key] for key in ("name_zh", "name", "title") if entry.params.get(key)), "")
             if isinstance(name, str) and name and audit.may_read(entry):
-                return Name(name=name, name_en=str(entry.params.get("name_en", "")), gone=True)
+                return Name(name=name, name_en=str(entry.params.get("name_en", "")), gone=gone)
         return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from signaling.ws.bucket import Bucket
+from signaling.bucket import Bucket
 
 AT_ONCE: Final = 200
 A_SECOND: Final = 50

@@ -1,4 +1,7 @@
-"""Search over HTTP: units, people and devices by any part of a name, code or login; only what one may see."""
+"""Search over HTTP: units, people and devices by any part of a name or code; only what one may see.
+
+By login only people whom one manages: to anybody else it would tell, letter by letter, what `people` does not.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ OPERATION: Final = Operation(
     name="search.list",
     method="GET",
     path=f"{BASE}/search",
-    summary="Find units, people and devices by parts of their names (also as pinyin), codes and logins",
+    summary="Find units, people and devices by parts of names (also as pinyin) and codes; by login where one manages",
     right=Right.SEE,
     query=SearchQuery,
     gives={200: {JSON: Results}},
@@ -74,11 +77,14 @@ class SearchEndpoint:
         query: SearchQuery = query_of(request, SearchQuery)
         now_us = time.time_ns() // 1000
 
-        def may_see(thing: str) -> bool:
-            return self._door.permissions.may(caller.actor, Right.SEE, thing, now_us)
+        def may_find(thing: str, by_login: bool) -> bool:
+            may, actor = self._door.permissions.may, caller.actor
+            if by_login and thing != f"person:{actor.person}" and not may(actor, Right.MANAGE, thing, now_us):
+                return False
+            return may(actor, Right.SEE, thing, now_us)
 
         kinds = frozenset(query.kinds.split(",")) if query.kinds else frozenset[str]()
-        things = self._index.search(query.q, may_see, kinds, query.limit)
+        things = self._index.search(query.q, may_find, kinds, query.limit)
         found = (self._found(*thing.split(":", 1)) for thing in things)
         return answer(Results(tuple(item for item in found if item is not None)))
 

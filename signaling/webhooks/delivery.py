@@ -20,7 +20,7 @@ from config import Webhook
 from dispatch.journal import JournalError
 from signaling.webhooks.envelope import SIGNATURE_HEADER, Lot, lot, signature
 from signaling.webhooks.pauses import Pauses
-from signaling.webhooks.position import PositionFile
+from signaling.webhooks.position import PositionDamagedError, PositionFile
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +59,8 @@ class Delivery:
         self._more = asyncio.Event()
         self._position = journal.position
         self._noted = -1
+        #: How often it was not known where the receiver is, and it may have been left out of something.
+        self.lost = 0
 
     @property
     def behind(self) -> int:
@@ -74,7 +76,7 @@ class Delivery:
         self._more.set()
 
     async def run(self) -> None:
-        """Begin where the last run ended, a new webhook at the journal's end; go on until cancelled."""
+        """Begin where the last run ended, at the journal's end when that is not known; go on until cancelled."""
         began = False
         loop = asyncio.get_running_loop()
         while True:
@@ -91,10 +93,20 @@ class Delivery:
                 self._failed("fault")
 
     async def _begin(self) -> None:
-        noted = await asyncio.to_thread(self._file.read)
+        noted: int | None = None
+        damaged = ""
+        try:
+            noted = await asyncio.to_thread(self._file.read)
+        except PositionDamagedError as error:
+            damaged = str(error)
         end = self._journal.position
-        if noted is not None and noted > end:
+        if damaged:
+            # Not from the beginning: a receiver that acts on what it is told would do so for years gone by.
+            _log.error("webhook_position_damaged", webhook=self._hook.host, reason=damaged, position=end)
+            self.lost += 1
+        elif noted is not None and noted > end:
             _log.error("webhook_ahead_of_journal", webhook=self._hook.host, noted=noted, position=end)
+            self.lost += 1
         self._position = self._noted = min(end, noted) if noted is not None else end
         if self._noted != noted:
             # From now on: were it noted only with the first success, a restart before that would leave entries out.

@@ -15,6 +15,10 @@ import msgspec
 _VERSION: Final = 1
 
 
+class PositionDamagedError(Exception):
+    """What was noted cannot be used: damaged, another webhook's, or of another version."""
+
+
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
     """`position`: of the first record of the journal that the receiver has not taken."""
 
@@ -31,15 +35,16 @@ class PositionFile:
         self._path = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 
     def read(self) -> int | None:
-        """Return what was noted, None when nothing was, or it cannot be used. Raises OSError."""
+        """Return what was noted, None when nothing was. Raises PositionDamagedError, OSError."""
         try:
             noted = msgspec.json.decode(self._path.read_bytes(), type=Noted)
         except FileNotFoundError:
             return None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        usable = noted.v == _VERSION and noted.url == self._url and noted.position >= 0
-        return noted.position if usable else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise PositionDamagedError(f"{self._path}: {error}") from None
+        if noted.v != _VERSION or noted.url != self._url or noted.position < 0:
+            raise PositionDamagedError(f"{self._path}: it is not of this webhook and version {_VERSION}")
+        return noted.position
 
     def write(self, position: int) -> None:
         """Note a position. Raises OSError with the old one still in place."""

@@ -67,4 +67,11 @@ class Webhooks:
         def behind() -> Figures:
             return {(str(place),): item.behind for place, item in enumerate(self._deliveries, 1)}
 
-        return [Reader("huishang_webhook_behind", "Records that a receiver was not told", ("webhook",), behind)]
+        def lost() -> Figures:
+            return {(str(place),): item.lost for place, item in enumerate(self._deliveries, 1)}
+
+        unknown = "How often it was not known where a receiver is; it went on at the timeline's end"
+        return [
+            Reader("huishang_webhook_behind", "Records that a receiver was not told", ("webhook",), behind),
+            Reader("huishang_webhook_positions_lost_total", unknown, ("webhook",), lost, counts=True),
+        ]

@@ -1,4 +1,4 @@
-"""What is kept of a page's connection, and what others are told of it. Data; decides only how often one may offer."""
+"""What is kept of a page's connection, and what others are told of it. Data."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from dataclasses import dataclass, field
 
 from dispatch.flow import Flow
 from media.plane.thread import PlaneThread
-from signaling.webrtc.errors import OffersTooFast
 from signaling.webrtc.plan import Present
 from signaling.webrtc.session import WebRtcSession
-
-#: An offer costs up to tens of milliseconds. A page puts what it wants in one turn into one.
-OFFERS_A_SECOND = 4.0
-OFFERS_AT_ONCE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +74,3 @@ class Connection:
     def taken(self) -> set[str]:
         """Return the sources of which it receives anything, paused or not."""
         return {item.line.source for item in self.present.receiving.values() if item.flow is not Flow.CLOSED}
-
-
-@dataclass(slots=True)
-class Allowance:
-    """How many offers a page may make at once, since `filled_at` (monotonic seconds)."""
-
-    filled_at: float
-    tokens: float = OFFERS_AT_ONCE
-
-    def pay(self, now: float) -> None:
-        """Raise OffersTooFast when offers come too fast."""
-        self._fill(now)
-        if self.tokens < 1.0:
-            raise OffersTooFast(f"more than {OFFERS_A_SECOND:g} offers a second of one page")
-        self.tokens -= 1.0
-
-    def is_full(self, now: float) -> bool:
-        """Whether it is as if the page had never offered."""
-        self._fill(now)
-        return self.tokens >= OFFERS_AT_ONCE
-
-    def _fill(self, now: float) -> None:
-        self.tokens = min(OFFERS_AT_ONCE, self.tokens + (now - self.filled_at) * OFFERS_A_SECOND)
-        self.filled_at = now

@@ -14,13 +14,13 @@ import structlog
 
 from dispatch.flow import Flow
 from media.relay import Relay
+from signaling.bucket import Bucket
 from signaling.ice.types import Credentials
 from signaling.sdp.continuation import restarts_ice
 from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
 from signaling.webrtc.connection import (
-    Allowance,
     Connection,
     ConnectionAnswer,
     ConnectionEnded,
@@ -28,7 +28,7 @@ from signaling.webrtc.connection import (
     ReceiveState,
     SourceWithdrawn,
 )
-from signaling.webrtc.errors import LineUnknown, SessionUnknown
+from signaling.webrtc.errors import LineUnknown, OffersTooFast, SessionUnknown
 from signaling.webrtc.formats import receive_extensions, send_extensions
 from signaling.webrtc.lines import Line, ReceiveLine, Sending, require_lines
 from signaling.webrtc.peers import Peers
@@ -44,6 +44,9 @@ _log = structlog.get_logger(__name__)
 #: 64 lines of a browser that offers all its formats on each.
 MAX_OFFER_BYTES = 393_216
 MAX_OFFER_TEXT_LINES = 10_000
+#: Of a page. An offer costs up to tens of milliseconds; what a page wants in one turn it puts into one.
+OFFERS_A_SECOND = 4.0
+OFFERS_AT_ONCE = 8.0
 
 
 class Connections:
@@ -71,7 +74,7 @@ class Connections:
         self._displace = displace
         self._connections: dict[str, Connection] = {}
         self._by_peer: dict[WebRtcSession, Connection] = {}
-        self._allowances: dict[str, Allowance] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     def open(self, owner: str, offer: bytes, lines: Sequence[Line]) -> ConnectionAnswer:
         """Connect a page; it counts as one viewer, and each source that it publishes as one publisher.
@@ -218,12 +221,13 @@ class Connections:
             if connection.peer.transport.worn:
                 connection.peer.end("worn", "the page has used up its keys; a new connection has others")
         now = time.monotonic()
-        self._allowances = {owner: item for owner, item in self._allowances.items() if not item.is_full(now)}
+        self._buckets = {owner: item for owner, item in self._buckets.items() if not item.is_full(now)}
 
     def _pay(self, owner: str) -> None:
         # The owner's and not the connection's: who hangs up each time would offer as fast as it likes.
         now = time.monotonic()
-        self._allowances.setdefault(owner, Allowance(now)).pay(now)
+        if not self._buckets.setdefault(owner, Bucket(OFFERS_AT_ONCE, OFFERS_A_SECOND, now)).take(1, now):
+            raise OffersTooFast(f"more than {OFFERS_A_SECOND:g} offers a second of one page")
 
     def _get(self, connection_id: str) -> Connection:
         connection = self._connections.get(connection_id)

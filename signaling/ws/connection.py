@@ -20,8 +20,8 @@ from dispatch.acts.base import Act, Spec
 from dispatch.entry import Origin
 from dispatch.errors import Invalid, Refused
 from dispatch.permissions import Actor
+from signaling.bucket import Bucket
 from signaling.ws import frames, messages
-from signaling.ws.bucket import Bucket
 from signaling.ws.messages import AnsweredLine, Close, Hello, Message, Reply
 from signaling.ws.ports import MediaDoor
 

@@ -17,7 +17,7 @@ from dispatch.acts.base import Act, Spec
 from dispatch.desk.coordinator import Coordinator
 from dispatch.desk.ports import Doing
 from dispatch.entry import Entry, Origin
-from dispatch.errors import Forbidden, Full, Unknown
+from dispatch.errors import Forbidden, Full, Unavailable, Unknown
 from dispatch.ids import ulid
 from dispatch.permissions import Actor
 from dispatch.presence import Presence
@@ -46,6 +46,8 @@ MAX_STRANGERS = 512
 #: Pages written to in one turn of the loop, some 5 ms; in between it serves others.
 PAGES_A_TURN = 256
 LOOK_AFTER_SECONDS = 1.0
+#: How long what pages have in hand may take once the node stops: a disk that hangs may never answer.
+HAND_SECONDS = 2.0
 
 
 class Hub:
@@ -90,6 +92,7 @@ class Hub:
         self._tick: asyncio.TimerHandle | None = None
         self._unlisten: list[Callable[[], None]] = []
         self._stopping = asyncio.Event()
+        self._given_up = False
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -106,20 +109,38 @@ class Hub:
         self._look_after()
 
     async def close(self) -> None:
-        """Close all pages, let what is in hand come to its end. May be called twice."""
+        """Close all pages, let what is in hand come to its end, or give it up in the end. May be called twice."""
         self._stopping.set()
         for connection in tuple(self._connections):
             connection.close(Close.NODE_STOPPING)
-        if self._connections:
-            self._empty.clear()
-            await self._empty.wait()
-        await asyncio.gather(*self._ending)
+        try:
+            async with asyncio.timeout(HAND_SECONDS):
+                await self._emptied()
+        except TimeoutError:
+            self._give_up()
+            await self._emptied()
         for stop in self._unlisten:
             stop()
         self._unlisten.clear()
         for handle in (self._timer, self._tick, self._sending):
             if handle is not None:
                 handle.cancel()
+
+    async def _emptied(self) -> None:
+        """Wait until no page is left, and nothing of theirs is in hand."""
+        if self._connections:
+            self._empty.clear()
+            await self._empty.wait()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _give_up(self) -> None:
+        """Wait for nothing that pages have in hand. Acts that are on their way to the disk may yet be kept."""
+        self._given_up = True
+        tasks = {*self._ending, *(task for connection in self._connections for task in connection.tasks)}
+        _log.error("pages_given_up", pages=len(self._connections), in_hand=len(tasks))
+        for task in tasks:
+            task.cancel()
 
     @property
     def pages(self) -> int:
@@ -241,6 +262,8 @@ class Hub:
 
     async def act(self, act: Act, actor: Actor, origin: Origin) -> str:
         """Do an act. Raises Refused."""
+        if self._given_up:  # of a page that had more to ask than it may have in hand
+            raise Unavailable("node-stopping", "the node stops")
         return await self._doing.act(act, actor, origin)
 
     def unit_of(self, person: str) -> str:
@@ -324,11 +347,13 @@ class Hub:
         for connection in tuple(self._connections):
             if condition(connection):
                 connection.close(Close.NOT_SIGNED_IN)
+                # Who does not answer the close would go on seeing and hearing until its line is cut.
+                _safely(self.door.hangup, connection)
                 self._presence.disconnect(connection.actor.person, connection.id, self.now_us(), for_good=True)
 
 
 def _safely(step: Callable[P, None], *args: P.args, **options: P.kwargs) -> None:
-    """Take a step of the look after pages; sign-ins, presence and grants come to their end whatever fails beside."""
+    """Take a step of several; sign-ins, media, presence and grants come to their end whatever fails beside."""
     try:
         step(*args, **options)
     except Exception:  # so broad, for that reason

@@ -158,8 +158,10 @@ def test_database_is_a_file_in_the_data_folder_unless_it_is_named(tmp_path: Path
     assert load(path, {}).database_url == f"sqlite:///{tmp_path}/数据 %20?#.db"
     path.write_text('database.url = "sqlite:////srv/a.db"\n')
     assert load(path, {}).database_url == "sqlite:////srv/a.db"
+    assert load(path, {}).database_path == Path("/srv/a.db")
     url = "postgresql://duty:p%40ss@db.example:5433/huishang?ssl=require"
     assert load(path, {"HUISHANG_DATABASE__URL": url}).database_url == url
+    assert load(path, {"HUISHANG_DATABASE__URL": url}).database_path is None
 
 
 @pytest.mark.parametrize(

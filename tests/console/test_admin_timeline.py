@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 #: Names of acts that make entries under other verbs.
 ACTS_ONLY = {
     "consultation.bring", "consultation.contribute", "consultation.join", "consultation.leave", "consultation.mute-all",
-    "directory.import", "login.end-all", "login.refused", "login.rehash",
+    "directory.import", "login.end-all", "login.refused", "login.rehash", "participant.spotlight",
 }  # fmt: skip
 VERB = re.compile(
     r'"((?:directory|unit|person|endpoint|login|welcome|grant|consultation|participant|message)\.[a-z]+(?:-[a-z]+)*)"'

@@ -164,6 +164,7 @@ async def test_keys_switch_layout_camera_and_microphone(two: tuple[Seat, Seat]) 
 
 async def test_headset_switches_the_microphone_also_while_a_text_is_written(two: tuple[Seat, Seat]) -> None:
     officer, east = two
+    await east.page.get_by_role("tab", name="文字").click()
     await east.page.locator(".texts textarea").fill("正在")
     for state, heard in (("off", partial(officer.rests, "audio", "video")), ("on", partial(officer.flows, "audio"))):
         await east.page.keyboard.press("MediaPlayPause")

@@ -39,6 +39,19 @@ TAKE = """(answer) => {
   for (const one of window.some) one.take("S", "audio");
 }"""
 WAITS_MS = "() => window.some.map((one) => one.retryAt - performance.now())"
+#: Takes a sound, and gives the connection up while the browser makes the offer for it.
+GIVEN_UP = """() => new Promise((resolve) => {
+  const browser = RTCPeerConnection.prototype;
+  const real = browser.setLocalDescription;
+  browser.setLocalDescription = function (...given) {
+    browser.setLocalDescription = real;
+    const made = real.apply(this, given);
+    window.some[0].renew();
+    resolve();
+    return made;
+  };
+  window.some[0].take('S', 'audio');
+})"""
 HURRY = "() => { for (const one of window.some) one.networkChanged(); }"
 RETRYING = "() => window.some.every((one) => one.state === 'retrying')"
 
@@ -66,7 +79,7 @@ async def test_slow_answer_is_waited_for_and_hurry_leaves_it_alone(page: Page) -
 
 async def test_connection_given_up_while_the_browser_makes_its_offer_is_followed_by_another(page: Page) -> None:
     await page.evaluate(MAKE, 1)
-    await page.evaluate("async () => { window.some[0].take('S', 'audio'); await null; window.some[0].renew(); }")
+    await page.evaluate(GIVEN_UP)
     assert await page.evaluate("() => [window.offers, window.some[0].state]") == [0, "retrying"]
     await page.clock.run_for(10_000)
     await page.wait_for_function("() => window.offers === 1")

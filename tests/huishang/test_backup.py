@@ -40,12 +40,34 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_all_but_the_database_comes_back_with_its_modes(tmp_path: Path) -> None:
     folder, file = folder_of(tmp_path), tmp_path / "node.backup"
-    made = backup(folder, file, "huishang", 1, quiet)
+    made = backup(folder, file, "huishang", 1, quiet, database=folder / "huishang.db")
     assert file.stat().st_mode & 0o777 == 0o600
     assert restore(file, tmp_path / "new" / "var", quiet) == made
     expected = {name: item for name, item in contents(folder).items() if ".db" not in name}
     assert contents(tmp_path / "new" / "var") == expected
     assert made.files == 3
+
+
+@pytest.mark.parametrize("name", ["store.sqlite", "data", "sub/huishang", "huishang.db.old", "journal.v2"])
+def test_database_is_left_out_whatever_it_is_called_and_nothing_else(tmp_path: Path, name: str) -> None:
+    folder, file = folder_of(tmp_path), tmp_path / "node.backup"
+    expected = contents(folder)
+    (folder / name).parent.mkdir(exist_ok=True)
+    for suffix in ("", "-wal", "-shm", "-journal", ".new"):
+        (folder / f"{name}{suffix}").write_bytes(b"projection")
+    (tmp_path / "same").symlink_to(folder)
+    backup(folder, file, "huishang", 1, quiet, database=tmp_path / "same" / name)
+    restore(file, tmp_path / "back", quiet)
+    assert contents(tmp_path / "back") == expected
+
+
+def test_all_is_copied_where_the_database_is_elsewhere(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    for number, database in enumerate((None, tmp_path / "huishang.db")):
+        file = tmp_path / f"{number}.backup"
+        backup(folder, file, "huishang", 1, quiet, database=database)
+        restore(file, tmp_path / str(number), quiet)
+        assert contents(tmp_path / str(number)) == contents(folder)
 
 
 def test_file_that_goes_meanwhile_is_left_out(tmp_path: Path) -> None:
@@ -55,7 +77,7 @@ def test_file_that_goes_meanwhile_is_left_out(tmp_path: Path) -> None:
         (folder / "tls" / "server.key").unlink(missing_ok=True)
 
     (folder / "journal" / "position.new").write_bytes(b"half")
-    made = backup(folder, file, "huishang", 1, replace)
+    made = backup(folder, file, "huishang", 1, replace, database=folder / "huishang.db")
     assert restore(file, tmp_path / "new", quiet) == made
     assert set(contents(tmp_path / "new")) == {"huishang.toml", "journal/00000001.jsonl"}
 
@@ -65,7 +87,7 @@ def test_link_in_the_folder_is_refused_for_what_it_leads_to_would_be_missing(tmp
     (folder / "journal").rename(tmp_path / "another-disk")
     (folder / "journal").symlink_to(tmp_path / "another-disk")
     with pytest.raises(StartError, match=r"journal: .*symbolic link"):
-        backup(folder, file, "huishang", 1, quiet)
+        backup(folder, file, "huishang", 1, quiet, database=folder / "huishang.db")
     assert not file.exists()
 
 
@@ -78,17 +100,17 @@ def test_file_that_grows_meanwhile_is_taken_as_it_was_when_it_was_opened(tmp_pat
         with journal.open("ab") as more:
             more.write(b"later\n")
 
-    backup(folder, file, "huishang", 1, grow)
+    backup(folder, file, "huishang", 1, grow, database=folder / "huishang.db")
     restore(file, tmp_path / "back", quiet)
     assert (tmp_path / "back" / "journal" / "00000001.jsonl").read_bytes().startswith(before)
 
 
 def test_neither_a_file_nor_a_folder_is_written_over(tmp_path: Path) -> None:
     folder, file = folder_of(tmp_path), tmp_path / "node.backup"
-    backup(folder, file, "huishang", 1, quiet)
+    backup(folder, file, "huishang", 1, quiet, database=folder / "huishang.db")
     before = file.read_bytes()
     with pytest.raises(StartError):
-        backup(folder, file, "huishang", 1, quiet)
+        backup(folder, file, "huishang", 1, quiet, database=folder / "huishang.db")
     with pytest.raises(StartError):
         restore(file, folder, quiet)
     assert file.read_bytes() == before
@@ -99,7 +121,7 @@ def test_neither_a_file_nor_a_folder_is_written_over(tmp_path: Path) -> None:
 def test_damaged_backup_is_refused_and_leaves_nothing(tmp_path: Path, data: st.DataObject) -> None:
     folder, file = tmp_path / "var", tmp_path / "node.backup"
     if not file.exists():
-        backup(folder_of(tmp_path), file, "huishang", 1, quiet)
+        backup(folder_of(tmp_path), file, "huishang", 1, quiet, database=folder / "huishang.db")
     whole = file.read_bytes()
     at = data.draw(st.integers(0, len(whole) - 1))
     damage = data.draw(st.sampled_from(["cut", "flip"]))
@@ -161,4 +183,4 @@ def test_newer_backup_is_named_as_such(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     with pytest.raises(StartError, match="nowhere"):
-        backup(folder, tmp_path / "nowhere" / "x.backup", "huishang", 1, quiet)
+        backup(folder, tmp_path / "nowhere" / "x.backup", "huishang", 1, quiet, database=folder / "huishang.db")

@@ -74,6 +74,21 @@ async def test_backup_of_a_killed_node_comes_back_elsewhere_with_all_that_was_in
     assert county.known.people.keys() == PEOPLE.keys()
 
 
+def test_backup_copies_what_the_settings_name_in_the_data_folder_and_tells_what_lies_elsewhere(tmp_path: Path) -> None:
+    assert huishang("init", folder=tmp_path).returncode == 0
+    tokens = (tmp_path / "var/tokens.toml").rename(tmp_path / "tokens.toml")
+    kept = {path.relative_to(tmp_path) for path in (tmp_path / "var").rglob("*") if path.is_file()}
+    named = {"HUISHANG_DATABASE__URL": "sqlite:///var/store.sqlite", "HUISHANG_ACCESS__TOKENS_FILE": str(tokens)}
+    assert huishang("upgrade", folder=tmp_path, **named).returncode == 0
+    assert (tmp_path / "var/store.sqlite").exists()
+    made = huishang("backup", "--to", "node.backup", folder=tmp_path, **named)
+    assert made.returncode == 0, made.stderr
+    assert str(tokens) in made.stdout and "huishang.toml" not in made.stdout
+    (tmp_path / "var").rename(tmp_path / "gone")
+    assert huishang("restore", "node.backup", folder=tmp_path).returncode == 0
+    assert {path.relative_to(tmp_path) for path in (tmp_path / "var").rglob("*") if path.is_file()} == kept
+
+
 async def test_upgrade_tells_what_waits_and_does_it(county: County) -> None:
     assert (await command(county, "upgrade", "--check")).returncode == 0
     for file in county.folder.glob("huishang.db*"):

@@ -28,10 +28,7 @@ export function actsOn(room, participant) {
     return list;
   }
   const { sound_off: soundOff, picture_off: pictureOff } = participant;
-  const { spotlight } = consultation;
-  const lit = spotlight.includes(participant.id);
-  const lights = (participants) => ({ consultation: consultation.id, participants });
-  const next = lit ? spotlight.filter((id) => id !== participant.id) : [...spotlight, participant.id];
+  const lit = consultation.spotlight.includes(participant.id);
   add(soundOff ? "soundOn" : "soundOff", "participant.mute", { ...base, sound: !soundOff },
     soundOff ? "mic" : "mic-off");
   if (participant.person) {
@@ -40,8 +37,8 @@ export function actsOn(room, participant) {
   }
   add(pictureOff ? "pictureOn" : "pictureOff", "participant.mute", { ...base, picture: !pictureOff },
     pictureOff ? "camera" : "camera-off");
-  const before = { back: lights(spotlight) };
-  add(lit ? "unspot" : "spot", "consultation.spotlight", lights(next), "spot", before);
+  const asLit = { back: { ...base, lit } };
+  add(lit ? "unspot" : "spot", "participant.spotlight", { ...base, lit: !lit }, "spot", asLit);
   const given = participant.word_us > 0;
   const asWas = { back: { ...base, given } };
   add(given ? "wordBack" : "word", "participant.word", { ...base, given: !given }, "word", asWas);

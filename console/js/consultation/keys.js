@@ -24,6 +24,6 @@ export function keysOf(page) {
     camera: inside(() => controls.press("camera")),
     hand: inside(() => controls.press("hand")),
     // The third layout has no key: it begins with a picture that is chosen.
-    layout: inside(() => page.layouts().setLayout(LAYOUTS[(LAYOUTS.indexOf(stage.layout) + 1) % 2])),
+    layout: inside(() => stage.setLayout(LAYOUTS[(LAYOUTS.indexOf(stage.layout) + 1) % 2])),
   };
 }

@@ -3,16 +3,13 @@
 import { h } from "../dom.js";
 import { tellHeadset, wearHeadset } from "../headset.js";
 import { t } from "../i18n.js";
-import { openMenu } from "../menu.js";
 import { knowsAll } from "../overview/places.js";
-import { dropAct } from "./actson.js";
 import { Bar } from "./bar.js";
-import { LAYOUTS } from "./boxes.js";
 import { Contribution } from "./contribution.js";
 import { Controls } from "./controls.js";
+import { Doing } from "./doing.js";
 import { keysOf } from "./keys.js";
 import { joinedWith, Lobby } from "./lobby.js";
-import { menuItems } from "./menuitems.js";
 import { roomOf } from "./room.js";
 import { Side } from "./side.js";
 import { Stage } from "./stage.js";
@@ -34,8 +31,10 @@ export class ConsultationPage {
   /** After a break of the link: "asking" to be in it again, then "answered" until that is seen; else "". */
   #returning = "";
 
-  /** `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(), changed(),
-   * called() when `sideCalls` may be another}. */
+  /**
+   * `desk`: {link, media, acts, own, question, announcing, rhythm, me(), now(), go(page), short(id), devices(),
+   * changed(), called() when `sideCalls` may be another}.
+   */
   constructor(id, desk) {
     this.id = id;
     this.desk = desk;
@@ -44,18 +43,19 @@ export class ConsultationPage {
     const turn = (part, on) => own.turn(part, on);
     const run = (about, name, params) => acts.run(about, name, params);
     const shared = { acts, own, media, question, now: desk.now, turn, run, context: this.#topic, id, me: desk.me().id };
-    const perform = (act, participant) => this.#perform(act, participant);
+    this.doing = new Doing(this, desk);
+    const { perform, openMenu, bringIn } = this.doing;
     this.stage = new Stage({
       ...shared,
-      menu: (seat, anchor, point) => this.#openMenu(seat.participant, anchor, point, seat),
-      dropped: (thing) => this.bringIn(thing),
+      menu: (seat, anchor, point) => openMenu(seat.participant, anchor, point, seat),
+      dropped: bringIn,
       arranged: () => this.bar.renderLayouts(),
     });
     const announce = () => desk.announcing.ask(this.#room.consultation);
-    this.bar = new Bar({ ...shared, stage: this.layouts(), announce });
-    const layoutItems = () => this.#layoutItems();
+    this.bar = new Bar({ ...shared, stage: this.stage, announce });
+    const layoutItems = () => this.stage.layoutItems();
     this.controls = new Controls({ ...shared, devices: desk.devices, leave: () => this.leaveIt(), layoutItems });
-    this.panel = new Side({ ...shared, perform, menuOf: (participant, anchor) => this.#openMenu(participant, anchor) });
+    this.panel = new Side({ ...shared, perform, menuOf: openMenu });
     this.contribution = new Contribution(id, desk);
     this.lobby = new Lobby(id, { acts, now: desk.now, join: () => this.join(), start: () => this.#start() });
     this.inside = h("div", { class: "inside" }, this.bar.element, this.stage.element, this.controls.element);
@@ -140,14 +140,6 @@ export class ConsultationPage {
     this.desk.go("overview");
   }
 
-  /** Bring a thing of the tree in: a person or unit is invited, a device's picture is shown. */
-  bringIn(thing) {
-    const { name, params, back } = dropAct(this.id, thing);
-    // What was in it before stays, whoever takes back having brought it once more.
-    const held = this.#room?.present.some((one) => one.source === thing.id) ?? false;
-    this.desk.acts.run(this.#topic, name, params, held ? null : back);
-  }
-
   /** The overview or the consultation's own topic changed, or the link came back. */
   update() {
     const { store } = this.desk.link;
@@ -158,14 +150,16 @@ export class ConsultationPage {
     const awaits = this.#phase === "joining" || this.#returning === "answered";
     if (awaits && short?.mine === "present" && gone) this.#follow();
     this.#room = this.#unfollow ? roomOf(store, this.#topic, short, this.desk.me().id) : null;
-    const here = this.#room?.own?.attendance === "present" && this.#room.consultation.stage === "running";
+    const here = this.#isPresent();
     if (this.#returning === "answered" && (here || KEPT_OUT.has(short?.mine))) this.#returning = "";
     if (here && this.#phase === "joining") this.#goIn();
     // Who waits is in the lobby, whoever of my pages asked.
     else if (this.#phase === "sentAway" && short?.mine === "waiting") this.#wait();
     else if (this.isInside && gone === "consultation-ended") this.#goOut("over");
-    else if (this.isInside && gone && !this.#returning) this.#goOut("sentAway");
-    else if (this.isInside && this.#room && !here && !this.#returning) this.#goOut(this.#room.own ? "over" : "lobby");
+    else if (this.isInside && !this.#returning) {
+      if (gone) this.#goOut("sentAway");
+      else if (this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
+    }
     this.render();
     if (this.#isIn()) this.contribution.check(this.#room);
   }
@@ -182,7 +176,8 @@ export class ConsultationPage {
     // Lost again: the next time it is up begins anew.
     if (!this.isInside || this.desk.link.state !== "up" || life !== this.desk.link.life) return;
     this.#returning = "answered";
-    if (refusal) {
+    // Whom it had not missed needs no way back: a full disk sends nobody out.
+    if (refusal && !this.#isPresent()) {
       this.#goOut("lobby");
       return;
     }
@@ -205,6 +200,10 @@ export class ConsultationPage {
   /** This page goes, and what it sends. */
   letGo() {
     if (this.#isIn()) this.contribution.letGo(this.#room);
+  }
+
+  #isPresent() {
+    return this.#room?.own?.attendance === "present" && this.#room.consultation.stage === "running";
   }
 
   #isIn() {
@@ -295,33 +294,5 @@ export class ConsultationPage {
   async #start() {
     const done = await this.desk.acts.run(`join:${this.id}`, "consultation.start", { consultation: this.id });
     if (done) this.join();
-  }
-
-  async #perform(act, participant) {
-    if (act.asks && !(await this.desk.question.ask(act.asks, { name: participant.name }))) return;
-    const back = act.back && (() => ({ name: act.name, params: act.back }));
-    await this.desk.acts.run(`participant:${participant.id}`, act.name, act.params, back);
-  }
-
-  #openMenu(participant, anchor, point = null, seat = this.stage.seats.find((one) => one.participant === participant)) {
-    const perform = (act) => this.#perform(act, participant);
-    const items = menuItems({ room: this.#room, participant, seat, stage: this.stage, perform });
-    openMenu(anchor, items, { title: participant.name, point });
-  }
-
-  /** The stage's layouts, for whoever shows which one it is. */
-  layouts() {
-    const { stage } = this;
-    return {
-      get layout() {
-        return stage.layout;
-      },
-      setLayout: (layout) => stage.setLayout(layout),
-    };
-  }
-
-  #layoutItems() {
-    const act = (layout) => () => this.layouts().setLayout(layout);
-    return LAYOUTS.map((layout) => ({ label: t(`layout.${layout}`), icon: layout, act: act(layout) }));
   }
 }

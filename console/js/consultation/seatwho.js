@@ -1,13 +1,11 @@
 // The line below a picture of the stage: who it is, its signs, how good the line is, and the way to its menu.
 
 import { h, icon, setLabel, setText } from "../dom.js";
+import { FittedName } from "../fitted.js";
 import { t } from "../i18n.js";
-import { cutMiddle } from "../names.js";
 import { bars } from "../stats.js";
 import * as words from "../words.js";
 import { isHeard, officeOf } from "./room.js";
-
-const pen = document.createElement("canvas").getContext("2d");
 
 function sign(name) {
   return h("span", { class: "seat-sign", role: "img", hidden: true }, icon(name));
@@ -19,8 +17,6 @@ function show(element, shown, key) {
 }
 
 export class SeatWho {
-  #full = "";
-
   /** `menu()` opens what can be done. */
   constructor(menu) {
     this.tag = h("span", { class: "tag" });
@@ -38,7 +34,10 @@ export class SeatWho {
     });
     this.element = h("div", { class: "seat-who" });
     this.element.append(this.tag, this.name, this.office, this.hand, this.word, this.mic, this.bars, this.more);
-    new ResizeObserver(() => this.#fitName()).observe(this.name);
+    this.fitted = new FittedName(this.name, (shown, full) => {
+      setText(this.name, shown);
+      this.name.title = full;
+    });
   }
 
   /** True when this one is the speaker now. */
@@ -47,8 +46,7 @@ export class SeatWho {
     this.tag.hidden = !level;
     if (level) setText(this.tag, t(`tag.${level}`));
     this.tag.dataset.level = level;
-    this.#full = participant.name;
-    this.#fitName();
+    this.fitted.set(participant.name);
     const office = officeOf(room, participant);
     this.office.hidden = !office;
     if (office) setText(this.office, t(`office.${office}`));
@@ -74,12 +72,5 @@ export class SeatWho {
       if (!audioOnly) lines.push(words.size(found), words.frameRate(found.framesPerSecond));
     }
     setLabel(this.bars, lines.join("\n"));
-  }
-
-  #fitName() {
-    const style = getComputedStyle(this.name);
-    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-    setText(this.name, cutMiddle(this.#full, this.name.clientWidth || 120, (text) => pen.measureText(text).width));
-    if (this.name.title !== this.#full) this.name.title = this.#full;
   }
 }

@@ -54,6 +54,11 @@ export class Stage {
     this.render();
   }
 
+  /** The layouts as items of a menu. */
+  layoutItems() {
+    return LAYOUTS.map((name) => ({ label: t(`layout.${name}`), icon: name, act: () => this.setLayout(name) }));
+  }
+
   /** Make a place one of those I look at, or no longer; that is the third layout. */
   choose(key) {
     if (this.layout !== "chosen") {

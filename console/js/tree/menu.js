@@ -14,7 +14,7 @@ function itemsOf(desk, { kind, id, record }) {
     const may = room.isChair || (room.consultation.may ?? room.short?.may ?? []).includes("invite");
     const reason = may ? "" : t("why.inviteRight");
     const [key, icon] = kind === "endpoint" ? ["tree.bring", "camera"] : ["tree.invite", "add"];
-    items.push({ label: t(key), icon, reason, act: () => inside.bringIn({ kind, id, name }) });
+    items.push({ label: t(key), icon, reason, act: () => inside.doing.bringIn({ kind, id, name }) });
   }
   const alone = inside ? t("why.insideAlready") : "";
   if (kind === "unit") {

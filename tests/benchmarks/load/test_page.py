@@ -57,6 +57,17 @@ def test_ping_is_answered_and_close_ends_the_page() -> None:
     assert wire.written == bytes((0x8A, 0x80, 0, 0, 0, 0))
     page.data_received(frames.close(4401, "not-signed-in"))
     assert page.is_closed and wire.is_cut
+    assert page.close_code == 4401 and page.closed_ns > 0
+
+
+def test_page_that_does_not_answer_a_close_keeps_its_line() -> None:
+    page, wire = connected()
+    page.answers_close = False
+    page.data_received(UPGRADED)
+    assert page.closed_ns == 0
+    page.data_received(frames.close(4401, "not-signed-in"))
+    assert page.close_code == 4401 and page.closed_ns > 0
+    assert not page.is_closed and not wire.is_cut
 
 
 @pytest.mark.parametrize("size", [0, 200, 70_000])

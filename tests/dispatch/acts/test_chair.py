@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dispatch.acts import chair
 from dispatch.acts.base import Act
 from dispatch.acts.chair import (
     MAX_DEPUTIES,
@@ -17,6 +18,7 @@ from dispatch.acts.chair import (
     Depute,
     GiveWord,
     HandOver,
+    Light,
     Lock,
     Mute,
     MuteAll,
@@ -69,6 +71,41 @@ def test_asking_to_unmute_lifts_the_cut_and_says_when() -> None:
     world.do(Ask(consultation=consultation, participant=world.place(consultation, "east").id))
     place = world.place(consultation, "east")
     assert not place.sound_off and place.asked_us > place.joined_us
+
+
+def test_spotlights_that_two_chairs_change_at_once_are_all_there() -> None:
+    world = World()
+    consultation = world.hold("east", "west")
+    world.do(Depute(consultation=consultation, person="east", deputy=True))
+    east, west = (world.place(consultation, name).id for name in ("east", "west"))
+
+    def spotlight() -> tuple[str, ...]:
+        return world.tables.consultations.get(consultation).spotlight
+
+    world.do(Light(consultation=consultation, participant=west, lit=True))
+    world.do(Light(consultation=consultation, participant=east, lit=True), "east")
+    assert spotlight() == (west, east)
+    world.do(Light(consultation=consultation, participant=west, lit=False), "east")
+    assert spotlight() == (east,)
+    for lit, place in ((True, east), (False, west)):
+        before = len(world.entries)
+        world.do(Light(consultation=consultation, participant=place, lit=lit))
+        assert spotlight() == (east,) and len(world.entries) == before
+
+
+def test_only_who_is_here_gets_a_spotlight_and_not_more_than_the_limit() -> None:
+    world = World()
+    names = ("east", "west", "scout")
+    consultation = world.hold(*names)
+    places = [world.place(consultation, name).id for name in names]
+    world.do(Leave(consultation=consultation), "east")
+    assert refusal(world, Light(consultation=consultation, participant=places[0], lit=True)) == "not-present"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chair, "MAX_SPOTLIGHT", 1)
+        world.do(Light(consultation=consultation, participant=places[1], lit=True))
+        assert refusal(world, Light(consultation=consultation, participant=places[2], lit=True)) == "too-many"
+    other = world.hold("west")
+    assert refusal(world, Light(consultation=other, participant=places[2], lit=True)) == "participant-unknown"
 
 
 def test_removed_one_waits_when_it_comes_back_until_it_is_admitted() -> None:

@@ -231,6 +231,24 @@ async def test_close_answers_what_is_under_way_and_refuses_the_rest() -> None:
                 await refused
 
 
+async def test_close_refuses_all_when_the_disk_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coordinator_module, "CLOSE_S", 0.05)
+    async with running() as (coordinator, disk, world), asyncio.timeout(PATIENCE_S):
+        disk.gate.clear()
+        first = asyncio.create_task(coordinator.act(Create(title="一", unit="C"), OFFICER, HERE))
+        while not disk.writes:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(coordinator.act(Create(title="二", unit="C"), OFFICER, HERE))
+        await asyncio.sleep(0)
+        await coordinator.close()
+        for refused in (first, second):
+            with pytest.raises(Unavailable) as caught:
+                await refused
+            assert caught.value.code == "node-stopping"
+        assert len(world.tables.consultations) == 0
+        await coordinator.close()
+
+
 async def test_state_is_what_the_journal_says() -> None:
     async with running() as (coordinator, disk, world):
         identifier = await coordinator.act(Create(title="会", unit="C", invite=("unit:C",)), OFFICER, HERE)

@@ -11,8 +11,12 @@ from dispatch.tables import Tables
 from tests.dispatch.directory.office import Province
 
 
-def everybody(thing: str) -> bool:
-    return bool(thing)
+def everybody(thing: str, by_login: bool) -> bool:
+    return bool(thing) or by_login
+
+
+def stranger(thing: str, by_login: bool) -> bool:
+    return bool(thing) and not by_login
 
 
 def indexed(tables: Tables) -> SearchIndex:
@@ -54,6 +58,55 @@ def test_people_are_found_by_login_and_title_and_endpoints_by_gb_id() -> None:
     assert index.search("1320000001", everybody) == index.search("qiuji", everybody) == [f"endpoint:{camera}"]
 
 
+def test_login_finds_a_person_only_for_whom_it_may() -> None:
+    office = Province()
+    office.act(people.Change(person=office.member, login="zhaoyun.119", name="赵云", title="消防队长"))
+    index, person = indexed(office.tables), f"person:{office.member}"
+    for query in ("zhaoyun.119", "119", "n.119", "赵云 119", "119 zhaoyun"):
+        assert index.search(query, everybody) == [person], query
+        assert index.search(query, stranger) == [], query
+    for query in ("zhaoyun", "zy", "赵云", "消防 zhao"):
+        assert index.search(query, stranger) == [person], query
+
+
+def test_login_that_is_also_the_name_hides_nobody_and_tells_nothing_by_its_rank() -> None:
+    office = Province()
+    office.act(people.Change(person=office.member, login="zhao", name="赵云"))
+    office.act(people.Change(person=office.chief, login="chief", name="赵"))
+    index = indexed(office.tables)
+    strangers, others = index.search("zhao", stranger), index.search("zhao", everybody)
+    assert set(strangers) == set(others) and others[0] == f"person:{office.member}"
+    office.act(people.Change(person=office.member, login="other"))
+    assert indexed(office.tables).search("zhao", stranger) == strangers
+
+
+def test_logins_that_one_may_not_find_keep_nothing_else_from_being_found() -> None:
+    office = Province()
+    for number in range(MAX_HIDDEN + 700):
+        office.act(people.Create(unit=office.county, name="某", login=f"gate{number}"))
+    camera = office.camera("gate", office.county)
+    asked: list[str] = []
+
+    def stranger_asking(thing: str, by_login: bool) -> bool:
+        asked.append(thing)
+        return not by_login
+
+    assert indexed(office.tables).search("gat", stranger_asking) == [f"endpoint:{camera}"]
+    assert len(asked) <= MAX_HIDDEN + 600
+
+
+def test_login_that_was_given_up_finds_nobody() -> None:
+    office = Province()
+    office.tables.commit()
+    index = indexed(office.tables)
+    office.act(people.Change(person=office.member, login="before"))
+    index.follow(office.tables.commit())
+    office.act(people.Change(person=office.member, login="after"))
+    index.follow(office.tables.commit())
+    assert index.search("before", everybody) == []
+    assert index.search("after", everybody) == [f"person:{office.member}"]
+
+
 def test_the_whole_comes_before_the_beginning_before_the_middle_each_from_the_top() -> None:
     office = Province()
     village = office.unit("江", office.county, Level.VILLAGE)
@@ -75,7 +128,7 @@ def test_only_what_may_be_seen_is_found_and_only_of_the_kinds_wanted() -> None:
     office = Province()
     camera = f"endpoint:{office.camera('东山球机', office.county)}"
     index = indexed(office.tables)
-    assert index.search("东山", lambda thing: thing != camera) == [f"unit:{office.county}"]
+    assert index.search("东山", lambda thing, _: thing != camera) == [f"unit:{office.county}"]
     assert index.search("东山", everybody, frozenset({"endpoint"})) == [camera]
 
 
@@ -86,7 +139,8 @@ def test_what_is_found_is_bounded_also_when_nothing_may_be_seen() -> None:
     index = indexed(office.tables)
     asked: list[str] = []
 
-    def nobody(thing: str) -> bool:
+    def nobody(thing: str, by_login: bool) -> bool:
+        assert not by_login
         asked.append(thing)
         return False
 

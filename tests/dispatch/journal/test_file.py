@@ -16,6 +16,7 @@ from dispatch.journal import (
     JournalLocked,
     Limits,
 )
+from dispatch.journal import file as file_module
 from dispatch.journal.disk import Disk
 from tests.dispatch.journal.journals import HastyDisk, numbered, payloads
 from tests.patience import PATIENCE_S, until
@@ -175,6 +176,24 @@ async def test_closing_writes_what_waits_and_takes_nothing_more(tmp_path: Path) 
     assert journal.position == 50 + len(extra)
     with pytest.raises(JournalClosed):
         journal.append([b"late"])
+
+
+async def test_closing_does_not_wait_for_ever_for_the_disk_and_lets_nobody_else_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "CLOSE_S", 0.05)
+    disk = HeldDisk()
+    journal = Journal.open(tmp_path, "n", None, disk)
+    disk.gate.clear()
+    taken = journal.append([b"a"])
+    await asyncio.to_thread(journal.close)
+    assert not taken.done()
+    with pytest.raises(JournalLocked):
+        Journal.open(tmp_path, "n")
+    disk.gate.set()
+    assert await taken == range(1)
+    journal.close()
+    Journal.open(tmp_path, "n").close()
 
 
 async def test_an_append_nobody_waits_for_any_more_is_written_all_the_same(tmp_path: Path) -> None:

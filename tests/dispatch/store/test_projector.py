@@ -210,3 +210,19 @@ def test_step_is_bounded_in_bytes_but_takes_one_record(journal: LinesJournal) ->
         steps.append([len(record) for _, record in records])
         position = records[-1][0] + 1
     assert steps == [[10], [MOST_BYTES], [10, 20], [MOST_BYTES * 2], [30]]
+
+
+async def test_acts_that_come_one_by_one_share_a_step_and_the_end_waits_for_none(
+    database: Database, journal: LinesJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.store.projector.GATHER_S", 3_600.0)
+    journal.add([unit("u")])
+    async with projecting(database, journal) as projector:
+        await caught_up(projector, journal)
+        for number in range(3):
+            journal.add([unit(f"v{number}")])
+            projector([], [])
+        assert projector.health.behind == 3
+    async with projecting(database, journal) as projector:
+        await caught_up(projector, journal)
+    assert len(await rows(database, "unit")) == 4

@@ -37,8 +37,22 @@ async def test_only_samples_older_than_the_time_are_forgotten(database: Database
     await upgrade(database)
     samples = Samples(database)
     await samples.add([msgspec.structs.replace(ONE, at_us=second) for second in range(10)])
-    assert await samples.forget(4) == 4
+    assert await samples.forget(4, 100) == 4
     assert [sample.at_us for sample in await Reader(database).quality("c", 0, 100)] == list(range(4, 10))
+
+
+async def test_samples_are_forgotten_in_portions_the_oldest_first_and_those_of_one_moment_together(
+    database: Database,
+) -> None:
+    await upgrade(database)
+    samples = Samples(database)
+    moments = (5, 1, 2, 2, 2, 3, 9, 4)
+    await samples.add([msgspec.structs.replace(ONE, at_us=at, source=f"s{n}") for n, at in enumerate(moments)])
+    left = []
+    for forgotten in (4, 2, 1, 0):
+        assert await samples.forget(9, 2) == forgotten
+        left.append([sample.at_us for sample in await Reader(database).quality("c", 0, 100)])
+    assert left == [[3, 4, 5, 9], [5, 9], [9], [9]]
 
 
 async def test_samples_that_cannot_be_kept_are_refused(database: Database) -> None:

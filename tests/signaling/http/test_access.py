@@ -6,11 +6,18 @@ import aiohttp
 import pytest
 
 from signaling.auth.endpoint import HEADER
+from signaling.http.openapi import describe
+from signaling.http.operation import DEVICE_HEADER
 from tests.signaling.http.asking import FRAGMENT, SDP, Answer, ask, problem, publish, view
+from tests.signaling.http.test_openapi import every_operation
 from tests.signaling.node import EVERYTHING, ONE_CAMERA, WATCHER, Node
 from tests.signaling.sdp.samples import raw
 
 PORTAL = "https://portal.example"
+
+
+def listed(value: str) -> set[str]:
+    return {item.strip() for item in value.split(",")}
 
 
 async def anonymous(node: Node, method: str, path: str, headers: dict[str, str], data: bytes | None = None) -> Answer:
@@ -95,6 +102,17 @@ async def test_preflight_of_a_known_origin_allows_what_whip_needs(node: Node, pa
     assert HEADER.lower() not in allowed, "it shows the node's own page"
 
 
+async def test_preflight_allows_every_operation_its_method_and_its_headers(node: Node) -> None:
+    paths = describe(every_operation(), "1")["paths"]
+    described = [(method.upper(), item) for path in paths.values() for method, item in path.items()]
+    named = {one["name"] for _, item in described for one in item["parameters"] if one["in"] == "header"}
+    assert DEVICE_HEADER in named and "PUT" in {method for method, _ in described}
+    asked = {"Origin": PORTAL, "Access-Control-Request-Method": "PUT"}
+    headers = (await anonymous(node, "OPTIONS", "/api/v1/sources/camera", asked)).headers
+    assert {method for method, _ in described} <= listed(headers["Access-Control-Allow-Methods"])
+    assert named <= listed(headers["Access-Control-Allow-Headers"])
+
+
 async def test_preflight_of_a_stranger_allows_nothing(node: Node) -> None:
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     answer = await anonymous(node, "OPTIONS", "/whip/camera", asked)
@@ -106,7 +124,7 @@ async def test_page_of_a_known_origin_can_read_what_it_needs(http: aiohttp.Clien
     answer = await ask(http, "POST", "/whip/camera", data=raw("chromium-publish"), headers={**SDP, "Origin": PORTAL})
     assert answer.status == 201
     exposed = answer.headers["Access-Control-Expose-Headers"]
-    assert all(name in exposed for name in ("Location", "ETag", "Link", "Accept-Patch"))
+    assert all(name in exposed for name in ("Location", "ETag", "Link", "Accept-Patch", "Content-Disposition"))
 
 
 async def test_refusal_can_be_read_by_a_page_of_a_known_origin(node: Node) -> None:

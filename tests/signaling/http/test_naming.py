@@ -12,11 +12,13 @@ import pytest
 import pytest_asyncio
 
 from dispatch.acts import people
-from dispatch.acts.consultation import Create, Join
+from dispatch.acts.chair import Lock
+from dispatch.acts.consultation import Create, End, Join
 from signaling.http import naming
 from tests.signaling.http.asking import ask, problem
 from tests.signaling.http.county import CAMERA, COUNTY, EAST, PROVINCE, person, token
 from tests.signaling.http.past import Past, running
+from tests.signaling.http.test_past import let_go
 
 PATH = "/api/v1/names"
 
@@ -57,6 +59,25 @@ async def test_what_is_gone_is_called_as_it_was_to_who_may_read_of_it(past: Past
     told = await names(past, "administrator", f"person:{made}")
     assert told == {f"person:{made}": {"name": "周大川", "name_en": "", "gone": True}}
     assert await names(past, "east", f"person:{made}") == {}
+
+
+async def test_consultation_that_is_over_is_called_by_its_title_and_not_gone_wherever_it_is_kept(past: Past) -> None:
+    made = await past.do("officer", Create(title="防汛会商", unit=COUNTY, invite=(f"person:{person('east')}",)))
+    own = f"participant:{await past.do('east', Join(consultation=made))}"
+    for number in range(naming.ENTRIES + 2):
+        await past.do("officer", Lock(consultation=made, locked=number % 2 == 0))
+    await past.do("officer", End(consultation=made))
+    await past.known()
+    target = f"consultation:{made}"
+    for keeper in ("memory", "database"):
+        if keeper == "database":
+            await let_go(past.coordinator)
+        # The one sees it by a role, the other was part of it; who was neither is told nothing.
+        for name in ("officer", "watcher", "administrator", "east"):
+            assert await names(past, name, target) == {target: {"name": "防汛会商", "name_en": "", "gone": False}}, name
+        for name in ("west", "newcomer"):
+            assert await names(past, name, target, own) == {}, name
+        assert (await names(past, "east", own))[own] == {"name": "east", "name_en": "", "gone": False}
 
 
 @pytest.mark.parametrize("name", ["newcomer", "dismissed"])

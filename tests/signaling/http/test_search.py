@@ -1,4 +1,4 @@
-"""Search over HTTP: by name, pinyin and login, with where it lies, and only what the asker may see."""
+"""Search over HTTP: by name and pinyin, with where it lies, only what the asker may see; by login whom one manages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from dispatch.acts import people
 from dispatch.acts.units import Change
 from dispatch.desk.coordinator import Coordinator
 from dispatch.directory.search import SearchIndex
@@ -86,6 +87,17 @@ async def test_kinds_and_limit_narrow_what_is_found(searching: Searching) -> Non
     assert await searching.ids("officer", q="east", kinds="person") == [person("east")]
     assert await searching.ids("officer", q="east", kinds="unit,endpoint") == []
     assert len(await searching.ids("officer", q="乡", limit=1)) == 1
+
+
+async def test_login_finds_whom_one_manages_and_oneself_and_nobody_else(searching: Searching) -> None:
+    of_east = people.Change(person=person("east"), login="dh-zhou", name="周小川")
+    await searching.coordinator.act(of_east, Actor(person("administrator")), Origin())
+    for query in ("dh-zhou", "h-z", "周 dh-"):
+        for name in ("administrator", "officer", "east"):
+            assert await searching.ids(name, q=query) == [person("east")], (name, query)
+        for name in ("west", "watcher", "newcomer"):
+            assert await searching.ids(name, q=query) == [], (name, query)
+    assert await searching.ids("west", q="zhou") == [person("east")]
 
 
 @pytest.mark.parametrize("name", ["newcomer", "dismissed"])

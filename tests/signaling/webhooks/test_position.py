@@ -1,4 +1,4 @@
-"""How far a receiver was told outlives a restart; what cannot be read is nothing."""
+"""How far a receiver was told outlives a restart; what cannot be used is told apart from nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from signaling.webhooks.position import PositionFile
+from signaling.webhooks.position import PositionDamagedError, PositionFile
 
 URL = "https://a.example/x"
 
@@ -26,11 +26,22 @@ def test_what_was_noted_last_is_read_and_others_have_files_of_their_own(tmp_path
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b'{"v":2,"url":"https://a.example/x","position":1}', b'{"v":1,"url":"b","position":1}'],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"v":2,"url":"https://a.example/x","position":1}',
+        b'{"v":1,"url":"b","position":1}',
+        b'{"v":1,"url":"https://a.example/x","position":-1}',
+        b'{"x":' + b"[" * 100_000,
+    ],
 )
-def test_file_that_cannot_be_used_is_nothing(tmp_path: Path, content: bytes) -> None:
+def test_file_that_cannot_be_used_is_damaged(tmp_path: Path, content: bytes) -> None:
     file = PositionFile(tmp_path, URL)
     file.write(3)
     (path,) = tmp_path.iterdir()
     path.write_bytes(content)
-    assert file.read() is None
+    with pytest.raises(PositionDamagedError):
+        file.read()
+    file.write(4)
+    assert file.read() == 4

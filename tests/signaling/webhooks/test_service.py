@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from config import Webhook
 from dispatch.acts.chair import Say
@@ -256,11 +257,37 @@ async def test_receiver_that_nobody_serves_is_asked_until_it_is_there(tmp_path: 
 async def test_journal_that_is_shorter_than_what_was_told_goes_on_from_its_end(tmp_path: Path) -> None:
     async with coordinating(tmp_path / "j") as (coordinator, journal), receiving() as receiver:
         PositionFile(tmp_path / "webhooks", receiver.url).write(1_000)
-        async with telling(tmp_path, coordinator, journal, hook(receiver)):
+        async with telling(tmp_path, coordinator, journal, hook(receiver)) as webhooks:
             noted = PositionFile(tmp_path / "webhooks", receiver.url)
             await until("the end", lambda: noted.read() == 0)
+            assert webhooks.readers()[1].read() == {("1",): 1}
             await talk(coordinator, 1)
             await until("all entries", lambda: receiver.taken == kept(journal))
+
+
+async def test_damaged_position_is_told_and_goes_on_from_the_journals_end(tmp_path: Path) -> None:
+    async with coordinating(tmp_path / "j") as (coordinator, journal), receiving() as receiver:
+        await talk(coordinator, 2)
+        past = journal.position
+        noted = PositionFile(tmp_path / "webhooks", receiver.url)
+        noted.write(1)
+        (path,) = (tmp_path / "webhooks").iterdir()
+        path.write_bytes(b"\0" * 40)
+        with capture_logs() as logs:
+            webhooks = Webhooks([hook(receiver)], journal, tmp_path / "webhooks")
+            unheard = coordinator.listen(webhooks.heard)
+            webhooks.start()
+            try:
+                await until("the beginning", lambda: webhooks.readers()[1].read() == {("1",): 1})
+                await talk(coordinator, 1)
+                await until("what happened since", lambda: receiver.taken == kept(journal, past))
+            finally:
+                unheard()
+                await webhooks.close()
+        (told,) = [line for line in logs if line["event"] == "webhook_position_damaged"]
+        assert told["log_level"] == "error" and told["position"] == past
+        async with telling(tmp_path, coordinator, journal, hook(receiver)) as again:
+            assert again.readers()[1].read() == {("1",): 0}
 
 
 async def test_record_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:

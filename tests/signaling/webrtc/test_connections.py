@@ -16,7 +16,7 @@ from media.plane.srtp import SrtpKeys
 from media.relay import RelayTrack, RouteFormat
 from signaling.sdp.errors import SdpBadDirection, SdpBadReoffer, SdpError, SdpNoCommonCodec
 from signaling.sdp.model import Codec
-from signaling.webrtc import connection as connection_module
+from signaling.webrtc import connections as connections_module
 from signaling.webrtc.connection import ConnectionEnded, SourceWithdrawn
 from signaling.webrtc.errors import (
     ExchangeClosed,
@@ -44,8 +44,8 @@ async def node() -> AsyncIterator[Node]:
 
 @pytest.fixture
 def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "OFFERS_A_SECOND", 1e9)
-    monkeypatch.setattr(connection_module, "OFFERS_AT_ONCE", 1e9)
+    monkeypatch.setattr(connections_module, "OFFERS_A_SECOND", 1e9)
+    monkeypatch.setattr(connections_module, "OFFERS_AT_ONCE", 1e9)
 
 
 def page_of(node: Node, owner: str = "page") -> OfferedPage:

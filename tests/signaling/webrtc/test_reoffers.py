@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from media.plane.memory import live_objects
 from signaling.sdp.model import SessionDescription
-from signaling.webrtc import connection
+from signaling.webrtc import connections
 from signaling.webrtc.lines import ReceiveLine
 from tests.patience import until
 from tests.signaling.node import Node, running_node
@@ -39,8 +39,8 @@ class Held:
 def held() -> Iterator[Held]:
     held = Held()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "OFFERS_AT_ONCE", 1e9)
-        patch.setattr(connection, "OFFERS_A_SECOND", 1e9)
+        patch.setattr(connections, "OFFERS_AT_ONCE", 1e9)
+        patch.setattr(connections, "OFFERS_A_SECOND", 1e9)
         yield held
     held.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -10,13 +11,14 @@ import msgspec
 import pytest
 
 from dispatch.acts.consultation import Join
+from dispatch.desk import coordinator as coordinator_module
 from dispatch.entry import Origin
 from dispatch.permissions import Actor
 from signaling.ws import hub as hub_module
-from signaling.ws.connection import Limits
+from signaling.ws.connection import MAX_IN_HAND, Limits
 from signaling.ws.hub import MAX_PAGES_OF_PERSON, Hub
 from signaling.ws.messages import MAX_TOPICS
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.signaling.ws.node import NEVER_US, Node, consultation_of_li
 
 
@@ -134,6 +136,8 @@ async def test_who_may_be_here_no_more_is_offline_at_once(end: Callable[[Hub], N
         await wang.watch("unit:county")
         await wang.until(lambda: wang.pages.record("unit:county", "person", "li")["online"])
         end(node.hub)
+        # At once, and not when the page has answered the close: one that does not would go on seeing and hearing.
+        assert ("hangup", "li") in node.door.noted and ("hangup", "wang") not in node.door.noted
         await wang.until(lambda: not wang.pages.record("unit:county", "person", "li")["online"])
         assert await li.closed() == 4401
         await wang.leave()
@@ -253,6 +257,33 @@ async def test_a_stopping_node_says_so_and_takes_no_more() -> None:
             await node.connect()
         assert refused.value.status == 503
         await node.hub.close()
+
+
+async def test_a_node_stops_although_the_disk_answers_none_of_what_its_pages_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "HAND_SECONDS", 0.05)
+    monkeypatch.setattr(coordinator_module, "CLOSE_S", 0.05)
+    async with Node() as node, asyncio.timeout(PATIENCE_S):
+        li, wang, zhao = [await node.tab(person) for person in ("li", "wang", "zhao")]
+        node.keeper.gate.clear()
+        # More than a page may have in hand: the node reads on when one is answered, and none ever is.
+        for number in range(MAX_IN_HAND + 5):
+            await li.send(t="act", id=f"{number}", name="consultation.create", params={"title": "会", "unit": "county"})
+        await wang.send(t="act", id="1", name="consultation.create", params={"title": "会", "unit": "county"})
+
+        def in_hand() -> int:
+            return sum(len(connection.tasks) for connection in node.hub._connections)
+
+        await until("all of it is in hand", in_hand, lambda count: count == MAX_IN_HAND + 1)
+        await wang.leave()
+        await node.until_pages(2)
+        await node.hub.close()
+        assert node.hub.pages == 0
+        assert [await tab.closed() for tab in (li, zhao)] == [4503] * 2
+        assert node.entries == [] and node.keeper.records == []
+        await node.coordinator.close()
+        assert len(node.tables.consultations) == 0
 
 
 async def test_a_disabled_person_is_not_let_in() -> None:

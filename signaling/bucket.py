@@ -14,9 +14,17 @@ class Bucket:
 
     def take(self, units: float, now: float) -> bool:
         """Take so many units; False, and nothing is taken, when it holds less."""
-        self._held = min(self._size, self._held + max(0.0, now - self._at) * self._rate)
-        self._at = max(self._at, now)
+        self._fill(now)
         if units > self._held:
             return False
         self._held -= units
         return True
+
+    def is_full(self, now: float) -> bool:
+        """Tell whether it is as if nothing had ever been taken."""
+        self._fill(now)
+        return self._held >= self._size
+
+    def _fill(self, now: float) -> None:
+        self._held = min(self._size, self._held + max(0.0, now - self._at) * self._rate)
+        self._at = max(self._at, now)
