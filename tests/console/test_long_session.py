@@ -154,7 +154,7 @@ async def test_page_that_slept_until_it_was_given_up_is_back_without_a_reload(
                 await one.flows(kind)
 
 
-async def test_who_slept_while_it_was_locked_waits_in_the_lobby_and_sends_nothing(
+async def test_who_slept_while_it_was_locked_sends_nothing_and_waits_until_the_chair_lets_in(
     browser: Browser, laptop: Browser, tmp_path: Path
 ) -> None:
     async with running(tmp_path, silence=SILENCE_S) as county, talking(county, browser, laptop) as (officer, east):
@@ -168,3 +168,7 @@ async def test_who_slept_while_it_was_locked_waits_in_the_lobby_and_sends_nothin
         await expect(east.page.locator(".inside")).to_be_hidden()
         await until("the camera is let go", lambda: east.page.evaluate(SENT), lambda tracks: tracks == 0)
         await expect(row(officer.page, EAST)).to_have_count(0)
+        await officer.page.locator('[data-section="waiting"] .quick').click()
+        await expect(seat(officer.page, EAST)).to_have_attribute("data-state", "live")
+        for one in (officer, east):
+            await one.flows("video")

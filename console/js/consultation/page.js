@@ -153,13 +153,13 @@ export class ConsultationPage {
     const here = this.#isPresent();
     if (this.#returning === "answered" && (here || KEPT_OUT.has(short?.mine))) this.#returning = "";
     if (here && this.#phase === "joining") this.#goIn();
-    // Who waits is in the lobby, whoever of my pages asked.
-    else if (this.#phase === "sentAway" && short?.mine === "waiting") this.#wait();
     else if (this.isInside && gone === "consultation-ended") this.#goOut("over");
     else if (this.isInside && !this.#returning) {
       if (gone) this.#goOut("sentAway");
       else if (this.#room && !here) this.#goOut(this.#room.own ? "over" : "lobby");
     }
+    // Who waits is in the lobby until let in, whoever of my pages asked.
+    if (this.#phase === "sentAway" && short?.mine === "waiting") this.#wait();
     this.render();
     if (this.#isIn()) this.contribution.check(this.#room);
   }
