@@ -1,6 +1,7 @@
 // What moves with time is drawn once a second, by the server's clock and all of it together: every frame that the page
-// draws for a clock of its own costs about as much as a picture that plays.
+// draws for a clock of its own costs about as much as a picture that plays. Only what lives is drawn more often.
 
+const SECOND_MS = 1000;
 const BEAT_MS = 100;
 /** Before the second: what is measured then is drawn with it. */
 const AHEAD_MS = 100;
@@ -19,8 +20,8 @@ export class Rhythm {
   }
 
   /**
-   * Call what `part` has of `beat()`, ten times a second, for what lives; `measure()`, shortly before each second;
-   * `draw()`, with each. Gives what ends that.
+   * Call what `part` has of `beat()`, ten times a second while its `isLively()` is true; `measure()`, shortly before
+   * each second; `draw()`, with each. Gives what ends that.
    */
   join(part) {
     this.#parts.add(part);
@@ -34,24 +35,28 @@ export class Rhythm {
   }
 
   #wait() {
-    const wait = BEAT_MS - (this.now() % BEAT_MS) + AFTER_MS;
-    this.#timer = setTimeout(() => this.#beat(), wait);
+    const now = this.now();
+    const past = now % SECOND_MS;
+    const isLively = [...this.#parts].some((part) => part.isLively?.());
+    const quiet = past < SECOND_MS - AHEAD_MS ? SECOND_MS - AHEAD_MS - past : SECOND_MS - past;
+    const wait = isLively ? BEAT_MS - (now % BEAT_MS) : quiet;
+    this.#timer = setTimeout(() => this.#beat(), wait + AFTER_MS);
   }
 
   #beat() {
     this.#wait();
     const now = this.now();
-    const second = Math.floor(now / 1000);
-    const coming = Math.floor((now + AHEAD_MS) / 1000);
-    this.#call("beat");
+    const second = Math.floor(now / SECOND_MS);
+    const coming = Math.floor((now + AHEAD_MS) / SECOND_MS);
+    for (const part of this.#parts) if (part.isLively?.()) this.#call("beat", [part]);
     if (coming !== this.#measured) this.#call("measure");
     if (second !== this.#drawn) this.#call("draw");
     this.#measured = coming;
     this.#drawn = second;
   }
 
-  #call(name) {
-    for (const part of [...this.#parts]) {
+  #call(name, parts = [...this.#parts]) {
+    for (const part of parts) {
       try {
         part[name]?.();
       } catch (error) {

@@ -68,9 +68,14 @@ export class Tile {
     this.render();
   }
 
-  /** Ten times a second, for sources without a picture. */
+  /** A source without a picture shows how loud it is. */
+  get isLively() {
+    return this.watching.audioOnly;
+  }
+
+  /** Ten times a second, while it is lively. */
   beat() {
-    if (this.watching.audioOnly) this.meter.push(this.watching.loudness());
+    if (this.isLively) this.meter.push(this.watching.loudness());
   }
 
   render() {

@@ -176,6 +176,10 @@ export class Wall {
     this.#tiles.delete(id);
   }
 
+  isLively() {
+    return this.tiles.some((tile) => tile.isLively);
+  }
+
   beat() {
     forEach(this.tiles, (tile) => tile.beat());
   }

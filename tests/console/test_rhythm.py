@@ -20,7 +20,9 @@ DRIVE = """async (ahead) => {
   window.rhythm = new Rhythm(() => window.now());
   window.ends = [
     window.rhythm.join({ draw: () => { throw new Error("one fails"); } }),
-    window.rhythm.join({ beat: note("beat"), measure: note("measure"), draw: note("draw") }),
+    window.rhythm.join({
+      isLively: () => window.lively, beat: note("beat"), measure: note("measure"), draw: note("draw"),
+    }),
   ];
 }"""
 
@@ -42,11 +44,21 @@ async def told(page: Page, name: str) -> list[int]:
 
 async def test_it_measures_shortly_before_each_second_of_the_server_and_draws_with_it(rhythm: Page) -> None:
     await rhythm.clock.run_for(3_000)
-    assert len(await told(rhythm, "beat")) == 30
+    assert await told(rhythm, "beat") == []
     measured, drawn = await told(rhythm, "measure"), await told(rhythm, "draw")
     # What had not been drawn yet when it began is drawn with the first beat.
-    assert len(measured) == 4 and all(900 <= at < 910 for at in measured[1:])
+    assert len(measured) == 3 and all(900 <= at < 910 for at in measured)
     assert len(drawn) == 4 and all(at < 10 for at in drawn[1:])
+
+
+async def test_it_beats_while_a_part_lives(rhythm: Page) -> None:
+    await rhythm.evaluate("window.lively = true")
+    await rhythm.clock.run_for(3_000)
+    assert 20 <= len(await told(rhythm, "beat")) <= 30
+    assert 2 <= len(await told(rhythm, "draw")) <= 4
+    await rhythm.evaluate("window.lively = false; window.told = []")
+    await rhythm.clock.run_for(2_000)
+    assert await told(rhythm, "beat") == []
 
 
 async def test_a_leap_of_the_clock_costs_nothing_but_one_round(rhythm: Page) -> None:

@@ -87,7 +87,9 @@ export class ConsultationPage {
   /** On the stage now; `join` when the way here was the wish to be in it. */
   enter({ join = false } = {}) {
     if (this.#ends.length === 0) {
-      this.#ends = [this.desk.rhythm.join(this), this.desk.acts.listen(() => this.render())];
+      const { acts, rhythm } = this.desk;
+      this.#ends = [rhythm.join(this.stage), rhythm.join({ draw: () => this.#draw() })];
+      this.#ends.push(acts.listen(() => this.render()));
     }
     if (join) this.join();
     else this.#lookOnce();
@@ -275,15 +277,7 @@ export class ConsultationPage {
     this.render();
   }
 
-  beat() {
-    if (this.isInside) this.stage.beat();
-  }
-
-  measure() {
-    return this.isInside ? this.stage.measure() : null;
-  }
-
-  draw() {
+  #draw() {
     if (!this.isInside) return;
     this.stage.renderStates();
     this.bar.renderTime();

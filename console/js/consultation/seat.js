@@ -113,9 +113,14 @@ export class Seat {
     this.video.srcObject = null;
   }
 
-  /** Ten times a second: how loud it is, where there is nothing else to see. */
+  /** There is nothing else to see than how loud it is. */
+  get isLively() {
+    return !this.level.hidden;
+  }
+
+  /** Ten times a second, while it is lively. */
   beat() {
-    if (!this.level.hidden) this.meter.push(this.#watching?.loudness() ?? 0);
+    if (this.isLively) this.meter.push(this.#watching?.loudness() ?? 0);
   }
 
   /** Once a second or when something changed: what there is to see, since when, the time of capture. */

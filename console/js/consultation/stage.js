@@ -121,7 +121,10 @@ export class Stage {
     for (const seat of this.seats) seat.renderState();
   }
 
-  /** Ten times a second: how loud those are who have no picture. */
+  isLively() {
+    return this.seats.some((seat) => seat.isLively);
+  }
+
   beat() {
     for (const seat of this.seats) seat.beat();
   }
