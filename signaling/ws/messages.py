@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+from dispatch.permissions import Right
 
 #: Versions of the protocol that this node speaks.
 VERSIONS = (1,)
@@ -135,6 +140,33 @@ class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
 
 
 Message = Hello | Watch | Unwatch | Do | Offer | Hangup | Quality | Ping
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a message needs beside a sign-in: these rights to what it names, as `why` says; or why it needs none."""
+
+    why: str
+    rights: frozenset[Right] = frozenset()
+
+
+#: Of every message. Who lacks the right is told `forbidden`, of a topic by `gone`, of a line by its `code`.
+DEMANDS: Final[Mapping[type, Demand]] = MappingProxyType(
+    {
+        Hello: Demand("it shows who one is, and takes the topics up again that `resume` names, as `watch` would"),
+        Watch: Demand(
+            "a unit to see, a consultation to view; of the overview what one sees", frozenset({Right.SEE, Right.VIEW})
+        ),
+        Unwatch: Demand("it gives up what one has"),
+        Do: Demand("every act declares its own right"),
+        Offer: Demand(
+            "lines that send need to publish, lines that receive to view", frozenset({Right.PUBLISH, Right.VIEW})
+        ),
+        Hangup: Demand("it ends one's own connection"),
+        Quality: Demand("it tells of lines that one was given, and of no others anything is kept"),
+        Ping: Demand("it asks for the time"),
+    }
+)
 
 
 class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):

@@ -26,6 +26,11 @@ def test_there_is_an_example_of_each_type() -> None:
     assert tags == {"hello", *EXAMPLES}
 
 
+def test_every_message_declares_what_it_needs() -> None:
+    assert set(messages.DEMANDS) == set(get_args(messages.Message))
+    assert all(demand.why for demand in messages.DEMANDS.values())
+
+
 @pytest.mark.parametrize("kind", EXAMPLES)
 async def test_nothing_is_done_for_who_has_not_said_hello(kind: str) -> None:
     async with Node() as node:
@@ -57,5 +62,8 @@ async def test_who_is_signed_in_needs_a_right_to_act_and_to_watch() -> None:
         await qian.send(t="watch", topic=f"consultation:{consultation}")
         await qian.until(lambda: qian.pages.gone)
         assert qian.pages.gone == {f"consultation:{consultation}": "forbidden"}
+        await qian.send(t="watch", topic="unit:nowhere")
+        await qian.until(lambda: len(qian.pages.gone) == 2)
+        assert "unit:nowhere" in qian.pages.gone
         assert len(node.entries) == before
         await qian.leave()
