@@ -7,6 +7,7 @@ export function wearHeadset(acts) {
   const worn = Object.entries(ACTS).filter(([action, name]) => listen(action, () => acts[name]()));
   return () => {
     for (const [action] of worn) listen(action, null);
+    tellHeadset({ microphone: false, camera: false });
   };
 }
 

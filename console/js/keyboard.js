@@ -22,7 +22,6 @@ export function startKeyboard(acts) {
     p: acts.pause,
     b: acts.publish,
     d: acts.microphone,
-    [HEADSET]: acts.microphone,
     e: acts.camera,
     h: acts.hand,
     g: acts.layout,
@@ -36,10 +35,11 @@ export function startKeyboard(acts) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    // Whatever is being written or asked: who presses it wants not to be heard.
+    if (event.key === HEADSET && acts.microphone() !== false) event.preventDefault();
     // Wherever the focus is: it falls to the page behind when the button that had it cannot be pressed any more.
     if (document.querySelector("dialog[open]")) return;
-    const typing = event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE);
-    if (typing && event.key !== HEADSET) return;
+    if (event.target instanceof Element && event.target.closest(TYPING) && !event.target.closest(GONE)) return;
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
     const onPicture = event.target instanceof Element && event.target.matches(".picture, .seat");
     const pressed = event.key === "Enter" || event.key === " ";

@@ -37,7 +37,7 @@ export class Rhythm {
   #wait() {
     const now = this.now();
     const past = now % SECOND_MS;
-    const isLively = [...this.#parts].some((part) => part.isLively?.());
+    const isLively = this.#lively().length > 0;
     const quiet = past < SECOND_MS - AHEAD_MS ? SECOND_MS - AHEAD_MS - past : SECOND_MS - past;
     const wait = isLively ? BEAT_MS - (now % BEAT_MS) : quiet;
     this.#timer = setTimeout(() => this.#beat(), wait + AFTER_MS);
@@ -48,21 +48,26 @@ export class Rhythm {
     const now = this.now();
     const second = Math.floor(now / SECOND_MS);
     const coming = Math.floor((now + AHEAD_MS) / SECOND_MS);
-    for (const part of this.#parts) if (part.isLively?.()) this.#call("beat", [part]);
+    this.#call("beat", this.#lively());
     if (coming !== this.#measured) this.#call("measure");
     if (second !== this.#drawn) this.#call("draw");
     this.#measured = coming;
     this.#drawn = second;
   }
 
+  #lively() {
+    return this.#call("isLively").filter(({ gave }) => gave).map(({ part }) => part);
+  }
+
+  /** What each of `parts` gave. One that fails keeps no other from its turn. */
   #call(name, parts = [...this.#parts]) {
-    for (const part of parts) {
+    return parts.map((part) => {
       try {
-        part[name]?.();
+        return { part, gave: part[name]?.() };
       } catch (error) {
-        // One part that fails keeps no other from its turn.
         reportError(error);
+        return { part, gave: null };
       }
-    }
+    });
   }
 }

@@ -170,6 +170,12 @@ async def test_headset_switches_the_microphone_also_while_a_text_is_written(two:
         await east.page.keyboard.press("MediaPlayPause")
         await expect(east.page.locator(".control.microphone")).to_have_attribute("data-state", state)
         await heard()
+    # A question on the page is no reason to go on being heard.
+    await east.page.locator(".top .keys").click()
+    for state in ("off", "on"):
+        await east.page.keyboard.press("MediaPlayPause")
+        await expect(east.page.locator(".control.microphone")).to_have_attribute("data-state", state)
+    await east.page.keyboard.press("Escape")
     for action, name in (("togglemicrophone", "microphone"), ("togglecamera", "camera")):
         for state in ("off", "on"):
             await east.page.evaluate("(action) => window.buttons[action]()", action)

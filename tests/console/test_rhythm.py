@@ -19,7 +19,7 @@ DRIVE = """async (ahead) => {
   const note = (name) => () => window.told.push([name, Math.floor(window.now() % 1000)]);
   window.rhythm = new Rhythm(() => window.now());
   window.ends = [
-    window.rhythm.join({ draw: () => { throw new Error("one fails"); } }),
+    window.rhythm.join({ isLively: () => { throw new Error("one fails"); }, draw: () => { throw new Error("too"); } }),
     window.rhythm.join({
       isLively: () => window.lively, beat: note("beat"), measure: note("measure"), draw: note("draw"),
     }),

@@ -11,6 +11,8 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +39,46 @@ def group(leader: int) -> set[int]:
     return found & set(parents)
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """`huishang run` in a job of its own, as a shell at a terminal starts it."""
-    argv = [sys.executable, "-m", "huishang", "run"]
+@contextmanager
+def running(argv: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a node in a job of its own, as a shell at a terminal does."""
     environ = environment(**on_loopback())
-    with subprocess.Popen(
-        argv, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True, process_group=0
-    ) as process:
+    with subprocess.Popen(argv, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, process_group=0) as process:
         yield process
         process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The interface of a node that was started in a folder, once it has printed its link."""
+
+    base: str
+    trust: ssl.SSLContext
+
+    @classmethod
+    def of(cls, job: subprocess.Popen[str], folder: Path) -> tuple[Interface, str]:
+        """Return it and the code of the link."""
+        base, _, code = first_url(job).partition("/#welcome=")
+        return cls(base, ssl.create_default_context(cafile=folder / "var/tls/ca.pem")), code
+
+    def __call__(self, path: str, body: dict[str, str] | None = None, token: str = "") -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"{self.base}/api/v1{path}", data, headers)
+        with urllib.request.urlopen(request, context=self.trust, timeout=PATIENCE_S) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    with running([sys.executable, "-m", "huishang", "run"], tmp_path) as process:
+        yield process
 
 
 def test_link_makes_the_visitor_chair_of_a_running_consultation_and_ctrl_c_leaves_nothing(
     job: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    base, _, code = first_url(job).partition("/#welcome=")
-    trust = ssl.create_default_context(cafile=tmp_path / "var/tls/ca.pem")
-
-    def ask(path: str, body: dict[str, str] | None = None, token: str = "") -> Any:
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{base}/api/v1{path}", data, headers)
-        with urllib.request.urlopen(request, context=trust, timeout=PATIENCE_S) as answer:
-            return json.load(answer)
+    ask, code = Interface.of(job, tmp_path)
 
     signed = ask("/session", {"welcome": code})
     token, consultation = signed["token"], signed["consultation"]

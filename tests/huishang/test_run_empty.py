@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.huishang.test_cli import environment, first_url, on_loopback
-from tests.huishang.test_run_demonstration import group
+from tests.huishang.test_run_demonstration import Interface, group, running
 from tests.media.preloaded import ROOT
 from tests.patience import PATIENCE_S
 
@@ -34,27 +30,14 @@ def command() -> list[str]:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """The node in a job of its own, as a shell at a terminal starts it."""
-    environ = environment(**on_loopback())
-    with subprocess.Popen(
-        command(), cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True, process_group=0
-    ) as process:
+    with running(command(), tmp_path) as process:
         yield process
-        process.kill()
 
 
 def test_nothing_is_there_but_the_one_time_link_of_the_first_administrator(
     job: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    base, _, code = first_url(job).partition("/#welcome=")
-    trust = ssl.create_default_context(cafile=tmp_path / "var/tls/ca.pem")
-
-    def ask(path: str, body: dict[str, str] | None = None, token: str = "") -> Any:
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{base}/api/v1{path}", data, headers)
-        with urllib.request.urlopen(request, context=trust, timeout=PATIENCE_S) as answer:
-            return json.load(answer)
+    ask, code = Interface.of(job, tmp_path)
 
     assert group(job.pid) == {job.pid}, "the server alone"
     with pytest.raises(urllib.error.HTTPError) as refused:
