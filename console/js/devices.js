@@ -11,6 +11,7 @@ export class DevicesDialog extends Dialog {
   #error = null;
   #opening = 0;
   #publishes = false;
+  #chosen = chosenDevices();
 
   /** `use(publishes)`: other devices were chosen; `name()`, `now()` (server UTC in ms) for the test picture. */
   constructor({ use, name, now }) {
@@ -56,18 +57,26 @@ export class DevicesDialog extends Dialog {
 
   /** Show what there is to choose and what is chosen; `keep` as in `#look`. */
   async #begin(keep = null) {
-    await this.#fillDevices(chosenDevices());
-    if (!mayCapture()) this.camera.value = TEST;
+    this.#chosen = chosenDevices();
+    if (!mayCapture()) this.#chosen.camera = TEST;
+    await this.#fillDevices();
     await this.#look(keep);
     // With the permission come the names.
-    await this.#fillDevices({ camera: this.camera.value, microphone: this.microphone.value });
+    await this.#fillDevices();
   }
 
-  async #fillDevices(chosen) {
+  async #fillDevices() {
     const { cameras, microphones } = await listDevices();
-    fill(this.camera, cameras, "publish.camera.n", [[TEST, "publish.test"]], chosen.camera);
-    fill(this.microphone, microphones, "publish.microphone.n", [[NONE, "publish.noSound"]], chosen.microphone);
+    // Read only now: a person may have chosen while the browser counted its devices.
+    const { camera, microphone } = this.#chosen;
+    fill(this.camera, cameras, "publish.camera.n", [[TEST, "publish.test"]], camera);
+    fill(this.microphone, microphones, "publish.microphone.n", [[NONE, "publish.noSound"]], microphone);
     this.render();
+  }
+
+  #choose() {
+    this.#chosen = { camera: this.camera.value, microphone: this.microphone.value };
+    this.#look();
   }
 
   /** Open what is chosen and show it; `keep` is an error that stays in view if that works. */
@@ -114,8 +123,8 @@ export class DevicesDialog extends Dialog {
   #build() {
     this.video = h("video", { autoplay: true, playsInline: true, muted: true });
     this.note = h("div", { class: "note-over" });
-    this.camera = h("select", { on: { change: () => this.#look() } });
-    this.microphone = h("select", { on: { change: () => this.#look() } });
+    this.camera = h("select", { on: { change: () => this.#choose() } });
+    this.microphone = h("select", { on: { change: () => this.#choose() } });
     [this.cameraLabel, this.microphoneLabel] = [h("span"), h("span")];
     this.troubleWords = h("div");
     this.troubleCode = h("div", { class: "code" });

@@ -322,6 +322,34 @@ async def test_published_test_picture_is_seen_and_goes_when_stopped(page: Page, 
     await wait_state(page, name, "offline")
 
 
+SLOW_LIST = """() => {
+  const list = MediaDevices.prototype.enumerateDevices;
+  const waits = new Promise((resolve) => { window.listNow = resolve; });
+  let asked = 0;
+  MediaDevices.prototype.enumerateDevices = async function () {
+    asked += 1;
+    if (asked > 1) await waits;
+    window.listed = asked;
+    return list.call(this);
+  };
+}"""
+
+
+async def test_choice_made_while_the_browser_counts_its_devices_stays(page: Page) -> None:
+    await page.evaluate(SLOW_LIST)
+    await page.evaluate("() => localStorage.removeItem('huishang.devices')")
+    await page.keyboard.press("b")
+    camera = page.locator("dialog[open] select").first
+    # The picture is there, and the second list, with names, is asked for.
+    await page.wait_for_function("() => document.querySelector('dialog[open] video')?.srcObject")
+    await camera.select_option("test")
+    await page.evaluate("() => { window.before = document.querySelector('dialog[open] select').options[0]; }")
+    await page.evaluate("() => window.listNow()")
+    await page.wait_for_function("() => window.listed === 2 && !window.before.isConnected")
+    await expect(camera).to_have_value("test")
+    await page.locator("dialog[open] .button", has_text="取消").click()
+
+
 async def test_published_camera_is_seen(page: Page, node: Node) -> None:
     await page.evaluate("() => localStorage.removeItem('huishang.devices')")
     await page.keyboard.press("b")
