@@ -1,19 +1,22 @@
 """What the console's page uses of the processor with nine pictures, against a bare page with the same nine streams.
 
 The bare page has nine video elements as large as the console's tiles and one connection, made through the same door.
-CPU time is the renderers', where scripts, layout, decoding and painting run; the two pages are never open together.
+CPU time is the renderers', where scripts, layout, decoding and painting run. The two pages are open at the same time,
+each in a Chromium of its own: what a decoder needs drifts by a tenth from one minute to the next, more than what the
+pages differ by.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
 from benchmarks import machine
 from benchmarks.chromium import launch
@@ -94,88 +97,80 @@ class Used:
     frames: float
 
 
-def renderers() -> list[int]:
-    """Return the renderer processes of the browser this process has started."""
-    found = []
-    for pid in machine.children(os.getpid()):
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if b"--type=renderer" in command:
-            found.append(pid)
-    return found
+@dataclass(frozen=True, slots=True)
+class Chromium:
+    """A browser of its own for one page, so that what the page uses is what the browser's processes use."""
+
+    browser: Browser
+    pid: int
+
+    @classmethod
+    async def launch(cls, playwright: Playwright) -> Chromium:
+        """Start it; it ends with Playwright."""
+        before = set(machine.children(os.getpid()))
+        browser = await launch(playwright)
+        started = (pid for pid in machine.children(os.getpid()) if pid not in before)
+        return cls(browser, next(pid for pid in started if b"chromium" in _command(pid)))
+
+    def used_s(self) -> tuple[float, float]:
+        """Return the CPU time of its renderers and of all its processes, in seconds."""
+        of = {pid: _used_s(pid) for pid in (self.pid, *machine.children(self.pid))}
+        return sum(used for pid, used in of.items() if b"--type=renderer" in _command(pid)), sum(of.values())
 
 
-def used_s(pids: list[int]) -> float:
-    """Return the processes' CPU time, ended threads' too; those that have ended count nothing."""
-    ticks = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-async def watched(page: Page, seconds: float, settle_s: float) -> Used:
-    """Measure a page whose pictures play, after a while in which it comes to rest."""
-    await asyncio.sleep(settle_s)
-    mine, all_of_it = renderers(), [pid for pid in machine.children(os.getpid()) if _is_browser(pid)]
-    loop = asyncio.get_running_loop()
-    began, before, before_all = loop.time(), used_s(mine), used_s(all_of_it)
-    shown = await page.evaluate(SHOWN)
-    await asyncio.sleep(seconds)
-    shown = await page.evaluate(SHOWN) - shown
-    took = loop.time() - began
-    return Used((used_s(mine) - before) / took, (used_s(all_of_it) - before_all) / took, shown / took)
-
-
-async def console(room: Room, context: BrowserContext, seconds: float, settle_s: float) -> tuple[Used, list[Any]]:
-    """Measure the console's page, in the consultation; return where its tiles were, too."""
+async def console(room: Room, context: BrowserContext) -> tuple[Page, list[Any]]:
+    """Open the console's page, in the consultation; return where its tiles are, too."""
     page = await context.new_page()
     await room.lobby(page)
     await page.locator(JOIN).click()
-    boxes = await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
-    used = await watched(page, seconds, settle_s)
-    await page.close()
-    return used, boxes
+    return page, await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
 
 
-async def bare(room: Room, browser: Browser, boxes: list[Any], seconds: float, settle_s: float) -> Used:
-    """Measure the bare page."""
-    context = await browser.new_context(viewport=VIEWPORT, ignore_https_errors=True)
+async def bare(room: Room, context: BrowserContext, boxes: list[Any]) -> Page:
+    """Open the bare page."""
     page = await context.new_page()
     # Any document of the node's own will do: to one that is not, Chromium allows no connection to this machine.
     await page.goto(f"{room.server.url}/healthz")
     given = {"token": room.keys.token(room.made.chair), "cameras": room.made.cameras, "boxes": boxes}
     await page.evaluate(BARE, given)
     await page.evaluate(PLAYING, [PICTURES, DEADLINE_MS])
-    used = await watched(page, seconds, settle_s)
-    await context.close()
-    return used
+    return page
+
+
+async def used(pages: Sequence[tuple[Chromium, Page]], seconds: float) -> list[Used]:
+    """Measure pages over one and the same time."""
+    loop = asyncio.get_running_loop()
+
+    async def now() -> list[tuple[float, float, float, int]]:
+        shown = [await page.evaluate(SHOWN) for _, page in pages]
+        return [(loop.time(), *chromium.used_s(), frames) for (chromium, _), frames in zip(pages, shown, strict=True)]
+
+    began = await now()
+    await asyncio.sleep(seconds)
+    found = []
+    for then, since in zip(await now(), began, strict=True):
+        took, *amounts = (late - early for late, early in zip(then, since, strict=True))
+        found.append(Used(*(amount / took for amount in amounts)))
+    return found
 
 
 async def measure(room: Room, rounds: int, seconds: float, settle_s: float) -> list[tuple[Used, Used]]:
-    """Return what the console's page and the bare one used in each round; every second one goes the other way."""
+    """Return what the console's page and the bare one used in each round."""
     async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        try:
-            context = await room.sign_in(browser)
-            # Also warms the browser up.
-            _, boxes = await console(room, context, 0.0, settle_s)
-            taken = []
-            for number in range(rounds):
-                if number % 2:
-                    theirs = await bare(room, browser, boxes, seconds, settle_s)
-                    ours, _ = await console(room, context, seconds, settle_s)
-                else:
-                    ours, _ = await console(room, context, seconds, settle_s)
-                    theirs = await bare(room, browser, boxes, seconds, settle_s)
-                taken.append((ours, theirs))
-        finally:
-            await browser.close()
+        ours, theirs = await Chromium.launch(playwright), await Chromium.launch(playwright)
+        signed_in = await room.sign_in(ours.browser)
+        plain = await theirs.browser.new_context(viewport=VIEWPORT, ignore_https_errors=True)
+        taken = []
+        for _ in range(rounds):
+            page, boxes = await console(room, signed_in)
+            other = await bare(room, plain, boxes)
+            await asyncio.sleep(settle_s)
+            mine, its = await used([(ours, page), (theirs, other)], seconds)
+            taken.append((mine, its))
+            await page.close()
+            await other.close()
+        for chromium in (ours, theirs):
+            await chromium.browser.close()
     return taken
 
 
@@ -201,8 +196,17 @@ def run(report: Report, *, rounds: int = ROUNDS, seconds: float = ROUND_S, settl
             report.note(f"{what}, round {number}: DISTURBED: the pages did not show as many frames as each other")
 
 
-def _is_browser(pid: int) -> bool:
+def _used_s(pid: int) -> float:
+    """CPU time of a process, ended threads' too; nothing when it has ended."""
     try:
-        return b"chromium" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
