@@ -15,6 +15,7 @@ from benchmarks.load.page import open_page
 from benchmarks.load.pictures import SENDING
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import PeerError, end, start
+from huishang.demo.units import FRAMES_PER_SECOND
 from huishang.desk import NodeDesk
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
@@ -31,8 +32,11 @@ class Room:
     keys: town.Keys
 
     @classmethod
-    def open(cls, stack: ExitStack, cameras: int, crowd: int = 0) -> Room:
-        """Start the node and the cameras, beside a unit (`CROWD`) with so many people. Raises PeerError."""
+    def open(cls, stack: ExitStack, cameras: int, crowd: int = 0, fps: int = FRAMES_PER_SECOND) -> Room:
+        """Start the node and the cameras, `fps` frames a second, beside a unit (`CROWD`) with so many people.
+
+        Raises PeerError.
+        """
 
         async def enter(desk: NodeDesk) -> town.Town:
             made = await town.found(desk.coordinator, town.Size(1, 0, 0, cameras))
@@ -43,7 +47,7 @@ class Room:
 
         server, made = town.opened(stack, enter)
         settings = town.settings_of(server.settings_path)
-        orders = [server.url, str(settings.tls_path / "ca.pem"), server.token, *made.cameras]
+        orders = [server.url, str(settings.tls_path / "ca.pem"), server.token, str(fps), *made.cameras]
         sending = start(
             [sys.executable, "-m", "benchmarks.load.pictures", *orders],
             core=machine.LOAD_CORE,

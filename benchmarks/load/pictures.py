@@ -1,6 +1,6 @@
 """Sources that send real pictures, in a process of their own.
 
-`python -m benchmarks.load.pictures URL CA TOKEN SOURCE...` is what runs there.
+`python -m benchmarks.load.pictures URL CA TOKEN FPS SOURCE...` is what runs there.
 One clip in H.264, 640x360, made before anything is sent; whoever asks for a keyframe gets the clip from its beginning.
 So many sources cost next to nothing but their packets. Says `sending` once all of them are connected.
 """
@@ -18,7 +18,7 @@ import uvloop
 from huishang.demo.encode import VIDEO_CLOCK_RATE, VideoEncoder
 from huishang.demo.picture import Picture
 from huishang.demo.unit import ticks
-from huishang.demo.units import FRAMES_PER_SECOND, HEIGHT, UNITS, WIDTH, Scene, VideoCodec
+from huishang.demo.units import HEIGHT, UNITS, WIDTH, Scene, VideoCodec
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions
@@ -30,14 +30,14 @@ COLOUR = (28, 74, 128)
 SENDING = b"sending\n"
 
 
-def clip(seconds: int = CLIP_S) -> list[bytes]:
+def clip(fps: int, seconds: int = CLIP_S) -> list[bytes]:
     """Make the clip: access units, the first of them a keyframe and no other."""
     picture = Picture(Scene.RIDGE, UNITS[0].name, COLOUR, WIDTH, HEIGHT)
     encoder = VideoEncoder(VideoCodec.H264, WIDTH, HEIGHT, BITRATE_BPS)
     frames: list[bytes] = []
-    for number in range(seconds * FRAMES_PER_SECOND):
-        i420 = picture.compose(number * 1_000_000 // FRAMES_PER_SECOND)
-        frames += encoder.encode(i420, number * VIDEO_CLOCK_RATE // FRAMES_PER_SECOND, number == 0)
+    for number in range(seconds * fps):
+        i420 = picture.compose(number * 1_000_000 // fps)
+        frames += encoder.encode(i420, number * VIDEO_CLOCK_RATE // fps, number == 0)
     return frames
 
 
@@ -61,27 +61,27 @@ class Source:
         self._next = 0
 
 
-async def send(url: str, ca: str, token: str, names: Sequence[str]) -> None:
+async def send(url: str, ca: str, token: str, fps: int, names: Sequence[str]) -> None:
     """Send until standard input ends."""
-    frames = clip()
+    frames = clip(fps)
     options = SessionOptions(HttpOptions(token, Path(ca)))
     sources = [Source(url, name, options) for name in names]
     await asyncio.gather(*(source.publisher.start() for source in sources))
     sys.stdout.buffer.write(SENDING)
     sys.stdout.buffer.flush()
     ended = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
-    async for number in ticks(1 / FRAMES_PER_SECOND):
+    async for number in ticks(1 / fps):
         if ended.done():
             break
         for source in sources:
-            source.send(frames, number / FRAMES_PER_SECOND)
+            source.send(frames, number / fps)
     for source in sources:
         await source.publisher.close()
 
 
 def main() -> None:
-    url, ca, token, *names = sys.argv[1:]
-    uvloop.run(send(url, ca, token, names))
+    url, ca, token, fps, *names = sys.argv[1:]
+    uvloop.run(send(url, ca, token, int(fps), names))
 
 
 if __name__ == "__main__":

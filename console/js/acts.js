@@ -1,6 +1,6 @@
 // What became of the acts somebody did, kept with the thing each concerns, so that it is said there and nowhere else.
 
-import { h, setText } from "./dom.js";
+import { h, set, setText } from "./dom.js";
 import { refusalWords } from "./said.js";
 import { t } from "./i18n.js";
 import { Refusal } from "./wire.js";
@@ -94,10 +94,10 @@ export class Note {
 
   render(said) {
     const { element } = this;
-    element.hidden = !said;
-    element.dataset.said = said?.state ?? "";
+    set(element, { hidden: !said });
+    set(element.dataset, { said: said?.state ?? "" });
     setText(this.words, saidWords(said));
-    this.words.title = this.words.textContent;
+    set(this.words, { title: this.words.textContent });
     this.#undo = said?.undo ?? null;
     setText(this.undo, t("act.undo"));
     if (!this.#undo) this.undo.remove();

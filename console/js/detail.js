@@ -1,7 +1,7 @@
 // Beside the picture in full view: everything measured, in words and as curves over the last two minutes.
 
 import { dateOf, timeOfDay } from "./clock.js";
-import { h, icon, polyline, setLabel, setText } from "./dom.js";
+import { h, icon, polyline, set, setAria, setLabel, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { isAudioOnly, nameOf, unitNameOf } from "./names.js";
 import * as words from "./words.js";
@@ -35,12 +35,12 @@ export class Detail {
   }
 
   show(tile, now) {
-    this.element.hidden = !tile;
+    set(this.element, { hidden: !tile });
     if (!tile) return;
     const { source, viewer } = tile;
     const found = viewer.figures;
     setLabel(this.shut, t("tile.reduce"));
-    this.element.setAttribute("aria-label", t("detail.label"));
+    setAria(this.element, { label: t("detail.label") });
     setText(this.title, nameOf(source));
     this.#row("id", source.id);
     this.#row("state", t(`source.${source.state}`));
@@ -73,7 +73,7 @@ export class Detail {
       this.#rows.set(name, row);
       this.list.append(row.term, row.value);
     }
-    row.term.hidden = row.value.hidden = !shown;
+    for (const part of [row.term, row.value]) set(part, { hidden: !shown });
     setText(row.term, t(`detail.${name}`));
     setText(row.value, value);
   }

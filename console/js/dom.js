@@ -51,6 +51,18 @@ export function polyline(width, height) {
   return { picture, draw: (points) => line.setAttribute("points", points) };
 }
 
+/** Set what differs: an element is styled anew for an attribute that is set again, even to what it is. */
+export function set(target, values) {
+  for (const [name, value] of Object.entries(values)) if (target[name] !== value) target[name] = value;
+}
+
+/** Set those `aria-` attributes that differ; values become text. */
+export function setAria(element, values) {
+  for (const [name, value] of Object.entries(values)) {
+    if (element.getAttribute(`aria-${name}`) !== String(value)) element.setAttribute(`aria-${name}`, value);
+  }
+}
+
 /** Set text only when it changed, and in the node that holds it: once-a-second refreshes are to cost little. */
 export function setText(element, text) {
   if (element.textContent === text) return;
@@ -61,9 +73,8 @@ export function setText(element, text) {
 
 /** Say how many there are, beside a thing, and with `text` what they are; nothing when there are none. */
 export function setBadge(badge, count, text) {
-  badge.hidden = count === 0;
+  set(badge, { hidden: count === 0, title: text });
   setText(badge, String(count));
-  if (badge.title !== text) badge.title = text;
 }
 
 /** Put words on an icon-only button: for the pointer and for the screen reader. */

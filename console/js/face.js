@@ -1,6 +1,6 @@
 // How one source looks on the wall: its elements, and what is shown on them. Decides nothing.
 
-import { h, icon, setIcon, setLabel, setText } from "./dom.js";
+import { h, icon, set, setAria, setIcon, setLabel, setText } from "./dom.js";
 import { timeOfDay } from "./clock.js";
 import { t } from "./i18n.js";
 import { FittedName } from "./fitted.js";
@@ -55,13 +55,13 @@ export class Face {
 
   /** `view`: {source, state, since, error, audioOnly, muted, paused, big, figures or null}. */
   render(view) {
-    this.element.dataset.state = view.state;
-    this.still.hidden = view.state === "live" || !this.#hasStill;
-    this.meter.hidden = !view.audioOnly;
+    set(this.element.dataset, { state: view.state });
+    set(this.still, { hidden: view.state === "live" || !this.#hasStill });
+    set(this.meter, { hidden: !view.audioOnly });
     this.#renderState(view);
     const tag = tagOf(view.source);
     setText(this.tag, t(`tag.${tag}`));
-    this.tag.dataset.level = tag;
+    set(this.tag.dataset, { level: tag });
     this.fitted.set(nameOf(view.source));
     this.#renderActs(view);
     this.#renderFigures(view);
@@ -69,11 +69,11 @@ export class Face {
 
   /** Show when the picture was taken, {text, exact}, or nothing. */
   renderClock(capture) {
-    this.capture.hidden = capture === null;
+    set(this.capture, { hidden: capture === null });
     if (capture === null) return;
     setText(this.capture, capture.text);
     const title = t(capture.exact ? "tile.capture" : "tile.captureAbout");
-    if (this.capture.title !== title) this.capture.title = title;
+    set(this.capture, { title });
   }
 
   /** Call `act` when the video shows its next frame; never in browsers that cannot tell. */
@@ -93,7 +93,7 @@ export class Face {
   }
 
   #renderState({ state, since, error }) {
-    this.box.hidden = state === "live";
+    set(this.box, { hidden: state === "live" });
     if (state === "live") return;
     setIcon(this.boxIcon, ICONS[state]);
     setText(this.boxTitle, titleOf(state, error));
@@ -104,19 +104,19 @@ export class Face {
   #renderActs({ source, state, error, audioOnly, muted, paused, big }) {
     setIcon(this.mute.firstElementChild, muted ? "muted" : "sound");
     setLabel(this.mute, t(muted ? "tile.unmute" : "tile.mute"));
-    this.mute.setAttribute("aria-pressed", String(!muted));
+    setAria(this.mute, { pressed: !muted });
     setIcon(this.pause.firstElementChild, paused ? "play" : "pause");
     setLabel(this.pause, t(paused ? "tile.resume" : "tile.pause"));
     setIcon(this.enlarge.firstElementChild, big ? "reduce" : "enlarge");
     setLabel(this.enlarge, t(big ? "tile.reduce" : "tile.enlarge"));
     const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : titleOf(state, error);
     const label = t("tile.label", { name: nameOf(source), state: said });
-    if (this.picture.getAttribute("aria-label") !== label) this.picture.setAttribute("aria-label", label);
+    setAria(this.picture, { label });
   }
 
   #renderFigures({ figures, audioOnly }) {
     const quality = figures ? bars({ ...figures, audioOnly }) : 0;
-    this.bars.dataset.bars = String(quality);
+    set(this.bars.dataset, { bars: String(quality) });
     setLabel(this.bars, t(`quality.${quality}`));
     const shown = figures ? figureWords(figures, audioOnly) : [];
     const line = this.figures;

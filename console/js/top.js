@@ -1,7 +1,7 @@
 // The bar at the top: where I am, how the link is, what time it is, who I am, and what belongs to the whole page.
 
 import { dateOf, timeOfDay } from "./clock.js";
-import { h, icon, setBadge, setIcon, setLabel, setText } from "./dom.js";
+import { h, icon, set, setAria, setBadge, setIcon, setLabel, setText } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { openMenu } from "./menu.js";
 import * as words from "./words.js";
@@ -62,26 +62,26 @@ export class Top {
    */
   render(view) {
     setText(this.brandWords, t("app.name"));
-    this.brand.setAttribute("aria-label", t("top.home"));
+    setAria(this.brand, { label: t("top.home") });
     setText(this.title, view.title);
-    if (this.title.title !== view.title) this.title.title = view.title;
+    set(this.title, { title: view.title });
     this.#renderLink(view);
     setText(this.date, dateOf(view.now));
     setText(this.time, timeOfDay(view.now));
     setText(this.zone, t("top.zone"));
-    const why = t("top.zone.why");
-    if (this.time.title !== why) this.time.title = why;
-    this.me.hidden = this.signOut.hidden = !view.person;
+    set(this.time, { title: t("top.zone.why") });
+    set(this.signOut, { hidden: !view.person });
     setText(this.meName, view.person?.name ?? "");
     setText(this.meUnit, view.unit);
-    this.me.title = [view.person?.name, view.person?.title, view.unit].filter(Boolean).join(" · ");
+    const title = [view.person?.name, view.person?.title, view.unit].filter(Boolean).join(" · ");
+    set(this.me, { hidden: !view.person, title });
     this.#renderActs(view);
     this.#renderAir(view);
   }
 
   #renderLink(view) {
-    this.link.hidden = view.link === "none";
-    this.link.dataset.link = view.link;
+    set(this.link, { hidden: view.link === "none" });
+    set(this.link.dataset, { link: view.link });
     if (view.link === "none") return;
     setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt) }));
     setText(this.linkAgain, this.#againWords(view));
@@ -100,19 +100,19 @@ export class Top {
     const waiting = t("side.people.badge", { n: calls });
     setBadge(this.calls, calls, waiting);
     setLabel(this.right, calls ? `${t("top.right")} · ${waiting}` : t("top.right"));
-    this.left.hidden = !view.sides || view.sides.left === null;
-    this.right.hidden = !view.sides || view.sides.right === null;
-    this.left.setAttribute("aria-pressed", String(view.sides?.left === true));
-    this.right.setAttribute("aria-pressed", String(view.sides?.right === true));
-    this.muteAll.hidden = view.heard === null;
+    set(this.left, { hidden: !view.sides || view.sides.left === null });
+    set(this.right, { hidden: !view.sides || view.sides.right === null });
+    setAria(this.left, { pressed: view.sides?.left === true });
+    setAria(this.right, { pressed: view.sides?.right === true });
+    set(this.muteAll, { hidden: view.heard === null });
     setLabel(this.muteAll, t(view.heard ? "top.muteAll" : "top.muteAll.already"));
-    this.muteAll.setAttribute("aria-disabled", String(!view.heard));
+    setAria(this.muteAll, { disabled: !view.heard });
     setIcon(this.muteAll.firstElementChild, view.heard ? "sound" : "muted");
-    this.admin.hidden = !view.admin;
+    set(this.admin, { hidden: !view.admin });
     setLabel(this.admin, t("admin.title"));
     setLabel(this.theme, t("top.theme"));
     setText(this.language, t("top.otherLanguage"));
-    this.language.lang = language() === "zh" ? "en" : "zh-CN";
+    set(this.language, { lang: language() === "zh" ? "en" : "zh-CN" });
     setLabel(this.keys, t("top.keys"));
     setLabel(this.signOut, t("top.signOut"));
     setLabel(this.more, t("top.more"));
@@ -131,11 +131,11 @@ export class Top {
   }
 
   #renderAir({ air, now }) {
-    this.air.hidden = air === null;
+    set(this.air, { hidden: air === null });
     if (air === null) return;
-    this.air.dataset.air = air.state;
+    set(this.air.dataset, { air: air.state });
     setText(this.airWords, t(`air.${air.state}`, { name: air.name, time: words.duration(now - air.since) }));
-    this.airWords.title = air.name;
+    set(this.airWords, { title: air.name });
     setText(this.stop, t(`air.${air.state}.act`));
   }
 }

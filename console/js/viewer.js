@@ -16,6 +16,7 @@ export class Viewer {
     this.source = source;
     this.context = context;
     this.changed = changed;
+    /** What there is to play; another one with each picture that begins. */
     this.stream = new MediaStream();
     this.figures = null;
     /** What is asked for: {video, audio}. */
@@ -106,10 +107,20 @@ export class Viewer {
     this.media.release(line);
   }
 
-  /** Let the stream have the tracks there are and no others. */
+  /**
+   * Let the stream have the tracks there are and no others. A picture begins a stream of its own, because a browser
+   * smooths the frames of a picture only that was there when its element was given the stream; but a sound that plays
+   * is not interrupted for that.
+   */
   #play() {
     const tracks = this.lines.map((line) => line.track).filter(Boolean);
-    for (const track of this.stream.getTracks()) if (!tracks.includes(track)) this.stream.removeTrack(track);
-    for (const track of tracks) if (!this.stream.getTracks().includes(track)) this.stream.addTrack(track);
+    const had = this.stream.getTracks();
+    const begins = tracks.some((track) => track.kind === "video" && !had.includes(track));
+    if (begins && !tracks.some((track) => track.kind === "audio" && had.includes(track))) {
+      this.stream = new MediaStream(tracks);
+      return;
+    }
+    for (const track of had) if (!tracks.includes(track)) this.stream.removeTrack(track);
+    for (const track of tracks) if (!had.includes(track)) this.stream.addTrack(track);
   }
 }

@@ -166,6 +166,8 @@ export class Watching {
   }
 
   #linkChanged() {
+    const { video } = this.picture;
+    if (video.srcObject !== this.viewer.stream) video.srcObject = this.viewer.stream;
     const { link } = this.viewer;
     if (link !== this.#link) {
       if (link === "connected") {

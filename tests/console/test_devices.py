@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.console.browser import CHROMIUM, FLAGS
+from tests.console.browser import CHROMIUM, FLAGS, REPEATED
 from tests.console.county import PEOPLE, County
 from tests.console.seat import Seat
 from tests.console.test_meeting import seat
@@ -50,6 +50,11 @@ async def two(browser: Browser, cameras: Browser, county: County) -> AsyncIterat
 
 async def sends(page: Page, label: str) -> None:
     await until(f"it sends {label}", lambda: page.evaluate(SENT), lambda labels: [*labels] == [label])
+
+
+async def test_a_second_that_passes_sets_only_what_differs(two: tuple[Seat, Seat]) -> None:
+    for one in two:
+        assert await one.page.evaluate(REPEATED, 3) == []
 
 
 async def test_other_camera_is_chosen_and_the_other_person_sees_on(two: tuple[Seat, Seat]) -> None:

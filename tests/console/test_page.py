@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from huishang.demo.units import by_id
+from tests.console.browser import REPEATED
 from tests.console.node import LiveUnit, Node, sign_in
 from tests.patience import PATIENCE_S, until
 
@@ -373,6 +374,39 @@ async def test_server_gone_is_said_and_survived_without_a_reload(page: Page, nod
     await expect(page.locator(".link")).to_have_attribute("data-link", "up")
     await wait_live(page)
     assert await page.evaluate("() => window.stayed")
+
+
+async def test_a_second_that_passes_sets_only_what_differs(page: Page) -> None:
+    await wait_live(page)
+    assert await page.evaluate(REPEATED, 3) == []
+
+
+GIVEN = """
+const { set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
+Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+  ...Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject"),
+  set(stream) {
+    this.given = stream?.getTracks().map(({ kind }) => kind) ?? [];
+    set.call(this, stream);
+  },
+});
+"""
+
+
+async def test_element_is_given_a_stream_that_has_its_picture_so_that_the_browser_smooths_it(
+    context: BrowserContext, node: Node, units: dict[str, LiveUnit]
+) -> None:
+    await context.add_init_script(GIVEN)
+    page = await context.new_page()
+    await sign_in(page, node)
+    await wait_live(page)
+    given = "() => document.querySelector('.tile[data-id=drone-1] video').given"
+    assert await page.evaluate(given) == ["video"]
+    for state in ("paused", "live"):
+        await tile(page, "drone-1").hover()
+        await tile(page, "drone-1").locator(".pause").click()
+        await wait_state(page, "drone-1", state)
+    assert await page.evaluate(given) == ["video"]
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -1,7 +1,7 @@
 // What I do myself in a consultation: microphone, camera, screen, hand, devices, leaving.
 
 import { Note } from "../acts.js";
-import { h, icon, setIcon, setText } from "../dom.js";
+import { h, icon, set, setAria, setIcon, setText } from "../dom.js";
 import { has, t } from "../i18n.js";
 import { openMenu } from "../menu.js";
 import { PARTS } from "../own.js";
@@ -48,7 +48,7 @@ export class Controls {
     for (const one of [...this.buttons, ...this.thumb]) this.#renderButton(one);
     setText(this.more.lastElementChild, t("control.more"));
     const wrong = PARTS.find((part) => this.desk.own.parts[part].error);
-    this.trouble.hidden = !wrong;
+    set(this.trouble, { hidden: !wrong });
     if (wrong) {
       const { code } = this.desk.own.parts[wrong].error;
       setText(this.troubleWords, has(`error.${code}`) ? t(`error.${code}`) : t("error.other"));
@@ -86,15 +86,14 @@ export class Controls {
 
   #renderButton({ name, button, words, short }) {
     const state = this.#state(name);
-    button.dataset.state = state;
+    set(button.dataset, { state });
     const isOff = state === "off";
     setIcon(button.firstElementChild, ICONS[name][isOff ? 0 : 1]);
     setText(words, t(`control.${name}.${PARTS.includes(name) || name === "hand" ? state : "off"}`));
     if (short) setText(short, t(`control.${name}.short`));
-    const why = t(`control.${name}.why`);
-    if (button.title !== why) button.title = why;
-    if (name !== "leave" && name !== "devices") button.setAttribute("aria-pressed", String(state !== "off"));
-    button.setAttribute("aria-busy", String(state === "opening"));
+    set(button, { title: t(`control.${name}.why`) });
+    if (name !== "leave" && name !== "devices") setAria(button, { pressed: state !== "off" });
+    setAria(button, { busy: state === "opening" });
   }
 
   #button(name, look) {

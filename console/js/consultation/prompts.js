@@ -3,7 +3,7 @@
 
 import { Note } from "../acts.js";
 import { timeOfDay } from "../clock.js";
-import { h, icon, setLabel, setText } from "../dom.js";
+import { h, icon, set, setLabel, setText } from "../dom.js";
 import { t } from "../i18n.js";
 
 /** After this long nobody remembers being asked. */
@@ -35,7 +35,7 @@ export class Prompts {
     this.#room = room;
     const { consultation, own } = room;
     const news = consultation.announcement && consultation.announced_us !== this.#hidden;
-    this.news.hidden = !news;
+    set(this.news, { hidden: !news });
     if (news) {
       setText(this.words, consultation.announcement);
       setText(this.when, timeOfDay(consultation.announced_us / 1000));
@@ -49,7 +49,7 @@ export class Prompts {
     const called = here && roll && !roll.closed_us && roll.by !== own.person;
     this.#show(this.roll, Boolean(called && own.roll_us !== roll.at_us), "roll");
     const cut = here && (own.sound_off || own.picture_off);
-    this.cut.hidden = !cut;
+    set(this.cut, { hidden: !cut });
     const which = own?.sound_off && own?.picture_off ? "both" : own?.sound_off ? "sound" : "picture";
     if (cut) setText(this.cut.lastElementChild, t(`cut.${which}`));
     this.note.render(this.desk.acts.of(`consultation:${consultation.id}`));
@@ -64,7 +64,7 @@ export class Prompts {
   }
 
   #show({ element, words, go, not }, shown, key) {
-    element.hidden = !shown;
+    set(element, { hidden: !shown });
     if (!shown) return;
     setText(words, t(`prompt.${key}`));
     setText(go, t(`prompt.${key}.yes`));

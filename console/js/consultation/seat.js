@@ -2,7 +2,7 @@
 
 import { Note } from "../acts.js";
 import { timeOfDay } from "../clock.js";
-import { h, icon, setIcon, setText } from "../dom.js";
+import { h, icon, set, setAria, setIcon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { Meter } from "../meter.js";
 import { titleOf, whyOf } from "../said.js";
@@ -131,10 +131,10 @@ export class Seat {
     const own = this.#isOwn ? this.#ownPicture() : null;
     const { state, since } = seatState({ participant, source: this.#record(), said, own });
     const { element } = this;
-    element.dataset.state = state;
-    this.box.hidden = state === "live";
-    this.still.hidden = state === "live" || !this.#hasStill;
-    this.level.hidden = state !== "audioOnly";
+    set(element.dataset, { state });
+    set(this.box, { hidden: state === "live" });
+    set(this.still, { hidden: state === "live" || !this.#hasStill });
+    set(this.level, { hidden: state !== "audioOnly" });
     if (state !== "live") {
       const error = this.#watching?.viewer.error ?? null;
       setIcon(this.boxIcon, ICONS[state]);
@@ -144,15 +144,15 @@ export class Seat {
     }
     const shown = state === "live" ? t("state.live") : this.boxTitle.textContent;
     const label = t("seat.label", { name: participant.name, state: shown });
-    if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
+    setAria(element, { label });
     const audioOnly = this.#watching?.audioOnly ?? false;
     // What has no picture is measured and dated all the same.
     const plays = state === "audioOnly" ? "live" : state;
     this.who.renderQuality(this.#watching?.figuresOf(plays) ?? null, { audioOnly, shown: this.#watching !== null });
     const capture = this.#watching?.capture(plays) ?? null;
-    this.capture.hidden = capture === null;
+    const title = capture ? t(capture.exact ? "tile.capture" : "tile.captureAbout") : "";
+    set(this.capture, { hidden: capture === null, title });
     if (capture) setText(this.capture, capture.text);
-    this.capture.title = capture ? t(capture.exact ? "tile.capture" : "tile.captureAbout") : "";
   }
 
   onFrame(act) {

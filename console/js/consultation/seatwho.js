@@ -1,6 +1,6 @@
 // The line below a picture of the stage: who it is, its signs, how good the line is, and the way to its menu.
 
-import { h, icon, setLabel, setText } from "../dom.js";
+import { h, icon, set, setAria, setLabel, setText } from "../dom.js";
 import { FittedName } from "../fitted.js";
 import { t } from "../i18n.js";
 import { bars } from "../stats.js";
@@ -12,7 +12,7 @@ function sign(name) {
 }
 
 function show(element, shown, key) {
-  element.hidden = !shown;
+  set(element, { hidden: !shown });
   if (shown) setLabel(element, t(key));
 }
 
@@ -25,7 +25,9 @@ export class SeatWho {
     this.hand = sign("hand");
     this.word = sign("word");
     this.mic = sign("mic-off");
-    this.bars = h("span", { class: "bars", role: "img" }, h("i"), h("i"), h("i"));
+    // A title that changes has its element styled anew each time: it is set for who points there.
+    const tell = ({ currentTarget: bars }) => set(bars, { title: bars.getAttribute("aria-label") });
+    this.bars = h("span", { class: "bars", role: "img", on: { pointerenter: tell } }, h("i"), h("i"), h("i"));
     this.more = h("button", { class: ["button", "bare", "seat-more"], type: "button" }, icon("more"));
     this.more.setAttribute("aria-haspopup", "menu");
     this.more.addEventListener("click", (event) => {
@@ -43,12 +45,12 @@ export class SeatWho {
   /** True when this one is the speaker now. */
   render(participant, room) {
     const level = participant.level || "";
-    this.tag.hidden = !level;
+    set(this.tag, { hidden: !level });
     if (level) setText(this.tag, t(`tag.${level}`));
-    this.tag.dataset.level = level;
+    set(this.tag.dataset, { level });
     this.fitted.set(participant.name);
     const office = officeOf(room, participant);
-    this.office.hidden = !office;
+    set(this.office, { hidden: !office });
     if (office) setText(this.office, t(`office.${office}`));
     show(this.hand, participant.hand_us > 0, "sign.hand");
     show(this.word, participant.word_us > 0, "sign.word");
@@ -62,8 +64,8 @@ export class SeatWho {
   /** `found`: figures of stats.js, or null; not `shown` where there is nothing to measure. */
   renderQuality(found, { audioOnly, shown }) {
     const quality = found ? bars({ ...found, audioOnly }) : 0;
-    this.bars.hidden = !shown;
-    this.bars.dataset.bars = String(quality);
+    set(this.bars, { hidden: !shown });
+    set(this.bars.dataset, { bars: String(quality) });
     const lines = [t(`quality.${quality}`)];
     if (found) {
       const loss = t("figure.loss", { value: words.percent(found.loss) });
@@ -71,6 +73,6 @@ export class SeatWho {
       lines.push(loss, delay, words.bitrate(found.bitsPerSecond));
       if (!audioOnly) lines.push(words.size(found), words.frameRate(found.framesPerSecond));
     }
-    setLabel(this.bars, lines.join("\n"));
+    setAria(this.bars, { label: lines.join("\n") });
   }
 }

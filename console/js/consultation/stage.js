@@ -1,6 +1,6 @@
 // The stage of a consultation: the places of its participants in one of three layouts, and what is laid over them.
 
-import { h, icon, setText } from "../dom.js";
+import { h, icon, set, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { List } from "../list.js";
 import { DRAGGED } from "../tree/tree.js";
@@ -108,10 +108,10 @@ export class Stage {
       const chosen = this.layout === "chosen" && this.#chosen.has(seat.key);
       return { seat, room, box, hears, away: this.#away || !inView(box), chosen };
     }));
-    this.more.hidden = more === 0;
+    set(this.more, { hidden: more === 0 });
     setText(this.more, t("stage.more", { n: more }));
     const alone = seats.every((seat) => seat.participant.id === room.own?.id);
-    this.alone.hidden = !alone;
+    set(this.alone, { hidden: !alone });
     setText(this.alone, t(room.isChair ? "stage.alone.chair" : "stage.alone"));
     setText(this.blocked, t("stage.blocked"));
     this.prompts.update(room);
