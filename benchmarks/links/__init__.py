@@ -1,0 +1,1 @@
+"""What bad links do to picture and sound: the real server and our client behind a link that is drawn by a seed."""
