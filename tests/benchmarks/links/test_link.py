@@ -42,8 +42,8 @@ def test_loss_has_its_share_and_its_bursts(share: float, burst: float, seed: int
     runs = sum(now and not before for before, now in zip([False, *lost], lost, strict=False))
     spread = (share * (1 - share) * 2 * burst / PACKETS) ** 0.5
     assert abs(sum(lost) / PACKETS - share) < 6 * spread + 0.002
-    # Two bad states may touch; they never come apart.
-    assert sum(lost) / max(runs, 1) > 0.5 * burst
+    # Of a few bursts the mean says nothing. Two may touch; they never come apart.
+    assert runs < 50 or sum(lost) / runs > 0.6 * burst
 
 
 @given(seed=st.integers(0, 2**32))
