@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 
 from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
+from media.plane.estimate cimport Estimate
 from media.plane.event cimport event_freed
 from media.plane.burst cimport burst_forget
 from media.plane.keyframe cimport keyframe_want
@@ -95,6 +96,7 @@ cdef void _set_extensions(Transport *transport, const Command *command) noexcept
     memcpy(transport.extension_ids, command.data + sizeof(transport.extension_kinds), sizeof(transport.extension_ids))
     transport.arrivals = <TwccRecorder *>command.numbers[0]
     transport.sends = <TwccHistory *>command.numbers[1]
+    transport.estimate = <Estimate *>command.numbers[2]
 
 
 cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:

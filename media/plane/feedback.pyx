@@ -8,6 +8,7 @@ keyframe wish for a route; the rest of a storm is counted and dropped.
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 
 from media.plane.admission cimport admission_admits, admission_media, admission_note
+from media.plane.estimate cimport estimate_feedback
 from media.plane.event cimport EVENT_BYE, event_stream
 from media.plane.forward cimport forward_again
 from media.plane.keyframe cimport keyframe_want
@@ -21,7 +22,7 @@ from media.plane.rtp cimport read32
 from media.plane.senderclock cimport senderclock_report, senderclock_rtt, streamclock_report
 from media.plane.srtp cimport srtp_open, srtp_unprotect_rtcp
 from media.plane.table cimport ssrc_table_get
-from media.plane.twcc cimport TwccReport, twcc_receive
+from media.plane.twcc cimport TWCC_RESULTS, TwccReport, twcc_receive
 
 cdef enum:
     MAX_NACKED = 256            # resends that one datagram may ask for
@@ -86,13 +87,14 @@ cdef void _transport_feedback(PlaneState *plane, Transport *transport, const Rtc
     cdef TwccReport report
     if transport.sends == NULL:
         return
-    report.results = NULL
-    report.capacity = 0
+    report.results = plane.results
+    report.capacity = TWCC_RESULTS
     if twcc_receive(transport.sends, item.data, item.length, plane.now_ns, &report) != 0:
         drop(plane, transport, DROP_RTCP_MALFORMED)
         return
     transport.twcc_reported += report.received
     transport.twcc_lost += report.lost
+    estimate_feedback(transport.estimate, &report, transport.sends.sent, plane.now_ns)
 
 
 cdef void _keyframe_request(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:

@@ -8,6 +8,7 @@ freed by control after the thread has answered its removal with EVENT_FREED. Con
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from media.plane.estimate cimport Estimate
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
 from media.plane.ratelimit cimport Bucket
 from media.plane.receive cimport ReceiveState
@@ -17,7 +18,7 @@ from media.plane.roundtrip cimport RoundTrips
 from media.plane.senderclock cimport SenderClock, StreamClock
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
 from media.plane.tapring cimport TapRing
-from media.plane.twcc cimport TwccHistory, TwccRecorder
+from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccRecorder, TwccResult
 
 cdef enum:
     DATAGRAM_CAPACITY = 1600        # larger datagrams are counted and dropped
@@ -302,6 +303,7 @@ cdef struct Transport:
     Publication *publications
     Route *routes
     TwccRecorder *arrivals
+    Estimate *estimate              # of the link to a viewer; with `sends` or not at all
     uint32_t local_ssrc             # of our RTCP about what we receive
     uint8_t cname[32]
     int cname_length
@@ -366,6 +368,7 @@ cdef struct PlaneState:
     Socket socket
     Socket feedback_socket          # viewers' transport feedback, read at ticks (sockets.py)
     int has_feedback_socket
+    TwccResult results[TWCC_RESULTS]      # of the feedback that is being read
     int feedback_waits                    # there may be something to read on it since the last tick
     Ring commands
     Watch command_watch

@@ -13,6 +13,7 @@ align by capture time, and levels of servers do not add up their errors.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.plane.batch cimport batch_commit, batch_room
+from media.plane.estimate cimport estimate_silence
 from media.plane.keyframe cimport keyframe_due, keyframe_want
 from media.plane.model cimport DROP_PROTECT, Publication, Route, Stream, Transport, drop, tick_by
 from media.plane.receive cimport ReceiveReport, receive_nack_timer, receive_nacks, receive_report
@@ -232,6 +233,8 @@ cdef void _viewer(PlaneState *plane, Transport *transport) noexcept nogil:
     if route == NULL or not transport.ready or plane.now_ns < transport.next_sender_report_ns:
         return
     transport.next_sender_report_ns = plane.now_ns + REPORT_NS
+    if transport.estimate != NULL:
+        estimate_silence(transport.estimate, transport.sends.sent, plane.now_ns)
     out = batch_room(plane, transport, COMPOUND_ROOM)
     while route != NULL:
         if COMPOUND_BYTES - length < 96:

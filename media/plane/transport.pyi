@@ -11,6 +11,15 @@ DTLS_DATAGRAMS_A_SECOND: int
 STREAM_EVENTS_A_SECOND: int
 WORN_BEFORE: int
 SPENT_RANGES: int
+START_BPS: int
+LEAST_BPS: int
+MOST_BPS: int
+
+@type_check_only
+class LinkStats(TypedDict):
+    bps: int
+    queue_ms: float
+    loss: float
 
 @type_check_only
 class TransportStats(TypedDict):
@@ -21,6 +30,7 @@ class TransportStats(TypedDict):
     heard_ns: int
     feedback_received: int
     feedback_lost: int
+    estimate: LinkStats | None
     segmentation: bool
     remote: bool
     rtt_ms: float

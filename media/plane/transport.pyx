@@ -12,6 +12,7 @@ from media.plane.command cimport (
     COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_RTT,
     COMMAND_VALIDATE, Command, CommandKind,
 )
+from media.plane.estimate cimport Estimate, estimate_init
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, MAX_RETIRED, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
@@ -36,6 +37,8 @@ DTLS_DATAGRAMS_A_SECOND = 100
 STREAM_EVENTS_A_SECOND = 20
 # SSRCs that may still lose their place (admission.pyx) when a transport is called worn: enough for a few publications.
 WORN_BEFORE = 64
+# Of a viewer's link, before anything is known of it, and what no link is believed to fall below or rise above.
+START_BPS, LEAST_BPS, MOST_BPS = 500_000, 50_000, 1_000_000_000
 # Of SSRCs that routes had under the present keys; a transport that gives them out one after another has a few.
 SPENT_RANGES = 1024
 
@@ -90,6 +93,7 @@ cdef class PlaneTransport(PlaneHandle):
         self._write_extensions(state.extension_kinds, state.extension_ids)
         state.arrivals = self.arrivals
         state.sends = self.sends
+        state.estimate = self.estimate
         seed = secrets.randbits(63)
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
@@ -151,6 +155,10 @@ cdef class PlaneTransport(PlaneHandle):
             if self.sends == NULL:
                 raise MemoryError
             twcc_history_init(self.sends, 1)
+            self.estimate = <Estimate *>malloc(sizeof(Estimate))
+            if self.estimate == NULL:
+                raise MemoryError
+            estimate_init(self.estimate, START_BPS, LEAST_BPS, MOST_BPS)
 
     cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids):
         """Write the plane's two tables; longer ids than one-byte headers carry are left out."""
@@ -178,6 +186,7 @@ cdef class PlaneTransport(PlaneHandle):
         self._write_extensions(command.data, command.data + sizeof(self.state.extension_kinds))
         command.numbers[0] = <int64_t>self.arrivals
         command.numbers[1] = <int64_t>self.sends
+        command.numbers[2] = <int64_t>self.estimate
         self.thread.commit()
 
     def add_ufrag(self, bytes ufrag):
@@ -299,8 +308,10 @@ cdef class PlaneTransport(PlaneHandle):
     def stats(self):
         """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet, 0 for none.
 
-        Of a publisher also what its capture times rest on: the round trip, which source told it, and by how much they
-        may be off, None before its first sender report.
+        Of a viewer also what its transport-wide feedback says of its link (`estimate`), None without any: what may be
+        sent (bits/s), what waits in the link now (ms), the share that is lost. Of a publisher also what its capture
+        times rest on: the round trip, which source told it, and by how much they may be off, None before its first
+        sender report.
         """
         cdef Transport *state = self.state
         cdef int64_t error_ns = senderclock_error_ns(&state.sender_clock, monotonic_ns())
@@ -312,6 +323,7 @@ cdef class PlaneTransport(PlaneHandle):
             "heard_ns": state.last_heard_ns,
             "feedback_received": state.twcc_reported,
             "feedback_lost": state.twcc_lost,
+            "estimate": self._link(),
             "segmentation": bool(state.gso),
             "remote": bool(state.has_remote),
             "rtt_ms": state.sender_clock.rtt_ns / 1e6,
@@ -320,14 +332,25 @@ cdef class PlaneTransport(PlaneHandle):
             "drops": {DROP_NAMES[at]: state.drops[at] for at in range(DROP_REASONS) if state.drops[at]},
         }
 
+    def _link(self):
+        if self.estimate == NULL or self.estimate.updated_ns == 0:
+            return None
+        return {
+            "bps": self.estimate.target_bps,
+            "queue_ms": self.estimate.meter.queue_us / 1e3,
+            "loss": self.estimate.meter.loss_share,
+        }
+
     cdef void _free_tables(self) noexcept:
         ssrc_table_free(&self.state.ssrcs)
         ssrc_table_free(&self.state.rtx_ssrcs)
         ssrc_table_free(&self.state.route_ssrcs)
         free(self.arrivals)
         free(self.sends)
+        free(self.estimate)
         self.arrivals = self.state.arrivals = NULL
         self.sends = self.state.sends = NULL
+        self.estimate = self.state.estimate = NULL
 
     def _freed(self):
         # Whoever still holds the handle wants its counters, not its tables and its port.

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from media.plane.thread import StreamBound, StreamEnded
+from media.plane.transport import LEAST_BPS, START_BPS
 from tests.media.plane.packets import (
     PSFB,
     RR,
@@ -281,6 +282,23 @@ def test_feedback_of_a_viewer_is_counted(stage: Stage) -> None:
     stats = viewer.transport.stats()
     assert (stats["feedback_received"], stats["feedback_lost"]) == (40, 2)
     assert stage.drops == {}
+
+
+def test_a_queue_that_feedback_tells_of_lowers_the_estimate_of_that_viewer_alone(stage: Stage) -> None:
+    viewer, base = estimated(stage, 60)
+    other, other_base = estimated(stage, 60)
+    for one in (viewer, other):
+        assert one.transport.stats()["estimate"] is None
+    # What left together came 192 ms apart: the link of the first is full.
+    viewer.send(feedback(base, [1] * 30), feedback(base + 30, [1] * 30, reference=1003, number=1))
+    other.send(feedback(other_base, [1] * 30), feedback(other_base + 30, [1] * 30, number=1))
+    for one in (viewer, other):
+        one.settle()
+    full, free = viewer.transport.stats()["estimate"], other.transport.stats()["estimate"]
+    assert full is not None and free is not None
+    assert 150 < full["queue_ms"] < 200 and free["queue_ms"] < 30
+    assert LEAST_BPS <= full["bps"] < START_BPS <= free["bps"]
+    assert (full["loss"], free["loss"]) == (0, 0)
 
 
 def test_absurd_feedback_is_counted_and_believed_in_nothing(stage: Stage) -> None:

@@ -1,0 +1,162 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""What transport-wide feedback says of the link to a viewer: standing queue, delivered rate, loss, trains.
+
+Touches nothing but its struct. The viewer's clock and ours have an offset nobody knows and drift apart by a little: the
+least difference between arrival and sending of the last half to whole minute stands for an empty queue. What every
+packet of one feedback waited above that is the standing queue; what single packets wait more is their own burst's
+doing. Packets that left together and arrive one after another (a train) came at the link's own rate.
+
+Everything here is the viewer's word and may be made up: it moves only what is sent to that viewer.
+"""
+
+from libc.string cimport memset
+
+cdef enum:
+    BUCKET_SHIFT = 14               # 16.384 ms
+    BASE_NS = 30000000000           # a stretch of the base
+    STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
+    TRAIN_GAP_NS = 2000000          # between packets that left together
+    TRAIN_PACKETS = 3
+    TRAIN_BYTES = 1500
+    TRAIN_US = 500                  # two ticks of the feedback's clock: shorter trains say nothing
+    LOSS_NS = 500000000
+    LOSS_PACKETS = 30
+
+cdef int64_t MOST_BPS = 10000000000
+
+
+cdef void _deliver(LinkMeter *meter, int64_t arrival_us, int size_bytes) noexcept nogil:
+    cdef int64_t bucket = arrival_us >> BUCKET_SHIFT
+    cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
+    cdef int64_t clear
+    if bucket <= newest - METER_BUCKETS:
+        return
+    if bucket > newest:
+        clear = bucket - METER_BUCKETS if bucket - newest > METER_BUCKETS else newest
+        while clear < bucket:
+            clear += 1
+            meter.buckets[clear & (METER_BUCKETS - 1)] = 0
+    if arrival_us > meter.newest_us:
+        meter.newest_us = arrival_us
+    meter.buckets[bucket & (METER_BUCKETS - 1)] += size_bytes
+
+
+cdef void _end_train(LinkMeter *meter) noexcept nogil:
+    cdef int64_t span_us = meter.train_last_us - meter.train_first_us
+    if meter.train_packets >= TRAIN_PACKETS and meter.train_bytes >= TRAIN_BYTES and span_us >= TRAIN_US:
+        meter.trains_bps[meter.trains % METER_TRAINS] = meter.train_bytes * 8000000 // span_us
+        meter.trains = meter.trains + 1 if meter.trains < 2 * METER_TRAINS else meter.trains + 1 - METER_TRAINS
+    meter.train_packets = 0
+
+
+cdef void _ride(LinkMeter *meter, int64_t sent_ns, int64_t arrival_us, int size_bytes) noexcept nogil:
+    """Read one packet into the train it belongs to."""
+    if meter.train_packets and (
+        sent_ns - meter.train_sent_ns > TRAIN_GAP_NS or sent_ns < meter.train_sent_ns
+        or arrival_us < meter.train_last_us
+    ):
+        _end_train(meter)
+    if meter.train_packets == 0:
+        meter.train_first_us = arrival_us
+        meter.train_bytes = -size_bytes
+    meter.train_packets += 1
+    meter.train_bytes += size_bytes
+    meter.train_sent_ns = sent_ns
+    meter.train_last_us = arrival_us
+
+
+cdef void _begin(LinkMeter *meter, int64_t delay_us, int64_t arrival_us, int64_t now_ns) noexcept nogil:
+    memset(meter, 0, sizeof(LinkMeter))
+    meter.started = 1
+    meter.newest_us = arrival_us
+    meter.base_us = delay_us
+    meter.base_next_us = delay_us
+    meter.base_since_ns = now_ns
+    meter.loss_since_ns = now_ns
+
+
+cdef void _count_loss(LinkMeter *meter, const TwccReport *report, int64_t now_ns) noexcept nogil:
+    cdef int told
+    cdef double share
+    meter.loss_received += report.received
+    # What comes late had been told lost before.
+    meter.loss_lost += report.lost - report.late
+    told = meter.loss_received + meter.loss_lost
+    if now_ns - meter.loss_since_ns < LOSS_NS or told < LOSS_PACKETS:
+        return
+    share = meter.loss_lost / <double>told if meter.loss_lost > 0 else 0.0
+    # Half of it is the past's: a window of few packets says little by itself.
+    meter.loss_share = 0.5 * (meter.loss_share + share) if meter.losses else share
+    meter.losses += 1
+    meter.loss_received = 0
+    meter.loss_lost = 0
+    meter.loss_since_ns = now_ns
+
+
+cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t now_ns) noexcept nogil:
+    """Read what `twcc_receive` made of one feedback; its results are wanted. `now_ns` is our monotonic clock."""
+    cdef int64_t least_us = 0
+    cdef int64_t delay_us
+    cdef int heard = 0
+    cdef int index
+    for index in range(report.count):
+        if not report.results[index].received:
+            continue
+        delay_us = report.results[index].arrival_us - report.results[index].sent_ns // 1000
+        if not meter.started or delay_us > meter.base_us + STEP_US or delay_us < meter.base_us - STEP_US:
+            _begin(meter, delay_us, report.results[index].arrival_us, now_ns)
+        if not heard or delay_us < least_us:
+            least_us = delay_us
+        heard = 1
+        _deliver(meter, report.results[index].arrival_us, report.results[index].size_bytes)
+        _ride(
+            meter, report.results[index].sent_ns, report.results[index].arrival_us, report.results[index].size_bytes
+        )
+    if not heard:
+        return
+    if now_ns - meter.base_since_ns > BASE_NS:
+        meter.base_us = meter.base_next_us
+        meter.base_next_us = least_us
+        meter.base_since_ns = now_ns
+    if least_us < meter.base_next_us:
+        meter.base_next_us = least_us
+    if least_us < meter.base_us:
+        meter.base_us = least_us
+    meter.queue_us = least_us - meter.base_us
+    if report.round_trip_ns >= 0:
+        meter.rtt_ns += (report.round_trip_ns - meter.rtt_ns) // (8 if meter.rtt_ns else 1)
+    _count_loss(meter, report, now_ns)
+
+
+cdef void linkmeter_rebase(LinkMeter *meter, int64_t now_ns) noexcept nogil:
+    """Take what waits now for the link's own delay: the way has become longer."""
+    meter.base_us += meter.queue_us
+    meter.base_next_us = meter.base_us
+    meter.base_since_ns = now_ns
+    meter.queue_us = 0
+
+
+cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexcept nogil:
+    """Bits a second that arrived in the last `buckets` of 16.384 ms before the newest, which is not full yet."""
+    cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
+    cdef int64_t octets = 0
+    cdef int back
+    for back in range(1, buckets + 1):
+        octets += meter.buckets[(newest - back) & (METER_BUCKETS - 1)]
+    return octets * 8000000 // (<int64_t>buckets << BUCKET_SHIFT)
+
+
+cdef int64_t linkmeter_train_bps(const LinkMeter *meter) noexcept nogil:
+    """The middle one of the last trains' rates; 0 before there were so many."""
+    cdef int lower, index, other
+    if meter.trains < METER_TRAINS:
+        return 0
+    for index in range(METER_TRAINS):
+        lower = 0
+        for other in range(METER_TRAINS):
+            lower += meter.trains_bps[other] < meter.trains_bps[index] or (
+                meter.trains_bps[other] == meter.trains_bps[index] and other < index
+            )
+        if lower == METER_TRAINS // 2:
+            return meter.trains_bps[index] if meter.trains_bps[index] < MOST_BPS else MOST_BPS
+    return 0
