@@ -31,6 +31,7 @@ cdef enum:
     OWN_LOSS_NS = 30000000000
 
 cdef double ONE_SECOND_NS = 1e9
+cdef double LOSS_CREDIT = 0.1       # more than that is lost because the link is full
 
 
 cdef void estimate_init(Estimate *e, int64_t start_bps, int64_t least_bps, int64_t most_bps) noexcept nogil:
@@ -49,9 +50,13 @@ cdef inline int64_t _settles_ns(const Estimate *e) noexcept nogil:
     return e.meter.rtt_ns + SETTLE_NS
 
 
-cdef void _decrease(Estimate *e, int64_t now_ns) noexcept nogil:
-    """Go below what is delivered while the link is full, the further the longer its queue."""
+cdef void _decrease(Estimate *e, double lost, int64_t now_ns) noexcept nogil:
+    """Go below what is delivered while the link is full, the further the longer its queue.
+
+    `lost`: the share of what the link carries that it loses afterwards.
+    """
     cdef double delivered = linkmeter_delivered_bps(&e.meter, DRAIN_BUCKETS if e.draining else SHORT_BUCKETS)
+    delivered /= 1.0 - lost
     cdef double drain = e.meter.queue_us / 1e6
     if drain > 0.4:
         drain = 0.4
@@ -126,14 +131,14 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     _wait_for_queue(e, now_ns)
     if e.meter.queue_us > QUEUE_LONG_US:
         if settled or (e.draining and e.meter.queue_us > e.decreased_queue_us + QUEUE_MORE_US):
-            _decrease(e, now_ns)
+            _decrease(e, e.meter.loss_share if e.meter.loss_share < LOSS_CREDIT else LOSS_CREDIT, now_ns)
     elif loses:
         if settled:
             e.trial_losses = e.meter.losses
             e.trial_share = e.meter.loss_share
             e.trial_bps = e.target_bps
             e.trial_was_full = e.was_full
-            _decrease(e, now_ns)
+            _decrease(e, 0.0, now_ns)
     elif e.meter.queue_us < QUEUE_SHORT_US:
         if e.draining and settled:
             e.draining = 0
