@@ -114,7 +114,7 @@ async def edge(
             task.start()
             ends.push_async_callback(task.close)
         metrics.read([*webhooks.readers(), *dispatch_readers(tables, exchange.registry, lambda: hub.pages)])
-        metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures))
+        metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures, lambda: exchange.links))
         index = SearchIndex()
         desk.coordinator.listen(lambda entries, changes: index.follow(changes))
         filling = asyncio.create_task(_fill(index, tables))

@@ -19,7 +19,7 @@ cdef class PlaneTransport(PlaneHandle):
     cdef dict extensions        # ("received" or "sent", ExtensionKind) -> id
     cdef TwccRecorder *arrivals
     cdef TwccHistory *sends
-    cdef Estimate *estimate
+    cdef Estimate *link
     cdef void _free_tables(self) noexcept
     cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids)
     cdef int hold_ssrcs(self, set ssrcs) except -1

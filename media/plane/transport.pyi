@@ -30,7 +30,6 @@ class TransportStats(TypedDict):
     heard_ns: int
     feedback_received: int
     feedback_lost: int
-    estimate: LinkStats | None
     segmentation: bool
     remote: bool
     rtt_ms: float
@@ -56,6 +55,8 @@ class PlaneTransport(PlaneHandle):
         max_routes: int = 64,
         declared_only: bool = False,
     ) -> None: ...
+    @property
+    def estimate(self) -> LinkStats | None: ...
     def add_extensions(self, receive_ids: Mapping[int, int], send_ids: Mapping[int, int]) -> None: ...
     def add_ufrag(self, ufrag: bytes) -> None: ...
     def remove_ufrag(self, ufrag: bytes) -> None: ...

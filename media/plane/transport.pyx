@@ -93,7 +93,7 @@ cdef class PlaneTransport(PlaneHandle):
         self._write_extensions(state.extension_kinds, state.extension_ids)
         state.arrivals = self.arrivals
         state.sends = self.sends
-        state.estimate = self.estimate
+        state.estimate = self.link
         seed = secrets.randbits(63)
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
@@ -155,10 +155,10 @@ cdef class PlaneTransport(PlaneHandle):
             if self.sends == NULL:
                 raise MemoryError
             twcc_history_init(self.sends, 1)
-            self.estimate = <Estimate *>malloc(sizeof(Estimate))
-            if self.estimate == NULL:
+            self.link = <Estimate *>malloc(sizeof(Estimate))
+            if self.link == NULL:
                 raise MemoryError
-            estimate_init(self.estimate, START_BPS, LEAST_BPS, MOST_BPS)
+            estimate_init(self.link, START_BPS, LEAST_BPS, MOST_BPS)
 
     cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids):
         """Write the plane's two tables; longer ids than one-byte headers carry are left out."""
@@ -186,7 +186,7 @@ cdef class PlaneTransport(PlaneHandle):
         self._write_extensions(command.data, command.data + sizeof(self.state.extension_kinds))
         command.numbers[0] = <int64_t>self.arrivals
         command.numbers[1] = <int64_t>self.sends
-        command.numbers[2] = <int64_t>self.estimate
+        command.numbers[2] = <int64_t>self.link
         self.thread.commit()
 
     def add_ufrag(self, bytes ufrag):
@@ -308,10 +308,8 @@ cdef class PlaneTransport(PlaneHandle):
     def stats(self):
         """Counters of this transport; `heard_ns` is the monotonic time of the last authenticated packet, 0 for none.
 
-        Of a viewer also what its transport-wide feedback says of its link (`estimate`), None without any: what may be
-        sent (bits/s), what waits in the link now (ms), the share that is lost. Of a publisher also what its capture
-        times rest on: the round trip, which source told it, and by how much they may be off, None before its first
-        sender report.
+        Of a publisher also what its capture times rest on: the round trip, which source told it, and by how much they
+        may be off, None before its first sender report.
         """
         cdef Transport *state = self.state
         cdef int64_t error_ns = senderclock_error_ns(&state.sender_clock, monotonic_ns())
@@ -323,7 +321,6 @@ cdef class PlaneTransport(PlaneHandle):
             "heard_ns": state.last_heard_ns,
             "feedback_received": state.twcc_reported,
             "feedback_lost": state.twcc_lost,
-            "estimate": self._link(),
             "segmentation": bool(state.gso),
             "remote": bool(state.has_remote),
             "rtt_ms": state.sender_clock.rtt_ns / 1e6,
@@ -332,13 +329,18 @@ cdef class PlaneTransport(PlaneHandle):
             "drops": {DROP_NAMES[at]: state.drops[at] for at in range(DROP_REASONS) if state.drops[at]},
         }
 
-    def _link(self):
-        if self.estimate == NULL or self.estimate.updated_ns == 0:
+    @property
+    def estimate(self):
+        """What a viewer's transport-wide feedback says of its link, None as long as it has said nothing.
+
+        What may be sent (bits/s), what waits in the link now (ms), the share that is lost.
+        """
+        if self.link == NULL or self.link.updated_ns == 0:
             return None
         return {
-            "bps": self.estimate.target_bps,
-            "queue_ms": self.estimate.meter.queue_us / 1e3,
-            "loss": self.estimate.meter.loss_share,
+            "bps": self.link.target_bps,
+            "queue_ms": self.link.meter.queue_us / 1e3,
+            "loss": self.link.meter.loss_share,
         }
 
     cdef void _free_tables(self) noexcept:
@@ -347,10 +349,10 @@ cdef class PlaneTransport(PlaneHandle):
         ssrc_table_free(&self.state.route_ssrcs)
         free(self.arrivals)
         free(self.sends)
-        free(self.estimate)
+        free(self.link)
         self.arrivals = self.state.arrivals = NULL
         self.sends = self.state.sends = NULL
-        self.estimate = self.state.estimate = NULL
+        self.link = self.state.estimate = NULL
 
     def _freed(self):
         # Whoever still holds the handle wants its counters, not its tables and its port.

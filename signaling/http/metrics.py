@@ -29,6 +29,8 @@ PATH: Final = "/metrics"
 #: Of an append with its fsync: from a fast disk to one that is about to fail.
 _JOURNAL_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 _LAG_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+#: Up to so much each, beyond what is named before: where a still, a small picture, a good one, several fit.
+_LINK_KBPS: Final = (100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, float("inf"))
 #: What a proxy adds. Behind one on this machine every request comes from loopback.
 _PROXY_HEADERS: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
 
@@ -132,8 +134,10 @@ def dispatch_readers(tables: Tables, sources: SourceRegistry, pages: Callable[[]
     ]
 
 
-def plane_readers(threads: Callable[[], Iterable[PlaneThread]], sessions: Callable[[], Figures]) -> list[Reader]:
-    """Return the figures of the packet plane. `sessions`: media sessions by kind."""
+def plane_readers(
+    threads: Callable[[], Iterable[PlaneThread]], sessions: Callable[[], Figures], links: Callable[[], Iterable[int]]
+) -> list[Reader]:
+    """Return the figures of the packet plane. `sessions`: media sessions by kind; `links`: bits/s of each viewer's."""
 
     def packets() -> Figures:
         figures: dict[tuple[str, ...], float] = {}
@@ -157,7 +161,14 @@ def plane_readers(threads: Callable[[], Iterable[PlaneThread]], sessions: Callab
     def transports() -> Figures:
         return {(str(thread.index),): thread.counters()["transports"] for thread in threads()}
 
+    def widths() -> Figures:
+        tally = dict.fromkeys(_LINK_KBPS, 0)
+        for bps in links():
+            tally[next(kbps for kbps in _LINK_KBPS if bps <= kbps * 1000)] += 1
+        return {(f"{kbps:g}",): count for kbps, count in tally.items()}
+
     return [
+        Reader("huishang_links", "Links to viewers, by what may be sent over them", ("kbps",), widths),
         Reader("huishang_sessions", "Media sessions, by kind", ("kind",), sessions),
         Reader("huishang_plane_packets", "Packets of a plane thread", ("thread", "way"), packets, counts=True),
         Reader("huishang_plane_sent_bytes", "Bytes that a plane thread sent", ("thread",), octets, counts=True),

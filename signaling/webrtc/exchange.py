@@ -110,6 +110,12 @@ class Exchange:
         pages = len(self.connections.peers())
         return {("publish",): publishing, ("watch",): len(self.sessions) - publishing, ("page",): pages}
 
+    @property
+    def links(self) -> list[int]:
+        """What may be sent to each viewer who tells what arrives, in bits a second."""
+        estimates = (peer.transport.estimate for peer in self._all_peers())
+        return [estimate["bps"] for estimate in estimates if estimate is not None]
+
     def start(self) -> None:
         """Listen to the relay and begin to look after sources and sessions."""
         self._peers.start()
@@ -124,8 +130,7 @@ class Exchange:
             task, self._task = self._task, None
             task.cancel()
             await asyncio.wait([task])
-        peers = [session.peer for session in self.sessions.values()]
-        await self._end_all([*peers, *self.connections.peers()], "closed", "the server stops")
+        await self._end_all(self._all_peers(), "closed", "the server stops")
         for source in list(self.media):
             self._sources.drop(source)
 
@@ -210,6 +215,9 @@ class Exchange:
         await self._end_all(peers, "source-stopped", "the source was stopped")
         if media is not None:
             self._sources.close(media)
+
+    def _all_peers(self) -> list[WebRtcSession]:
+        return [*(session.peer for session in self.sessions.values()), *self.connections.peers()]
 
     async def _end_all(self, peers: Sequence[WebRtcSession], code: str, reason: str) -> None:
         """End many sessions, others' events in between: thousands at once would hold up the loop for seconds."""

@@ -65,6 +65,8 @@ async def test_levels_reports_and_feedback_of_a_browser_are_read(inside: Inside,
 
         seen = await until("feedback", watching.peer.transport.stats, lambda stats: stats["feedback_received"] > 50)
         assert seen["feedback_lost"] == 0
+        # One watches; who publishes is sent nothing.
+        assert len(inside.node.exchange.links) == 1
         route = inside.routes()[0]
         await until("a round trip", lambda: route.stats()["rtt_ms"], lambda rtt: rtt is not None and rtt > 0)
         # Nothing that the browser said was taken for nonsense.

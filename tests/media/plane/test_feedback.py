@@ -288,13 +288,13 @@ def test_a_queue_that_feedback_tells_of_lowers_the_estimate_of_that_viewer_alone
     viewer, base = estimated(stage, 60)
     other, other_base = estimated(stage, 60)
     for one in (viewer, other):
-        assert one.transport.stats()["estimate"] is None
+        assert one.transport.estimate is None
     # What left together came 192 ms apart: the link of the first is full.
     viewer.send(feedback(base, [1] * 30), feedback(base + 30, [1] * 30, reference=1003, number=1))
     other.send(feedback(other_base, [1] * 30), feedback(other_base + 30, [1] * 30, number=1))
     for one in (viewer, other):
         one.settle()
-    full, free = viewer.transport.stats()["estimate"], other.transport.stats()["estimate"]
+    full, free = viewer.transport.estimate, other.transport.estimate
     assert full is not None and free is not None
     assert 150 < full["queue_ms"] < 200 and free["queue_ms"] < 30
     assert LEAST_BPS <= full["bps"] < START_BPS <= free["bps"]

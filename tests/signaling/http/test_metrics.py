@@ -115,7 +115,7 @@ async def test_plane_tells_its_packets_and_every_reason_to_drop_one(node: Node) 
     def sessions() -> Mapping[tuple[str, ...], float]:
         return {("whip",): 2}
 
-    metrics.read(plane_readers(lambda: node.relay.threads, sessions))
+    metrics.read(plane_readers(lambda: node.relay.threads, sessions, lambda: [90_000, 100_000, 100_001, 10**9]))
     async with serving_metrics(metrics) as http:
 
         async def strangers() -> float:
@@ -130,6 +130,8 @@ async def test_plane_tells_its_packets_and_every_reason_to_drop_one(node: Node) 
     assert reasons == set(DROP_NAMES) - {"none"}
     assert of(samples, "huishang_plane_packets_total", thread="0", way="in") == 1
     assert of(samples, "huishang_sessions", kind="whip") == 2
+    widths = {dict(labels)["kbps"]: count for (name, labels), count in samples.items() if name == "huishang_links"}
+    assert widths == {**dict.fromkeys(("500", "1000", "2500", "5000", "10000"), 0), "100": 2, "250": 1, "inf": 1}
 
 
 async def test_refusals_are_counted_by_code() -> None:
