@@ -144,13 +144,21 @@ class _Walk:
             if climb.reached != step.height - 1:
                 continue  # it did not get the step below
             is_new = step.height > climb.held
-            fits = self.total + step.cost <= estimate
-            if fits and (not is_new or (not stopped and self._may_take(step, estimate))):
+            need = self.total + self._reserved + step.cost
+            is_proven = need <= min(self._carried, estimate)
+            has_room = is_proven or _with_margin(need) <= estimate
+            if is_new:
+                is_had = has_room and not stopped and self._has_waited(step, need, is_proven)
+            else:
+                is_had = self.total + step.cost <= estimate
+            if is_had:
                 self._take(step)
             else:
                 self._seek(step)
                 if step.is_base:
-                    self._reserved += step.cost if fits else 0  # it comes in soon: nobody new takes its room until then
+                    self._reserved += (
+                        step.cost if has_room else 0
+                    )  # it begins soon: nobody new takes its room till then
                 elif is_new:
                     stopped = True
                 else:
@@ -164,17 +172,12 @@ class _Walk:
         climb.bits += step.cost
         self.total += step.cost
 
-    def _may_take(self, step: Step, estimate: int) -> bool:
-        """Tell whether a step that is not held has the room and has waited."""
-        need = self.total + self._reserved + step.cost
-        with_margin = _with_margin(need)
-        proven = need <= min(self._carried, estimate)
-        if not proven and with_margin > estimate:
-            return False
-        setback = self._setbacks.free_from(step.picture, step.place)
-        since, wait = setback or (0, 0 if proven or step.is_base else HOLD_US)
-        if not proven and wait:
-            carried_since = self._history.since(with_margin)
+    def _has_waited(self, step: Step, need: int, is_proven: bool) -> bool:
+        """Tell whether a step for which there is room has waited for as long as it must."""
+        setback = self._setbacks.wait_of(step.picture, step.place)
+        since, wait = setback or (0, 0 if is_proven or step.is_base else HOLD_US)
+        if wait and not is_proven:
+            carried_since = self._history.since(_with_margin(need))
             assert carried_since is not None  # the newest estimate carries it
             since = max(since, carried_since)
         return not wait or self._now_us - since >= wait

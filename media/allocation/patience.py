@@ -71,7 +71,7 @@ class Setbacks:
         setback.times += 1
         setback.at_us = now_us
 
-    def free_from(self, picture: str, place: Place) -> tuple[int, int] | None:
+    def wait_of(self, picture: str, place: Place) -> tuple[int, int] | None:
         """Return since when a step waits and for how long, in us; None if it was not taken back within a minute."""
         setback = self._of.get((picture, place))
         if setback is None:

@@ -119,19 +119,32 @@ def test_the_more_important_have_their_next_size_before_others_have_theirs(page:
         assert all(shares[each.id].layer <= mine for each in page if each.importance < first.importance)
 
 
-@given(sounds, pictures(), histories, st.randoms(use_true_random=False))
-def test_the_order_of_the_input_does_not_matter_and_asking_twice_changes_nothing(
-    heard: list[Sound], page: list[Picture], history: list[tuple[int, int | None, bool]], shuffler: random.Random
+@given(sounds, pictures(), pictures(), histories, st.randoms(use_true_random=False))
+def test_equal_histories_give_equal_answers_in_whatever_order_things_are_named(
+    heard: list[Sound],
+    page: list[Picture],
+    another: list[Picture],
+    history: list[tuple[int, int | None, bool]],
+    shuffler: random.Random,
 ) -> None:
     one, other, now = Allocator(), Allocator(), 0
     for after, estimate, turned in history:
         now += after
-        mixed = page.copy()
+        seen = another if turned else page
+        mixed = seen.copy()
         shuffler.shuffle(mixed)
-        said = one.allocate(now, estimate, heard, page)
-        assert other.allocate(now, estimate, heard[::-1], mixed) == said
-        if turned:
-            assert other.allocate(now, estimate, heard, page).shares == said.shares
+        assert other.allocate(now, estimate, heard[::-1], mixed) == one.allocate(now, estimate, heard, seen)
+
+
+@given(sounds, pictures(), st.lists(estimates, max_size=5), estimates)
+def test_nothing_changes_any_more_while_nothing_changes(
+    heard: list[Sound], page: list[Picture], before: list[int], estimate: int
+) -> None:
+    allocator = Allocator()
+    for turn, earlier in enumerate(before):
+        allocator.allocate(turn * SECOND, earlier, heard, page)
+    said = settle(allocator, estimate, page, heard, 1000 * SECOND)
+    assert settle(allocator, estimate, page, heard, 2000 * SECOND) == said
 
 
 @given(
