@@ -104,10 +104,11 @@ class Allocator:
         """Remember what was taken back by the link or by the publisher, whose own link may be the one that wavers."""
         for picture in pictures:
             held = self._held.get(picture.id)
-            if held is None or picture.id not in climbs:
-                continue  # not seen or not sent: a new beginning, which need not wait
+            climb = climbs.get(picture.id)
+            if held is None or climb is None or climb.places[0] not in held:
+                continue  # not seen, not sent or sent anew with other layers: a new beginning, which need not wait
             spared = too_large(picture)
-            for place in held - climbs[picture.id].taken():
+            for place in held - climb.taken():
                 if place[0] not in spared:
                     self._setbacks.note(picture.id, place, self._now_us)
 
