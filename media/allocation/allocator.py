@@ -167,8 +167,6 @@ class _Walk:
 
     def _take(self, step: Step) -> None:
         climb = self.climbs[step.picture]
-        if step.height > climb.held:
-            self._carried += step.cost  # as it will count when the same is asked again
         climb.reached = step.height
         climb.bits += step.cost
         self.total += step.cost

@@ -36,8 +36,7 @@ class EstimateHistory:
         """Take in the newest estimate; `now_us` never goes back."""
         since = now_us
         while self._lows and self._lows[-1][1] >= bits:
-            since_higher = self._lows.pop()[0]
-            since = min(since, since_higher)
+            since = self._lows.pop()[0]
         self._lows.append((since, bits))
 
     def forget(self) -> None:

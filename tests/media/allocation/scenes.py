@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -126,7 +127,23 @@ def pictures(
     )
 
 
+#: A full page: everything seen and sent, of different importance and cost, so that a link of 2 Mb/s must choose.
+crowds = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from([1, 2, 3, 8]), st.booleans(), st.booleans()), min_size=2, max_size=5
+).map(
+    lambda drawn: [
+        replace(
+            (shown if large else tile)(f"p{index}", importance=importance),
+            layers=tuple(
+                (threefold if temporal else plain)(number, *side, bits * times)
+                for number, (side, bits) in enumerate(zip(SIDES, (60_000, 150_000, 400_000), strict=True))
+            ),
+        )
+        for index, (importance, times, large, temporal) in enumerate(drawn)
+    ]
+)
+
 sounds = st.lists(st.integers(0, 120_000), max_size=4).map(
     lambda drawn: [Sound(f"a{index}", bits) for index, bits in enumerate(drawn)]
 )
-estimates = st.integers(0, 8_000_000)
+estimates = st.integers(0, 8_000_000) | st.integers(0, 2_000_000)

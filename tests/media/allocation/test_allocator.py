@@ -130,6 +130,32 @@ def test_a_good_picture_for_all_before_a_splendid_one_for_some_but_the_speaker_f
     ]
 
 
+DEAR = (plain(0, 320, 180, 100_000), plain(1, 640, 360, 2_000_000))
+
+
+def test_a_small_step_does_not_overtake_a_dear_one_so_that_a_better_link_never_looks_worse() -> None:
+    page = [shown("chair", DEAR, 1), tile("t")]
+    # With 1.5 Mb/s the tile's second layer would fit; with 2.4 Mb/s it would have to go again for the chair's.
+    assert heights(settle(Allocator(), 1_500_000, page), page) == {"chair": 0, "t": 0}
+    assert heights(settle(Allocator(), 2_400_000, page), page) == {"chair": 1, "t": 0}
+    allocator = Allocator()
+    assert heights(settle(allocator, 3_000_000, page), page) == {"chair": 1, "t": 1}
+    assert heights(allocator.allocate(10 * LONG, 1_500_000, (), page), page) == {"chair": 0, "t": 0}
+
+
+def test_nobody_new_takes_the_room_of_a_picture_that_waits_to_come_back() -> None:
+    allocator, page = Allocator(), [shown("a", importance=1)]
+    settle(allocator, 200_000, page)
+    now = 10 * LONG
+    allocator.allocate(now, 100_000, (), page)
+    both = [*page, tile("b")]
+    assert heights(allocator.allocate(now + 1, 200_000, (), both), both) == {"a": -1, "b": -1}
+    assert heights(allocator.allocate(now + 1 + 2 * HOLD_US, 200_000, (), both), both) == {"a": 0, "b": -1}
+    # Where there is room for both, it does not wait with the other.
+    allocator.allocate(2 * now, 100_000, (), page)
+    assert heights(allocator.allocate(2 * now + 1, 400_000, (), both), both) == {"a": -1, "b": 0}
+
+
 def test_a_new_speaker_has_at_once_what_the_last_one_gives_up_though_the_link_is_full() -> None:
     page = [shown("a", importance=2), shown("b")]
     allocator = Allocator()
@@ -240,6 +266,7 @@ def test_a_clock_that_goes_back_stands_still() -> None:
     allocator, page = Allocator(), [shown("a")]
     allocator.allocate(LONG, 3_000_000, (), page)
     assert heights(allocator.allocate(0, 3_000_000, (), page), page) == {"a": 0}
+    assert heights(allocator.allocate(HOLD_US, 3_000_000, (), page), page) == {"a": 0}
     assert heights(allocator.allocate(LONG + HOLD_US, 3_000_000, (), page), page) == {"a": 2}
 
 

@@ -34,6 +34,9 @@ def test_a_history_that_rises_for_ever_is_bounded_and_only_makes_wait_longer() -
     assert history.since(9_999) == 9_999
     since = history.since(5)
     assert since is not None and since > 5
+    for turn in range(1_000):
+        history.note(10_000 + turn, 20_000)
+    assert history.since(20_000) == 10_000  # what stays the same takes no room
     history.forget()
     assert history.since(0) is None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.allocation.allocator import MARGIN_PERCENT, START_BITS, Allocator
@@ -15,6 +15,7 @@ from media.allocation.patience import HOLD_US, LONGEST_WAIT_US
 from media.allocation.plan import Pause
 from tests.media.allocation.scenes import (
     SECOND,
+    crowds,
     estimates,
     fresh,
     heights,
@@ -56,7 +57,7 @@ def test_never_more_is_planned_than_the_estimate_but_for_sound_which_is_always_o
                 assert share.pause is expected
 
 
-@given(sounds, pictures(), estimates)
+@given(sounds, pictures() | crowds, estimates)
 def test_who_has_just_come_keeps_the_margin_free(heard: list[Sound], page: list[Picture], estimate: int) -> None:
     allocator = Allocator()
     said = settle(allocator, estimate, page, heard)
@@ -65,7 +66,12 @@ def test_who_has_just_come_keeps_the_margin_free(heard: list[Sound], page: list[
     assert said.sought_bits == 0 or said.sought_bits > estimate
 
 
-@given(sounds, pictures(), st.lists(estimates, max_size=5), st.lists(estimates, min_size=2, max_size=5).map(sorted))
+@given(
+    sounds,
+    pictures() | crowds,
+    st.lists(estimates, max_size=5),
+    st.lists(estimates, min_size=2, max_size=5).map(sorted),
+)
 def test_a_better_link_lowers_nobody_unless_a_paused_picture_begins(
     heard: list[Sound], page: list[Picture], before: list[int], rising: list[int]
 ) -> None:
@@ -80,7 +86,7 @@ def test_a_better_link_lowers_nobody_unless_a_paused_picture_begins(
         last = said
 
 
-@given(sounds, pictures(), estimates, st.data())
+@given(sounds, pictures() | crowds, estimates, st.data())
 def test_more_importance_never_gets_less(
     heard: list[Sound], page: list[Picture], estimate: int, data: st.DataObject
 ) -> None:
@@ -93,7 +99,7 @@ def test_more_importance_never_gets_less(
     assert after.bits >= before.bits
 
 
-@given(sounds, pictures(), estimates)
+@given(sounds, pictures() | crowds, estimates)
 def test_a_picture_is_paused_only_where_lowest_places_before_it_leave_no_room(
     heard: list[Sound], page: list[Picture], estimate: int
 ) -> None:
@@ -108,7 +114,7 @@ def test_a_picture_is_paused_only_where_lowest_places_before_it_leave_no_room(
             assert (taken + lowest_bits(picture)) * (100 + MARGIN_PERCENT) > estimate * 100
 
 
-@given(pictures(layers=ordinary_layers), estimates)
+@given(pictures(layers=ordinary_layers) | crowds, estimates)
 def test_the_more_important_have_their_next_size_before_others_have_theirs(page: list[Picture], estimate: int) -> None:
     shares = fresh(estimate, page)
     for first in page:
@@ -147,11 +153,12 @@ def test_nothing_changes_any_more_while_nothing_changes(
     assert settle(allocator, estimate, page, heard, 2000 * SECOND) == said
 
 
+@settings(max_examples=40)  # each is minutes of a link
 @given(
-    pictures(5, ordinary_layers),
+    pictures(5, ordinary_layers) | crowds,
     st.integers(100_000, 4_000_000),
     st.lists(st.integers(-60, 60), min_size=20, max_size=120),
-    st.sampled_from([100_000, 200_000, 1_000_000]),
+    st.sampled_from([200_000, 500_000, 1_000_000]),
 )
 def test_a_noisy_estimate_switches_a_picture_a_bounded_number_of_times(
     page: list[Picture], middle: int, noise: list[int], pause: int
@@ -173,19 +180,20 @@ def test_a_noisy_estimate_switches_a_picture_a_bounded_number_of_times(
     assert most == 5 and all(count <= most for count in ups.values())
 
 
+@settings(max_examples=40)  # each is minutes of a link
 @given(
-    pictures(5, ordinary_layers),
+    pictures(5, ordinary_layers) | crowds,
     st.integers(100_000, 4_000_000),
     st.lists(st.integers(100, 100 + MARGIN_PERCENT), min_size=10, max_size=60),
 )
 def test_noise_within_the_margin_takes_nothing_back(page: list[Picture], least: int, noise: list[int]) -> None:
     allocator = Allocator()
-    # From a known link on: before that a lowest place that is dear may begin on a peak.
+    # Settled first; still a dear picture may begin on a peak, and then less important ones give way in the next dip.
     last = heights(settle(allocator, least, page), page)
-    now = 1000 * SECOND
+    now, begun = 1000 * SECOND, False
     for turn in range(200):
         estimate = least * noise[turn % len(noise)] // 100
         said = heights(allocator.allocate(now + turn * 200_000, estimate, (), page), page)
-        begun = any(said[key] >= 0 > last[key] for key in said)
+        begun = begun or any(said[key] >= 0 > last[key] for key in said)
         assert begun or all(said[key] >= last[key] for key in said)
         last = said
