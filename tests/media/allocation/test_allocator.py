@@ -143,6 +143,13 @@ def test_a_small_step_does_not_overtake_a_dear_one_so_that_a_better_link_never_l
     assert heights(allocator.allocate(10 * LONG, 1_500_000, (), page), page) == {"chair": 0, "t": 0}
 
 
+def test_who_is_there_does_not_go_for_an_important_step_that_does_not_fit() -> None:
+    allocator, page = Allocator(), [shown("a", importance=1), shown("b", DEAR)]
+    assert heights(settle(allocator, 1_000_000, page), page) == {"a": 1, "b": 0}
+    turned = [page[0], replace(page[1], importance=2)]
+    assert heights(settle(allocator, 1_000_000, turned, now_us=10 * LONG), turned) == {"a": 1, "b": 0}
+
+
 def test_nobody_new_takes_the_room_of_a_picture_that_waits_to_come_back() -> None:
     allocator, page = Allocator(), [shown("a", importance=1)]
     settle(allocator, 200_000, page)
@@ -228,15 +235,16 @@ def test_a_small_picture_that_moves_comes_before_a_large_one_that_stutters() -> 
 
 
 def test_what_is_sought_is_the_estimate_with_which_the_next_step_comes() -> None:
-    page = [shown("a"), tile("b")]
+    page, sounds = [shown("a"), tile("b")], [Sound("odd", 40_001)]
     bits = 100_000
     seen = []
     while True:
-        said = settle(Allocator(), bits, page, [VOICE])
+        said = settle(Allocator(), bits, page, sounds)
         seen.append(heights(said, page))
+        assert said.planned_bits == said.sound_bits or said.planned_bits * 110 <= bits * 100
         if not said.sought_bits:
             break
-        assert heights(settle(Allocator(), said.sought_bits - 1, page, [VOICE]), page) == seen[-1]
+        assert heights(settle(Allocator(), said.sought_bits - 1, page, sounds), page) == seen[-1]
         bits = said.sought_bits
     assert [sum(each.values()) for each in seen] == [-2, -1, 0, 1, 2, 3]
 
@@ -264,10 +272,9 @@ def test_what_is_named_twice_or_too_often_is_refused() -> None:
 
 def test_a_clock_that_goes_back_stands_still() -> None:
     allocator, page = Allocator(), [shown("a")]
-    allocator.allocate(LONG, 3_000_000, (), page)
-    assert heights(allocator.allocate(0, 3_000_000, (), page), page) == {"a": 0}
-    assert heights(allocator.allocate(HOLD_US, 3_000_000, (), page), page) == {"a": 0}
-    assert heights(allocator.allocate(LONG + HOLD_US, 3_000_000, (), page), page) == {"a": 2}
+    allocator.allocate(LONG, 200_000, (), page)
+    for now, height in [(0, 0), (HOLD_US, 0), (LONG + HOLD_US - 1, 0), (LONG + HOLD_US, 2)]:
+        assert heights(allocator.allocate(now, 3_000_000, (), page), page) == {"a": height}
 
 
 def test_absurd_rates_and_hundreds_of_pictures_leave_the_others_alone() -> None:
