@@ -2,7 +2,7 @@
 
 Never is more planned than the estimate, but for sound: what no longer fits ends at once, and a layer that has grown is
 the same as an estimate that has fallen. Upwards it is slow (see `patience`): a new step needs room and `MARGIN_PERCENT`
-more. Three things are exempt, because they put nothing on the link that it has not been seen to carry:
+more, for a while. Three things are quicker, unless the link has just taken them back:
 
 - what is within the sum that is carried already: a new speaker has at once what the last one gives up;
 - the lowest place of a picture needs room, but no time: nobody looks at black;
@@ -11,8 +11,8 @@ more. Three things are exempt, because they put nothing on the link that it has 
 Upgrades stop at the first that does not fit; smaller ones behind it are not tried. Otherwise they would go again when
 it does fit, and a better link would look worse. Lowest places are tried one by one, so that one camera of 4 Mb/s does
 not leave a page black; when the link has room for it, upgrades and less important pictures give way. So more room
-lowers something only where a picture begins that was paused; and a picture is paused while a less important one is
-above its lowest place only where it would not fit if that one had its lowest place, or none.
+lowers something only where a picture begins that was paused; and when nothing waits any more, a picture is paused while
+a less important one is above its lowest place only where it would not fit if that one had its lowest place, or none.
 
 Core: mutate by `allocate` only; time is its argument.
 """
