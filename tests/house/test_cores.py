@@ -10,6 +10,7 @@ from tests.house.tree import ROOT, sources
 # Folders (every file below) and single files that are cores. A new core is added here with its first commit.
 CORES = (
     "dispatch",
+    "media/allocation",
     "media/rtp",
     "signaling/auth",
     "signaling/bucket.py",
