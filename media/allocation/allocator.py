@@ -157,9 +157,8 @@ class _Walk:
             else:
                 self._seek(step)
                 if step.is_base:
-                    self._reserved += (
-                        step.cost if has_room else 0
-                    )  # it begins soon: nobody new takes its room till then
+                    # With room it begins soon: nobody new takes that till then.
+                    self._reserved += step.cost if has_room else 0
                 elif is_new:
                     stopped = True
                 else:
