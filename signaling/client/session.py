@@ -65,9 +65,7 @@ def candidate_addresses(
     return tuple(sorted(found, key=lambda address: -found[address]))
 
 
-def remote_parameters(
-    remote: RemoteTransport, instead: str | None = None, port: int | None = None
-) -> RemoteParameters:
+def remote_parameters(remote: RemoteTransport, instead: str | None = None, port: int | None = None) -> RemoteParameters:
     """Turn what a description says into what `Peer` takes; see `candidate_addresses`.
 
     Raises CredentialsError or FingerprintError.
