@@ -2,7 +2,7 @@
 
 A core: `at_ns` is CLOCK_MONOTONIC and an argument; sequence numbers come extended. Nothing is decoded: a frame is
 decodable once all its packets and all since the keyframe before it are there. Asks as libwebrtc does: for a missing
-packet at once and again after each round trip, ten times at most, where a viewer that is told no round trip takes
+packet at once and again after each round trip, a hundred times at most, and a viewer that is told no round trip takes
 100 ms for it; for a keyframe when nothing could be decoded for 3 s, or for 200 ms before the first picture, and when
 too much is missing.
 """
@@ -16,7 +16,7 @@ from itertools import pairwise
 from media.rtp.header import RtpPacket
 
 ROUND_TRIP_NS = 100_000_000
-MOST_TRIES = 10
+MOST_TRIES = 100
 MOST_MISSING = 1_000
 MOST_WAITING = 4_096
 STANDSTILL_NS = 3_000_000_000
@@ -39,6 +39,8 @@ class Picture:
         """When each frame that could be decoded could be."""
         self.keyframes_asked = 0
         self.packets_asked = 0
+        self.has_new_holes = False
+        """Whether something is missing that was not asked for yet."""
         self._packets: dict[int, RtpPacket] = {}
         self._keyframes: set[int] = set()
         self._holes: dict[int, _Hole] = {}
@@ -53,6 +55,7 @@ class Picture:
             self._highest, self._waits_since_ns = number - 1, at_ns
         for missing in range(max(self._highest + 1, number - MOST_MISSING - 1), number):
             self._holes[missing] = _Hole()
+            self.has_new_holes = True
         self._holes.pop(number, None)
         self._highest = max(self._highest, number)
         if len(self._holes) > MOST_MISSING or len(self._packets) > MOST_WAITING:
@@ -69,6 +72,7 @@ class Picture:
     def packets_to_ask(self, now_ns: int) -> list[int]:
         """Return the packets to ask for now, ascending, as sequence numbers on the wire."""
         asked: list[int] = []
+        self.has_new_holes = False
         for number, hole in list(self._holes.items()):
             if now_ns - hole.asked_ns < ROUND_TRIP_NS:
                 continue

@@ -1,8 +1,8 @@
-"""The link of ``link`` with real datagrams on it: one direction, as the demonstration's relay takes it.
+"""The link of ``link`` with real datagrams on it, as the demonstration's relay takes it.
 
-A core: the relay has the sockets, the timers and the clock. It runs on the benchmark's own loop, beside the viewer:
-both together are a few hundred packets a second, and the server and the publisher are processes of their own. That
-loop must be `precise`, and `latest_s` tells what it made of that.
+`Way`, one direction, has no clock and no sockets; they are the relay's. It runs on the benchmark's own loop, beside the
+viewer: both together are a few hundred packets a second, and the server and the publisher are processes of their own.
+That loop must be `precise`, and `late_s` tells what it made of that.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Way:
         self.samples: list[Sample] = []
         self.carried: list[tuple[int, int]] = []
         """(when it had been sent in ns, bytes of the link) of each datagram, also of those lost after that."""
-        self.latest_s = 0.0
-        """By how much the loop delivered too late, at most: what the measurement adds to the link."""
+        self.late_s: list[float] = []
+        """By how much the loop delivered each datagram too late: what the measurement adds to the link."""
         self._under_way: list[tuple[int, int, Passed]] = []
         self._numbers = itertools.count()
 
@@ -61,7 +61,7 @@ class Way:
         out: list[Passed] = []
         while self._under_way and self._under_way[0][0] / NS <= now:
             arrives_ns, _, datagram = heapq.heappop(self._under_way)
-            self.latest_s = max(self.latest_s, now - arrives_ns / NS)
+            self.late_s.append(now - arrives_ns / NS)
             out.append(datagram)
         return out
 

@@ -5,9 +5,9 @@ Loss is by chance, in both directions; only the way down has a rate. It falls wh
 a settling time.
 
 A freeze is a gap of more than half a second between frames that could be decoded, counted whole. Sound is missed when
-it never came, or more than 200 ms after its turn. Queueing delay is sampled every 20 ms on the way down. The share of
-the link is of its bits, all headers included, in the ten seconds after it has risen, whatever they carried; what of
-that was new to the viewer, and no packet that it had, stands beside it.
+it never came, or more than 200 ms after its turn. Queueing delay is sampled every 20 ms on the way down. What is
+wasted of the link in the ten seconds after it has risen are its bits, all headers included, that brought the viewer no
+packet that it did not have; what the link carried in all, copies of repairs included, stands beside it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TAIL_S = 2.0
 QUEUE_S = 1.0
 DEADLINE_S = 30.0
 SOURCE = "scene"
-MISSED_LIMIT, FREEZE_LIMIT_S, UNUSED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
+MISSED_LIMIT, FREEZE_LIMIT_S, WASTED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,30 @@ class Outcome:
 
     heard: Heard
     frozen_s: float
-    used: Sequence[float]
-    """Share of the link used: of the wide, the narrow, and the recovery's time."""
+    frames: Sequence[int]
+    """Decodable frames of each step."""
+    used: tuple[float, float, float]
+    """Share of the link used while it was wide, while it was narrow, and after recovery."""
     new_bps: float
     """What came for the first time after recovery, headers included."""
     queued_ms: Sequence[float]
-    notes: str
+    feedbacks: int
+    asked: tuple[int, int]
+    """Packets, each time anew, and keyframes that the viewer asked for."""
+    counts: tuple[int, int, int]
+    """Datagrams sent into the link, dropped before and lost on it."""
+    late_ms: Sequence[float]
+    """By how much the relay was late with each."""
+
+    def __str__(self) -> str:
+        heard, used = self.heard, "/".join(f"{share:.0%}" for share in self.used)
+        return (
+            f"sound {heard.never:.1%} never, {heard.late:.1%} late, longest gap {heard.longest_gap_s:.2f} s; "
+            f"frames {'/'.join(map(str, self.frames))}; link used {used}; asked for {self.asked[0]} packets, "
+            f"{self.asked[1]} keyframes; {self.feedbacks} feedbacks; down the link {self.counts[0]} sent, "
+            f"{self.counts[1]} dropped, {self.counts[2]} lost; relay late by {np.percentile(self.late_ms, 99):.1f} ms "
+            f"at p99, {max(self.late_ms):.1f} ms at most"
+        )
 
 
 async def measure(server: Huishang, case: Case, step_s: float, settle_s: float) -> Outcome:
@@ -101,29 +119,26 @@ async def measure(server: Huishang, case: Case, step_s: float, settle_s: float) 
 
 def outcome(relay: Relay[Way], viewer: Viewer, began_ns: int, step_ns: int) -> Outcome:
     """Say what was seen and heard in three steps."""
-    down, picture = relay.downlink, viewer.picture
+    down, decodable_ns = relay.downlink, viewer.picture.decodable_ns
     ended_ns, back_ns = began_ns + 3 * step_ns, began_ns + 2 * step_ns
     recovered_ns = back_ns + min(round(RECOVERY_S * NS), step_ns)
-    heard = viewer.sound.heard(began_ns, ended_ns)
-    used = (
-        rate_bps(down.carried, began_ns, began_ns + step_ns) / WIDE_BPS,
-        rate_bps(down.carried, began_ns + step_ns, back_ns) / NARROW_BPS,
-        rate_bps(down.carried, back_ns, recovered_ns) / WIDE_BPS,
+    parts = range(began_ns, ended_ns, step_ns)
+    return Outcome(
+        heard=viewer.sound.heard(began_ns, ended_ns),
+        frozen_s=freezes_s(decodable_ns, began_ns, ended_ns),
+        frames=[sum(part <= at_ns < part + step_ns for at_ns in decodable_ns) for part in parts],
+        used=(
+            rate_bps(down.carried, began_ns, began_ns + step_ns) / WIDE_BPS,
+            rate_bps(down.carried, began_ns + step_ns, back_ns) / NARROW_BPS,
+            rate_bps(down.carried, back_ns, recovered_ns) / WIDE_BPS,
+        ),
+        new_bps=rate_bps(viewer.new, back_ns, recovered_ns),
+        queued_ms=[queued_s * 1000 for queued_s in down.queued_s(began_ns, ended_ns)],
+        feedbacks=viewer.feedbacks,
+        asked=(viewer.picture.packets_asked, viewer.picture.keyframes_asked),
+        counts=(down.link.sent, down.link.dropped, down.link.lost),
+        late_ms=[late_s * 1000 for late_s in down.late_s],
     )
-    frames = [
-        sum(part <= at_ns < part + step_ns for at_ns in picture.decodable_ns)
-        for part in range(began_ns, ended_ns, step_ns)
-    ]
-    notes = (
-        f"sound {heard.never:.1%} never, {heard.late:.1%} late, longest gap {heard.longest_gap_s:.2f} s; frames "
-        f"{'/'.join(map(str, frames))}; link used {'/'.join(f'{share:.0%}' for share in used)}; asked for "
-        f"{picture.packets_asked} packets, {picture.keyframes_asked} keyframes; {viewer.feedbacks} feedbacks; "
-        f"link down: {down.link.sent} sent, {down.link.dropped} dropped, {down.link.lost} lost; relay late by "
-        f"{max(down.latest_s, relay.uplink.latest_s) * 1000:.1f} ms at most"
-    )
-    new_bps = rate_bps(viewer.new, back_ns, recovered_ns)
-    queued_ms = [queued_s * 1000 for queued_s in down.queued_s(began_ns, ended_ns)]
-    return Outcome(heard, freezes_s(picture.decodable_ns, began_ns, ended_ns), used, new_bps, queued_ms, notes)
 
 
 def figures(case: Case, found: Outcome) -> list[Figure]:
@@ -132,8 +147,8 @@ def figures(case: Case, found: Outcome) -> list[Figure]:
     return [
         Figure(f"{what}: sound missed", found.heard.missed * 100, "%", MISSED_LIMIT),
         Figure(f"{what}: picture frozen", found.frozen_s, "s", FREEZE_LIMIT_S),
-        Figure(f"{what}: link unused in 10 s after recovery", (1 - found.used[2]) * 100, "%", UNUSED_LIMIT),
-        Figure(f"{what}: new to the viewer in that time", found.new_bps / 1e6, "Mb/s"),
+        Figure(f"{what}: wasted in 10 s of recovery", (1 - found.new_bps / WIDE_BPS) * 100, "%", WASTED_LIMIT),
+        Figure(f"{what}: carried in 10 s of recovery", found.used[2] * 100, "%"),
         Figure(f"{what}: queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),
         Figure(f"{what}: queueing delay, most", max(found.queued_ms), "ms"),
     ]
@@ -165,4 +180,4 @@ def run(report: Report, *, cases: Sequence[Case] = CASES, step_s: float = STEP_S
             with asyncio.Runner(loop_factory=precise) as runner:
                 found = runner.run(measure(server, case, step_s, settle_s))
             report.add(*figures(case, found))
-            report.note(f"{case}: {found.notes}")
+            report.note(f"{case}: {found}")

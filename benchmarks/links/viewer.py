@@ -136,7 +136,8 @@ class Viewer:
             self.sound.note(packet.timestamp, now_ns)
             return
         self.picture.note(number, packet, now_ns)
-        self._ask(now_ns)
+        if self.picture.has_new_holes:
+            self._ask(now_ns)
         if self.picture.decodable_ns:
             self._first_picture.set()
 
