@@ -3,8 +3,8 @@
 A core: `at_ns` is CLOCK_MONOTONIC and an argument; sequence numbers come extended. Nothing is decoded: a frame is
 decodable once all its packets and all since the keyframe before it are there. Asks as libwebrtc does: for a missing
 packet at once and again after each round trip, a hundred times at most, and a viewer that is told no round trip takes
-100 ms for it; for a keyframe when nothing could be decoded for 3 s, or for 200 ms before the first picture, and when
-too much is missing.
+100 ms for it; for a keyframe when too much is missing, or nothing could be decoded for 3 s, for 200 ms before the first
+picture, unless one has been coming in within these 200 ms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_WAITING = 4_096
 STANDSTILL_NS = 3_000_000_000
 FIRST_PICTURE_NS = 200_000_000
 FREEZE_NS = 500_000_000
-_SPS, _STAP_A = 7, 24
+_IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Picture:
         self._next: int | None = None
         self._keyframe_wanted = False
         self._waits_since_ns = 0
+        self._keyframe_came_ns = -FIRST_PICTURE_NS
 
     def note(self, number: int, packet: RtpPacket, at_ns: int) -> None:
         """Note one packet under its extended sequence number; a copy, or what is over, changes nothing."""
@@ -64,6 +65,8 @@ class Picture:
         if self._next is not None and number < self._next:
             return
         self._packets[number] = packet
+        if _is_of_keyframe(packet):
+            self._keyframe_came_ns = at_ns
         if _begins_keyframe(packet):
             self._keyframes.add(number)
         self._decode(at_ns)
@@ -87,7 +90,9 @@ class Picture:
     def is_keyframe_to_ask(self, now_ns: int) -> bool:
         """Tell whether to ask for a keyframe now; takes it that this is done."""
         patience_ns = STANDSTILL_NS if self.decodable_ns else FIRST_PICTURE_NS
-        if self._highest is None or not (self._keyframe_wanted or now_ns - self._waits_since_ns >= patience_ns):
+        comes = now_ns - self._keyframe_came_ns < FIRST_PICTURE_NS
+        stands = self._highest is not None and now_ns - self._waits_since_ns >= patience_ns and not comes
+        if not (self._keyframe_wanted or stands):
             return False
         self._keyframe_wanted, self._waits_since_ns = False, now_ns
         self.keyframes_asked += 1
@@ -131,6 +136,12 @@ def _begins_keyframe(packet: RtpPacket) -> bool:
         return False
     kind = payload[0] & 31
     return kind == _SPS or (kind == _STAP_A and len(payload) > 3 and payload[3] & 31 == _SPS)
+
+
+def _is_of_keyframe(packet: RtpPacket) -> bool:
+    payload = packet.payload
+    is_fragment = len(payload) > 1 and payload[0] & 31 == _FU_A
+    return _begins_keyframe(packet) or (bool(payload) and payload[is_fragment] & 31 == _IDR)
 
 
 def freezes_s(decodable_ns: Iterable[int], from_ns: int, to_ns: int) -> float:

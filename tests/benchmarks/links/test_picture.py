@@ -87,6 +87,11 @@ def test_a_keyframe_is_asked_for_soon_at_first_and_later_after_a_standstill() ->
     assert picture.is_keyframe_to_ask(FIRST_PICTURE_NS)
     assert not picture.is_keyframe_to_ask(2 * FIRST_PICTURE_NS - 1)
     picture = Picture()
+    for place, (number, packet) in enumerate(packets[:2]):
+        picture.note(number, packet, place * FIRST_PICTURE_NS)
+    assert not picture.is_keyframe_to_ask(2 * FIRST_PICTURE_NS - 1)
+    assert picture.is_keyframe_to_ask(2 * FIRST_PICTURE_NS)
+    picture = Picture()
     for number, packet in packets:
         picture.note(number, packet, NS)
     assert not picture.is_keyframe_to_ask(NS + STANDSTILL_NS - 1)
