@@ -92,11 +92,13 @@ async def run(arguments: Sequence[str]) -> None:
     sys.stdout.buffer.flush()
     sending = [asyncio.create_task(camera.send_picture()), asyncio.create_task(camera.send_sound())]
     ended = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
-    await asyncio.wait([ended, *sending], return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait([ended, *sending], return_when=asyncio.FIRST_COMPLETED)
     for task in sending:
         task.cancel()
     await asyncio.gather(*sending, return_exceptions=True)
     await camera.publisher.close()
+    for task in done:
+        task.result()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What a listener hears of one sound stream: which blocks came, and which came too late to be played.
 
-A core: `at_ns` is CLOCK_MONOTONIC and an argument.
+A core: `at_ns` is CLOCK_MONOTONIC and an argument. A listener's buffer follows what delay is usual within some seconds,
+so a block is late against those around it: a delay that stays is no loss, though the queue's figures tell of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -12,6 +14,8 @@ from statistics import median
 BLOCK_TICKS = 960
 BLOCK_NS = 20_000_000
 LATE_NS = 200_000_000
+# 2.5 s.
+AROUND = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Heard:
     never: float
     """Did not come at all."""
     late: float
-    """Came more than LATE_NS after their turn, which is the median's of the whole stream."""
+    """Came more than LATE_NS after their turn, which is the median's of the blocks AROUND before and after."""
     longest_gap_s: float
     """Longest time without a block that came in time."""
 
@@ -52,14 +56,19 @@ class Sound:
         """Say what was heard of the blocks whose turn was between two moments; of a stream that never came, nothing."""
         if not self._arrivals:
             return Heard(1.0, 0.0, (to_ns - from_ns) / 1e9)
-        usual_ns = round(median(at_ns - block * BLOCK_NS for block, at_ns in self._arrivals.items()))
-        blocks = range(-((usual_ns - from_ns) // BLOCK_NS), -((usual_ns - to_ns) // BLOCK_NS))
+        took_ns = {block: at_ns - block * BLOCK_NS for block, at_ns in sorted(self._arrivals.items())}
+        least_ns = min(took_ns.values())
+        blocks = range(-((least_ns - from_ns) // BLOCK_NS), -((least_ns - to_ns) // BLOCK_NS))
         never = late = gap = longest = 0
         for block in blocks:
-            at_ns = self._arrivals.get(block)
-            in_time = at_ns is not None and at_ns <= usual_ns + block * BLOCK_NS + LATE_NS
-            never += at_ns is None
-            late += at_ns is not None and not in_time
+            came = block in took_ns
+            in_time = came and took_ns[block] <= self._usual_ns(took_ns, block) + LATE_NS
+            never += not came
+            late += came and not in_time
             gap = 0 if in_time else gap + 1
             longest = max(longest, gap)
         return Heard(never / len(blocks), late / len(blocks), longest * BLOCK_NS / 1e9)
+
+    def _usual_ns(self, took_ns: Mapping[int, int], block: int) -> float:
+        around = range(block - AROUND, block + AROUND + 1)
+        return median(took_ns[other] for other in around if other in took_ns)

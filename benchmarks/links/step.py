@@ -5,9 +5,10 @@ Loss is by chance, in both directions; only the way down has a rate. It falls wh
 a settling time.
 
 A freeze is a gap of more than half a second between frames that could be decoded, counted whole. Sound is missed when
-it never came, or more than 200 ms after its turn. Queueing delay is sampled every 20 ms on the way down. What is
-wasted of the link in the ten seconds after it has risen are its bits, all headers included, that brought the viewer no
-packet that it did not have; what the link carried in all, copies of repairs included, stands beside it.
+it never came, or more than 200 ms later than was usual in the seconds around it. Queueing delay is sampled every 20 ms
+on the way down. What is wasted of the link in the ten seconds after it has risen are its bits, all headers included,
+that brought the viewer no packet that it did not have; what the link carried in all, copies of repairs included, stands
+beside it.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from dataclasses import replace
 from functools import cached_property
 
 from benchmarks.links.link import HEADER_BYTES
@@ -116,16 +117,7 @@ class Viewer:
                 return
             sequence = int.from_bytes(packet.payload[:_OSN_BYTES])
             verdict, number = stream.reception.recovered(sequence, now_ns)
-            packet = header.parse(
-                header.build(
-                    packet.payload[_OSN_BYTES:],
-                    payload_type=packet.payload_type,
-                    sequence=sequence,
-                    timestamp=packet.timestamp,
-                    ssrc=stream.ssrc,
-                    marker=packet.marker,
-                )
-            )
+            packet = replace(packet, sequence=sequence, payload=packet.payload[_OSN_BYTES:])
         else:
             stream.ssrc = packet.ssrc
             verdict, number = stream.reception.packet(packet.sequence, packet.timestamp, now_ns)

@@ -40,6 +40,15 @@ def test_what_is_lost_or_late_is_missed(lost: set[int], late: set[int]) -> None:
     assert (heard.longest_gap_s > 0) == bool(lost | late)
 
 
+def test_a_delay_that_stays_is_missed_only_where_it_begins() -> None:
+    came = {block: 0 if block < BLOCKS * 5 else 5 * LATE_NS for block in range(BLOCKS * 10)}
+    heard = listen(came).heard(0, 10 * WHOLE[1])
+    assert heard.never == 0 and heard.late == 0
+    # Where a few are slower than the many around them, it is they who are late.
+    came = {block: 5 * LATE_NS if BLOCKS * 5 <= block < BLOCKS * 5 + 100 else 0 for block in range(BLOCKS * 10)}
+    assert listen(came).heard(0, 10 * WHOLE[1]).late == 0.05
+
+
 def test_a_second_copy_changes_nothing() -> None:
     sound = listen(dict.fromkeys(range(BLOCKS), 0))
     sound.note(BLOCK_TICKS, 10 * LATE_NS)
