@@ -1,6 +1,17 @@
 """All benchmarks, one after another, into one table and one file: `make bench`."""
 
-from benchmarks import connections, consultation, demonstration, first_frame, flood, journal, latency, parts, relay
+from benchmarks import (
+    connections,
+    consultation,
+    demonstration,
+    first_frame,
+    flood,
+    journal,
+    latency,
+    links,
+    parts,
+    relay,
+)
 
 PARTS: parts.Parts = {
     "relay": lambda report: relay.run(report, peer="janus"),
@@ -11,6 +22,7 @@ PARTS: parts.Parts = {
     "demonstration": demonstration.run,
     "journal": journal.run,
     **{f"consultation-{name}": part for name, part in consultation.PARTS.items()},
+    **{f"links-{name}": part for name, part in links.PARTS.items()},
 }
 
 

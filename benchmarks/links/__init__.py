@@ -1,1 +1,8 @@
 """What bad links do to picture and sound: the real server and our client behind a link that is drawn by a seed."""
+
+from benchmarks.links import step
+from benchmarks.parts import Parts
+
+PARTS: Parts = {
+    "step": step.run,
+}

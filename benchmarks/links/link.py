@@ -70,6 +70,10 @@ class Link:
         self._last_ns = began_ns
         self._bad = False
 
+    def begin(self, now_ns: int) -> None:
+        """Count the times of the rates from now on; before, the first rate held if it has held from `-inf`."""
+        self._began_ns = now_ns
+
     def rate_bps(self, now_ns: int) -> float:
         """Return what the link carries now, in bits a second; 0: without a bound."""
         passed = (now_ns - self._began_ns) / NS

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import uvloop
 
 from huishang.demo.encode import VIDEO_CLOCK_RATE, VideoEncoder
@@ -27,16 +28,24 @@ from signaling.sdp.offer import PublishTrack, offer_codecs
 CLIP_S = 20
 BITRATE_BPS = 350_000
 COLOUR = (28, 74, 128)
+SEED = 20260101
 SENDING = b"sending\n"
 
 
-def clip(fps: int, seconds: int = CLIP_S) -> list[bytes]:
-    """Make the clip: access units, the first of them a keyframe and no other."""
+def clip(fps: int, seconds: int = CLIP_S, *, bitrate_bps: int = BITRATE_BPS, grain: int = 0) -> list[bytes]:
+    """Make the clip: access units, the first of them a keyframe.
+
+    `grain` is the standard deviation of a camera's noise: without it there is too little to see for a high rate.
+    """
+    noise = np.random.default_rng(SEED)
     picture = Picture(Scene.RIDGE, UNITS[0].name, COLOUR, WIDTH, HEIGHT)
-    encoder = VideoEncoder(VideoCodec.H264, WIDTH, HEIGHT, BITRATE_BPS)
+    encoder = VideoEncoder(VideoCodec.H264, WIDTH, HEIGHT, bitrate_bps)
     frames: list[bytes] = []
     for number in range(seconds * fps):
         i420 = picture.compose(number * 1_000_000 // fps)
+        if grain:
+            grained = i420[:HEIGHT] + noise.normal(0.0, grain, (HEIGHT, WIDTH))
+            i420 = np.concatenate([np.clip(grained, 0, 255).astype(np.uint8), i420[HEIGHT:]])
         frames += encoder.encode(i420, number * VIDEO_CLOCK_RATE // fps, number == 0)
     return frames
 

@@ -78,6 +78,7 @@ class Huishang:
         self.token = secrets.token_urlsafe(24)
         """May publish and watch everything."""
         self.port = free_port(socket.SOCK_STREAM)
+        self.media_port = free_port(socket.SOCK_DGRAM)
         self._tls = tls
         self._kinds: dict[str, list[Kind]] = {}
         self._ssrc = FIRST_SSRC
@@ -92,7 +93,7 @@ class Huishang:
             SETTINGS.format(
                 folder=folder,
                 http_port=self.port,
-                media_port=free_port(socket.SOCK_DGRAM),
+                media_port=self.media_port,
                 threads=threads,
                 tls=str(tls).lower(),
             )

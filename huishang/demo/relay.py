@@ -1,4 +1,4 @@
-"""Shell of ``link``: a UDP relay on loopback between one unit and the server that behaves like a bad path.
+"""A UDP relay on loopback between one unit and the server that behaves like a bad path; the path is a core (``link``).
 
 Like an address translator it shows the server another port for each of the unit's: a browser tries several at once, and
 what answers one of them is nothing to the others.
@@ -11,6 +11,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from types import TracebackType
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from huishang.demo.link import Link, LinkSettings
 
@@ -18,9 +19,27 @@ Address = tuple[str, int]
 #: A datagram, and the unit's address that it is from or for.
 Passed = tuple[bytes, Address]
 
-MAX_DATAGRAM_BYTES = 65_535
+MAX_DATAGRAM_BYTES: Final = 65_535
 #: More of the unit's addresses are not relayed.
-MAX_ADDRESSES = 64
+MAX_ADDRESSES: Final = 64
+#: A keyframe comes in one go and must not be lost before the path has had its say; the kernel may grant less.
+BUFFER_BYTES: Final = 1 << 20
+
+
+class Way(Protocol):
+    """One direction of a path, a core. `now` is monotonic seconds and never goes back."""
+
+    def send(self, datagram: Passed, now: float) -> None:
+        """Put a datagram on its way."""
+
+    def get_timer(self) -> float | None:
+        """Return when the next datagram arrives (monotonic seconds), or None."""
+
+    def arrived(self, now: float) -> list[Passed]:
+        """Return, in order, the datagrams that have arrived by `now`."""
+
+
+W = TypeVar("W", bound=Way)
 
 
 class _Port(asyncio.DatagramProtocol):
@@ -31,27 +50,28 @@ class _Port(asyncio.DatagramProtocol):
         self._received(data, (str(addr[0]), int(addr[1])))
 
 
-class UdpRelay:
-    """Relays between whoever speaks to `address` and `target`, each direction over its own ``Link``.
+class Relay(Generic[W]):
+    """Relays between whoever speaks to `address` and `target`, each direction over a way of its own.
 
-    Use as ``async with UdpRelay(target, settings) as relay``; only IPv4 loopback is offered to the unit.
+    Use as ``async with Relay(target, uplink, downlink) as relay``; only IPv4 loopback is offered to the unit.
     """
 
-    def __init__(self, target: Address, settings: LinkSettings) -> None:
+    def __init__(self, target: Address, uplink: W, downlink: W) -> None:
         self.target = target
-        self.uplink: Link[Passed] = Link(settings, 0)
-        self.downlink: Link[Passed] = Link(settings, 1)
+        self.uplink = uplink
+        self.downlink = downlink
         self.address: Address = ("127.0.0.1", 0)
         """Where the unit sends to; known once entered."""
         self._outer: dict[Address, socket.socket] = {}  # towards the server, by the unit's address
-        self._timers: dict[Link[Passed], asyncio.TimerHandle] = {}
+        self._timers: dict[W, asyncio.TimerHandle] = {}
 
-    async def __aenter__(self) -> UdpRelay:
+    async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._inner, _ = await self._loop.create_datagram_endpoint(
             lambda: _Port(self._from_unit), local_addr=("127.0.0.1", 0)
         )
         self.address = self._inner.get_extra_info("sockname")
+        self._inner.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         return self
 
     async def __aexit__(
@@ -69,6 +89,7 @@ class UdpRelay:
             if len(self._outer) >= MAX_ADDRESSES:
                 return
             outer = self._outer[address] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            outer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
             outer.connect(self.target)
             self._loop.add_reader(outer, self._from_server, outer, address)
         self.uplink.send((data, address), self._loop.time())
@@ -82,17 +103,21 @@ class UdpRelay:
         self.downlink.send((data, address), self._loop.time())
         self._arm(self.downlink, self._to_unit)
 
-    def _arm(self, link: Link[Passed], deliver: Callable[[bytes, Address], None]) -> None:
-        when = link.get_timer()
-        if when is not None and link not in self._timers:
-            self._timers[link] = self._loop.call_at(when, self._fire, link, deliver)
+    def _arm(self, way: W, deliver: Callable[[bytes, Address], None]) -> None:
+        when, armed = way.get_timer(), self._timers.get(way)
+        if when is None or (armed is not None and armed.when() <= when):
+            return
+        # What was sent last may overtake what the timer waits for.
+        if armed is not None:
+            armed.cancel()
+        self._timers[way] = self._loop.call_at(when, self._fire, way, deliver)
 
-    def _fire(self, link: Link[Passed], deliver: Callable[[bytes, Address], None]) -> None:
-        del self._timers[link]
+    def _fire(self, way: W, deliver: Callable[[bytes, Address], None]) -> None:
+        del self._timers[way]
         # A timer may fire a clock tick early; what is due is then still under way and re-armed.
-        for datagram in link.arrived(self._loop.time()):
+        for datagram in way.arrived(self._loop.time()):
             deliver(*datagram)
-        self._arm(link, deliver)
+        self._arm(way, deliver)
 
     def _to_server(self, datagram: bytes, address: Address) -> None:
         with contextlib.suppress(OSError):  # full, or nobody there: lost, as on any way
@@ -100,3 +125,10 @@ class UdpRelay:
 
     def _to_unit(self, datagram: bytes, address: Address) -> None:
         self._inner.sendto(datagram, address)
+
+
+class UdpRelay(Relay[Link[Passed]]):
+    """A relay over ``Link`` in both directions; use as ``async with UdpRelay(target, settings) as relay``."""
+
+    def __init__(self, target: Address, settings: LinkSettings) -> None:
+        super().__init__(target, Link(settings, 0), Link(settings, 1))

@@ -35,19 +35,23 @@ class SessionOptions:
     """What all sessions take.
 
     `context` is to be shared by many sessions of one process (None makes a certificate for this one).
-    `address` replaces the host of every candidate of the server, for servers behind a port forwarding.
+    `address` replaces the host of every candidate of the server, `port` its port, for servers behind a port
+    forwarding.
     """
 
     http: HttpOptions = field(default_factory=HttpOptions)
     context: DtlsContext | None = None
     address: str | None = None
+    port: int | None = None
     connect_seconds: float = 20.0
 
 
-def candidate_addresses(candidates: Iterable[Candidate], instead: str | None = None) -> tuple[Address, ...]:
+def candidate_addresses(
+    candidates: Iterable[Candidate], instead: str | None = None, port: int | None = None
+) -> tuple[Address, ...]:
     """Usable UDP addresses, best first; names (mDNS) and TCP candidates are left out.
 
-    `instead` replaces the hosts.
+    `instead` replaces the hosts, `port` the ports.
     """
     found: dict[Address, int] = {}
     for candidate in candidates:
@@ -57,18 +61,18 @@ def candidate_addresses(candidates: Iterable[Candidate], instead: str | None = N
             host = str(ipaddress.ip_address(instead or candidate.address))
         except ValueError:
             continue
-        found.setdefault((host, candidate.port), candidate.priority)
+        found.setdefault((host, port or candidate.port), candidate.priority)
     return tuple(sorted(found, key=lambda address: -found[address]))
 
 
-def remote_parameters(remote: RemoteTransport, instead: str | None = None) -> RemoteParameters:
-    """Turn what a description says into what `Peer` takes.
+def remote_parameters(remote: RemoteTransport, instead: str | None = None, port: int | None = None) -> RemoteParameters:
+    """Turn what a description says into what `Peer` takes; see `candidate_addresses`.
 
     Raises CredentialsError or FingerprintError.
     """
     return RemoteParameters(
         Credentials(remote.ice_ufrag, remote.ice_pwd),
-        candidate_addresses(remote.candidates, instead),
+        candidate_addresses(remote.candidates, instead, port),
         usable_fingerprints((line.algorithm, line.value) for line in remote.fingerprints),
     )
 
@@ -143,7 +147,7 @@ class ClientSession:
         text = await self._resource.post(self.url, write(offer))
         try:
             self.answer = read_answer(parse(text), offer)
-            remote = remote_parameters(self.answer.remote, self._options.address)
+            remote = remote_parameters(self.answer.remote, self._options.address, self._options.port)
         except (SdpError, CredentialsError, FingerprintError) as error:
             raise HttpFailed("http-bad-answer", f"unusable answer: {error}") from None
         self._bundle = tuple(line.mid for line in self.media if line.mid is not None and not line.rejected)
@@ -187,7 +191,7 @@ class ClientSession:
             remote = Credentials(answered.ice_ufrag or "", answered.ice_pwd or "")
         except (SdpError, CredentialsError) as error:
             raise HttpFailed("http-bad-answer", f"unusable fragment: {error}") from None
-        candidates = candidate_addresses(answered.all_candidates, self._options.address)
+        candidates = candidate_addresses(answered.all_candidates, self._options.address, self._options.port)
         if not candidates and (known := self._transport.peer.address) is not None:
             candidates = (known,)
         try:

@@ -25,6 +25,12 @@ def test_a_rate_is_kept_and_changes_when_it_says() -> None:
     assert sum(20 * NS < at <= 30 * NS for at in came) == 250
 
 
+def test_the_times_of_rates_count_from_where_they_are_begun() -> None:
+    link = Link(Shape(rates=((float("-inf"), 2e6), (1.0, 1e6))))
+    link.begin(5 * NS)
+    assert [link.rate_bps(at_ns) for at_ns in (0, 6 * NS - 1, 6 * NS)] == [2e6, 2e6, 1e6]
+
+
 def test_what_would_wait_longer_than_the_queue_allows_is_dropped() -> None:
     link = Link(Shape(rates=((0.0, 10 * BITS),), queue_s=0.5))
     came = [copies for copies in arrivals(link, 100, 0) if copies]

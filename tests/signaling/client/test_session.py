@@ -324,3 +324,4 @@ def test_candidates_are_sorted_normalised_and_filtered() -> None:
     )
     assert found == (("2001:db8::1", 9), ("192.0.2.1", 9))
     assert candidate_addresses([candidate("10.0.0.1", 1)], "203.0.113.9") == (("203.0.113.9", 9),)
+    assert candidate_addresses([candidate("10.0.0.1", 1)], "203.0.113.9", 5000) == (("203.0.113.9", 5000),)

@@ -1,0 +1,154 @@
+"""What a viewer sees of one H.264 stream, and what a browser would ask for: which frames could be decoded, and when.
+
+A core: `at_ns` is CLOCK_MONOTONIC and an argument; sequence numbers come extended. Nothing is decoded: a frame is
+decodable once all its packets and all since the keyframe before it are there. Asks as libwebrtc does: for a missing
+packet at once and again after each round trip, a hundred times at most, and a viewer that is told no round trip takes
+100 ms for it; for a keyframe when too much is missing, or nothing could be decoded for 3 s, for 200 ms before the first
+picture, unless one has been coming in within these 200 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from media.rtp.header import RtpPacket
+
+ROUND_TRIP_NS = 100_000_000
+MOST_TRIES = 100
+MOST_MISSING = 1_000
+MOST_WAITING = 4_096
+STANDSTILL_NS = 3_000_000_000
+FIRST_PICTURE_NS = 200_000_000
+FREEZE_NS = 500_000_000
+_IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
+
+
+@dataclass(slots=True)
+class _Hole:
+    tries: int = 0
+    asked_ns: int = -ROUND_TRIP_NS
+
+
+class Picture:
+    """Packets as they come, in any order."""
+
+    def __init__(self) -> None:
+        self.decodable_ns: list[int] = []
+        """When each frame that could be decoded could be."""
+        self.keyframes_asked = 0
+        self.packets_asked = 0
+        self.has_new_holes = False
+        """Whether something is missing that was not asked for yet."""
+        self._packets: dict[int, RtpPacket] = {}
+        self._keyframes: set[int] = set()
+        self._holes: dict[int, _Hole] = {}
+        self._highest: int | None = None
+        self._next: int | None = None
+        self._keyframe_wanted = False
+        self._waits_since_ns = 0
+        self._keyframe_came_ns = -FIRST_PICTURE_NS
+
+    def note(self, number: int, packet: RtpPacket, at_ns: int) -> None:
+        """Note one packet under its extended sequence number; a copy, or what is over, changes nothing."""
+        if self._highest is None:
+            self._highest, self._waits_since_ns = number - 1, at_ns
+        for missing in range(max(self._highest + 1, number - MOST_MISSING - 1), number):
+            self._holes[missing] = _Hole()
+            self.has_new_holes = True
+        self._holes.pop(number, None)
+        self._highest = max(self._highest, number)
+        if len(self._holes) > MOST_MISSING or len(self._packets) > MOST_WAITING:
+            self._forget(number)
+            self._keyframe_wanted = True
+        if self._next is not None and number < self._next:
+            return
+        self._packets[number] = packet
+        if _is_of_keyframe(packet):
+            self._keyframe_came_ns = at_ns
+        if _begins_keyframe(packet):
+            self._keyframes.add(number)
+        self._decode(at_ns)
+        self._skip(at_ns)
+
+    def packets_to_ask(self, now_ns: int) -> list[int]:
+        """Return the packets to ask for now, ascending, as sequence numbers on the wire."""
+        asked: list[int] = []
+        self.has_new_holes = False
+        for number, hole in list(self._holes.items()):
+            if now_ns - hole.asked_ns < ROUND_TRIP_NS:
+                continue
+            if hole.tries == MOST_TRIES:
+                del self._holes[number]
+                continue
+            hole.tries, hole.asked_ns = hole.tries + 1, now_ns
+            asked.append(number & 0xFFFF)
+        self.packets_asked += len(asked)
+        return asked
+
+    def is_keyframe_to_ask(self, now_ns: int) -> bool:
+        """Tell whether to ask for a keyframe now; takes it that this is done."""
+        patience_ns = STANDSTILL_NS if self.decodable_ns else FIRST_PICTURE_NS
+        comes = now_ns - self._keyframe_came_ns < FIRST_PICTURE_NS
+        stands = self._highest is not None and now_ns - self._waits_since_ns >= patience_ns and not comes
+        if not (self._keyframe_wanted or stands):
+            return False
+        self._keyframe_wanted, self._waits_since_ns = False, now_ns
+        self.keyframes_asked += 1
+        return True
+
+    def _decode(self, at_ns: int) -> None:
+        """Take all whole frames that follow on what was decoded."""
+        while self._next is not None and (end := self._end_of_frame(self._next)) is not None:
+            self._shown(end, at_ns)
+
+    def _skip(self, at_ns: int) -> None:
+        """Go on at a whole keyframe, whatever is missing before it."""
+        for number in sorted(self._keyframes):
+            if (end := self._end_of_frame(number)) is not None:
+                self._shown(end, at_ns)
+                self._decode(at_ns)
+
+    def _end_of_frame(self, number: int) -> int | None:
+        """Return the number of the last packet of the frame that begins at `number`, None while it is not whole."""
+        while (packet := self._packets.get(number)) is not None:
+            if packet.marker and packet.payload:
+                return number
+            number += 1
+        return None
+
+    def _shown(self, end: int, at_ns: int) -> None:
+        self.decodable_ns.append(at_ns)
+        self._waits_since_ns = at_ns
+        self._next = end + 1
+        self._forget(self._next)
+
+    def _forget(self, before: int) -> None:
+        self._packets = {number: packet for number, packet in self._packets.items() if number >= before}
+        self._holes = {number: hole for number, hole in self._holes.items() if number >= before}
+        self._keyframes = {number for number in self._keyframes if number >= before}
+
+
+def _begins_keyframe(packet: RtpPacket) -> bool:
+    payload = packet.payload
+    if not payload:
+        return False
+    kind = payload[0] & 31
+    return kind == _SPS or (kind == _STAP_A and len(payload) > 3 and payload[3] & 31 == _SPS)
+
+
+def _is_of_keyframe(packet: RtpPacket) -> bool:
+    payload = packet.payload
+    is_fragment = len(payload) > 1 and payload[0] & 31 == _FU_A
+    return _begins_keyframe(packet) or (bool(payload) and payload[is_fragment] & 31 == _IDR)
+
+
+def freezes_s(decodable_ns: Iterable[int], from_ns: int, to_ns: int) -> float:
+    """Return the time in gaps of more than FREEZE_NS between frames that could be decoded, each gap whole, in seconds.
+
+    Beginning and end count as frames: who sees nothing sees one gap.
+    """
+    moments = [from_ns, *(at_ns for at_ns in sorted(decodable_ns) if from_ns < at_ns < to_ns), to_ns]
+    gaps = (after - before for before, after in pairwise(moments))
+    return sum(gap for gap in gaps if gap > FREEZE_NS) / 1e9

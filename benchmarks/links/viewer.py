@@ -1,0 +1,168 @@
+"""A viewer by WHEP that answers as a browser does: transport feedback, receiver reports, NACK and PLI.
+
+Our own client with the cores of `sound` and `picture` on top; the shell has the clock. Sound is not asked for again:
+browsers do not offer that for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import replace
+from functools import cached_property
+
+from benchmarks.links.link import HEADER_BYTES
+from benchmarks.links.picture import Picture
+from benchmarks.links.sound import Sound
+from media.plane.receive import ReceiveView
+from media.plane.rtcpwriter import middle32
+from media.plane.twcc import Recorder
+from media.rtp import header, rtcp
+from signaling.client.http import HttpOptions
+from signaling.client.session import SessionOptions, WhepSession
+from signaling.ice.types import Address
+from signaling.sdp.accepted import AcceptedMedia
+from signaling.sdp.extensions import TRANSPORT_CC
+
+# As often as libwebrtc looks for packets to ask for again.
+TICK_S = 0.02
+# Chromium 156 watching a 640x360 source by WHEP: 62 ms on average.
+TICKS_A_FEEDBACK = 3
+TICKS_A_REPORT = 50
+RATES = {"audio": 48_000, "video": 90_000}
+# What AES-GCM adds to a packet.
+TAG_BYTES = 16
+_OSN_BYTES = 2
+
+
+class _Stream:
+    """What the server's reports and ours say of one stream."""
+
+    def __init__(self, clock_rate: int) -> None:
+        self.ssrc = 0
+        self.reception = ReceiveView(clock_rate)
+        self._sender_report = (0, 0)
+
+    def told(self, report: rtcp.SenderReport, now_ns: int) -> None:
+        self._sender_report = middle32(report.ntp), now_ns
+
+    def block(self, now_ns: int) -> rtcp.ReceptionReport:
+        middle, at_ns = self._sender_report
+        held = (now_ns - at_ns) * 65536 // 1_000_000_000 if middle else 0
+        return rtcp.ReceptionReport(self.ssrc, *self.reception.report(now_ns), middle, held)
+
+
+class Viewer:
+    """Views a source through `relay`. Use as ``async with``; `sound` and `picture` tell what came."""
+
+    def __init__(self, url: str, token: str, relay: Address) -> None:
+        self.sound = Sound()
+        self.picture = Picture()
+        self.new: list[tuple[int, int]] = []
+        """(when it came in ns, bytes of the link) of each packet that the viewer did not have."""
+        self.feedbacks = 0
+        host, port = relay
+        options = SessionOptions(HttpOptions(token), address=host, port=port)
+        self.session = WhepSession(url, options=options, on_rtp=self._on_rtp, on_rtcp=self._on_rtcp)
+        self._ssrc = secrets.randbits(31) + 1
+        self._streams = {kind: _Stream(rate) for kind, rate in RATES.items()}
+        self._recorder = Recorder()
+        self._first_picture = asyncio.Event()
+        self._answering: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Viewer:
+        await self.session.start()
+        self._answering = asyncio.create_task(self._answer())
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+            await asyncio.gather(self._answering, return_exceptions=True)
+        await self.session.close()
+
+    async def sees(self) -> None:
+        """Wait for the first picture."""
+        await self._first_picture.wait()
+
+    @cached_property
+    def _kinds(self) -> dict[int, tuple[str, bool]]:
+        """What a payload type carries, and whether as a repair."""
+        kinds: dict[int, tuple[str, bool]] = {}
+        for line in self.session.media:
+            for codec in line.codecs:
+                kinds[codec.codec.payload_type] = line.kind, False
+                if codec.rtx_payload_type is not None:
+                    kinds[codec.rtx_payload_type] = line.kind, True
+        return kinds
+
+    @cached_property
+    def _wide_id(self) -> int:
+        lines: list[AcceptedMedia] = self.session.media
+        return next((line.extensions[TRANSPORT_CC] for line in lines if TRANSPORT_CC in line.extensions), 0)
+
+    def _on_rtp(self, data: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        packet = header.parse(data)
+        wide = packet.extension(self._wide_id)
+        if wide is not None:
+            self._recorder.record(int.from_bytes(wide), now_ns)
+        kind, is_repair = self._kinds.get(packet.payload_type, ("", False))
+        stream = self._streams.get(kind)
+        if stream is None:
+            return
+        if is_repair:
+            if len(packet.payload) <= _OSN_BYTES:
+                return
+            sequence = int.from_bytes(packet.payload[:_OSN_BYTES])
+            verdict, number = stream.reception.recovered(sequence, now_ns)
+            packet = replace(packet, sequence=sequence, payload=packet.payload[_OSN_BYTES:])
+        else:
+            stream.ssrc = packet.ssrc
+            verdict, number = stream.reception.packet(packet.sequence, packet.timestamp, now_ns)
+        if verdict not in ("new", "late", "restart"):
+            return
+        self.new.append((now_ns, len(data) + TAG_BYTES + HEADER_BYTES))
+        if kind == "audio":
+            self.sound.note(packet.timestamp, now_ns)
+            return
+        self.picture.note(number, packet, now_ns)
+        if self.picture.has_new_holes:
+            self._ask(now_ns)
+        if self.picture.decodable_ns:
+            self._first_picture.set()
+
+    def _on_rtcp(self, compound: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        for item in rtcp.parse(compound):
+            if isinstance(item, rtcp.SenderReport):
+                for stream in self._streams.values():
+                    if stream.ssrc == item.ssrc:
+                        stream.told(item, now_ns)
+
+    async def _answer(self) -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            number += 1
+            now_ns = time.monotonic_ns()
+            self._ask(now_ns)
+            if number % TICKS_A_FEEDBACK == 0:
+                while feedback := self._recorder.build(sender_ssrc=self._ssrc, media_ssrc=self._streams["video"].ssrc):
+                    self.feedbacks += 1
+                    self._send(feedback)
+            if number % TICKS_A_REPORT == 0:
+                blocks = [stream.block(now_ns) for stream in self._streams.values() if stream.ssrc]
+                self._send(rtcp.build_receiver_report(self._ssrc, blocks, "viewer"))
+
+    def _ask(self, now_ns: int) -> None:
+        media_ssrc = self._streams["video"].ssrc
+        if wanted := self.picture.packets_to_ask(now_ns):
+            self._send(rtcp.build_nack(self._ssrc, media_ssrc, wanted))
+        if self.picture.is_keyframe_to_ask(now_ns):
+            self._send(rtcp.build_pli(self._ssrc, media_ssrc))
+
+    def _send(self, packet: bytes) -> None:
+        if self.session.transport.is_connected:
+            self.session.send_rtcp(packet)

@@ -1,0 +1,123 @@
+"""Frames are decodable when all they need came; what is missing is asked for, and a keyframe where that is in vain."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.links.picture import (
+    FIRST_PICTURE_NS,
+    MOST_MISSING,
+    MOST_TRIES,
+    MOST_WAITING,
+    ROUND_TRIP_NS,
+    STANDSTILL_NS,
+    Picture,
+    freezes_s,
+)
+from media.rtp.h264 import packetize
+from media.rtp.header import RtpPacket
+
+NS = 1_000_000_000
+FIRST = 65_530
+KEYFRAME = [b"\x67sps", b"\x68pps", b"\x65" + bytes(3000)]
+DELTA = [b"\x41" + bytes(2000)]
+
+
+def stream(frames: int, keyframes: tuple[int, ...] = (0,)) -> list[tuple[int, RtpPacket]]:
+    """Extended numbers and packets of so many frames."""
+    packets: list[tuple[int, RtpPacket]] = []
+    for frame in range(frames):
+        payloads = packetize(KEYFRAME if frame in keyframes else DELTA)
+        for place, payload in enumerate(payloads, 1):
+            number = FIRST + len(packets)
+            packets.append(
+                (number, RtpPacket(102, place == len(payloads), number & 0xFFFF, frame * 6000, 1, (), payload))
+            )
+    return packets
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 30))
+def test_whatever_the_order_and_the_copies_all_frames_are_decodable_when_all_came(
+    chance: random.Random, reach: int
+) -> None:
+    came = [(place + chance.random() * reach, *item) for place, item in enumerate(stream(20))]
+    came += [(place + 40, number, packet) for place, number, packet in came if chance.random() < 0.2]
+    picture = Picture()
+    # The first packet fixes where the stream begins for whoever asks.
+    picture.note(*came[0][1:], 0)
+    for _, number, packet in sorted(came, key=lambda item: item[0]):
+        picture.note(number, packet, 1)
+    assert len(picture.decodable_ns) == 20
+    assert picture.packets_to_ask(2) == []
+
+
+def test_a_hole_stops_the_picture_until_it_is_filled_and_is_asked_for_each_round_trip() -> None:
+    packets = stream(5)
+    picture, gone = Picture(), packets[5]
+    for number, packet in packets:
+        if number != gone[0]:
+            picture.note(number, packet, NS)
+    assert len(picture.decodable_ns) == 1
+    wire = [gone[0] & 0xFFFF]
+    assert picture.packets_to_ask(NS) == wire
+    assert picture.packets_to_ask(NS + ROUND_TRIP_NS - 1) == []
+    for again in range(1, MOST_TRIES):
+        assert picture.packets_to_ask(NS + again * ROUND_TRIP_NS) == wire
+    assert picture.packets_to_ask(NS + MOST_TRIES * ROUND_TRIP_NS) == []
+    picture.note(*gone, 9 * NS)
+    assert picture.decodable_ns == [NS] + [9 * NS] * 4
+
+
+def test_a_whole_keyframe_ends_the_wait_for_what_was_before_it() -> None:
+    packets = stream(6, keyframes=(0, 4))
+    picture = Picture()
+    for number, packet in packets[:5] + packets[6:]:
+        picture.note(number, packet, NS)
+    assert len(picture.decodable_ns) == 3
+    assert picture.packets_to_ask(2 * NS) == []
+
+
+def test_a_keyframe_is_asked_for_soon_at_first_and_later_after_a_standstill() -> None:
+    packets = stream(3)
+    picture = Picture()
+    assert not picture.is_keyframe_to_ask(9 * NS)
+    picture.note(*packets[-1], 0)
+    assert not picture.is_keyframe_to_ask(FIRST_PICTURE_NS - 1)
+    assert picture.is_keyframe_to_ask(FIRST_PICTURE_NS)
+    assert not picture.is_keyframe_to_ask(2 * FIRST_PICTURE_NS - 1)
+    picture = Picture()
+    for place, (number, packet) in enumerate(packets[:2]):
+        picture.note(number, packet, place * FIRST_PICTURE_NS)
+    assert not picture.is_keyframe_to_ask(2 * FIRST_PICTURE_NS - 1)
+    assert picture.is_keyframe_to_ask(2 * FIRST_PICTURE_NS)
+    picture = Picture()
+    for number, packet in packets:
+        picture.note(number, packet, NS)
+    assert not picture.is_keyframe_to_ask(NS + STANDSTILL_NS - 1)
+    assert picture.is_keyframe_to_ask(NS + STANDSTILL_NS)
+
+
+def test_too_much_missing_is_not_asked_for_but_a_keyframe_is() -> None:
+    first, *others = stream(MOST_MISSING)
+    picture = Picture()
+    picture.note(*first, 0)
+    picture.note(*others[MOST_MISSING + 10], 1)
+    assert picture.packets_to_ask(2) == []
+    assert picture.is_keyframe_to_ask(2)
+    assert not picture.is_keyframe_to_ask(2)
+
+
+def test_what_waits_for_a_hole_is_bounded() -> None:
+    packets = stream(MOST_WAITING)
+    picture = Picture()
+    for number, packet in packets[:1] + packets[2 : MOST_WAITING + 3]:
+        picture.note(number, packet, 1)
+    assert picture.is_keyframe_to_ask(2)
+    assert picture.packets_to_ask(2) == []
+
+
+def test_gaps_over_half_a_second_are_freezes_with_beginning_and_end_as_frames() -> None:
+    assert freezes_s([], 0, 4 * NS) == 4.0
+    assert freezes_s([NS // 2, NS, 3 * NS, 4 * NS - 1], 0, 4 * NS) == 3.0 - 1e-9
+    assert freezes_s([-NS, 9 * NS], 0, NS // 2) == 0.0
