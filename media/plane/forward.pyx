@@ -28,7 +28,9 @@ cdef enum:
     HEADER_BYTES = 40           # header, extension and tag, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
     SRTP_WINDOW = 512           # SEND_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
-    RESEND_PAUSE_NS = 20000000  # the same packet is not resent more often, whatever is asked
+    # The same packet is not resent more often, whatever is asked: neither while the first answer is on its way.
+    RESEND_PAUSE_NS = 20000000
+    RESEND_PAUSE_MOST_NS = 1000000000
 
 
 cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, uint8_t *out, int twcc) noexcept nogil:
@@ -181,6 +183,18 @@ cdef void forward_served(PlaneState *plane, Route *route, Stream *stream) noexce
         _forward(plane, route, stream, burst_slot(stream, index), stream.padding[index])
 
 
+cdef inline int64_t _resend_pause_ns(const Route *route) noexcept nogil:
+    """Return most of a round trip: a viewer that asks again after one has missed the answer.
+
+    Viewers that are told no round trip ask ten times a second, and on a full link all but one of the answers are waste
+    that keeps it full.
+    """
+    cdef int64_t pause_ns = route.rtt_ns // 4 * 3
+    if pause_ns < RESEND_PAUSE_NS:
+        return RESEND_PAUSE_NS
+    return pause_ns if pause_ns < RESEND_PAUSE_MOST_NS else RESEND_PAUSE_MOST_NS
+
+
 cdef PacketSlot *_held_by(Publication *publication, uint64_t key, int64_t ext) noexcept nogil:
     cdef Stream *stream
     cdef PacketSlot *slot
@@ -218,7 +232,7 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
     cdef int place = sequence % RECENT_RESENDS
     if not transport.ready or route.paused:
         return
-    if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < RESEND_PAUSE_NS:
+    if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < _resend_pause_ns(route):
         return
     # Before the search, so that asking for what is gone is bounded as well.
     if not bucket_take(&route.resend_bucket, plane.now_ns):

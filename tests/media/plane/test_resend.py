@@ -1,17 +1,21 @@
 """Resending at the socket: as RTX or under the same number, from what the cache holds, within bounds."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from tests.media.plane.packets import (
+    SR,
     VP8,
     continuous,
     extension_block,
     nack,
     picture,
     pictures,
+    report_block,
+    rr,
     rtp,
     sequences,
     vp8,
@@ -238,6 +242,35 @@ def test_a_nack_storm_is_answered_within_bounds_and_costs_nobody_else(stage: Sta
     publisher.send(*picture(100, 300))
     assert continuous(sequences(calm.wait_packets(303)), 100)
     assert calm.transport.stats()["drops"] == {}
+
+
+def test_a_packet_is_not_resent_while_the_answer_before_may_be_on_its_way(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track)
+    publisher.send(*pictures(0, 1))
+    viewer.wait_packets(3)
+    first = viewer.wait_control(SR)
+    viewer.wait(lambda got: sum(item.kind == SR for item in got.control) == 2, "a second report")
+    # The first is answered when the second is here: a round trip of a second.
+    viewer.send(rr(9, report_block(1000, lsr=int.from_bytes(first.body[6:10], "big"))))
+    viewer.settle()
+    pause_s = 0.75 * route.stats()["rtt_ms"] / 1000
+    assert pause_s > 0.6
+    began = time.monotonic()
+    viewer.send(nack(1000, [100]))
+    while time.monotonic() < began + 0.1:
+        viewer.send(nack(1000, [100]))
+        viewer.settle()
+    assert route.stats()["resends"] <= 1 + (time.monotonic() - began) // pause_s
+
+    def again() -> bool:
+        viewer.send(nack(1000, [100]))
+        viewer.settle()
+        return route.stats()["resends"] >= 2
+
+    wait_until(again, "the packet again")
+    assert time.monotonic() - began >= pause_s
 
 
 def test_asking_for_what_is_gone_is_bounded_too(stage: Stage) -> None:
