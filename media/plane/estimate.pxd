@@ -19,6 +19,8 @@ ctypedef struct Estimate:
     int64_t full_since_ns           # since when the queue has not been empty; 0: it is
     int64_t full_queue_us           # how long it was then
     int draining
+    double repair_bytes             # that may be resent now
+    int64_t repair_ns               # when they were counted
     int was_full                    # ever: before that the estimate doubles
     # A decrease for loss is taken back when the loss stays.
     int trial_losses                # windows of loss there had been; 0: no trial
@@ -30,4 +32,5 @@ ctypedef struct Estimate:
 
 cdef void estimate_init(Estimate *e, int64_t start_bps, int64_t least_bps, int64_t most_bps) noexcept nogil
 cdef void estimate_feedback(Estimate *e, const TwccReport *report, uint64_t sent, int64_t now_ns) noexcept nogil
+cdef bint estimate_repair(Estimate *e, int size_bytes, int64_t now_ns) noexcept nogil
 cdef void estimate_silence(Estimate *e, uint64_t sent, int64_t now_ns) noexcept nogil

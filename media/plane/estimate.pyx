@@ -29,6 +29,8 @@ cdef enum:
     SILENT_NS = 1000000000
     STUCK_NS = 3000000000
     OWN_LOSS_NS = 30000000000
+    REPAIR_PART = 4
+    REPAIR_BYTES = 6000             # in one go, on the thinnest link
 
 cdef double ONE_SECOND_NS = 1e9
 cdef double LOSS_CREDIT = 0.1       # more than that is lost because the link is full
@@ -167,6 +169,26 @@ cdef void estimate_silence(Estimate *e, uint64_t sent, int64_t now_ns) noexcept 
         return
     _set(e, 0.5 * e.target_bps)
     e.heard_ns = now_ns
+
+
+cdef bint estimate_repair(Estimate *e, int size_bytes, int64_t now_ns) noexcept nogil:
+    """Tell whether a resend may take so much of the link: all of them together a quarter of it, some in one go.
+
+    What is asked for while a link is full would keep it full, and the less comes the more is asked for. A link that
+    never was full is not spared.
+    """
+    cdef double bytes_a_second = e.target_bps / 8.0 / REPAIR_PART
+    cdef double most = 0.5 * bytes_a_second + REPAIR_BYTES
+    if not e.was_full:
+        return True
+    e.repair_bytes += bytes_a_second * (now_ns - e.repair_ns) / ONE_SECOND_NS
+    if e.repair_bytes > most:
+        e.repair_bytes = most
+    e.repair_ns = now_ns
+    if e.repair_bytes < size_bytes:
+        return False
+    e.repair_bytes -= size_bytes
+    return True
 
 
 cdef class Estimator:

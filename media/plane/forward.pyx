@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 from media.plane.batch cimport batch_commit, batch_room
 from media.plane.burst cimport burst_slot
 from media.plane.codec cimport CODEC_VP8
+from media.plane.estimate cimport estimate_repair
 from media.plane.model cimport (
     DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, NO_PAYLOAD_TYPE,
     RECENT_RESENDS, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Publication, Track, Transport, drop,
@@ -243,6 +244,11 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         slot = _held(route.track, key, ext)
     if slot == NULL:
         drop(plane, transport, DROP_RESEND_GONE)
+        return
+    if transport.estimate != NULL and not estimate_repair(
+        transport.estimate, slot.payload_length + HEADER_BYTES, plane.now_ns
+    ):
+        drop(plane, transport, DROP_RESEND_RATE)
         return
     if rewrite_find_timestamp(&route.rewrite, sequence, slot.timestamp, &timestamp) < 0:
         return

@@ -260,13 +260,13 @@ def feedback(base: int, symbols: list[int], *, number: int = 0, reference: int =
     return rtcp(RTPFB, 15, head + content)
 
 
-def estimated(stage: Stage, count: int) -> tuple[Peer, int]:
+def estimated(stage: Stage, count: int, more_bytes: int = 0) -> tuple[Peer, int]:
     """A viewer with transport-wide numbers that was sent `count` packets; the first number."""
     publisher, viewer, track = stage.peer(), stage.peer(send_ids={TWCC: 4}), stage.track()
     publisher.publish(track)
     viewer.watch(track)
     for number in range(count):
-        publisher.send(rtp(number, vp8(number, key=number == 0)))
+        publisher.send(rtp(number, vp8(number, key=number == 0) + bytes(more_bytes)))
     got = viewer.wait_packets(count)
     return viewer, int.from_bytes(got[0].extensions[4], "big")
 
@@ -299,6 +299,28 @@ def test_a_queue_that_feedback_tells_of_lowers_the_estimate_of_that_viewer_alone
     assert 150 < full["queue_ms"] < 200 and free["queue_ms"] < 30
     assert LEAST_BPS <= full["bps"] < START_BPS <= free["bps"]
     assert (full["loss"], free["loss"]) == (0, 0)
+
+
+def test_repairs_take_a_part_of_what_may_be_sent(stage: Stage) -> None:
+    thin, base = estimated(stage, 60, more_bytes=1000)
+    wide, wide_base = estimated(stage, 60, more_bytes=1000)
+    thin_route, wide_route = stage.routes
+    thin.send(feedback(base, [1] * 30), feedback(base + 30, [1] * 30, reference=1003, number=1))
+    wide.send(feedback(wide_base, [1] * 30), feedback(wide_base + 30, [1] * 30, number=1))
+    # Feedback has a socket of its own, which is read later.
+    stage.settle()
+    began = time.monotonic()
+    for one in (thin, wide):
+        first = one.received.packets[0].sequence
+        one.send(nack(1000, range(first, first + 60)))
+        one.settle()
+    link = thin.transport.estimate
+    assert link is not None
+    # 6,000 bytes in one go and half a second's part, and what time has brought since.
+    most = (6000 + (0.5 + time.monotonic() - began) * link["bps"] / 8 / 4) / 1000
+    assert 1 <= thin_route.stats()["resends"] <= most < 30
+    assert thin.transport.stats()["drops"]["resend_rate"] == 60 - thin_route.stats()["resends"]
+    assert wide_route.stats()["resends"] == 60
 
 
 def test_absurd_feedback_is_counted_and_believed_in_nothing(stage: Stage) -> None:
