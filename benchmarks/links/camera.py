@@ -73,7 +73,7 @@ class Camera:
             self.publisher.send(SOUND, self._sound[number % len(self._sound)], captured, level=30)
             number += 1
 
-    def _begin_anew(self, _track: int) -> None:
+    def _begin_anew(self, _track: int, _layer: int) -> None:
         self._next = 0
 
 

@@ -66,7 +66,7 @@ class Source:
         self.publisher.send(0, frames[self._next % len(frames)], captured)
         self._next += 1
 
-    def _begin_anew(self, _track: int) -> None:
+    def _begin_anew(self, _track: int, _layer: int) -> None:
         self._next = 0
 
 

@@ -83,7 +83,7 @@ class Sender:
         self._opus = OpusEncoder()
         self._keyframe_wanted = True
 
-    def want_keyframe(self, _track: int) -> None:
+    def want_keyframe(self, _track: int, _layer: int) -> None:
         """Make the next picture a keyframe: a viewer came or lost something."""
         self._keyframe_wanted = True
 

@@ -24,13 +24,13 @@ class Publisher:
         url: str,
         tracks: Sequence[PublishTrack],
         options: SessionOptions | None = None,
-        on_keyframe_requested: Callable[[int], None] = lambda track: None,
+        on_keyframe_requested: Callable[[int, int], None] = lambda track, layer: None,
     ) -> None:
-        """Set up; the callback gets the index of the track and must not block."""
+        """Set up; the callback gets the index of the track and of its layer (0 without any); it must not block."""
         self.session = WhipSession(url, tracks, options, on_rtcp=self._on_rtcp)
         self._on_keyframe_requested = on_keyframe_requested
         self._sender: MediaSender | None = None
-        self._vp8: dict[int, vp8.Vp8Packetizer] = {}
+        self._vp8: dict[tuple[int, int], vp8.Vp8Packetizer] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -39,27 +39,28 @@ class Publisher:
         offset_ns = time.time_ns() - time.monotonic_ns()
         self._sender = MediaSender(self.session.media, self.session.tracks, offset_ns)
 
-    def track(self, index: int) -> TrackSender | None:
-        """The stream of a track, None when the server refused it (or before `start`)."""
-        return self._sender.track(index) if self._sender else None
+    def track(self, index: int, layer: int = 0) -> TrackSender | None:
+        """The stream of a track or layer, None when the server did not take it (or before `start`)."""
+        return self._sender.track(index, layer) if self._sender else None
 
-    def send(self, index: int, frame: bytes, captured: float, *, level: int | None = None) -> None:
+    def send(self, index: int, frame: bytes, captured: float, *, level: int | None = None, layer: int = 0) -> None:
         """Packetise and send one encoded frame, captured at `captured` (time.monotonic()).
 
         H.264 comes as an access unit in Annex B with parameter sets before each IDR picture, VP8 as a frame,
-        sound as one packet.  `level` is -dBov.  Raises PayloadError for a frame that is none.
+        sound as one packet.  `level` is -dBov, `layer` the place in the track's `rids`.  Raises PayloadError for
+        a frame that is none.
         """
-        track = self.track(index)
+        track = self.track(index, layer)
         if track is None or self._sender is None:
             return
         encoding = track.codec.encoding
         if encoding == "H264":
             payloads = h264.packetize(h264.split_annex_b(frame))
         elif encoding == "VP8":
-            payloads = self._vp8.setdefault(index, vp8.Vp8Packetizer()).packetize(frame)
+            payloads = self._vp8.setdefault((index, layer), vp8.Vp8Packetizer()).packetize(frame)
         else:
             payloads = [frame]
-        self._sender.send_frame(index, payloads, captured, time.monotonic(), level=level)
+        self._sender.send_frame(index, payloads, captured, time.monotonic(), level=level, layer=layer)
         self._drain()
 
     async def closed(self) -> Closed:
@@ -97,7 +98,7 @@ class Publisher:
         for packet in sender.rtcp_to_send():
             self.session.send_rtcp(packet)
         while (event := sender.next_event()) is not None:
-            self._on_keyframe_requested(event.track)
+            self._on_keyframe_requested(event.track, event.layer)
         due = sender.get_timer()
         if self._timer is None and due is not None:
             delay = max(0.0, due - time.monotonic())

@@ -14,7 +14,7 @@ from typing import Final
 
 from media.rtp import header, rtcp
 from signaling.sdp.accepted import AcceptedMedia
-from signaling.sdp.extensions import AUDIO_LEVEL, MID, TRANSPORT_CC
+from signaling.sdp.extensions import AUDIO_LEVEL, MID, REPAIRED_RID, RID, TRANSPORT_CC
 from signaling.sdp.offer import PublishTrack
 
 REPORT_SECONDS: Final = 1.0
@@ -27,9 +27,10 @@ _REPAIR_HEADER_BYTES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class KeyframeRequested:
-    """The receiver asks for a keyframe of the track with this index (PLI, or a new FIR)."""
+    """The receiver asks for a keyframe of this layer of the track with this index (PLI, or a new FIR)."""
 
     track: int
+    layer: int = 0
 
 
 @dataclass(slots=True)
@@ -53,23 +54,27 @@ class _Sent:
 
 
 class TrackSender:
-    """One stream: its identifiers, counters and cache."""
+    """One stream, a track or one layer of it: its identifiers, counters and cache."""
 
-    def __init__(self, line: AcceptedMedia, track: PublishTrack) -> None:
-        """Set up from the answer's line; its first codec is sent.  The track needs an SSRC."""
-        assert track.ssrc is not None, "simulcast layers have senders of their own"
+    def __init__(
+        self, line: AcceptedMedia, track: PublishTrack, ssrc: int, rtx_ssrc: int | None, rid: str | None = None
+    ) -> None:
+        """Set up from the answer's line; its first codec is sent.
+
+        `rid` names a layer in every packet (RFC 8852), for its SSRCs are not announced.
+        """
         accepted = line.codecs[0]
         self.codec = accepted.codec
-        self.ssrc = track.ssrc
+        self.ssrc = ssrc
         self.cname = track.cname
         self.counters = TrackCounters()
         self.keyframe_sequence: int | None = None
         self.report_due: float | None = None
         """Monotonic seconds of the next sender report; None until something was sent."""
-        self._rtx_payload_type = accepted.rtx_payload_type if track.rtx_ssrc is not None else None
-        self._rtx_ssrc = track.rtx_ssrc
-        self._mid = line.mid
-        self._mid_id = line.extensions.get(MID)
+        self._rtx_payload_type = accepted.rtx_payload_type if rtx_ssrc is not None else None
+        self._rtx_ssrc = rtx_ssrc
+        self._names = _names(line, (MID, line.mid), (RID, rid))
+        self._rtx_names = _names(line, (MID, line.mid), (REPAIRED_RID, rid))
         self._level_id = line.extensions.get(AUDIO_LEVEL)
         self.transport_wide_id = line.extensions.get(TRANSPORT_CC)
         self._sequence = secrets.randbits(15)  # RFC 3711 section 3.3.1: start in the lower half
@@ -91,7 +96,7 @@ class TrackSender:
                 self._cache.popitem(last=False)
         self.counters.packets += 1
         self.counters.payload_bytes += len(payload)
-        extensions = self._extensions(wide)
+        extensions = [*self._names, *self._wide(wide)]
         if level is not None and self._level_id is not None:
             extensions.append((self._level_id, bytes((level & 0x7F,))))
         return header.build(
@@ -128,16 +133,40 @@ class TrackSender:
             timestamp=sent.timestamp,
             ssrc=self._rtx_ssrc,
             marker=sent.marker,
-            extensions=self._extensions(wide),
+            extensions=[*self._rtx_names, *self._wide(wide)],
         )
 
-    def _extensions(self, wide: int | None) -> list[tuple[int, bytes]]:
-        extensions: list[tuple[int, bytes]] = []
-        if self._mid_id is not None and self._mid:
-            extensions.append((self._mid_id, self._mid.encode()))
-        if wide is not None and self.transport_wide_id is not None:
-            extensions.append((self.transport_wide_id, wide.to_bytes(2, "big")))
-        return extensions
+    def _wide(self, wide: int | None) -> list[tuple[int, bytes]]:
+        if wide is None or self.transport_wide_id is None:
+            return []
+        return [(self.transport_wide_id, wide.to_bytes(2, "big"))]
+
+
+def _names(line: AcceptedMedia, *names: tuple[str, str | None]) -> list[tuple[int, bytes]]:
+    """The header extensions that tell which line and layer a packet is of, as far as the answer takes them."""
+    return [(line.extensions[uri], name.encode()) for uri, name in names if name and uri in line.extensions]
+
+
+def _layers(line: AcceptedMedia, track: PublishTrack) -> list[TrackSender | None]:
+    """The senders of a track, one a layer in the order of its `rids`; None where the answer does not take it.
+
+    An answer without simulcast takes one stream (RFC 8853 section 5.3.3): the first layer, without a name.
+    """
+    if line.rejected or not line.codecs:
+        return [None]
+    if not track.rids:
+        return [None] if track.ssrc is None else [TrackSender(line, track, track.ssrc, track.rtx_ssrc)]
+    ssrcs = _fresh_ssrcs(2 * len(track.rids))
+    if not line.rids:
+        return [TrackSender(line, track, ssrcs[0], ssrcs[1])]
+    return [
+        TrackSender(line, track, ssrcs[2 * at], ssrcs[2 * at + 1], rid) if rid in line.rids else None
+        for at, rid in enumerate(track.rids)
+    ]
+
+
+def _fresh_ssrcs(count: int) -> list[int]:
+    return [1 + number for number in secrets.SystemRandom().sample(range(0xFFFFFFFF), count)]
 
 
 class MediaSender:
@@ -150,13 +179,17 @@ class MediaSender:
     def __init__(self, lines: Sequence[AcceptedMedia], tracks: Sequence[PublishTrack], unix_offset_ns: int) -> None:
         """Set up; `lines` and `tracks` correspond, refused lines make a track that sends nothing.
 
+        SSRCs of simulcast layers are chosen here by chance.
+
         `unix_offset_ns` is UTC minus monotonic time, read once, so that a stepped clock moves nothing.
         """
-        self._tracks = [
-            None if line.rejected or not line.codecs or track.ssrc is None else TrackSender(line, track)
-            for line, track in zip(lines, tracks, strict=True)
-        ]
-        self._by_ssrc = {track.ssrc: (index, track) for index, track in enumerate(self._tracks) if track is not None}
+        self._tracks = [_layers(line, track) for line, track in zip(lines, tracks, strict=True)]
+        self._by_ssrc = {
+            sender.ssrc: (KeyframeRequested(index, layer), sender)
+            for index, senders in enumerate(self._tracks)
+            for layer, sender in enumerate(senders)
+            if sender is not None
+        }
         self._unix_offset_ns = unix_offset_ns
         self._wide_sequence = secrets.randbits(16)
         self._rtp: deque[bytes] = deque()
@@ -165,18 +198,27 @@ class MediaSender:
         self.malformed = 0
         """RTCP packets that could not be read."""
 
-    def track(self, index: int) -> TrackSender | None:
-        """The stream of a line, None when the server refused it."""
-        return self._tracks[index]
+    def track(self, index: int, layer: int = 0) -> TrackSender | None:
+        """The stream of a line or of one of its layers, None when the server did not take it."""
+        layers = self._tracks[index]
+        return layers[layer] if layer < len(layers) else None
 
     def send_frame(
-        self, index: int, payloads: Sequence[bytes], captured: float, now: float, *, level: int | None = None
+        self,
+        index: int,
+        payloads: Sequence[bytes],
+        captured: float,
+        now: float,
+        *,
+        level: int | None = None,
+        layer: int = 0,
     ) -> None:
         """Send one picture or sound packet captured at `captured`; the last payload gets a picture's marker.
 
-        `level` is an audio level in -dBov, 0 to 127 (RFC 6464).
+        `level` is an audio level in -dBov, 0 to 127 (RFC 6464).  `layer` is the place in the track's `rids`;
+        a layer that the server did not take sends nothing.
         """
-        track = self._tracks[index]
+        track = self.track(index, layer)
         if track is None or not payloads:
             return
         timestamp = track.timestamp(captured)
@@ -203,13 +245,13 @@ class MediaSender:
 
     def get_timer(self) -> float | None:
         """Return when `handle_timer` wants to be called (monotonic seconds), None before the first frame."""
-        dues = [track.report_due for track in self._tracks if track is not None and track.report_due is not None]
+        dues = [track.report_due for _, track in self._by_ssrc.values() if track.report_due is not None]
         return min(dues, default=None)
 
     def handle_timer(self, now: float) -> None:
         """Send the sender reports that are due."""
-        for track in self._tracks:
-            if track is not None and track.report_due is not None and now >= track.report_due:
+        for _, track in self._by_ssrc.values():
+            if track.report_due is not None and now >= track.report_due:
                 self._report(track, now)
 
     def rtp_to_send(self) -> list[bytes]:
@@ -257,14 +299,14 @@ class MediaSender:
         found = self._by_ssrc.get(item.media_ssrc)
         if found is None:
             return
-        index, track = found
+        request, track = found
         if item.fir_sequence is not None:
             # RFC 5104 section 4.3.1.2: the same number is the same request, repeated.
             if item.fir_sequence == track.keyframe_sequence:
                 return
             track.keyframe_sequence = item.fir_sequence
-        if KeyframeRequested(index) not in self._events:
-            self._events.append(KeyframeRequested(index))
+        if request not in self._events:
+            self._events.append(request)
 
     def _packets_wanted(self, item: rtcp.PacketsWanted, now: float) -> None:
         found = self._by_ssrc.get(item.media_ssrc)

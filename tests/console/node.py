@@ -164,9 +164,9 @@ class _HeldPublisher(Publisher):
 
     held: set[int]
 
-    def send(self, index: int, frame: bytes, captured: float, *, level: int | None = None) -> None:
+    def send(self, index: int, frame: bytes, captured: float, *, level: int | None = None, layer: int = 0) -> None:
         if index not in self.held:
-            super().send(index, frame, captured, level=level)
+            super().send(index, frame, captured, level=level, layer=layer)
 
 
 @dataclass(slots=True)

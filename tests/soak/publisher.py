@@ -43,7 +43,7 @@ class Sender:
         self._generation = generation
         self._keyframe_wanted = True
 
-    def _on_keyframe_requested(self, _track: int) -> None:
+    def _on_keyframe_requested(self, _track: int, _layer: int) -> None:
         self._keyframe_wanted = True
 
     async def run(self) -> None:

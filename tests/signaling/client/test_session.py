@@ -279,8 +279,8 @@ async def test_server_with_a_local_authority_is_trusted_only_when_told(tmp_path:
 
 async def test_publisher_sends_frames_reports_and_repairs_and_passes_keyframe_requests_on() -> None:
     async with whip_server() as server:
-        wanted: asyncio.Queue[int] = asyncio.Queue()
-        publisher = Publisher(f"{server.url}/whip/x", TRACKS, options(), wanted.put_nowait)
+        wanted: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        publisher = Publisher(f"{server.url}/whip/x", TRACKS, options(), lambda *asked: wanted.put_nowait(asked))
         await publisher.start()
         (served,) = server.sessions
         frame = b"\x00" + bytes(range(256)) * 10
@@ -302,7 +302,7 @@ async def test_publisher_sends_frames_reports_and_repairs_and_passes_keyframe_re
         assert header.parse(served.rtp[4]).ssrc == 11
         served.send_rtcp(rtcp.build_pli(1, 10))
         async with asyncio.timeout(PATIENCE_S):
-            assert await wanted.get() == 0
+            assert await wanted.get() == (0, 0)
         await until(served, lambda: len(served.rtcp) >= 4)  # a second later: the next reports
         await publisher.close()
         await until(served, lambda: served.server.closed)
