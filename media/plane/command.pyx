@@ -26,6 +26,7 @@ from media.plane.net cimport (
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, iovec, mmsghdr, sendmmsg,
     sockaddr_in6,
 )
+from media.plane.probe cimport probe_set
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
 from media.plane.twcc cimport TwccHistory, TwccRecorder
@@ -141,6 +142,8 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         _set_consent(transport, command)
     elif command.kind == COMMAND_SET_EXTENSIONS:
         _set_extensions(transport, command)
+    elif command.kind == COMMAND_SET_PROBE:
+        probe_set(plane, transport, command.numbers[0])
     return True
 
 

@@ -15,6 +15,7 @@ from media.plane.model cimport (
     DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
 )
 from media.plane.net cimport htonl
+from media.plane.probe cimport probe_forget
 from media.plane.srtp cimport srtp_remove_stream
 from media.plane.table cimport (
     UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
@@ -191,6 +192,7 @@ cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nog
         _unlink_address(plane, transport, transport.address_count - 1)
     while transport.ufrag_count:
         _unlink_ufrag(plane, transport, transport.ufrag_count - 1)
+    probe_forget(plane, transport)
     if plane.next_to_serve == transport:
         plane.next_to_serve = transport.next
     if transport.previous != NULL:

@@ -15,6 +15,7 @@ from media.plane.burst cimport burst_due, burst_serve
 from media.plane.model cimport (
     WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch,
 )
+from media.plane.probe cimport probe_due
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
 from media.plane.report cimport TICK_LATEST_NS, TICK_NS, report_tick
 from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_put_off, ring_used
@@ -32,6 +33,8 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
     for index in range(plane.waiting_count):
         if plane.waiting[index].pending_since_ns + plane.flush_after_ns < until:
             until = plane.waiting[index].pending_since_ns + plane.flush_after_ns
+    if plane.probed != NULL and plane.next_probe_ns < until:
+        until = plane.next_probe_ns
     until -= monotonic_ns()
     if until < 0 or plane.in_service != NULL or plane.feedback_waits:
         until = 0
@@ -100,6 +103,8 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         for index in range(count):
             _dispatch(plane, <Watch *>events[index].data.ptr)
         burst_due(plane)
+        if plane.probed != NULL and plane.now_ns >= plane.next_probe_ns:
+            probe_due(plane)
         if plane.now_ns >= plane.next_tick_ns:
             _tick(plane)
         if plane.feedback_waits:

@@ -166,6 +166,10 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     int64_t last_sr_ns
     uint64_t packets
     uint64_t octets
+    uint64_t frames                 # changes of timestamp: pictures, or pieces of sound
+    uint32_t frame_timestamp        # of the newest
+    int width                       # of the last keyframe that told; 0: not known
+    int height
     uint64_t keyframes
     uint64_t keyframe_requests
     uint64_t nacks_sent
@@ -304,6 +308,13 @@ cdef struct Transport:
     Route *routes
     TwccRecorder *arrivals
     Estimate *estimate              # of the link to a viewer; with `sends` or not at all
+    int64_t probe_bps               # its link is filled up to this rate (probe.pyx); 0: it is not
+    int64_t probe_until_ns
+    int64_t probe_looked_ns
+    int64_t probe_credit            # bytes of padding that are due
+    uint64_t probe_octets           # sent when that was reckoned
+    Transport *next_probed
+    int probe_linked
     uint32_t local_ssrc             # of our RTCP about what we receive
     uint8_t cname[32]
     int cname_length
@@ -376,6 +387,8 @@ cdef struct PlaneState:
     AddressTable addresses
     UfragTable ufrags
     Transport *transports
+    Transport *probed               # whose links are tried with padding (probe.pyx)
+    int64_t next_probe_ns
     Transport *next_to_serve        # where the slow timer goes on
     int transport_count
     Transport *publishers

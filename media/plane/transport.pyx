@@ -9,10 +9,10 @@ from libc.string cimport memcpy, memset
 
 from media.plane.command cimport (
     COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_FORGET, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG,
-    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_RTT,
-    COMMAND_VALIDATE, Command, CommandKind,
+    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_PROBE,
+    COMMAND_SET_RTT, COMMAND_VALIDATE, Command, CommandKind,
 )
-from media.plane.estimate cimport Estimate, estimate_init
+from media.plane.estimate cimport Estimate, estimate_init, estimate_settled
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, MAX_RETIRED, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
@@ -333,7 +333,8 @@ cdef class PlaneTransport(PlaneHandle):
     def estimate(self):
         """What a viewer's transport-wide feedback says of its link, None as long as it has said nothing.
 
-        What may be sent (bits/s), what waits in the link now (ms), the share that is lost.
+        What may be sent (bits/s) now, and when the queue is gone; what waits in the link now (ms), the share that is
+        lost, and whether the link was ever found full: before, the rate is only as far as it has been tried.
         """
         if self.link == NULL or self.link.updated_ns == 0:
             return None
@@ -341,7 +342,23 @@ cdef class PlaneTransport(PlaneHandle):
             "bps": self.link.target_bps,
             "queue_ms": self.link.meter.queue_us / 1e3,
             "loss": self.link.meter.loss_share,
+            "settled_bps": estimate_settled(self.link),
+            "was_full": bool(self.link.was_full),
         }
+
+    @property
+    def is_estimated(self):
+        """Whether the viewer has agreed to tell what arrives."""
+        return self.link != NULL
+
+    def probe(self, int64_t bps):
+        """Fill the viewer's link with padding up to this rate, all that is sent counted; 0: no more.
+
+        Holds for a second, and ends when a queue begins. Without transport-wide feedback and RTX nothing is sent.
+        """
+        cdef Command *command = self.begin(COMMAND_SET_PROBE)
+        command.numbers[0] = bps
+        self.thread.commit()
 
     cdef void _free_tables(self) noexcept:
         ssrc_table_free(&self.state.ssrcs)
