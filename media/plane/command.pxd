@@ -38,7 +38,7 @@ cdef struct Command:
     int kind
     int length
     void *object
-    int64_t numbers[3]
+    int64_t numbers[4]
     Address remote
     Address local
     uint8_t data[DATAGRAM_CAPACITY]

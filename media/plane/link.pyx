@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.admission cimport admission_release
+from media.plane.backlog cimport backlog_forget_route, backlog_forget_transport
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
@@ -188,6 +189,7 @@ cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nog
         unlink_publication(plane, transport.publications)
     while transport.routes != NULL:
         unlink_route(plane, transport.routes)
+    backlog_forget_transport(plane, transport)
     while transport.address_count:
         _unlink_address(plane, transport, transport.address_count - 1)
     while transport.ufrag_count:
@@ -278,6 +280,7 @@ cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
         return
     route.linked = 0
     burst_skip(plane, route)
+    backlog_forget_route(plane, route)
     if route.previous_in_track != NULL:
         route.previous_in_track.next_in_track = route.next_in_track
     else:

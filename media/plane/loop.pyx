@@ -7,6 +7,7 @@ Runs without the GIL from start to stop: no pause of the interpreter can reach i
 
 from libc.stdint cimport int64_t
 
+from media.plane.backlog cimport backlog_serve
 from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_drain_down, bridge_drain_up
 from media.plane.command cimport command_drain
@@ -35,6 +36,8 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
             until = plane.waiting[index].pending_since_ns + plane.flush_after_ns
     if plane.probed != NULL and plane.next_probe_ns < until:
         until = plane.next_probe_ns
+    if plane.backlogs != NULL and plane.backlog_due_ns < until:
+        until = plane.backlog_due_ns
     until -= monotonic_ns()
     if until < 0 or plane.in_service != NULL or plane.feedback_waits:
         until = 0
@@ -110,4 +113,5 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         if plane.feedback_waits:
             plane.feedback_waits = datagram_receive(plane, &plane.feedback_socket, FEEDBACKS_A_TURN)
         burst_serve(plane)
+        backlog_serve(plane)
         batch_flush(plane)

@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 
 from media.plane.estimate cimport Estimate
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
+from media.plane.pacer cimport Pacer
 from media.plane.ratelimit cimport Bucket
 from media.plane.receive cimport ReceiveState
 from media.plane.rewrite cimport Rewrite
@@ -73,6 +74,7 @@ cdef enum:                      # DropReason
     DROP_TABLE_FULL                 # no place for another ufrag or address: control must end the session
     DROP_BEHIND                     # its place in the cache was needed before all routes were served
     DROP_ADDRESS_HELD               # a valid check from an address that another peer is using
+    DROP_LINK_FULL                  # it waited too long for room in the viewer's link
     DROP_REASONS
 
 cdef enum TransportKind:
@@ -249,6 +251,10 @@ cdef struct Route:
     uint32_t remote_lost
     uint32_t remote_jitter
     uint8_t remote_fraction_lost
+    uint32_t keyframe_timestamp     # of the last one that came for it, where its transport is paced
+    int64_t keyframe_left_ns        # when the last packet of it did, that had waited
+    int64_t asked_ns                # for a keyframe, because the link was full
+    int asks                        # once more, when the pause is over
     int linked
 
 cdef struct Tap:
@@ -287,6 +293,8 @@ cdef struct Transport:
     unsigned int remote_name_length
     sockaddr_in6 remote_name        # as the socket's family wants it
     uint8_t local_control[48]       # ready-made IP_PKTINFO control message
+    int paced                       # its link was full once: pictures wait for room
+    Pacer *pacer                    # with `estimate` or not at all
     uint64_t id
     int kind
     Transport *next
@@ -352,6 +360,9 @@ cdef struct Transport:
     uint32_t retired[MAX_RETIRED]   # SSRCs that lost their place under the present keys
     int retired_count
     RoundTrips round_trips          # to a publisher; viewers' are never touched
+    int waits                       # in the plane's list of transports that pictures wait for
+    int asks                        # a route of it asks for a keyframe once more
+    Transport *next_backlog
 
 cdef struct Batch:
     uint8_t *arena
@@ -399,6 +410,8 @@ cdef struct PlaneState:
     int waiting_count
     Stream *in_service                    # streams whose packets many routes get in turns, the next one first
     Stream *last_in_service
+    Transport *backlogs                   # transports that pictures wait for
+    int64_t backlog_due_ns                # when they are looked at next
     int64_t now_ns
     int64_t wall_offset_ns          # UTC minus monotonic, sampled at every tick
     int64_t last_tick_ns

@@ -19,6 +19,7 @@ from media.plane.model cimport (
 )
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport monotonic_ns
+from media.plane.pacer cimport Pacer, pacer_init
 from media.plane.ranges import SsrcRanges
 from media.plane.ratelimit cimport bucket_init
 from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
@@ -94,6 +95,7 @@ cdef class PlaneTransport(PlaneHandle):
         state.arrivals = self.arrivals
         state.sends = self.sends
         state.estimate = self.link
+        state.pacer = self.pacer
         seed = secrets.randbits(63)
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
@@ -156,9 +158,11 @@ cdef class PlaneTransport(PlaneHandle):
                 raise MemoryError
             twcc_history_init(self.sends, 1)
             self.link = <Estimate *>malloc(sizeof(Estimate))
-            if self.link == NULL:
+            self.pacer = <Pacer *>malloc(sizeof(Pacer))
+            if self.link == NULL or self.pacer == NULL:
                 raise MemoryError
             estimate_init(self.link, START_BPS, LEAST_BPS, MOST_BPS)
+            pacer_init(self.pacer)
 
     cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids):
         """Write the plane's two tables; longer ids than one-byte headers carry are left out."""
@@ -187,6 +191,7 @@ cdef class PlaneTransport(PlaneHandle):
         command.numbers[0] = <int64_t>self.arrivals
         command.numbers[1] = <int64_t>self.sends
         command.numbers[2] = <int64_t>self.link
+        command.numbers[3] = <int64_t>self.pacer
         self.thread.commit()
 
     def add_ufrag(self, bytes ufrag):
@@ -367,9 +372,11 @@ cdef class PlaneTransport(PlaneHandle):
         free(self.arrivals)
         free(self.sends)
         free(self.link)
+        free(self.pacer)
         self.arrivals = self.state.arrivals = NULL
         self.sends = self.state.sends = NULL
         self.link = self.state.estimate = NULL
+        self.pacer = self.state.pacer = NULL
 
     def _freed(self):
         # Whoever still holds the handle wants its counters, not its tables and its port.
