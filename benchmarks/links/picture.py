@@ -144,11 +144,14 @@ def _is_of_keyframe(packet: RtpPacket) -> bool:
     return _begins_keyframe(packet) or (bool(payload) and payload[is_fragment] & 31 == _IDR)
 
 
-def freezes_s(decodable_ns: Iterable[int], from_ns: int, to_ns: int) -> float:
-    """Return the time in gaps of more than FREEZE_NS between frames that could be decoded, each gap whole, in seconds.
+def freezes(decodable_ns: Iterable[int], from_ns: int, to_ns: int) -> list[tuple[float, float]]:
+    """Return each gap of more than FREEZE_NS between frames that could be decoded: (when it began, how long), in s.
 
     Beginning and end count as frames: who sees nothing sees one gap.
     """
     moments = [from_ns, *(at_ns for at_ns in sorted(decodable_ns) if from_ns < at_ns < to_ns), to_ns]
-    gaps = (after - before for before, after in pairwise(moments))
-    return sum(gap for gap in gaps if gap > FREEZE_NS) / 1e9
+    return [
+        ((before - from_ns) / 1e9, (after - before) / 1e9)
+        for before, after in pairwise(moments)
+        if after - before > FREEZE_NS
+    ]

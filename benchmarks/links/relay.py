@@ -76,7 +76,9 @@ class Way:
 
 
 def rate_bps(carried: Iterable[tuple[int, int]], from_ns: int, to_ns: int) -> float:
-    """Return the bits a second between two moments of what is given as (when in ns, bytes)."""
+    """Return the bits a second between two moments of what is given as (when in ns, bytes); 0 where none passed."""
+    if to_ns <= from_ns:
+        return 0.0
     return sum(size for at_ns, size in carried if from_ns <= at_ns < to_ns) * 8 * NS / (to_ns - from_ns)
 
 

@@ -6,9 +6,8 @@ a settling time.
 
 A freeze is a gap of more than half a second between frames that could be decoded, counted whole. Sound is missed when
 it never came, or more than 200 ms later than was usual in the seconds around it. Queueing delay is sampled every 20 ms
-on the way down. What is wasted of the link in the ten seconds after it has risen are its bits, all headers included,
-that brought the viewer no packet that it did not have; what the link carried in all, copies of repairs included, stands
-beside it.
+on the way down. What is unused of the link from ten seconds after it has risen are its bits, all headers included, that
+brought the viewer no packet that it did not have: padding and copies of repairs use nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.links.link import NS, Link, Loss, Shape
-from benchmarks.links.picture import freezes_s
+from benchmarks.links.picture import freezes
 from benchmarks.links.relay import Way, precise, rate_bps, watch
 from benchmarks.links.sound import Heard
 from benchmarks.links.viewer import Viewer
@@ -44,7 +43,7 @@ TAIL_S = 2.0
 QUEUE_S = 1.0
 DEADLINE_S = 30.0
 SOURCE = "scene"
-MISSED_LIMIT, FREEZE_LIMIT_S, WASTED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
+MISSED_LIMIT, FREEZE_LIMIT_S, UNUSED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +70,14 @@ class Outcome:
     """What one run came to."""
 
     heard: Heard
-    frozen_s: float
+    frozen: Sequence[tuple[float, float]]
+    """Each freeze: when it began and how long it was, in seconds."""
     frames: Sequence[int]
     """Decodable frames of each step."""
     used: tuple[float, float, float]
-    """Share of the link used while it was wide, while it was narrow, and after recovery."""
-    new_bps: float
-    """What came for the first time after recovery, headers included."""
+    """Share of the link used while it was wide, while it was narrow, and in the ten seconds after it had risen."""
+    new: tuple[float, float]
+    """Share of the link that brought something new, headers included: in those ten seconds, and after them."""
     queued_ms: Sequence[float]
     feedbacks: int
     asked: tuple[int, int]
@@ -89,9 +89,11 @@ class Outcome:
 
     def __str__(self) -> str:
         heard, used = self.heard, "/".join(f"{share:.0%}" for share in self.used)
+        frozen = ", ".join(f"{long_s:.1f} s at {at_s:.1f} s" for at_s, long_s in self.frozen) or "never"
         return (
             f"sound {heard.never:.1%} never, {heard.late:.1%} late, longest gap {heard.longest_gap_s:.2f} s; "
-            f"frames {'/'.join(map(str, self.frames))}; link used {used}; asked for {self.asked[0]} packets, "
+            f"frozen {frozen}; frames {'/'.join(map(str, self.frames))}; link used {used}, with "
+            f"something new in the first 10 s of recovery {self.new[0]:.0%}; asked for {self.asked[0]} packets, "
             f"{self.asked[1]} keyframes; {self.feedbacks} feedbacks; down the link {self.counts[0]} sent, "
             f"{self.counts[1]} dropped, {self.counts[2]} lost; relay late by {np.percentile(self.late_ms, 99):.1f} ms "
             f"at p99, {max(self.late_ms):.1f} ms at most"
@@ -126,14 +128,17 @@ def outcome(relay: Relay[Way], viewer: Viewer, began_ns: int, step_ns: int) -> O
     parts = range(began_ns, ended_ns, step_ns)
     return Outcome(
         heard=viewer.sound.heard(began_ns, ended_ns),
-        frozen_s=freezes_s(decodable_ns, began_ns, ended_ns),
+        frozen=freezes(decodable_ns, began_ns, ended_ns),
         frames=[sum(part <= at_ns < part + step_ns for at_ns in decodable_ns) for part in parts],
         used=(
             rate_bps(down.carried, began_ns, began_ns + step_ns) / WIDE_BPS,
             rate_bps(down.carried, began_ns + step_ns, back_ns) / NARROW_BPS,
             rate_bps(down.carried, back_ns, recovered_ns) / WIDE_BPS,
         ),
-        new_bps=rate_bps(viewer.new, back_ns, recovered_ns),
+        new=(
+            rate_bps(viewer.new, back_ns, recovered_ns) / WIDE_BPS,
+            rate_bps(viewer.new, recovered_ns, ended_ns) / WIDE_BPS,
+        ),
         queued_ms=[queued_s * 1000 for queued_s in down.queued_s(began_ns, ended_ns)],
         feedbacks=viewer.feedbacks,
         asked=(viewer.picture.packets_asked, viewer.picture.keyframes_asked),
@@ -147,9 +152,9 @@ def figures(case: Case, found: Outcome) -> list[Figure]:
     what = f"link 1.5-0.4-1.5 Mb/s, {case}"
     return [
         Figure(f"{what}: sound missed", found.heard.missed * 100, "%", MISSED_LIMIT),
-        Figure(f"{what}: picture frozen", found.frozen_s, "s", FREEZE_LIMIT_S),
-        Figure(f"{what}: wasted in 10 s of recovery", (1 - found.new_bps / WIDE_BPS) * 100, "%", WASTED_LIMIT),
-        Figure(f"{what}: carried in 10 s of recovery", found.used[2] * 100, "%"),
+        Figure(f"{what}: sound lost", found.heard.never * 100, "%", MISSED_LIMIT),
+        Figure(f"{what}: picture frozen", sum(long_s for _, long_s in found.frozen), "s", FREEZE_LIMIT_S),
+        Figure(f"{what}: unused from 10 s after recovery", (1 - found.new[1]) * 100, "%", UNUSED_LIMIT),
         Figure(f"{what}: queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),
         Figure(f"{what}: queueing delay, most", max(found.queued_ms), "ms"),
     ]

@@ -89,7 +89,8 @@ class Allocator:
             self._note_setbacks(pictures, walk.climbs)
         self._held = {key: climb.taken() for key, climb in walk.climbs.items() if climb.reached >= 0}
         shares = tuple(_share(picture, walk.climbs) for picture in sorted(pictures, key=lambda picture: picture.id))
-        return Allocation(shares, sound_bits, walk.total, walk.sought)
+        wanted = _with_margin(sound_bits + sum(step.cost for step in steps))
+        return Allocation(shares, sound_bits, walk.total, walk.sought, wanted)
 
     def _climbs(self, steps: Iterable[Step]) -> dict[str, _Climb]:
         climbs: dict[str, _Climb] = {}

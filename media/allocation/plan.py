@@ -34,10 +34,11 @@ class Allocation:
     """What one viewer's link carries: every sound, and a share for each picture, in the order of their ids.
 
     `planned_bits` is the sum, of which `sound_bits` is sound. `sought_bits` is the estimate that the next step would
-    need (0: nothing more is wanted), so that who probes the link knows how far.
+    need (0: nothing more is wanted), so that who probes the link knows how far; `wanted_bits` what all steps need.
     """
 
     shares: tuple[Share, ...]
     sound_bits: int
     planned_bits: int
     sought_bits: int
+    wanted_bits: int

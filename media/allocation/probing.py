@@ -1,59 +1,91 @@
-"""When to try whether a link carries more, and how much. Core; time is an argument.
+"""When to try whether a link carries more, and how. Core; time is an argument.
 
-A link is tried for a picture that waits for room: up to what that needs, a part more than is known at a time, because
-what a link does not carry stands in its queue. What failed is tried again later, but not much later: a crowded cell is
-free again in seconds, and nobody wants to look at a small picture longer than need be.
+While a picture waits for room, a few packets of padding leave together now and then: how fast they arrive tells at
+little cost whether the link may have become another one. When it seems so, and else from time to time, the link is
+filled up to what is known of it, so that its estimate can grow: nothing is learned of a link that is not used.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-#: Up to so much more than is known at a time, in hundredths.
-STEP_PERCENT: Final = 140
-#: So much at least (bits/s): a part of a little is nothing.
-STEP_BITS: Final = 50_000
+#: What is filled, in hundredths of the estimate: the estimate leads, and a queue shows soon when it is too high.
+FILL_PERCENT: Final = 110
+#: And so much beyond (bits/s): a part of a little is nothing.
+FILL_BITS: Final = 20_000
 #: Beyond what is sought: a step that the link has just taken back wants more room than a new one.
-BEYOND_PERCENT: Final = 125
+BEYOND_PERCENT: Final = 135
 #: A trial in which the estimate has not grown for so long has shown that there is no more.
 STALL_US: Final = 1_500_000
 #: Waits after trials that failed, doubling.
 FIRST_WAIT_US: Final = 1_000_000
-LONGEST_WAIT_US: Final = 4_000_000
+LONGEST_WAIT_US: Final = 30_000_000
+#: As long at most when packets that leave together arrive so much faster than the estimate, in hundredths.
+HINT_WAIT_US: Final = 2_000_000
+HINT_PERCENT: Final = 150
 #: A queue of so much belongs to a link that is full.
 QUEUE_MS: Final = 40.0
+#: Packets of padding that leave together, and how often.
+TRAIN_PACKETS: Final = 7
+TRAIN_US: Final = 600_000
+
+
+class Trial(NamedTuple):
+    """Fill up to `bps` (0: not), and let so many packets leave together now."""
+
+    bps: int
+    packets: int
+
+
+NO_TRIAL: Final = Trial(0, 0)
 
 
 class Probing:
     """The trials of one link."""
 
     def __init__(self) -> None:
-        self._since_us: int | None = None
+        self._is_filling = False
         self._best = 0
         self._best_us = 0
-        self._next_us = 0
-        self._wait_us = FIRST_WAIT_US
+        self._failed_us = 0
+        self._wait_us = 0
+        self._train_us = 0
 
-    def rate(self, now_us: int, estimate: int, queue_ms: float, sought_bits: int) -> int:
-        """Return up to how many bits/s the link is to be filled now, 0 for not at all.
+    def trial(
+        self, now_us: int, estimate: int, train_bps: int, queue_ms: float, sought_bits: int, wanted_bits: int
+    ) -> Trial:
+        """Return what to do now; to be asked several times a second.
 
-        `sought_bits` is the estimate that the next picture needs, 0: none waits. To be asked several times a second.
+        `estimate` and `train_bps` are bits/s, `sought_bits` is the estimate that the next picture needs, 0: none waits,
+        `wanted_bits` what all that wait need together.
         """
-        if sought_bits <= estimate:
-            if self._since_us is not None or sought_bits == 0:
-                self._wait_us = FIRST_WAIT_US
-            self._since_us = None
-            return 0
-        if self._since_us is None:
-            if now_us < self._next_us or queue_ms > QUEUE_MS:
-                return 0
-            self._since_us = self._best_us = now_us
-            self._best = estimate
+        # A trial that goes well goes on: what is learned now need not be tried again for the next picture.
+        beyond = max(sought_bits * BEYOND_PERCENT // 100, wanted_bits if self._is_filling else 0)
+        if sought_bits == 0 or beyond <= estimate:
+            self._is_filling = False
+            self._wait_us = 0
+            return NO_TRIAL
+        packets = 0
+        if now_us >= self._train_us and queue_ms <= QUEUE_MS:
+            self._train_us = now_us + TRAIN_US
+            packets = TRAIN_PACKETS
+        if not self._fills(now_us, estimate, train_bps, queue_ms):
+            return Trial(0, packets)
+        return Trial(min(estimate * FILL_PERCENT // 100 + FILL_BITS, beyond), packets)
+
+    def _fills(self, now_us: int, estimate: int, train_bps: int, queue_ms: float) -> bool:
+        if not self._is_filling:
+            is_hinted = train_bps * 100 >= estimate * HINT_PERCENT
+            wait_us = min(self._wait_us, HINT_WAIT_US) if is_hinted else self._wait_us
+            if queue_ms > QUEUE_MS or now_us - self._failed_us < wait_us:
+                return False
+            self._is_filling = True
+            self._best, self._best_us = estimate, now_us
         if estimate > self._best:
             self._best, self._best_us = estimate, now_us
-        if queue_ms > QUEUE_MS or estimate * 10 < self._best * 9 or now_us - self._best_us > STALL_US:
-            self._since_us = None
-            self._next_us = now_us + self._wait_us
-            self._wait_us = min(2 * self._wait_us, LONGEST_WAIT_US)
-            return 0
-        return min(estimate * STEP_PERCENT // 100 + STEP_BITS, sought_bits * BEYOND_PERCENT // 100)
+        has_failed = queue_ms > QUEUE_MS or estimate * 10 < self._best * 9 or now_us - self._best_us > STALL_US
+        if has_failed:
+            self._is_filling = False
+            self._failed_us = now_us
+            self._wait_us = min(max(2 * self._wait_us, FIRST_WAIT_US), LONGEST_WAIT_US)
+        return not has_failed

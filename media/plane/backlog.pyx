@@ -28,7 +28,16 @@ cdef enum:
     # As much delay as a conversation bears; what is older is only in the way of what is new.
     WAIT_MOST_NS = 300000000
     KEYFRAME_WAIT_MOST_NS = 2000000000
+    QUEUE_BAD_US = 150000           # speech suffers
     ASK_PAUSE_NS = 2000000000       # a keyframe costs the link as much as a second of pictures
+
+
+cdef inline void _fill(PlaneState *plane, Transport *transport) noexcept nogil:
+    cdef int64_t bps = transport.estimate.target_bps
+    # A queue that stands in the link already goes only while less is sent than the link carries; sound stands in it.
+    if transport.estimate.draining:
+        bps = bps // 4 if transport.estimate.meter.queue_us > QUEUE_BAD_US else bps * 3 // 4
+    pacer_fill(transport.pacer, bps, plane.now_ns)
 
 
 cdef bint backlog_passes(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:
@@ -40,7 +49,7 @@ cdef bint backlog_passes(PlaneState *plane, Route *route, Stream *stream) noexce
         size_bytes += burst_slot(stream, index).payload_length + PACKET_BYTES
         if burst_slot(stream, index).starts_keyframe and stream.layer == route.layer:
             route.keyframe_timestamp = burst_slot(stream, index).timestamp
-    pacer_fill(transport.pacer, transport.estimate.target_bps, plane.now_ns)
+    _fill(plane, transport)
     return pacer_passes(transport.pacer, size_bytes)
 
 
@@ -135,7 +144,7 @@ cdef void backlog_begin(PlaneState *plane, Transport *transport) noexcept nogil:
     """Send what may leave of what waits for this transport, and give up what has waited too long."""
     cdef Pacer *pacer = transport.pacer
     cdef PacedPacket *first = pacer_first(pacer)
-    pacer_fill(pacer, transport.estimate.target_bps, plane.now_ns)
+    _fill(plane, transport)
     while first != NULL and _is_stale(plane, first):
         _skip(plane, <Route *>first.route, first.timestamp)
         first = pacer_first(pacer)

@@ -146,7 +146,7 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
     elif command.kind == COMMAND_SET_EXTENSIONS:
         _set_extensions(transport, command)
     elif command.kind == COMMAND_SET_PROBE:
-        probe_set(plane, transport, command.numbers[0])
+        probe_set(plane, transport, command.numbers[0], <int>command.numbers[1])
     return True
 
 

@@ -26,6 +26,7 @@ cdef enum:
     NEAR_BPS = 40000
     NEAR_LEAST_BPS = 20000          # a thin link that is far away would be overrun before that is told
     QUEUE_MORE_US = 50000           # a queue that goes on growing is not waited for
+    BUSY_BUCKETS = 3                # what was delivered before a queue began says nothing of the link
     SILENT_NS = 1000000000
     STUCK_NS = 3000000000
     OWN_LOSS_NS = 30000000000
@@ -33,6 +34,7 @@ cdef enum:
     REPAIR_BYTES = 6000             # in one go, on the thinnest link
 
 cdef double ONE_SECOND_NS = 1e9
+cdef double OTHER_LINK = 0.4         # two who share a link see trains twice as fast as their share, not more
 cdef double LOSS_CREDIT = 0.1       # more than that is lost because the link is full
 
 
@@ -52,13 +54,19 @@ cdef inline int64_t _settles_ns(const Estimate *e) noexcept nogil:
     return e.meter.rtt_ns + SETTLE_NS
 
 
+cdef inline int _busy_buckets(const Estimate *e, int64_t now_ns) noexcept nogil:
+    """Return how far may be looked back to see what the link carries: there was a queue, and no picture's end."""
+    cdef int64_t buckets = (now_ns - e.full_since_ns) >> 24
+    return <int>buckets if buckets < SHORT_BUCKETS else SHORT_BUCKETS
+
+
 cdef void _decrease(Estimate *e, double lost, int64_t now_ns) noexcept nogil:
     """Go below what is delivered while the link is full, the further the longer its queue.
 
     `lost`: the share of what the link carries that it loses afterwards.
     """
-    cdef double delivered = linkmeter_delivered_bps(&e.meter, DRAIN_BUCKETS if e.draining else SHORT_BUCKETS)
-    delivered /= 1.0 - lost
+    cdef int buckets = DRAIN_BUCKETS if e.draining else _busy_buckets(e, now_ns) if e.full_since_ns else SHORT_BUCKETS
+    cdef double delivered = linkmeter_delivered_bps(&e.meter, buckets) / (1.0 - lost)
     cdef double drain = e.meter.queue_us / 1e6
     if drain > 0.4:
         drain = 0.4
@@ -76,7 +84,7 @@ cdef void _grow(Estimate *e, double passed_s) noexcept nogil:
     cdef double step = 0.1 * e.capacity_bps
     cdef double most = 1.5 * linkmeter_delivered_bps(&e.meter, LONG_BUCKETS) + 2 * PACKET_BITS
     cdef double train_bps = linkmeter_train_bps(&e.meter)
-    if e.capacity_bps and bps > 1.15 * e.capacity_bps:
+    if e.capacity_bps and (bps > 1.15 * e.capacity_bps or OTHER_LINK * train_bps > e.capacity_bps):
         e.capacity_bps = 0
     if not e.was_full or (e.capacity_bps == 0 and 0.8 * train_bps > bps):
         step = bps
@@ -125,6 +133,11 @@ cdef void _wait_for_queue(Estimate *e, int64_t now_ns) noexcept nogil:
         e.full_since_ns = 0
 
 
+cdef inline bint _is_busy(const Estimate *e, int64_t now_ns) noexcept nogil:
+    """Whether the link has had a queue for long enough to see what it carries."""
+    return e.draining or _busy_buckets(e, now_ns) >= BUSY_BUCKETS
+
+
 cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     cdef double passed_s = (now_ns - e.updated_ns) / ONE_SECOND_NS if e.updated_ns else 0.0
     cdef bint settled = now_ns - e.decreased_ns >= _settles_ns(e)
@@ -132,6 +145,8 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     e.updated_ns = now_ns
     _wait_for_queue(e, now_ns)
     if e.meter.queue_us > QUEUE_LONG_US:
+        if not _is_busy(e, now_ns):
+            return
         if settled or (e.draining and e.meter.queue_us > e.decreased_queue_us + QUEUE_MORE_US):
             _decrease(e, e.meter.loss_share if e.meter.loss_share < LOSS_CREDIT else LOSS_CREDIT, now_ns)
     elif loses:
@@ -143,8 +158,8 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
             _decrease(e, 0.0, now_ns)
     elif e.meter.queue_us < QUEUE_SHORT_US:
         if e.draining and settled:
-            e.draining = 0
             _set(e, estimate_settled(e))
+            e.draining = 0
         elif not e.draining:
             _grow(e, passed_s if passed_s < 1.0 else 1.0)
 
@@ -173,7 +188,7 @@ cdef void estimate_silence(Estimate *e, uint64_t sent, int64_t now_ns) noexcept 
 
 cdef int64_t estimate_settled(const Estimate *e) noexcept nogil:
     """Return what may be sent once the queue of now is gone: what is planned with."""
-    cdef int64_t settled = e.capacity_bps * 92 // 100
+    cdef int64_t settled = e.capacity_bps * 96 // 100
     return settled if e.draining and settled > e.target_bps else e.target_bps
 
 

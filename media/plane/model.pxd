@@ -321,6 +321,7 @@ cdef struct Transport:
     int64_t probe_looked_ns
     int64_t probe_credit            # bytes of padding that are due
     uint64_t probe_octets           # sent when that was reckoned
+    int probe_packets               # to leave together, once
     Transport *next_probed
     int probe_linked
     uint32_t local_ssrc             # of our RTCP about what we receive

@@ -11,7 +11,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 cdef enum:
-    LEAST_BYTES = 6000              # of the bucket: four packets
+    LEAST_BYTES = 3000              # of the bucket: a train; four packets stand 0.12 s in a link of 400 kb/s
     TRAIN_BYTES = 2500              # three packets of 1,200 leave when there is so much room
 
 cdef double OVER_ESTIMATE = 1.2

@@ -29,22 +29,25 @@ cdef enum:
     PACKETS_A_PERIOD = 128      # 11 Mb/s
 
 
-cdef void probe_set(PlaneState *plane, Transport *transport, int64_t bps) noexcept nogil:
-    """Fill up to `bps` for the next second; 0: no more."""
-    if bps <= 0 or transport.estimate == NULL:
-        transport.probe_bps = 0
+cdef void probe_set(PlaneState *plane, Transport *transport, int64_t bps, int packets) noexcept nogil:
+    """Fill up to `bps` for the next second, 0: no more; and send so many packets together, once."""
+    if transport.estimate == NULL:
         return
     if transport.probe_bps == 0:
         transport.probe_credit = 0
         transport.probe_octets = transport.sent_octets
         transport.probe_looked_ns = plane.now_ns
-    transport.probe_bps = bps
+    transport.probe_bps = bps if bps > 0 else 0
+    transport.probe_packets = packets if packets < PACKETS_A_PERIOD else PACKETS_A_PERIOD
     transport.probe_until_ns = plane.now_ns + ORDER_NS
-    if not transport.probe_linked:
-        transport.probe_linked = 1
-        transport.next_probed = plane.probed
-        plane.probed = transport
-        plane.next_probe_ns = plane.now_ns + PERIOD_NS
+    if transport.probe_linked or (transport.probe_bps == 0 and transport.probe_packets <= 0):
+        return
+    transport.probe_linked = 1
+    transport.next_probed = plane.probed
+    # Not at once: until the others' orders are carried out nothing may be in the outgoing batch.
+    if plane.probed == NULL:
+        plane.next_probe_ns = plane.now_ns
+    plane.probed = transport
 
 
 cdef void probe_forget(PlaneState *plane, Transport *transport) noexcept nogil:
@@ -99,14 +102,13 @@ cdef int _pad(PlaneState *plane, Transport *transport, Route *route) noexcept no
     return length
 
 
-cdef void _fill(PlaneState *plane, Transport *transport) noexcept nogil:
+cdef int64_t _due(PlaneState *plane, Transport *transport) noexcept nogil:
+    """Reckon how many bytes of padding are due to reach the rate."""
     cdef int64_t passed_ns = plane.now_ns - transport.probe_looked_ns
     cdef int64_t most = transport.probe_bps // 8 * (2 * PERIOD_NS) // 1000000000
-    cdef Route *route = _repaired(transport)
-    cdef int left = PACKETS_A_PERIOD
-    transport.probe_looked_ns = plane.now_ns
     if passed_ns > 4 * PERIOD_NS:
         passed_ns = 4 * PERIOD_NS
+    transport.probe_looked_ns = plane.now_ns
     transport.probe_credit += transport.probe_bps // 8 * passed_ns // 1000000000
     transport.probe_credit -= <int64_t>(transport.sent_octets - transport.probe_octets)
     # A picture may take what the next moments would be filled with, and what was not used is not saved up.
@@ -114,9 +116,20 @@ cdef void _fill(PlaneState *plane, Transport *transport) noexcept nogil:
         transport.probe_credit = -4 * most
     elif transport.probe_credit > most:
         transport.probe_credit = most
-    while route != NULL and transport.ready and transport.probe_credit > 0 and left > 0:
-        transport.probe_credit -= _pad(plane, transport, route)
+    return transport.probe_credit
+
+
+cdef void _fill(PlaneState *plane, Transport *transport) noexcept nogil:
+    cdef Route *route = _repaired(transport)
+    cdef int left = PACKETS_A_PERIOD
+    cdef int64_t due = _due(plane, transport)
+    cdef int together = transport.probe_packets
+    transport.probe_packets = 0
+    while route != NULL and transport.ready and left > 0 and (due > 0 or together > 0):
+        due -= _pad(plane, transport, route)
+        together -= 1
         left -= 1
+    transport.probe_credit = due
     transport.probe_octets = transport.sent_octets
 
 
@@ -128,10 +141,12 @@ cdef void probe_due(PlaneState *plane) noexcept nogil:
     while transport != NULL:
         following = transport.next_probed
         if (
-            transport.probe_bps == 0 or transport.estimate == NULL or plane.now_ns >= transport.probe_until_ns
-            or transport.estimate.meter.queue_us > QUEUE_US
+            transport.estimate == NULL or plane.now_ns >= transport.probe_until_ns
+            or transport.estimate.meter.queue_us > QUEUE_US or transport.waits
         ):
             probe_forget(plane, transport)
         else:
             _fill(plane, transport)
+            if transport.probe_bps == 0:
+                probe_forget(plane, transport)
         transport = following

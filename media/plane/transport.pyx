@@ -13,6 +13,7 @@ from media.plane.command cimport (
     COMMAND_SET_RTT, COMMAND_VALIDATE, Command, CommandKind,
 )
 from media.plane.estimate cimport Estimate, estimate_init, estimate_settled
+from media.plane.linkmeter cimport linkmeter_train_bps
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, MAX_RETIRED, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
@@ -338,13 +339,15 @@ cdef class PlaneTransport(PlaneHandle):
     def estimate(self):
         """What a viewer's transport-wide feedback says of its link, None as long as it has said nothing.
 
-        What may be sent (bits/s) now, and when the queue is gone; what waits in the link now (ms), the share that is
-        lost, and whether the link was ever found full: before, the rate is only as far as it has been tried.
+        What may be sent (bits/s) now, and when the queue is gone; how fast packets arrive that left together, 0 before
+        there were some; what waits in the link now (ms); the share that is lost; whether the link was ever found full:
+        before, the rate is only as far as it has been tried.
         """
         if self.link == NULL or self.link.updated_ns == 0:
             return None
         return {
             "bps": self.link.target_bps,
+            "train_bps": linkmeter_train_bps(&self.link.meter),
             "queue_ms": self.link.meter.queue_us / 1e3,
             "loss": self.link.meter.loss_share,
             "settled_bps": estimate_settled(self.link),
@@ -356,13 +359,15 @@ cdef class PlaneTransport(PlaneHandle):
         """Whether the viewer has agreed to tell what arrives."""
         return self.link != NULL
 
-    def probe(self, int64_t bps):
+    def probe(self, int64_t bps, int packets=0):
         """Fill the viewer's link with padding up to this rate, all that is sent counted; 0: no more.
 
-        Holds for a second, and ends when a queue begins. Without transport-wide feedback and RTX nothing is sent.
+        `packets` of padding leave together besides, once. Holds for a second, and ends when a queue begins. Without
+        transport-wide feedback and RTX nothing is sent.
         """
         cdef Command *command = self.begin(COMMAND_SET_PROBE)
         command.numbers[0] = bps
+        command.numbers[1] = packets
         self.thread.commit()
 
     cdef void _free_tables(self) noexcept:

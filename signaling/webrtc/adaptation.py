@@ -58,7 +58,7 @@ class _Link:
     probing: Probing = field(default_factory=Probing)
     due_us: int = 0
     planned_bits: int = 0
-    sought_bits: int = 0
+    sought_bits: tuple[int, int] = (0, 0)  # for the next picture, and for all
     probed: bool = False
     lacking: dict[str, int] = field(default_factory=dict)
     taken: frozenset[tuple[str, int]] = frozenset()
@@ -101,7 +101,7 @@ class Adaptation:
         facts, link = transport.estimate, self._links.get(viewer)
         if facts is None or link is None:
             return LinkReport(None, 0.0, 0.0, is_short=False)
-        is_short = link.sought_bits > 0 and facts["was_full"]
+        is_short = link.sought_bits[0] > 0 and facts["was_full"]
         return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short)
 
     def layers(self, source: str, now_us: int) -> tuple[Layer, ...]:
@@ -139,7 +139,11 @@ class Adaptation:
             room = max(room, _least(sounds, pictures) * 11 // 10 + 1)
         allocation = link.allocator.allocate(now_us, room, sounds, pictures)
         link.planned_bits = allocation.planned_bits if facts.was_full else 0
-        link.sought_bits = int(allocation.sought_bits / (1.0 - facts.loss))
+        # Repairs of what is lost take their part.
+        link.sought_bits = (
+            int(allocation.sought_bits / (1.0 - facts.loss)),
+            int(allocation.wanted_bits / (1.0 - facts.loss)),
+        )
         layers = {picture.id: picture.layers for picture in pictures}
         for share in allocation.shares:
             self._share(link, now_us, share, taken[share.id], layers[share.id])
@@ -159,10 +163,10 @@ class Adaptation:
     def _probe(self, link: _Link, now_us: int, transport: PlaneTransport, facts: _Facts) -> None:
         if facts.bps is None:
             return
-        rate = link.probing.rate(now_us, facts.bps, facts.queue_ms, link.sought_bits)
-        if rate or link.probed:
-            transport.probe(rate)
-        link.probed = rate > 0
+        trial = link.probing.trial(now_us, facts.bps, facts.train_bps, facts.queue_ms, *link.sought_bits)
+        if trial.bps or trial.packets or link.probed:
+            transport.probe(trial.bps, trial.packets)
+        link.probed = trial.bps > 0
 
     def _picture(self, name: str, item: Taking, now_us: int) -> Picture:
         sight = item.sight
@@ -202,6 +206,7 @@ class _Facts:
 
     bps: int | None
     room: int
+    train_bps: int
     queue_ms: float
     loss: float
     was_full: bool
@@ -209,13 +214,14 @@ class _Facts:
 
 def _facts(transport: PlaneTransport) -> _Facts:
     if not transport.is_estimated:
-        return _Facts(None, _UNTOLD_BITS, 0.0, 0.0, was_full=False)
+        return _Facts(None, _UNTOLD_BITS, 0, 0.0, 0.0, was_full=False)
     told = transport.estimate
     if told is None:
-        return _Facts(None, START_BITS, 0.0, 0.0, was_full=False)
+        return _Facts(None, START_BITS, 0, 0.0, 0.0, was_full=False)
     # What is lost is sent again, and takes room again.
     loss = min(told["loss"], _MOST_LOSS)
-    return _Facts(told["bps"], int(told["settled_bps"] * (1.0 - loss)), told["queue_ms"], loss, told["was_full"])
+    room = int(told["settled_bps"] * (1.0 - loss))
+    return _Facts(told["bps"], room, told["train_bps"], told["queue_ms"], loss, told["was_full"])
 
 
 def _least(sounds: Sequence[Sound], pictures: Sequence[Picture]) -> int:

@@ -13,7 +13,7 @@ from benchmarks.links.picture import (
     ROUND_TRIP_NS,
     STANDSTILL_NS,
     Picture,
-    freezes_s,
+    freezes,
 )
 from media.rtp.h264 import packetize
 from media.rtp.header import RtpPacket
@@ -118,6 +118,6 @@ def test_what_waits_for_a_hole_is_bounded() -> None:
 
 
 def test_gaps_over_half_a_second_are_freezes_with_beginning_and_end_as_frames() -> None:
-    assert freezes_s([], 0, 4 * NS) == 4.0
-    assert freezes_s([NS // 2, NS, 3 * NS, 4 * NS - 1], 0, 4 * NS) == 3.0 - 1e-9
-    assert freezes_s([-NS, 9 * NS], 0, NS // 2) == 0.0
+    assert freezes([], 0, 4 * NS) == [(0.0, 4.0)]
+    assert freezes([NS // 2, NS, 3 * NS, 4 * NS - 1], 0, 4 * NS) == [(1.0, 2.0), (3.0, 1.0 - 1e-9)]
+    assert freezes([-NS, 9 * NS], 0, NS // 2) == []

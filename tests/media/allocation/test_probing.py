@@ -5,56 +5,72 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.allocation.probing import BEYOND_PERCENT, LONGEST_WAIT_US, STALL_US, STEP_BITS, STEP_PERCENT, Probing
+from media.allocation.probing import (
+    BEYOND_PERCENT,
+    FILL_BITS,
+    FILL_PERCENT,
+    HINT_WAIT_US,
+    LONGEST_WAIT_US,
+    STALL_US,
+    TRAIN_PACKETS,
+    TRAIN_US,
+    Probing,
+)
 
 TENTH = 100_000
+SOUGHT, WANTED = 900_000, 1_400_000
 
 
-def test_a_link_that_carries_more_is_tried_until_the_next_picture_has_room() -> None:
-    probing, estimate = Probing(), 400_000
-    rates = []
+def test_a_trial_that_goes_well_goes_on_until_all_that_is_wanted_has_room() -> None:
+    probing, estimate, filled = Probing(), 400_000, []
     for turn in range(100):
-        rate = probing.rate(turn * TENTH, estimate, 0.0, 1_200_000)
-        rates.append(rate)
-        if rate:
-            estimate = min(estimate + estimate // 20, rate)
-    assert estimate >= 1_200_000 and rates[-1] == 0
-    assert all(rate <= 1_200_000 * BEYOND_PERCENT // 100 for rate in rates)
+        bps, _ = probing.trial(turn * TENTH, estimate, 0, 0.0, SOUGHT, WANTED)
+        filled.append(bps)
+        if bps:
+            estimate = min(estimate + estimate // 20, bps)
+    assert estimate >= WANTED and filled[-1] == 0
 
 
 def test_nothing_is_tried_when_nothing_waits_or_while_a_queue_stands() -> None:
     probing = Probing()
-    assert probing.rate(0, 400_000, 0.0, 0) == 0
-    assert probing.rate(TENTH, 400_000, 0.0, 300_000) == 0
-    assert probing.rate(2 * TENTH, 400_000, 80.0, 800_000) == 0
-    assert probing.rate(3 * TENTH, 400_000, 0.0, 800_000) > 400_000
+    assert probing.trial(0, 400_000, 0, 0.0, 0, 0) == (0, 0)
+    assert probing.trial(TENTH, 400_000, 0, 0.0, 290_000, 290_000) == (0, 0)
+    assert probing.trial(2 * TENTH, 400_000, 0, 80.0, SOUGHT, WANTED) == (0, 0)
+    assert probing.trial(3 * TENTH, 400_000, 0, 0.0, SOUGHT, WANTED).bps > 400_000
 
 
-def test_a_full_link_is_tried_for_a_small_part_of_the_time_and_again_within_seconds() -> None:
-    probing, rate, tried, longest, idle = Probing(), 0, 0, 0, 0
-    for turn in range(1200):
-        # Whatever is tried stands in the queue at the next look.
-        rate = probing.rate(turn * TENTH, 400_000, 120.0 if rate else 0.0, 900_000)
-        tried += rate > 0
-        idle = 0 if rate else idle + 1
-        longest = max(longest, idle)
-    assert 0 < tried < 60
-    assert longest * TENTH <= LONGEST_WAIT_US + TENTH
+def test_a_full_link_is_filled_ever_more_seldom_but_soon_when_trains_come_fast() -> None:
+    for train_bps, longest_us in ((400_000, LONGEST_WAIT_US), (1_500_000, HINT_WAIT_US)):
+        probing, bps, idle, pauses, packets = Probing(), 0, 0, [], 0
+        for turn in range(3000):
+            # Whatever is filled stands in the queue at the next look.
+            bps, together = probing.trial(turn * TENTH, 400_000, train_bps, 120.0 if bps else 0.0, SOUGHT, WANTED)
+            packets += together
+            idle = 0 if bps else idle + 1
+            pauses.append(idle)
+        assert longest_us - TENTH <= max(pauses) * TENTH <= longest_us + TENTH
+        # Some packets together are sent all the while, or nothing would be learned of a link that has become another.
+        assert 0.8 < packets / (TRAIN_PACKETS * 3000 * TENTH / TRAIN_US) <= 1.01
 
 
 def test_a_link_that_does_not_grow_is_given_up_for_a_while() -> None:
     probing = Probing()
-    rates = [probing.rate(turn * TENTH, 400_000, 0.0, 900_000) for turn in range(30)]
-    assert all(rates[: STALL_US // TENTH]) and not any(rates[STALL_US // TENTH + 1 : STALL_US // TENTH + 8])
+    filled = [probing.trial(turn * TENTH, 400_000, 0, 0.0, SOUGHT, WANTED).bps for turn in range(30)]
+    assert all(filled[: STALL_US // TENTH]) and not any(filled[STALL_US // TENTH + 1 : STALL_US // TENTH + 8])
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**9), st.floats(0, 5000), st.integers(0, 10**9))))
-def test_never_more_is_tried_than_a_part_beyond_what_is_known_or_sought(
-    looks: list[tuple[int, int, float, int]],
+rates = st.integers(0, 10**9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), rates, rates, st.floats(0, 5000), rates, rates)))
+def test_never_more_is_filled_than_a_part_beyond_what_is_known_and_what_is_wanted(
+    looks: list[tuple[int, int, int, float, int, int]],
 ) -> None:
     probing, now = Probing(), 0
-    for passed, estimate, queue_ms, sought in looks:
+    for passed, estimate, train_bps, queue_ms, sought, wanted in looks:
         now += passed
-        rate = probing.rate(now, estimate, queue_ms, sought)
-        assert 0 <= rate <= min(estimate * STEP_PERCENT // 100 + STEP_BITS, sought * BEYOND_PERCENT // 100)
-        assert rate == 0 or sought > estimate
+        bps, packets = probing.trial(now, estimate, train_bps, queue_ms, sought, wanted)
+        assert 0 <= bps <= estimate * FILL_PERCENT // 100 + FILL_BITS
+        assert bps <= max(sought * BEYOND_PERCENT // 100, wanted)
+        assert packets in (0, TRAIN_PACKETS)
+        assert sought or (bps, packets) == (0, 0)
