@@ -28,7 +28,7 @@ cdef enum:
     # As much delay as a conversation bears; what is older is only in the way of what is new.
     WAIT_MOST_NS = 300000000
     KEYFRAME_WAIT_MOST_NS = 2000000000
-    ASK_PAUSE_NS = 2000000000       # a keyframe costs the link as much as a second of pictures
+    ASK_PAUSE_NS = 1000000000       # a keyframe costs the link as much as a second of pictures
 
 
 cdef bint backlog_passes(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:
@@ -40,7 +40,7 @@ cdef bint backlog_passes(PlaneState *plane, Route *route, Stream *stream) noexce
         size_bytes += burst_slot(stream, index).payload_length + PACKET_BYTES
         if burst_slot(stream, index).starts_keyframe and stream.layer == route.layer:
             route.keyframe_timestamp = burst_slot(stream, index).timestamp
-    pacer_fill(transport.pacer, transport.estimate.target_bps, plane.now_ns)
+    pacer_fill(transport.pacer, transport.estimate.target_bps, transport.estimate.draining, plane.now_ns)
     return pacer_passes(transport.pacer, size_bytes)
 
 
@@ -135,7 +135,7 @@ cdef void backlog_begin(PlaneState *plane, Transport *transport) noexcept nogil:
     """Send what may leave of what waits for this transport, and give up what has waited too long."""
     cdef Pacer *pacer = transport.pacer
     cdef PacedPacket *first = pacer_first(pacer)
-    pacer_fill(pacer, transport.estimate.target_bps, plane.now_ns)
+    pacer_fill(pacer, transport.estimate.target_bps, transport.estimate.draining, plane.now_ns)
     while first != NULL and _is_stale(plane, first):
         _skip(plane, <Route *>first.route, first.timestamp)
         first = pacer_first(pacer)

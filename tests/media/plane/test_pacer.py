@@ -88,6 +88,15 @@ def test_sound_never_waits_and_pictures_pay_for_it() -> None:
     assert pacer.leave() == [(1, 1, False)]
 
 
+def test_while_the_links_queue_drains_no_more_leaves_than_the_estimate() -> None:
+    pacer = PacerView()
+    pacer.fill(80_000, NS)
+    for drains, bytes_a_second in ((False, 12_000), (True, 10_000)):
+        pacer.spend(LEAST_BYTES)
+        pacer.fill(80_000, 2 * NS if drains else NS + NS // 2, drains)
+        assert pacer.room_bytes == min(bytes_a_second // 2, LEAST_BYTES)
+
+
 def test_a_clock_that_stands_or_steps_back_fills_nothing() -> None:
     pacer = PacerView()
     pacer.fill(1_000_000, 10 * NS)
@@ -194,7 +203,7 @@ class PacedWay(Way):
 
     def _leave(self) -> None:
         if self.pacer is not None:
-            self.pacer.fill(self.estimator.bps, self.world.now_ns)
+            self.pacer.fill(self.estimator.bps, self.world.now_ns, self.estimator.facts["draining"] > 0)
             for _, number, _ in self.pacer.leave():
                 super()._send(self.sizes[number])
 
