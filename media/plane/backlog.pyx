@@ -29,15 +29,16 @@ cdef enum:
     WAIT_MOST_NS = 300000000
     KEYFRAME_WAIT_MOST_NS = 2000000000
     QUEUE_BAD_US = 150000           # speech suffers
-    ASK_PAUSE_NS = 2000000000       # a keyframe costs the link as much as a second of pictures
+    ASK_PAUSE_NS = 1000000000       # a keyframe costs the link as much as a second of pictures
 
 
 cdef inline void _fill(PlaneState *plane, Transport *transport) noexcept nogil:
     cdef int64_t bps = transport.estimate.target_bps
-    # A queue that stands in the link already goes only while less is sent than the link carries; sound stands in it.
-    if transport.estimate.draining:
-        bps = bps // 4 if transport.estimate.meter.queue_us > QUEUE_BAD_US else bps * 3 // 4
-    pacer_fill(transport.pacer, bps, plane.now_ns)
+    cdef bint drains = transport.estimate.draining
+    # Sound stands in a long queue: pictures leave it nearly all room to go.
+    if drains and transport.estimate.meter.queue_us > QUEUE_BAD_US:
+        bps //= 4
+    pacer_fill(transport.pacer, bps, drains, plane.now_ns)
 
 
 cdef bint backlog_passes(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:

@@ -32,6 +32,8 @@ ctypedef struct Vp8Descriptor:
 cdef inline bint codec_is_video(int codec) noexcept nogil:
     return CODEC_H264 <= codec <= CODEC_AV1
 
+cdef int codec_temporal(int codec, const uint8_t *payload, int length, uint8_t *opens) noexcept nogil
+
 # 1 when this packet is the first of an independently decodable picture. Sound and unknown codecs: every packet.
 cdef int codec_starts_keyframe(int codec, const uint8_t *payload, int length) noexcept nogil
 # 1 when the packet tells the picture's size (pixels, cropped), else 0 and nothing is set.

@@ -6,6 +6,9 @@ def is_video(codec: str) -> bool: ...
 def starts_keyframe(codec: str, payload: Buffer) -> bool:
     """Say whether this packet is the first of an independently decodable picture."""
 
+def temporal(codec: str, payload: Buffer) -> tuple[int, bool]:
+    """Return the temporal id, and whether the packet begins a picture that needs only the lowest."""
+
 def picture_size(codec: str, payload: Buffer) -> tuple[int, int] | None:
     """Return the picture's width and height in pixels when this packet tells them."""
 

@@ -182,6 +182,19 @@ cdef int codec_vp8_descriptor(const uint8_t *payload, int length, Vp8Descriptor 
     return 0
 
 
+cdef int codec_temporal(int codec, const uint8_t *payload, int length, uint8_t *opens) noexcept nogil:
+    """Return the temporal id, 0 where the codec or the sender tells none.
+
+    `opens`: this packet begins a picture of an upper id that needs only pictures of the lowest (VP8's Y bit).
+    """
+    cdef Vp8Descriptor d
+    opens[0] = 0
+    if codec != CODEC_VP8 or codec_vp8_descriptor(payload, length, &d) != 0 or d.temporal_id < 0:
+        return 0
+    opens[0] = d.layer_sync and d.starts_partition and d.partition == 0
+    return d.temporal_id
+
+
 cdef int _vp8_keyframe_at(const uint8_t *payload, int length) noexcept nogil:
     """Return where a keyframe's first byte is, or 0."""
     cdef Vp8Descriptor d
@@ -369,6 +382,14 @@ def is_video(str codec):
 def starts_keyframe(str codec, const unsigned char[::1] payload):
     cdef int length = <int>payload.shape[0]
     return bool(codec_starts_keyframe(CODECS.index(codec), &payload[0] if length else NULL, length))
+
+
+def temporal(str codec, const unsigned char[::1] payload):
+    """Return the temporal id, and whether the packet opens it."""
+    cdef int length = <int>payload.shape[0]
+    cdef uint8_t opens = 0
+    found = codec_temporal(CODECS.index(codec), &payload[0] if length else NULL, length, &opens)
+    return found, bool(opens)
 
 
 def picture_size(str codec, const unsigned char[::1] payload):

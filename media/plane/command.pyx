@@ -5,7 +5,7 @@ A command whose answer finds the event ring full stays in its ring and is tried 
 else about it has been done by then and doing it again is harmless.
 """
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from media.plane.backlog cimport backlog_forget_route
@@ -175,6 +175,7 @@ cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
         if route.paused and route.linked:
             backlog_forget_route(plane, route)
         route.layer = <int>command.numbers[1]
+        route.rewrite.temporal_wanted = <uint8_t>command.numbers[2]
         if route.linked and not route.paused and (route.input == NULL or route.key == 0
                                                   or route.input.layer != route.layer):
             keyframe_want(plane, route.track, route.layer)

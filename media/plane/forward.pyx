@@ -19,7 +19,8 @@ from media.plane.model cimport (
 from media.plane.pacer cimport pacer_spend
 from media.plane.ratelimit cimport bucket_take
 from media.plane.rewrite cimport (
-    REWRITE_JUMP, rewrite_find, rewrite_find_timestamp, rewrite_find_vp8, rewrite_packet, rewrite_switch, rewrite_vp8,
+    REWRITE_JUMP, rewrite_empties, rewrite_find, rewrite_find_empty, rewrite_find_timestamp, rewrite_find_vp8,
+    rewrite_leaves_out, rewrite_packet, rewrite_switch, rewrite_thins, rewrite_vp8,
 )
 from media.plane.rtp cimport (
     EXTENSION_CAPTURE_TIME, EXTENSION_LEVEL, EXTENSION_ROTATION, EXTENSION_TWCC, write16, write32,
@@ -121,6 +122,9 @@ cdef inline void _send(PlaneState *plane, Route *route, const PacketSlot *slot, 
     cdef int length = _write_header(
         plane, route.transport, slot, out, route.payload_types[slot.codec], sequence, timestamp, route.ssrc
     )
+    if slot.temporal and rewrite_empties(&route.rewrite, slot.temporal):
+        _finish(plane, route, out, length)
+        return
     memcpy(out + length, slot.payload, slot.payload_length)
     if slot.codec == CODEC_VP8:
         rewrite_vp8(&route.rewrite, out + length, slot.payload_length)
@@ -147,6 +151,9 @@ cdef void _resend(PlaneState *plane, Route *route, const PacketSlot *slot, uint1
     else:
         length = _write_header(plane, route.transport, slot, out, route.payload_types[slot.codec], sequence,
                                timestamp, route.ssrc)
+    if slot.temporal and rewrite_find_empty(&route.rewrite, sequence, slot.temporal):
+        _finish(plane, route, out, length)
+        return
     memcpy(out + length, slot.payload, slot.payload_length)
     if slot.codec == CODEC_VP8:
         rewrite_find_vp8(&route.rewrite, sequence, out + length, slot.payload_length)
@@ -164,6 +171,10 @@ cdef inline void _forward(PlaneState *plane, Route *route, const PacketSlot *slo
     if route.payload_types[slot.codec] == NO_PAYLOAD_TYPE:
         drop(plane, route.transport, DROP_ROUTE_CODEC)
         route.drops += 1
+        return
+    if rewrite_thins(&route.rewrite, slot.temporal) and rewrite_leaves_out(
+        &route.rewrite, slot.key, slot.ext, slot.timestamp, slot.temporal, slot.opens, slot.starts_keyframe
+    ):
         return
     result = rewrite_packet(
         &route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns, &sequence, &timestamp

@@ -111,6 +111,8 @@ cdef struct PacketSlot:
     uint8_t extensions              # SlotExtension bits
     uint8_t level                   # RFC 6464 byte as it came
     uint8_t rotation                # 3GPP TS 26.114 CVO byte
+    uint8_t temporal                # id of VP8's temporal layer, 0 lowest or none
+    uint8_t opens                   # begins a picture that needs none but those of id 0
     uint8_t capture_time[8]         # NTP, sender's clock
     uint8_t payload[PAYLOAD_CAPACITY]
 

@@ -6,6 +6,7 @@ from media.plane.thread import PlaneThread
 from media.plane.transport import PlaneTransport
 
 RESENDS_A_SECOND: int
+TEMPORAL_ALL: int
 
 class PlaneTrack(PlaneHandle):
     is_video: bool
@@ -84,5 +85,5 @@ class PlaneRoute(PlaneHandle):
         layer: int = 0,
         paused: bool = False,
     ) -> None: ...
-    def set(self, *, paused: bool = False, layer: int = 0) -> None: ...
+    def set(self, *, paused: bool = False, layer: int = 0, temporal: int = 7) -> None: ...
     def stats(self) -> RouteStats: ...

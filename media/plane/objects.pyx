@@ -20,6 +20,7 @@ from media.plane.rewrite cimport rewrite_init
 from media.plane.thread cimport PlaneThread
 
 RESENDS_A_SECOND = 500
+TEMPORAL_ALL = 7
 
 
 def _check(codec, *payload_types):
@@ -204,11 +205,19 @@ cdef class PlaneRoute(PlaneHandle):
         transport.hold_ssrcs(self.ssrcs)
         self.hand_over(transport.thread, "route", COMMAND_ADD_ROUTE, COMMAND_REMOVE_ROUTE)
 
-    def set(self, *, bint paused=False, int layer=0):
-        """Pause or resume, and choose the layer; both take effect at the next keyframe."""
-        cdef Command *command = self.begin(COMMAND_SET_ROUTE)
+    def set(self, *, bint paused=False, int layer=0, int temporal=TEMPORAL_ALL):
+        """Pause or resume, and choose the layer; both take effect at the next keyframe.
+
+        `temporal`: the highest temporal id of VP8 that passes, 0 to 7 (all); less from the next picture on, more from
+        where the pictures allow it. Raises ValueError for another number.
+        """
+        cdef Command *command
+        if not 0 <= temporal <= TEMPORAL_ALL:
+            raise ValueError(f"no temporal id has the number {temporal}")
+        command = self.begin(COMMAND_SET_ROUTE)
         command.numbers[0] = paused
         command.numbers[1] = layer
+        command.numbers[2] = temporal
         self.thread.commit()
 
     def stats(self):

@@ -26,7 +26,7 @@ ctypedef struct Pacer:
     PacedPacket packets[PACER_PACKETS]
 
 cdef void pacer_init(Pacer *p) noexcept nogil
-cdef void pacer_fill(Pacer *p, int64_t bps, int64_t now_ns) noexcept nogil
+cdef void pacer_fill(Pacer *p, int64_t bps, bint drains, int64_t now_ns) noexcept nogil
 cdef bint pacer_add(Pacer *p, const PacedPacket *packet) noexcept nogil
 cdef PacedPacket *pacer_first(Pacer *p) noexcept nogil
 cdef bint pacer_may_begin(const Pacer *p) noexcept nogil

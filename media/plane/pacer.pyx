@@ -28,9 +28,12 @@ cdef void pacer_init(Pacer *p) noexcept nogil:
     p.first = p.last = 0
 
 
-cdef void pacer_fill(Pacer *p, int64_t bps, int64_t now_ns) noexcept nogil:
-    """Add what may have left since the last time; `bps` is the estimate, `now_ns` any monotonic clock, not 0."""
-    cdef double bytes_a_second = OVER_ESTIMATE * bps / 8.0
+cdef void pacer_fill(Pacer *p, int64_t bps, bint drains, int64_t now_ns) noexcept nogil:
+    """Add what may have left since the last time; `bps` is the estimate, `now_ns` any monotonic clock, not 0.
+
+    `drains`: the estimate is below what the link carries, so that its queue goes; then no more than that leaves.
+    """
+    cdef double bytes_a_second = (1.0 if drains else OVER_ESTIMATE) * bps / 8.0
     cdef double most = BUCKET_S * bytes_a_second
     if most < LEAST_BYTES:
         most = LEAST_BYTES
@@ -131,8 +134,8 @@ cdef class PacerView:
     def __dealloc__(self):
         free(self.pacer)
 
-    def fill(self, bps, now_ns):
-        pacer_fill(self.pacer, bps, now_ns)
+    def fill(self, bps, now_ns, drains=False):
+        pacer_fill(self.pacer, bps, drains, now_ns)
 
     def passes(self, size_bytes):
         return bool(pacer_passes(self.pacer, size_bytes))

@@ -15,7 +15,7 @@ from media.plane.admission cimport (
     admission_admits, admission_bind_media, admission_bind_repair, admission_media, admission_note, admission_repair,
 )
 from media.plane.codec cimport (
-    CODEC_VP8, Vp8Descriptor, codec_picture_size, codec_starts_keyframe, codec_vp8_descriptor,
+    CODEC_VP8, Vp8Descriptor, codec_picture_size, codec_starts_keyframe, codec_temporal, codec_vp8_descriptor,
 )
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
 from media.plane.burst cimport burst_add, burst_make_room, burst_send
@@ -291,6 +291,7 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
     slot.codec = payload_type.codec
     memcpy(slot.payload, packet + header.payload_at, header.payload_length)
     slot.starts_keyframe = codec_starts_keyframe(slot.codec, slot.payload, slot.payload_length)
+    slot.temporal = codec_temporal(slot.codec, slot.payload, slot.payload_length, &slot.opens)
     _read_extensions(stream, slot, found)
     if not is_rtx:
         streamclock_packet(&stream.clock, header.timestamp, plane.now_ns)

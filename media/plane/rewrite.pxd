@@ -9,7 +9,7 @@ cdef enum RewriteResult:
     REWRITE_TOO_OLD = -3        # its number is too far behind to be sent, or has left the history
 
 cdef enum:
-    REWRITE_SEGMENTS = 8
+    REWRITE_SEGMENTS = 64       # where pictures are left out, each gap ends one: 4 s of 15 a second
     # Less than half the sequence space, so that SRTP's guess of the rollover counter (RFC 3711 3.3.1) stays ours.
     REWRITE_REACH = 16384
 
@@ -23,6 +23,7 @@ ctypedef struct Segment:
     uint8_t tl0_offset          # out - in, modulo 2**8
     uint8_t picture_known
     uint8_t tl0_known
+    uint8_t temporal            # highest temporal id that passes
 
 ctypedef struct Rewrite:
     # of the newest segment
@@ -37,6 +38,10 @@ ctypedef struct Rewrite:
     int32_t newest              # place of the newest segment
     int32_t segment_count
     uint32_t clock_rate
+    uint8_t temporal            # highest temporal id that passes in the newest segment
+    uint8_t temporal_wanted     # what it is to become, where the pictures allow it
+    uint8_t skips               # a picture of this stretch has been left out
+    uint32_t skipped_timestamp  # the last such
     int64_t start_out_ext       # the very first number
     uint32_t start_timestamp
     int32_t last_picture        # latest PictureID given out, or -1
@@ -52,6 +57,9 @@ cdef int rewrite_find_timestamp(const Rewrite *r, uint16_t out_sequence, uint32_
                                 uint32_t *out_timestamp) noexcept nogil
 cdef int rewrite_vp8(Rewrite *r, uint8_t *payload, int length) noexcept nogil
 cdef int rewrite_find_vp8(const Rewrite *r, uint16_t out_sequence, uint8_t *payload, int length) noexcept nogil
+cdef bint rewrite_leaves_out(Rewrite *r, uint64_t stream_key, int64_t in_ext, uint32_t in_timestamp, int temporal,
+                             bint opens, bint starts_keyframe) noexcept nogil
+cdef bint rewrite_find_empty(const Rewrite *r, uint16_t out_sequence, int temporal) noexcept nogil
 cdef int rewrite_earlier(Rewrite *r, uint64_t stream_key, int64_t in_ext, uint32_t in_timestamp,
                          uint16_t *out_sequence, uint32_t *out_timestamp) noexcept nogil
 
@@ -81,6 +89,16 @@ cdef inline int rewrite_packet(Rewrite *r, uint64_t stream_key, int64_t in_ext, 
     out_sequence[0] = <uint16_t>out_ext
     out_timestamp[0] = timestamp
     return REWRITE_OK
+
+
+cdef inline bint rewrite_thins(const Rewrite *r, int temporal) noexcept nogil:
+    """Whether `rewrite_leaves_out` must be asked for a packet of this temporal id."""
+    return temporal > r.temporal or r.temporal != r.temporal_wanted
+
+
+cdef inline bint rewrite_empties(const Rewrite *r, int temporal) noexcept nogil:
+    """Whether the packet that `rewrite_packet` just took fills its place only, without its payload."""
+    return temporal > r.segments[r.matched].temporal
 
 
 cdef inline uint32_t rewrite_timestamp(const Rewrite *r, uint32_t in_timestamp) noexcept nogil:

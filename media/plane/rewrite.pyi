@@ -11,6 +11,18 @@ class RewriteView:
         """Return the result by name, the outgoing sequence number and timestamp."""
 
     def run(self, stream_key: int, first_in_ext: int, count: int) -> int: ...
+    def limit(self, temporal: int) -> None: ...
+    def leaves_out(
+        self,
+        stream_key: int,
+        in_ext: int,
+        in_timestamp: int,
+        temporal: int,
+        opens: bool = False,
+        starts_keyframe: bool = False,
+    ) -> bool: ...
+    def empties(self, temporal: int) -> bool: ...
+    def find_empty(self, out_sequence: int, temporal: int) -> bool: ...
     def find(self, out_sequence: int) -> tuple[int, int] | None:
         """Return the stream key and extended number of the input packet."""
 

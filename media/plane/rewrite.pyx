@@ -7,6 +7,10 @@ of output numbers, so two different inputs can never leave under one number. Thi
 Holes in the input stay holes in the output, so that the viewer sees and asks for what is missing. A packet that fills a
 hole of an earlier segment gets that hole's number.
 
+Pictures of upper temporal ids may be left out (RFC 7741 section 4.2): each gap ends a segment, numbers and PictureIDs
+go on behind it. Which ids pass is a property of the segment. So a packet that comes late, for which a number has been
+kept because nobody knew what it was, is sent without its payload under that number, and again so when asked for.
+
 The core touches only the struct it is given: no clock, no allocation, no Python object. One thread.
 Obligations of the owner: call `rewrite_switch` before the first packet of every stretch, also when a route resumes and
 when the input's extended numbers jump (RECEIVE_RESTART); give each input packet once; for a retransmission rewrite the
@@ -21,6 +25,7 @@ cdef enum:
     # The farthest step that still is forward in 32-bit timestamp arithmetic; a longer pause is shortened to it.
     MAX_TIMESTAMP_STEP = 0x7fffffff
     PICTURE_IDS = 0x8000
+    TEMPORAL_ALL = 7
 
 cdef int64_t SECOND_NS = 1_000_000_000
 cdef int64_t NEVER = 0x7fffffffffffffff
@@ -38,6 +43,7 @@ cdef void rewrite_init(Rewrite *r, uint16_t first_sequence, uint32_t first_times
     r.clock_rate = clock_rate
     r.last_picture = -1
     r.last_tl0 = -1
+    r.temporal = r.temporal_wanted = TEMPORAL_ALL
 
 
 cdef uint32_t _elapsed_ticks(const Rewrite *r, int64_t arrival_ns) noexcept nogil:
@@ -81,11 +87,75 @@ cdef void rewrite_switch(Rewrite *r, uint64_t stream_key, int64_t first_in_ext, 
     s.timestamp_offset = timestamp - first_in_timestamp
     s.picture_known = 0
     s.tl0_known = 0
+    s.temporal = r.temporal = r.temporal_wanted
+    r.skips = 0
     r.stream_key = stream_key
     r.first_in_ext = first_in_ext
     r.sequence_offset = s.first_out_ext - first_in_ext
     r.timestamp_offset = s.timestamp_offset
     r.matched = r.newest
+
+
+cdef Segment *_cut(Rewrite *r, int64_t first_in_ext, int64_t first_out_ext) noexcept nogil:
+    """Let the newest segment go on as another one, with a number not given out yet; return it."""
+    cdef Segment *s = &r.segments[r.newest]
+    if first_out_ext > s.first_out_ext:
+        s.last_out_ext = first_out_ext - 1
+        r.newest = (r.newest + 1) % REWRITE_SEGMENTS
+        r.segments[r.newest] = s[0]
+        s = &r.segments[r.newest]
+    if r.segment_count < r.newest + 1:
+        r.segment_count = r.newest + 1
+    s.first_in_ext = first_in_ext
+    s.first_out_ext = first_out_ext
+    s.last_out_ext = first_out_ext - 1
+    r.last_out_ext = first_out_ext - 1
+    r.first_in_ext = first_in_ext
+    r.sequence_offset = first_out_ext - first_in_ext
+    r.matched = r.newest
+    return s
+
+
+cdef int _temporal_from(const Rewrite *r, uint32_t in_timestamp, int temporal, bint opens,
+                        bint starts_keyframe) noexcept nogil:
+    """Return the highest temporal id that passes from this packet on.
+
+    Down is between any two pictures; up is at a keyframe, or a step where a picture of the next id needs the lowest
+    only.
+    """
+    if r.temporal_wanted > r.temporal:
+        if starts_keyframe:
+            return r.temporal_wanted
+        return temporal if opens and temporal == r.temporal + 1 else r.temporal
+    if in_timestamp + r.timestamp_offset == r.last_timestamp or (r.skips and in_timestamp == r.skipped_timestamp):
+        return r.temporal
+    return r.temporal_wanted
+
+
+cdef bint rewrite_leaves_out(Rewrite *r, uint64_t stream_key, int64_t in_ext, uint32_t in_timestamp, int temporal,
+                             bint opens, bint starts_keyframe) noexcept nogil:
+    """Tell whether a packet is left out; then it gets no number. To be asked before `rewrite_packet`.
+
+    `opens`: it begins a picture that needs none but those of the lowest temporal id. What comes late has a number
+    already, see `rewrite_empties`.
+    """
+    cdef int64_t out_ext = in_ext + r.sequence_offset
+    cdef int limit
+    cdef Segment *s
+    if stream_key != r.stream_key or out_ext <= r.last_out_ext or out_ext - r.last_out_ext > REWRITE_REACH:
+        return False
+    limit = _temporal_from(r, in_timestamp, temporal, opens, starts_keyframe)
+    if limit != r.temporal:
+        s = _cut(r, in_ext, out_ext)
+        s.temporal = r.temporal = limit
+    if temporal <= r.temporal:
+        return False
+    s = _cut(r, in_ext + 1, out_ext)
+    if s.picture_known and not (r.skips and in_timestamp == r.skipped_timestamp):
+        s.picture_offset -= 1
+    r.skips = 1
+    r.skipped_timestamp = in_timestamp
+    return True
 
 
 cdef int rewrite_earlier(Rewrite *r, uint64_t stream_key, int64_t in_ext, uint32_t in_timestamp,
@@ -147,6 +217,13 @@ cdef int rewrite_find_timestamp(const Rewrite *r, uint16_t out_sequence, uint32_
         return place
     out_timestamp[0] = in_timestamp + r.segments[place].timestamp_offset
     return REWRITE_OK
+
+
+cdef bint rewrite_find_empty(const Rewrite *r, uint16_t out_sequence, int temporal) noexcept nogil:
+    """Whether a packet of this temporal id that went out under `out_sequence` had no payload there."""
+    cdef int64_t out_ext = 0
+    cdef int place = _find(r, out_sequence, &out_ext)
+    return place >= 0 and temporal > r.segments[place].temporal
 
 
 cdef void _write_vp8(const Segment *s, const Vp8Descriptor *d, uint8_t *payload) noexcept nogil:
@@ -250,6 +327,22 @@ cdef class RewriteView:
                 rewrite_packet(&self.state, stream_key, first_in_ext + i, <uint32_t>(i * 900), i * 10_000_000,
                                &sequence, &timestamp)
         return sequence
+
+    def limit(self, int temporal):
+        """Let temporal ids pass up to this one, as soon as the pictures allow it."""
+        self.state.temporal_wanted = temporal
+
+    def leaves_out(self, uint64_t stream_key, int64_t in_ext, uint32_t in_timestamp, int temporal, opens=False,
+                   starts_keyframe=False):
+        return rewrite_thins(&self.state, temporal) and bool(
+            rewrite_leaves_out(&self.state, stream_key, in_ext, in_timestamp, temporal, opens, starts_keyframe)
+        )
+
+    def empties(self, int temporal):
+        return bool(rewrite_empties(&self.state, temporal))
+
+    def find_empty(self, uint16_t out_sequence, int temporal):
+        return bool(rewrite_find_empty(&self.state, out_sequence, temporal))
 
     def find(self, uint16_t out_sequence):
         cdef uint64_t stream_key = 0

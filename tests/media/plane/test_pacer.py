@@ -8,9 +8,10 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.links.link import NS, Link, Shape
 from media.plane.pacer import PACKETS, PacerView
+from tests.media.plane.way import SOUND_BYTES, Way, World
 
-NS = 1_000_000_000
 LEAST_BYTES = 6000
 
 
@@ -85,6 +86,15 @@ def test_sound_never_waits_and_pictures_pay_for_it() -> None:
     # What was taken long ago has left the link.
     pacer.fill(80_000, NS + NS // 2 + round(0.6 * NS))
     assert pacer.leave() == [(1, 1, False)]
+
+
+def test_while_the_links_queue_drains_no_more_leaves_than_the_estimate() -> None:
+    pacer = PacerView()
+    pacer.fill(80_000, NS)
+    for drains, bytes_a_second in ((False, 12_000), (True, 10_000)):
+        pacer.spend(LEAST_BYTES)
+        pacer.fill(80_000, 2 * NS if drains else NS + NS // 2, drains)
+        assert pacer.room_bytes == min(bytes_a_second // 2, LEAST_BYTES)
 
 
 def test_a_clock_that_stands_or_steps_back_fills_nothing() -> None:
@@ -164,3 +174,55 @@ def test_a_full_ring_takes_no_more_until_something_has_left() -> None:
     assert pacer.forget(1) == PACKETS - 6
     pacer.fill(100_000, 2 * NS)
     assert pacer.leave() == [(2, 9999, False)]
+
+
+class PacedWay(Way):
+    """Its pictures wait for room once the link was full, and every four seconds one is a keyframe."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.pacer: PacerView | None = None
+        self.sizes: list[int] = []
+        self.world.every(NS // 200, self._leave)
+        self.world.every(4 * NS, self._keyframe)
+
+    def _keyframe(self) -> None:
+        self._owed += 30_000
+
+    def _send(self, size_bytes: int) -> None:
+        if self.pacer is None and self.paces and self.estimator.facts["capacity_bps"]:
+            self.pacer = PacerView()
+        if self.pacer is None or size_bytes == SOUND_BYTES:
+            super()._send(size_bytes)
+            if self.pacer is not None:
+                self.pacer.spend(size_bytes)
+            return
+        self.pacer.add(1, len(self.sizes), size_bytes)
+        self.sizes.append(size_bytes)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.pacer is not None:
+            self.pacer.fill(self.estimator.bps, self.world.now_ns, self.estimator.facts["draining"] > 0)
+            for _, number, _ in self.pacer.leave():
+                super()._send(self.sizes[number])
+
+    paces = True
+
+
+class Unpaced(PacedWay):
+    paces = False
+
+
+def test_what_is_paced_waits_less_in_the_link_and_the_estimate_is_none_the_worse() -> None:
+    """1.5 Mb/s, then 400 kb/s, then 1.5 Mb/s: what 19 packets of 20 wait at most, and what is used."""
+    made = []
+    for kind in (PacedWay, Unpaced):
+        world, shape = World(), Shape(((0.0, 1.5e6), (20.0, 4e5), (40.0, 1.5e6)), 0.03, 0.6)
+        made.append(kind(world, Link(shape, 1, world.now_ns), Link(Shape(delay_s=0.03))))
+        world.run(52.0)
+    paced, unpaced = made
+    assert paced.queue_s(11, 20) < 0.7 * unpaced.queue_s(11, 20)
+    assert paced.queue_s(24, 41) < 0.6 * unpaced.queue_s(24, 41)
+    for since, until in ((11, 20), (24, 41), (47, 51)):
+        assert paced.rate_bps(since, until) > 0.95 * unpaced.rate_bps(since, until)

@@ -214,14 +214,14 @@ def test_switches_without_packets_leave_no_trace() -> None:
 
 
 @at_every_edge
-def test_history_reaches_eight_segments_back(first: int) -> None:
+def test_history_reaches_64_segments_back(first: int) -> None:
     view = start(first)
-    for key in range(9):
+    for key in range(65):
         view.switch(key, 500, 0, 0)
         assert view.packet(key, 500, 0, 0)[:2] == ("ok", first + key & 0xFFFF)
     assert view.find(first & 0xFFFF) is None
     assert view.find_timestamp(first & 0xFFFF, 0) is None
-    assert [view.find(first + key & 0xFFFF) for key in range(1, 9)] == [(key, 500) for key in range(1, 9)]
+    assert [view.find(first + key & 0xFFFF) for key in range(1, 65)] == [(key, 500) for key in range(1, 65)]
     assert view.packet(0, 500, 0, 0)[0] == "other_stream"
 
 
