@@ -24,6 +24,11 @@ export async function setLayers(sender, rids) {
   if (others.length > 0) await sender.setParameters(parameters);
 }
 
+/** True when an answer has taken layers away for good, as that to an offer in which the line rested does. */
+export function lostLayers(sender, encodings) {
+  return encodings !== null && sender.getParameters().encodings.length < encodings.length;
+}
+
 /** Have the layers sent in steps of frames, where format and browser know how. */
 export async function setSteps(sender) {
   const parameters = sender.getParameters();

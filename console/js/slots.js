@@ -1,6 +1,6 @@
 // Which line of a connection carries what is taken or published; lines that are let go are used again. No elements.
 
-import { setLayers, setSteps } from "./encodings.js";
+import { lostLayers, setLayers, setSteps } from "./encodings.js";
 import { offerable } from "./lines.js";
 
 /** The lines of one RTCPeerConnection. A handle is {way: "send" or "receive", kind, source, name or context, track}. */
@@ -41,7 +41,8 @@ export class Slots {
     for (const handle of wanted) {
       if (this.#of(handle)) continue;
       const like = `${handle.way} ${handle.kind} ${JSON.stringify(handle.encodings ?? null)}`;
-      const slot = this.#slots.find((item) => !item.handle && item.like === like) ?? this.#add(pc, handle, like);
+      const free = this.#slots.find((item) => !item.handle && item.like === like);
+      const slot = free && !this.#retire(free, handle) ? free : this.#add(pc, handle, like);
       Object.assign(slot, { handle, told: false });
       if (handle.way === "send") this.send(handle, handle.track);
       // What was needed of the one before says nothing of this one.
@@ -81,6 +82,14 @@ export class Slots {
 
   #of(handle) {
     return this.#slots.find((slot) => slot.handle === handle);
+  }
+
+  /** A line that has lost its layers is of no use for `handle`: its place goes to a later one. True if it was. */
+  #retire(slot, { encodings = null }) {
+    if (!lostLayers(slot.transceiver.sender, encodings)) return false;
+    slot.transceiver.stop();
+    this.#slots.splice(this.#slots.indexOf(slot), 1);
+    return true;
   }
 
   #need(slot, rids) {

@@ -105,6 +105,8 @@ globalThis.connected = (() => {
   const active = () => Object.fromEntries(
     connection.peer.getTransceivers()[0].sender.getParameters().encodings.map(({ rid, active: on }) => [rid, on]),
   );
+  /** How many media lines the newest offer that was answered has. */
+  const width = () => connection.peer.currentLocalDescription.sdp.match(/^m=/gm).length;
 
   function repaint(source, colour) {
     people.get(`publish-${source}`).colour = colour;
@@ -163,7 +165,7 @@ globalThis.connected = (() => {
   }
 
   return {
-    open, take, release, swap, publish, publishLayered, need, active, repaint, withdraw, replaceTrack, stats, figures, mids, mid, summary, offered,
+    open, take, release, swap, publish, publishLayered, need, active, width, repaint, withdraw, replaceTrack, stats, figures, mids, mid, summary, offered,
     ufrag, colours, hold, go,
     peer: () => connection.peer,
     networkChanged: () => connection.networkChanged(),
