@@ -43,6 +43,7 @@ from signaling.http.metrics import Metrics, dispatch_readers, plane_readers
 from signaling.webhooks.service import Webhooks
 from signaling.webrtc.exchange import Exchange
 from signaling.ws.hub import Hub
+from signaling.ws.linknews import LinkNews
 from signaling.ws.media import PageMedia
 from signaling.ws.quality import QualityLog
 from signaling.ws.speakers import Speakers
@@ -110,21 +111,29 @@ async def edge(
         desk.coordinator.listen(webhooks.heard)
         samples = Samples(desk.database)
         quality = QualityLog(tables, media, exchange.connections, samples.add)
-        for task in (speakers, caretaker, LoopLag(metrics.lag_seconds), quality, Retention(samples), webhooks):
+        links = LinkNews(media, exchange.connections, exchange.adaptation)
+        lag = LoopLag(metrics.lag_seconds)
+        for task in (speakers, caretaker, lag, quality, links, Retention(samples), webhooks):
             task.start()
             ends.push_async_callback(task.close)
         metrics.read([*webhooks.readers(), *dispatch_readers(tables, exchange.registry, lambda: hub.pages)])
         metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures, lambda: exchange.links))
-        index = SearchIndex()
-        desk.coordinator.listen(lambda entries, changes: index.follow(changes))
-        filling = asyncio.create_task(_fill(index, tables))
-        ends.callback(filling.cancel)
+        index = _index(desk, ends)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes, acts)
+
+
+def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:
+    """Make the search index, which follows the directory from now on."""
+    index = SearchIndex()
+    desk.coordinator.listen(lambda entries, changes: index.follow(changes))
+    filling = asyncio.create_task(_fill(index, desk.coordinator.tables))
+    ends.callback(filling.cancel)
+    return index
 
 
 async def _fill(index: SearchIndex, tables: Tables) -> None:

@@ -1,8 +1,8 @@
 """A source for bad links, in a process of its own: `python -m benchmarks.links.camera URL TOKEN SOURCE`.
 
-A picture of 1.2 Mb/s in H.264 with a camera's noise, and Opus sound, both made before anything is sent. A keyframe
-comes every four seconds as from the demonstration's units; whoever asks for one gets the clip from its beginning. Says
-`sending` once it is connected; ends with its standard input.
+A picture in H.264 with a camera's noise in three layers, as a browser sends 720p, and Opus sound, all made before
+anything is sent. A keyframe comes every four seconds as from the demonstration's units; whoever asks for one gets that
+layer's clip from its beginning. Says `sending` once it is connected; ends with its standard input.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 import uvloop
 
@@ -22,9 +23,8 @@ from huishang.demo.units import FRAMES_PER_SECOND
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions
-from signaling.sdp.offer import Kind, PublishTrack, offer_codecs
+from signaling.sdp.offer import PublishTrack, offer_codecs
 
-PICTURE_BPS = 1_200_000
 CLIP_S = 16
 GRAIN = 3
 TONE_HZ = 440
@@ -32,6 +32,19 @@ TONE_HZ = 440
 SOUND_BLOCKS = 300
 BLOCK_S = BLOCK_SAMPLES / SAMPLE_RATE
 PICTURE, SOUND = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One of the picture's sizes."""
+
+    rid: str
+    shrink: int
+    bitrate_bps: int
+
+
+SIZE = (1280, 720)
+LAYERS = (Layer("q", 4, 150_000), Layer("h", 2, 450_000), Layer("f", 1, 1_150_000))
 
 
 def sound() -> list[bytes]:
@@ -53,18 +66,26 @@ class Camera:
     """The source; sends clip and sound over and over."""
 
     def __init__(self, url: str, token: str, source: str) -> None:
-        self._frames = clip(FRAMES_PER_SECOND, CLIP_S, bitrate_bps=PICTURE_BPS, grain=GRAIN)
+        self._clips = [
+            clip(FRAMES_PER_SECOND, CLIP_S, size=SIZE, shrink=layer.shrink, bitrate_bps=layer.bitrate_bps, grain=GRAIN)
+            for layer in LAYERS
+        ]
         self._sound = sound()
-        self._next = 0
-        tracks = [_track("video", "H264", source), _track("audio", "opus", source)]
+        self._next = [0] * len(LAYERS)
+        rids = tuple(layer.rid for layer in LAYERS)
+        tracks = [
+            PublishTrack("video", offer_codecs("video", ("H264",)), source, "video", source, rids=rids),
+            PublishTrack("audio", offer_codecs("audio", ("opus",)), source, "audio", source, secrets.randbits(31) + 1),
+        ]
         options = SessionOptions(HttpOptions(token))
         self.publisher = Publisher(f"{url}/whip/{source}", tracks, options, self._begin_anew)
 
     async def send_picture(self) -> None:
         """Send frames until cancelled."""
         async for captured in every(1 / FRAMES_PER_SECOND):
-            self.publisher.send(PICTURE, self._frames[self._next % len(self._frames)], captured)
-            self._next += 1
+            for layer, frames in enumerate(self._clips):
+                self.publisher.send(PICTURE, frames[self._next[layer] % len(frames)], captured, layer=layer)
+                self._next[layer] += 1
 
     async def send_sound(self) -> None:
         """Send sound until cancelled."""
@@ -73,14 +94,8 @@ class Camera:
             self.publisher.send(SOUND, self._sound[number % len(self._sound)], captured, level=30)
             number += 1
 
-    def _begin_anew(self, _track: int, _layer: int) -> None:
-        self._next = 0
-
-
-def _track(kind: Kind, encoding: str, source: str) -> PublishTrack:
-    ssrc = secrets.randbits(31) + 1
-    rtx_ssrc = ssrc ^ 0x80000000 if kind == "video" else None
-    return PublishTrack(kind, offer_codecs(kind, (encoding,)), source, kind, source, ssrc, rtx_ssrc)
+    def _begin_anew(self, _track: int, layer: int) -> None:
+        self._next[layer] = 0
 
 
 async def run(arguments: Sequence[str]) -> None:

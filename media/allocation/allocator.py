@@ -30,6 +30,8 @@ from media.allocation.plan import Allocation, Pause, Share
 
 #: Room that a new step needs beyond its cost: an estimate is within some percent, a keyframe is a burst.
 MARGIN_PERCENT: Final = 10
+#: A link that carries so much of what a step needs is another one than that which took the step back.
+ANOTHER_PERCENT: Final = 130
 #: What a link is taken to carry while nothing is known of it, sound and lowest places together.
 START_BITS: Final = 300_000
 #: Sounds, and pictures, of one viewer.
@@ -174,11 +176,18 @@ class _Walk:
         """Tell whether a step for which there is room has waited for as long as it must."""
         setback = self._setbacks.wait_of(step.picture, step.place)
         since, wait = setback or (0, 0 if is_proven or step.is_base else HOLD_US)
+        if setback and self._is_another(need, setback[0]):
+            return True
         if wait and not is_proven:
             carried_since = self._history.since(_with_margin(need))
             assert carried_since is not None  # the newest estimate carries it
             since = max(since, carried_since)
         return not wait or self._now_us - since >= wait
+
+    def _is_another(self, need: int, taken_back_us: int) -> bool:
+        """Tell whether the link has come to carry far more than a step needs, and so is not what took the step back."""
+        since = self._history.since(-(-need * ANOTHER_PERCENT // 100))
+        return since is not None and since > taken_back_us and self._now_us - since >= HOLD_US
 
     def _seek(self, step: Step) -> None:
         if not self.sought:

@@ -1,8 +1,7 @@
-"""What the allocator says: what each subscription of a viewer gets, and what nobody of all viewers takes. Core."""
+"""What the allocator says: what each subscription of a viewer gets. Core."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,16 +41,3 @@ class Allocation:
     sound_bits: int
     planned_bits: int
     sought_bits: int
-
-
-def unused(offered: Mapping[str, Iterable[int]], allocations: Iterable[Allocation]) -> dict[str, frozenset[int]]:
-    """Return the layers of each offered source that no allocation takes; sources without any are left out.
-
-    Layers in simulcast do not need those below them. Whoever else takes layers (a recorder, a wall) is not looked at.
-    """
-    taken = {(share.source, share.layer) for item in allocations for share in item.shares if share.pause is None}
-    free = {
-        source: frozenset(number for number in numbers if (source, number) not in taken)
-        for source, numbers in offered.items()
-    }
-    return {source: numbers for source, numbers in free.items() if numbers}

@@ -18,6 +18,7 @@ Touches the plane's own state only; raises nothing, allocates nothing.
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
+from media.plane.backlog cimport backlog_forget_stream
 from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_packet
 from media.plane.forward cimport forward_served
@@ -127,6 +128,7 @@ cdef void burst_forget(PlaneState *plane, Stream *stream) noexcept nogil:
             kept += 1
     plane.waiting_count = kept
     stream.waits = 0
+    backlog_forget_stream(plane, stream)
     while route != NULL:
         if route.input == stream:
             route.input = NULL

@@ -8,6 +8,7 @@ else about it has been done by then and doing it again is harmless.
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
+from media.plane.backlog cimport backlog_forget_route
 from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.estimate cimport Estimate
@@ -26,6 +27,8 @@ from media.plane.net cimport (
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, iovec, mmsghdr, sendmmsg,
     sockaddr_in6,
 )
+from media.plane.pacer cimport Pacer
+from media.plane.probe cimport probe_set
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
 from media.plane.twcc cimport TwccHistory, TwccRecorder
@@ -97,6 +100,7 @@ cdef void _set_extensions(Transport *transport, const Command *command) noexcept
     transport.arrivals = <TwccRecorder *>command.numbers[0]
     transport.sends = <TwccHistory *>command.numbers[1]
     transport.estimate = <Estimate *>command.numbers[2]
+    transport.pacer = <Pacer *>command.numbers[3]
 
 
 cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
@@ -141,6 +145,8 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         _set_consent(transport, command)
     elif command.kind == COMMAND_SET_EXTENSIONS:
         _set_extensions(transport, command)
+    elif command.kind == COMMAND_SET_PROBE:
+        probe_set(plane, transport, command.numbers[0])
     return True
 
 
@@ -166,6 +172,8 @@ cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
         if route.paused and not command.numbers[0]:
             route.key = 0       # what went by meanwhile was never sent: start again at a keyframe
         route.paused = <int>command.numbers[0]
+        if route.paused and route.linked:
+            backlog_forget_route(plane, route)
         route.layer = <int>command.numbers[1]
         if route.linked and not route.paused and (route.input == NULL or route.key == 0
                                                   or route.input.layer != route.layer):

@@ -32,5 +32,6 @@ ctypedef struct Estimate:
 
 cdef void estimate_init(Estimate *e, int64_t start_bps, int64_t least_bps, int64_t most_bps) noexcept nogil
 cdef void estimate_feedback(Estimate *e, const TwccReport *report, uint64_t sent, int64_t now_ns) noexcept nogil
+cdef int64_t estimate_settled(const Estimate *e) noexcept nogil
 cdef bint estimate_repair(Estimate *e, int size_bytes, int64_t now_ns) noexcept nogil
 cdef void estimate_silence(Estimate *e, uint64_t sent, int64_t now_ns) noexcept nogil

@@ -144,8 +144,7 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     elif e.meter.queue_us < QUEUE_SHORT_US:
         if e.draining and settled:
             e.draining = 0
-            if 0.92 * e.capacity_bps > e.target_bps:
-                _set(e, 0.92 * e.capacity_bps)
+            _set(e, estimate_settled(e))
         elif not e.draining:
             _grow(e, passed_s if passed_s < 1.0 else 1.0)
 
@@ -168,7 +167,14 @@ cdef void estimate_silence(Estimate *e, uint64_t sent, int64_t now_ns) noexcept 
     if e.updated_ns == 0 or now_ns - e.heard_ns < SILENT_NS + 2 * e.meter.rtt_ns:
         return
     _set(e, 0.5 * e.target_bps)
+    e.capacity_bps = e.capacity_bps // 2
     e.heard_ns = now_ns
+
+
+cdef int64_t estimate_settled(const Estimate *e) noexcept nogil:
+    """Return what may be sent once the queue of now is gone: what is planned with."""
+    cdef int64_t settled = e.capacity_bps * 92 // 100
+    return settled if e.draining and settled > e.target_bps else e.target_bps
 
 
 cdef bint estimate_repair(Estimate *e, int size_bytes, int64_t now_ns) noexcept nogil:

@@ -95,6 +95,7 @@ cdef void _transport_feedback(PlaneState *plane, Transport *transport, const Rtc
     transport.twcc_reported += report.received
     transport.twcc_lost += report.lost
     estimate_feedback(transport.estimate, &report, transport.sends.sent, plane.now_ns)
+    transport.paced = transport.estimate.was_full or transport.waits
 
 
 cdef void _keyframe_request(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:

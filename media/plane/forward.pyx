@@ -7,14 +7,16 @@ Touches the plane's own state only; raises nothing, allocates nothing.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from media.plane.backlog cimport backlog_add, backlog_begin, backlog_passes
 from media.plane.batch cimport batch_commit, batch_room
 from media.plane.burst cimport burst_slot
 from media.plane.codec cimport CODEC_VP8
 from media.plane.estimate cimport estimate_repair
 from media.plane.model cimport (
     DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, NO_PAYLOAD_TYPE,
-    RECENT_RESENDS, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, PacketSlot, Publication, Track, Transport, drop,
+    RECENT_RESENDS, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, Publication, Track, Transport, drop,
 )
+from media.plane.pacer cimport pacer_spend
 from media.plane.ratelimit cimport bucket_take
 from media.plane.rewrite cimport (
     REWRITE_JUMP, rewrite_find, rewrite_find_timestamp, rewrite_find_vp8, rewrite_packet, rewrite_switch, rewrite_vp8,
@@ -32,6 +34,9 @@ cdef enum:
     # The same packet is not resent more often, whatever is asked: neither while the first answer is on its way.
     RESEND_PAUSE_NS = 20000000
     RESEND_PAUSE_MOST_NS = 1000000000
+    LEAVES_IT = 0
+    TAKES = 1
+    TAKES_ANEW = 2              # the route begins a new stretch of its numbers
 
 
 cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, uint8_t *out, int twcc) noexcept nogil:
@@ -67,21 +72,20 @@ cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, u
     return length + 4
 
 
-cdef inline bint _takes(Route *route, Stream *stream, const PacketSlot *slot) noexcept nogil:
-    """Whether the route is fed by this packet's input, after letting it switch to it where that is possible.
+cdef inline int _takes(Route *route, Stream *stream, const PacketSlot *slot) noexcept nogil:
+    """Whether the route is fed by this packet's input, after letting it turn to it where that is possible.
 
     It never switches to what still waits of a publication that has been replaced.
     """
     if route.key == slot.key:
-        return not route.paused
+        return LEAVES_IT if route.paused else TAKES
     if route.paused or stream.layer != route.layer or (route.track.is_video and not slot.starts_keyframe):
-        return False
+        return LEAVES_IT
     if stream.publication != route.track.publication:
-        return False
-    rewrite_switch(&route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns)
+        return LEAVES_IT
     route.key = slot.key
     route.input = stream
-    return True
+    return TAKES_ANEW
 
 
 cdef inline int _write_header(PlaneState *plane, Transport *transport, const PacketSlot *slot, uint8_t *out,
@@ -106,6 +110,8 @@ cdef inline void _finish(PlaneState *plane, Route *route, uint8_t *out, int leng
         drop(plane, transport, DROP_PROTECT)
         route.drops += 1
         return
+    if transport.paced:
+        pacer_spend(transport.pacer, length)
     batch_commit(plane, transport, out, length)
 
 
@@ -147,13 +153,14 @@ cdef void _resend(PlaneState *plane, Route *route, const PacketSlot *slot, uint1
     _finish(plane, route, out, length + slot.payload_length)
 
 
-cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, PacketSlot *slot,
-                          int padding) noexcept nogil:
+cdef inline void _forward(PlaneState *plane, Route *route, const PacketSlot *slot, int padding,
+                          bint begins) noexcept nogil:
+    """Number, protect and send a packet that the route takes."""
     cdef uint16_t sequence
     cdef uint32_t timestamp
     cdef int result
-    if not _takes(route, stream, slot):
-        return
+    if begins:
+        rewrite_switch(&route.rewrite, slot.key, slot.ext, slot.timestamp, slot.arrival_ns)
     if route.payload_types[slot.codec] == NO_PAYLOAD_TYPE:
         drop(plane, route.transport, DROP_ROUTE_CODEC)
         route.drops += 1
@@ -178,10 +185,35 @@ cdef inline void _forward(PlaneState *plane, Route *route, Stream *stream, Packe
 cdef void forward_served(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:
     """Send the packets that the stream serves to one route; nothing before the route's transport is ready."""
     cdef uint32_t index
+    cdef int takes
     if not route.transport.ready:
         return
+    if route.transport.paced and route.track.is_video and not backlog_passes(plane, route, stream):
+        _let_wait(plane, route, stream)
+        return
     for index in range(<uint32_t>stream.serving_count):
-        _forward(plane, route, stream, burst_slot(stream, index), stream.padding[index])
+        takes = _takes(route, stream, burst_slot(stream, index))
+        if takes:
+            _forward(plane, route, burst_slot(stream, index), stream.padding[index], takes == TAKES_ANEW)
+
+
+cdef void _let_wait(PlaneState *plane, Route *route, Stream *stream) noexcept nogil:
+    """Put what the stream serves behind what waits for the transport, and send what finds room."""
+    cdef uint32_t index
+    cdef int takes
+    for index in range(<uint32_t>stream.serving_count):
+        takes = _takes(route, stream, burst_slot(stream, index))
+        if takes:
+            backlog_add(
+                plane, route, stream, burst_slot(stream, index), stream.padding[index], takes == TAKES_ANEW
+            )
+    backlog_begin(plane, route.transport)
+
+
+cdef void forward_waited(PlaneState *plane, Route *route, const PacketSlot *slot, uint8_t padding,
+                         bint begins) noexcept nogil:
+    """Send a packet that has waited for room in the link."""
+    _forward(plane, route, slot, padding, begins)
 
 
 cdef inline int64_t _resend_pause_ns(const Route *route) noexcept nogil:

@@ -9,12 +9,14 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from media.plane.admission cimport admission_release
+from media.plane.backlog cimport backlog_forget_route, backlog_forget_transport
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
     DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
 )
 from media.plane.net cimport htonl
+from media.plane.probe cimport probe_forget
 from media.plane.srtp cimport srtp_remove_stream
 from media.plane.table cimport (
     UFRAG_KEY_MAX_BYTES, address_table_get, address_table_put, address_table_remove, ssrc_table_put,
@@ -187,10 +189,12 @@ cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nog
         unlink_publication(plane, transport.publications)
     while transport.routes != NULL:
         unlink_route(plane, transport.routes)
+    backlog_forget_transport(plane, transport)
     while transport.address_count:
         _unlink_address(plane, transport, transport.address_count - 1)
     while transport.ufrag_count:
         _unlink_ufrag(plane, transport, transport.ufrag_count - 1)
+    probe_forget(plane, transport)
     if plane.next_to_serve == transport:
         plane.next_to_serve = transport.next
     if transport.previous != NULL:
@@ -276,6 +280,7 @@ cdef void unlink_route(PlaneState *plane, Route *route) noexcept nogil:
         return
     route.linked = 0
     burst_skip(plane, route)
+    backlog_forget_route(plane, route)
     if route.previous_in_track != NULL:
         route.previous_in_track.next_in_track = route.next_in_track
     else:

@@ -7,6 +7,7 @@ Runs without the GIL from start to stop: no pause of the interpreter can reach i
 
 from libc.stdint cimport int64_t
 
+from media.plane.backlog cimport backlog_serve
 from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_drain_down, bridge_drain_up
 from media.plane.command cimport command_drain
@@ -15,6 +16,7 @@ from media.plane.burst cimport burst_due, burst_serve
 from media.plane.model cimport (
     WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch,
 )
+from media.plane.probe cimport probe_due
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
 from media.plane.report cimport TICK_LATEST_NS, TICK_NS, report_tick
 from media.plane.ring cimport ring_finish_wait, ring_prepare_wait, ring_put_off, ring_used
@@ -32,6 +34,10 @@ cdef void _sleep_time(PlaneState *plane, timespec *wait) noexcept nogil:
     for index in range(plane.waiting_count):
         if plane.waiting[index].pending_since_ns + plane.flush_after_ns < until:
             until = plane.waiting[index].pending_since_ns + plane.flush_after_ns
+    if plane.probed != NULL and plane.next_probe_ns < until:
+        until = plane.next_probe_ns
+    if plane.backlogs != NULL and plane.backlog_due_ns < until:
+        until = plane.backlog_due_ns
     until -= monotonic_ns()
     if until < 0 or plane.in_service != NULL or plane.feedback_waits:
         until = 0
@@ -100,9 +106,12 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         for index in range(count):
             _dispatch(plane, <Watch *>events[index].data.ptr)
         burst_due(plane)
+        if plane.probed != NULL and plane.now_ns >= plane.next_probe_ns:
+            probe_due(plane)
         if plane.now_ns >= plane.next_tick_ns:
             _tick(plane)
         if plane.feedback_waits:
             plane.feedback_waits = datagram_receive(plane, &plane.feedback_socket, FEEDBACKS_A_TURN)
         burst_serve(plane)
+        backlog_serve(plane)
         batch_flush(plane)

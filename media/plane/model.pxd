@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 
 from media.plane.estimate cimport Estimate
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
+from media.plane.pacer cimport Pacer
 from media.plane.ratelimit cimport Bucket
 from media.plane.receive cimport ReceiveState
 from media.plane.rewrite cimport Rewrite
@@ -73,6 +74,7 @@ cdef enum:                      # DropReason
     DROP_TABLE_FULL                 # no place for another ufrag or address: control must end the session
     DROP_BEHIND                     # its place in the cache was needed before all routes were served
     DROP_ADDRESS_HELD               # a valid check from an address that another peer is using
+    DROP_LINK_FULL                  # it waited too long for room in the viewer's link
     DROP_REASONS
 
 cdef enum TransportKind:
@@ -166,6 +168,10 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     int64_t last_sr_ns
     uint64_t packets
     uint64_t octets
+    uint64_t frames                 # changes of timestamp: pictures, or pieces of sound
+    uint32_t frame_timestamp        # of the newest
+    int width                       # of the last keyframe that told; 0: not known
+    int height
     uint64_t keyframes
     uint64_t keyframe_requests
     uint64_t nacks_sent
@@ -245,6 +251,10 @@ cdef struct Route:
     uint32_t remote_lost
     uint32_t remote_jitter
     uint8_t remote_fraction_lost
+    uint32_t keyframe_timestamp     # of the last one that came for it, where its transport is paced
+    int64_t keyframe_left_ns        # when the last packet of it did, that had waited
+    int64_t asked_ns                # for a keyframe, because the link was full
+    int asks                        # once more, when the pause is over
     int linked
 
 cdef struct Tap:
@@ -283,6 +293,8 @@ cdef struct Transport:
     unsigned int remote_name_length
     sockaddr_in6 remote_name        # as the socket's family wants it
     uint8_t local_control[48]       # ready-made IP_PKTINFO control message
+    int paced                       # its link was full once: pictures wait for room
+    Pacer *pacer                    # with `estimate` or not at all
     uint64_t id
     int kind
     Transport *next
@@ -304,6 +316,13 @@ cdef struct Transport:
     Route *routes
     TwccRecorder *arrivals
     Estimate *estimate              # of the link to a viewer; with `sends` or not at all
+    int64_t probe_bps               # its link is filled up to this rate (probe.pyx); 0: it is not
+    int64_t probe_until_ns
+    int64_t probe_looked_ns
+    int64_t probe_credit            # bytes of padding that are due
+    uint64_t probe_octets           # sent when that was reckoned
+    Transport *next_probed
+    int probe_linked
     uint32_t local_ssrc             # of our RTCP about what we receive
     uint8_t cname[32]
     int cname_length
@@ -341,6 +360,9 @@ cdef struct Transport:
     uint32_t retired[MAX_RETIRED]   # SSRCs that lost their place under the present keys
     int retired_count
     RoundTrips round_trips          # to a publisher; viewers' are never touched
+    int waits                       # in the plane's list of transports that pictures wait for
+    int asks                        # a route of it asks for a keyframe once more
+    Transport *next_backlog
 
 cdef struct Batch:
     uint8_t *arena
@@ -376,6 +398,8 @@ cdef struct PlaneState:
     AddressTable addresses
     UfragTable ufrags
     Transport *transports
+    Transport *probed               # whose links are tried with padding (probe.pyx)
+    int64_t next_probe_ns
     Transport *next_to_serve        # where the slow timer goes on
     int transport_count
     Transport *publishers
@@ -386,6 +410,8 @@ cdef struct PlaneState:
     int waiting_count
     Stream *in_service                    # streams whose packets many routes get in turns, the next one first
     Stream *last_in_service
+    Transport *backlogs                   # transports that pictures wait for
+    int64_t backlog_due_ns                # when they are looked at next
     int64_t now_ns
     int64_t wall_offset_ns          # UTC minus monotonic, sampled at every tick
     int64_t last_tick_ns

@@ -52,6 +52,7 @@ DROP_NAMES = (
     "table_full",
     "behind",
     "address_held",
+    "link_full",
 )
 
 CODECS = ("", "H264", "H265", "VP8", "VP9", "AV1", "opus", "G722", "PCMU", "PCMA", "other")

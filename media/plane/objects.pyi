@@ -20,6 +20,9 @@ class StreamStats(TypedDict):
     codec: str
     packets: int
     octets: int
+    frames: int
+    width: int
+    height: int
     expected: int
     lost: int
     recovered: int
@@ -48,6 +51,8 @@ class PlanePublication(PlaneHandle):
     ) -> None: ...
     @property
     def codec(self) -> str: ...
+    @property
+    def layer_count(self) -> int: ...
     @property
     def level_dbov(self) -> float: ...
     def stats(self) -> list[StreamStats]: ...

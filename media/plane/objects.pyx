@@ -117,12 +117,20 @@ cdef class PlanePublication(PlaneHandle):
         return CODECS[self.state.streams[0].codec]
 
     @property
+    def layer_count(self):
+        """How many simulcast layers were agreed, 1 without simulcast."""
+        return self.state.layer_count
+
+    @property
     def level_dbov(self):
         """Smoothed audio level, 0 loudest, -127 silence (RFC 6464)."""
         return self.state.level_dbov / 256.0
 
     def stats(self):
-        """One dict a layer: what arrived, what is missing, and `heard_ns`, the monotonic time of the last packet."""
+        """One dict a layer: what arrived, what is missing, and `heard_ns`, the monotonic time of the last packet.
+
+        `width` and `height` are of the last keyframe that told them, 0 before.
+        """
         cdef Stream *stream
         cdef int layer
         found = []
@@ -135,6 +143,9 @@ cdef class PlanePublication(PlaneHandle):
                     "codec": CODECS[stream.codec],
                     "packets": stream.packets,
                     "octets": stream.octets,
+                    "frames": stream.frames,
+                    "width": stream.width,
+                    "height": stream.height,
                     "expected": expected,
                     "lost": max(0, expected - stream.receive.received - stream.recovered),
                     "recovered": stream.recovered,

@@ -14,7 +14,9 @@ from libc.string cimport memcmp, memcpy
 from media.plane.admission cimport (
     admission_admits, admission_bind_media, admission_bind_repair, admission_media, admission_note, admission_repair,
 )
-from media.plane.codec cimport CODEC_VP8, Vp8Descriptor, codec_starts_keyframe, codec_vp8_descriptor
+from media.plane.codec cimport (
+    CODEC_VP8, Vp8Descriptor, codec_picture_size, codec_starts_keyframe, codec_vp8_descriptor,
+)
 from media.plane.event cimport EVENT_STREAM_BOUND, event_stream
 from media.plane.burst cimport burst_add, burst_make_room, burst_send
 from media.plane.keyframe cimport keyframe_seen, keyframe_want
@@ -297,6 +299,9 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
 
 cdef void _accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
     """A checked packet lies in the stream's cache: count it, tap it, forward it."""
+    if stream.packets == 0 or (verdict != RECEIVE_LATE and slot.timestamp != stream.frame_timestamp):
+        stream.frames += 1
+        stream.frame_timestamp = slot.timestamp
     stream.packets += 1
     stream.octets += slot.payload_length
     stream.last_packet_ns = plane.now_ns
@@ -310,6 +315,7 @@ cdef void _accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdi
     slot.key = stream.key
     if slot.starts_keyframe:
         keyframe_seen(stream)
+        codec_picture_size(slot.codec, slot.payload, slot.payload_length, &stream.width, &stream.height)
     stream.nack_due_ns = receive_nack_timer(&stream.receive)
     if stream.nack_due_ns >= 0:
         tick_by(plane, stream.nack_due_ns)

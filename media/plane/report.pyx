@@ -206,7 +206,9 @@ cdef int _sender_report(PlaneState *plane, Route *route, uint8_t *out, int capac
     cdef uint64_t ntp
     cdef int length
     # Between the inputs of a route its timestamps belong to neither.
-    if stream == NULL or stream.key != route.key or route.packets == 0 or route.paused:
+    if stream == NULL or stream.key != route.key or route.rewrite.stream_key != route.key or route.packets == 0:
+        return 0
+    if route.paused:
         return 0
     if streamclock_rtp_at(&stream.clock, stream.sender_clock, plane.now_ns, &timestamp) != 0:
         return 0

@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t
 from media.plane.estimate cimport Estimate
 from media.plane.handle cimport PlaneHandle
 from media.plane.model cimport Socket, Transport
+from media.plane.pacer cimport Pacer
 from media.plane.twcc cimport TwccHistory, TwccRecorder
 
 cdef class PlaneTransport(PlaneHandle):
@@ -20,6 +21,7 @@ cdef class PlaneTransport(PlaneHandle):
     cdef TwccRecorder *arrivals
     cdef TwccHistory *sends
     cdef Estimate *link
+    cdef Pacer *pacer           # with `link`
     cdef void _free_tables(self) noexcept
     cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids)
     cdef int hold_ssrcs(self, set ssrcs) except -1

@@ -9,16 +9,17 @@ from libc.string cimport memcpy, memset
 
 from media.plane.command cimport (
     COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_FORGET, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG,
-    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_RTT,
-    COMMAND_VALIDATE, Command, CommandKind,
+    COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_PROBE,
+    COMMAND_SET_RTT, COMMAND_VALIDATE, Command, CommandKind,
 )
-from media.plane.estimate cimport Estimate, estimate_init
+from media.plane.estimate cimport Estimate, estimate_init, estimate_settled
 from media.plane.memory cimport allocate_lines, fill_address
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_REASONS, DROP_TABLE_FULL, MAX_RETIRED, TRANSPORT_PLAIN, TRANSPORT_WEBRTC, WATCH_SOCKET,
 )
 from media.plane.names import DROP_NAMES, PlaneError
 from media.plane.net cimport monotonic_ns
+from media.plane.pacer cimport Pacer, pacer_init
 from media.plane.ranges import SsrcRanges
 from media.plane.ratelimit cimport bucket_init
 from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
@@ -94,6 +95,7 @@ cdef class PlaneTransport(PlaneHandle):
         state.arrivals = self.arrivals
         state.sends = self.sends
         state.estimate = self.link
+        state.pacer = self.pacer
         seed = secrets.randbits(63)
         failed = ssrc_table_init(&state.ssrcs, thread.state.max_ssrcs + 1, seed)
         failed |= ssrc_table_init(&state.rtx_ssrcs, thread.state.max_ssrcs + 1, seed)
@@ -156,9 +158,11 @@ cdef class PlaneTransport(PlaneHandle):
                 raise MemoryError
             twcc_history_init(self.sends, 1)
             self.link = <Estimate *>malloc(sizeof(Estimate))
-            if self.link == NULL:
+            self.pacer = <Pacer *>malloc(sizeof(Pacer))
+            if self.link == NULL or self.pacer == NULL:
                 raise MemoryError
             estimate_init(self.link, START_BPS, LEAST_BPS, MOST_BPS)
+            pacer_init(self.pacer)
 
     cdef void _write_extensions(self, uint8_t *kinds, uint8_t *ids):
         """Write the plane's two tables; longer ids than one-byte headers carry are left out."""
@@ -187,6 +191,7 @@ cdef class PlaneTransport(PlaneHandle):
         command.numbers[0] = <int64_t>self.arrivals
         command.numbers[1] = <int64_t>self.sends
         command.numbers[2] = <int64_t>self.link
+        command.numbers[3] = <int64_t>self.pacer
         self.thread.commit()
 
     def add_ufrag(self, bytes ufrag):
@@ -333,7 +338,8 @@ cdef class PlaneTransport(PlaneHandle):
     def estimate(self):
         """What a viewer's transport-wide feedback says of its link, None as long as it has said nothing.
 
-        What may be sent (bits/s), what waits in the link now (ms), the share that is lost.
+        What may be sent (bits/s) now, and when the queue is gone; what waits in the link now (ms), the share that is
+        lost, and whether the link was ever found full: before, the rate is only as far as it has been tried.
         """
         if self.link == NULL or self.link.updated_ns == 0:
             return None
@@ -341,7 +347,23 @@ cdef class PlaneTransport(PlaneHandle):
             "bps": self.link.target_bps,
             "queue_ms": self.link.meter.queue_us / 1e3,
             "loss": self.link.meter.loss_share,
+            "settled_bps": estimate_settled(self.link),
+            "was_full": bool(self.link.was_full),
         }
+
+    @property
+    def is_estimated(self):
+        """Whether the viewer has agreed to tell what arrives."""
+        return self.link != NULL
+
+    def probe(self, int64_t bps):
+        """Fill the viewer's link with padding up to this rate, all that is sent counted; 0: no more.
+
+        Holds for a second, and ends when a queue begins. Without transport-wide feedback and RTX nothing is sent.
+        """
+        cdef Command *command = self.begin(COMMAND_SET_PROBE)
+        command.numbers[0] = bps
+        self.thread.commit()
 
     cdef void _free_tables(self) noexcept:
         ssrc_table_free(&self.state.ssrcs)
@@ -350,9 +372,11 @@ cdef class PlaneTransport(PlaneHandle):
         free(self.arrivals)
         free(self.sends)
         free(self.link)
+        free(self.pacer)
         self.arrivals = self.state.arrivals = NULL
         self.sends = self.state.sends = NULL
         self.link = self.state.estimate = NULL
+        self.pacer = self.state.pacer = NULL
 
     def _freed(self):
         # Whoever still holds the handle wants its counters, not its tables and its port.

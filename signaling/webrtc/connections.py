@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
 from dispatch.flow import Flow
+from media.plane.transport import PlaneTransport
 from media.relay import Relay
 from signaling.bucket import Bucket
 from signaling.ice.types import Credentials
@@ -20,6 +21,7 @@ from signaling.sdp.continuation import restarts_ice
 from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
+from signaling.webrtc.adaptation import Viewer
 from signaling.webrtc.connection import (
     Connection,
     ConnectionAnswer,
@@ -37,6 +39,7 @@ from signaling.webrtc.records import Places
 from signaling.webrtc.session import SessionEnded, WebRtcSession
 from signaling.webrtc.sources import Sources
 from signaling.webrtc.statistics import ConnectionStatistics, statistics_of
+from signaling.webrtc.taking import Sight, Taking
 from signaling.webrtc.work import Work
 
 _log = structlog.get_logger(__name__)
@@ -142,7 +145,7 @@ class Connections:
         if line is None or line.flow is Flow.CLOSED:
             raise LineUnknown(f"the connection has no open line {mid!r} towards its page")
         if flow is not Flow.CLOSED:
-            line.route.set(paused=flow is Flow.PAUSED)
+            line.taking.allow(flow is Flow.OPEN)
             line.flow = flow
             return
         before = connection.taken()
@@ -194,6 +197,35 @@ class Connections:
             for mid, item in connection.present.receiving.items()
             if item.flow is not Flow.CLOSED
         ]
+
+    def viewing(self) -> Iterator[Viewer]:
+        """Give every connection with what it takes, by mid."""
+        for connection in self._connections.values():
+            receiving = connection.present.receiving
+            taken = {mid: item.taking for mid, item in receiving.items() if item.flow is not Flow.CLOSED}
+            yield connection.id, connection.peer.transport, taken
+
+    def pictures(self, connection_id: str) -> tuple[PlaneTransport, dict[str, Taking]]:
+        """Return a connection's transport and the pictures that it takes, by mid."""
+        connection = self._get(connection_id)
+        receiving = connection.present.receiving.items()
+        pictures = {mid: item.taking for mid, item in receiving if item.flow is Flow.OPEN and item.line.kind == "video"}
+        return connection.peer.transport, pictures
+
+    def layered(self, connection_id: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Return the lines on which a page sends layers: by mid the source, and the layers' RIDs in order."""
+        return {
+            mid: (item.line.source, tuple(rid.decode("ascii", "replace") for rid in item.feed.format.rids))
+            for mid, item in self._get(connection_id).present.sending.items()
+            if len(item.feed.format.rids) > 1
+        }
+
+    def see(self, connection_id: str, sights: Mapping[str, Sight]) -> None:
+        """The page tells how it shows the pictures of these lines; others of its mids are passed over."""
+        receiving = self._get(connection_id).present.receiving
+        for mid, sight in sights.items():
+            if mid in receiving:
+                receiving[mid].taking.sight = sight
 
     def sending(self) -> Iterator[tuple[str, str]]:
         """Give every connection that publishes, with each of its sources."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -24,6 +24,7 @@ from signaling.sdp.parse import parse
 from signaling.sdp.transport import LocalCandidate, LocalTransport
 from signaling.sdp.webrtc import accept_publish, accept_view
 from signaling.sdp.write import write
+from signaling.webrtc.adaptation import LOOK_SECONDS, Adaptation, Viewer
 from signaling.webrtc.connections import Connections
 from signaling.webrtc.errors import ExchangeClosed, SessionUnknown
 from signaling.webrtc.formats import receive_extensions, route_format, send_extensions
@@ -31,6 +32,7 @@ from signaling.webrtc.peers import Peers
 from signaling.webrtc.records import KINDS, Answered, May, Places, Session, SourceMedia, always
 from signaling.webrtc.session import SessionEnded, WebRtcSession
 from signaling.webrtc.sources import Feed, Sources
+from signaling.webrtc.taking import Taking
 
 _log = structlog.get_logger(__name__)
 
@@ -75,8 +77,9 @@ class Exchange:
             require_open=self._require_open,
             displace=self._displace,
         )
+        self.adaptation = Adaptation(self._sources.media, self._viewing)
         self._by_peer: dict[WebRtcSession, Session] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0
         self._closed = False
 
@@ -120,16 +123,17 @@ class Exchange:
         """Listen to the relay and begin to look after sources and sessions."""
         self._peers.start()
         self._looked_at = time.monotonic()
-        self._task = asyncio.create_task(self._look_after())
+        self._tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._adapt())]
 
     async def close(self) -> None:
         """End every session and stop; offers that come later are refused. May be called twice."""
         self._closed = True
-        if self._task is not None:
-            # Forgotten too: its traceback would hold on to plane threads until the interpreter ends.
-            task, self._task = self._task, None
+        # Forgotten too: their tracebacks would hold on to plane threads until the interpreter ends.
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
         await self._end_all(self._all_peers(), "closed", "the server stops")
         for source in list(self.media):
             self._sources.drop(source)
@@ -175,7 +179,8 @@ class Exchange:
             media = self._sources.watch(source, session.id)
             for line in accepted.media:
                 if line.direction == "send" and line.kind in media.tracks:
-                    session.routes.append(media.tracks[line.kind].route(session.peer.transport, route_format(line)))
+                    route = media.tracks[line.kind].route(session.peer.transport, route_format(line))
+                    session.taken[line.kind] = Taking(source, line.kind, route)
         except Exception:  # passed on: whatever it was, nothing of the session may stay
             session.peer.end("refused", "the source cannot be watched")
             raise
@@ -306,6 +311,21 @@ class Exchange:
                 may = False
             if not may:
                 session.peer.end("forbidden", "its owner may not do this any more")
+
+    async def _adapt(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if self._relay.all_turning:
+                    self.adaptation.look(time.monotonic_ns() // 1000)
+            except Exception:  # so broad, because links must be looked at next time
+                _log.exception("links_not_adapted")
+
+    def _viewing(self) -> Iterator[Viewer]:
+        for session in self.sessions.values():
+            if not session.publishes:
+                yield session.id, session.peer.transport, session.taken
+        yield from self.connections.viewing()
 
     def _look(self) -> None:
         self._hold()

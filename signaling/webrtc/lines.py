@@ -13,6 +13,7 @@ from signaling.sdp.attributes import TOKEN
 from signaling.webrtc.errors import LinesInvalid
 from signaling.webrtc.records import KINDS
 from signaling.webrtc.sources import Feed
+from signaling.webrtc.taking import Taking
 
 #: Of one connection; as many as the plane has routes for in a transport.
 MAX_LINES = 64
@@ -72,8 +73,13 @@ class Receiving:
     line: ReceiveLine
     track: SendTrack
     format: RouteFormat
-    route: PlaneRoute
+    taking: Taking
     flow: Flow
+
+    @property
+    def route(self) -> PlaneRoute:
+        """The plane's side of it."""
+        return self.taking.route
 
 
 def require_lines(lines: Sequence[Line]) -> None:

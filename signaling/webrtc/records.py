@@ -12,6 +12,7 @@ from media.relay import RelayTrack
 from signaling.sdp.model import Codec
 from signaling.webrtc.errors import ExchangeFull
 from signaling.webrtc.session import WebRtcSession
+from signaling.webrtc.taking import Taking
 
 KINDS = ("video", "audio")
 
@@ -57,7 +58,12 @@ class Session:
     remote_ufrag: str
     may: May
     publications: list[PlanePublication] = field(default_factory=list)
-    routes: list[PlaneRoute] = field(default_factory=list)
+    taken: dict[str, Taking] = field(default_factory=dict)
+
+    @property
+    def routes(self) -> list[PlaneRoute]:
+        """The plane's side of what it takes."""
+        return [item.route for item in self.taken.values()]
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from signaling.webrtc.lines import Receiving, Sending, SendLine
 from signaling.webrtc.peers import Peers
 from signaling.webrtc.plan import Begun, Plan
 from signaling.webrtc.sources import Feed, Sources
+from signaling.webrtc.taking import Taking
 
 
 class Work:
@@ -61,8 +62,10 @@ class Work:
         line = begun.line
         self._watched.add(line.source)
         track = self._sources.watch(line.source, self._connection).tracks[line.kind]
-        route = track.route(self._transport, begun.format, paused=line.flow is Flow.PAUSED)
-        self.receiving[line.mid] = Receiving(line, begun.track, begun.format, route, line.flow)
+        allowed = line.flow is Flow.OPEN
+        route = track.route(self._transport, begun.format, paused=not allowed)
+        taking = Taking(line.source, line.kind, route, allowed=allowed)
+        self.receiving[line.mid] = Receiving(line, begun.track, begun.format, taking, line.flow)
 
     def _note(self, items: Sequence[tuple[SendLine, Feed]], made: Sequence[PlanePublication]) -> None:
         for (line, feed), publication in zip(items, made, strict=True):

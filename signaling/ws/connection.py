@@ -185,6 +185,10 @@ class Connection:
         """Tell that the media connection with this number is over."""
         self.send(messages.Ended(number, code))
 
+    def news(self, message: messages.Link | messages.Layers) -> None:
+        """Tell how the page's link is, or which of the layers that it sends are needed."""
+        self.send(message)
+
     async def _first(self) -> Hello | None:
         try:
             async with asyncio.timeout(self._house.limits.hello_s):
@@ -256,6 +260,8 @@ class Connection:
                 await self._begin(self._hangup())
             case messages.Quality():
                 self._house.door.quality(self, message.rtt_ms, message.lines)
+            case messages.Sizes():
+                self._house.door.see(self, message.connection, message.lines)
             case messages.Ping(at=at):
                 self.send(messages.Pong(at, self._house.now_us()))
             case Hello():

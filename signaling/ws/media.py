@@ -24,8 +24,9 @@ from signaling.http.problem import problem_of
 from signaling.webrtc.connection import ConnectionEnded, ReceiveState, SourceWithdrawn
 from signaling.webrtc.connections import Connections
 from signaling.webrtc.lines import Line, ReceiveLine, SendLine
+from signaling.webrtc.taking import Sight
 from signaling.ws import messages
-from signaling.ws.messages import AnsweredLine, LineQuality
+from signaling.ws.messages import AnsweredLine, LineQuality, LineSize
 from signaling.ws.ports import Page
 
 _log = structlog.get_logger(__name__)
@@ -98,6 +99,17 @@ class PageMedia:
         held = self._held.pop(page.id, None)
         if held is not None and held.connection:
             self._connections.end(held.connection)
+
+    def see(self, page: Page, number: int, lines: Sequence[LineSize]) -> None:
+        """Take how a page shows its pictures; of a connection that has been given up it is passed over."""
+        held = self._held.get(page.id)
+        if held is not None and held.connection and held.number == number:
+            sights = {line.mid: Sight(line.width, line.height, line.rank) for line in lines}
+            self._connections.see(held.connection, sights)
+
+    def pages(self) -> list[tuple[str, Page, int]]:
+        """Return the connections that there are, each with its page and its number there."""
+        return [(connection, held.page, held.number) for connection, held in self._live.items()]
 
     def quality(self, page: Page, rtt_ms: float, lines: Sequence[LineQuality]) -> None:
         """Take what a page reports of what it plays."""

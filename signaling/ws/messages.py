@@ -135,11 +135,25 @@ class Quality(msgspec.Struct, frozen=True, tag_field="t", tag="quality"):
     lines: Annotated[list[LineQuality], Meta(max_length=64)] = []
 
 
+class LineSize(msgspec.Struct, frozen=True):
+    """How a page shows a picture: pixels of its screen, 0 by 0 when not at all; a greater `rank` comes first."""
+
+    mid: Mid
+    width: Annotated[int, Meta(ge=0, le=65_535)]
+    height: Annotated[int, Meta(ge=0, le=65_535)]
+    rank: Annotated[int, Meta(ge=0, le=100)] = 0
+
+
+class Sizes(msgspec.Struct, frozen=True, tag_field="t", tag="sizes"):
+    connection: Count
+    lines: Annotated[list[LineSize], Meta(max_length=64)] = []
+
+
 class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
     at: int | float | Id | None = None
 
 
-Message = Hello | Watch | Unwatch | Do | Offer | Hangup | Quality | Ping
+Message = Hello | Watch | Unwatch | Do | Offer | Hangup | Quality | Sizes | Ping
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +178,7 @@ DEMANDS: Final[Mapping[type, Demand]] = MappingProxyType(
         ),
         Hangup: Demand("it ends one's own connection"),
         Quality: Demand("it tells of lines that one was given, and of no others anything is kept"),
+        Sizes: Demand("it tells how one shows what one was given, and moves nobody else's lines"),
         Ping: Demand("it asks for the time"),
     }
 )
@@ -225,6 +240,38 @@ class FlowChange(msgspec.Struct, frozen=True, tag_field="t", tag="flow"):
     lines: list[AnsweredLine]
 
 
+class LinkLine(msgspec.Struct, frozen=True):
+    """A picture on the way to the page: which of its layers, counted from the smallest; why the link holds it back."""
+
+    mid: str
+    layer: int
+    layers: int
+    held: Literal["", "no-room"] = ""
+
+
+class Link(msgspec.Struct, frozen=True, tag_field="t", tag="link"):
+    """What the way to the page carries. good: all that is wanted; tight: less of it; poor: not every picture."""
+
+    connection: int
+    state: Literal["good", "tight", "poor"]
+    bps: int | None
+    queue_ms: int
+    loss: float
+    lines: list[LinkLine]
+
+
+class LayerLine(msgspec.Struct, frozen=True):
+    """The layers (RIDs) of a line from the page that somebody needs."""
+
+    mid: str
+    rids: list[str]
+
+
+class Layers(msgspec.Struct, frozen=True, tag_field="t", tag="layers"):
+    connection: int
+    lines: list[LayerLine]
+
+
 class Ended(msgspec.Struct, frozen=True, tag_field="t", tag="ended"):
     connection: int
     code: str
@@ -239,7 +286,7 @@ class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye"):
     code: str
 
 
-Reply = Welcome | State | Gone | Done | Refusal | Answer | FlowChange | Ended | Pong | Bye
+Reply = Welcome | State | Gone | Done | Refusal | Answer | FlowChange | Link | Layers | Ended | Pong | Bye
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -250,7 +297,7 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 _KNOWN = frozenset(
-    str(kind.__struct_config__.tag) for kind in (Hello, Watch, Unwatch, Do, Offer, Hangup, Quality, Ping)
+    str(kind.__struct_config__.tag) for kind in (Hello, Watch, Unwatch, Do, Offer, Hangup, Quality, Sizes, Ping)
 )
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _heads = msgspec.json.Decoder(_Head)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dispatch.permissions import Actor
-from signaling.ws.messages import AnsweredLine, LineQuality, Offer
+from signaling.ws.messages import AnsweredLine, Layers, LineQuality, LineSize, Link, Offer
 
 
 class Identify(Protocol):
@@ -37,6 +37,10 @@ class Page(Protocol):
         """Tell that the media connection with this number is over."""
         ...
 
+    def news(self, message: Link | Layers) -> None:
+        """Tell how its link is, or which of the layers that it sends are needed."""
+        ...
+
 
 class MediaDoor(Protocol):
     """The media connections of pages, one each."""
@@ -47,6 +51,10 @@ class MediaDoor(Protocol):
 
     def hangup(self, page: Page) -> None:
         """End the page's media connection; of no effect when there is none. Called when the page is gone, too."""
+        ...
+
+    def see(self, page: Page, number: int, lines: Sequence[LineSize]) -> None:
+        """Take how the page shows the lines of its media connection with this number."""
         ...
 
     def quality(self, page: Page, rtt_ms: float, lines: Sequence[LineQuality]) -> None: ...

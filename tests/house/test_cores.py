@@ -36,6 +36,7 @@ SHELLS = (
     "signaling/auth/watch.py",
     "signaling/ws/connection.py",
     "signaling/ws/hub.py",
+    "signaling/ws/linknews.py",
     "signaling/ws/media.py",
     "signaling/ws/quality.py",
     "signaling/ws/speakers.py",

@@ -24,6 +24,7 @@ from signaling.sdp.offer import PublishTrack, offer_codecs
 from signaling.webrtc.errors import ExchangeClosed
 from signaling.webrtc.exchange import ENDS_A_TURN
 from signaling.webrtc.session import WebRtcSession
+from signaling.webrtc.taking import Taking
 from tests.media.rtp.pictures import encoded
 from tests.media.standstill import fill, standing_still, waits
 from tests.patience import PATIENCE_S, until
@@ -362,7 +363,10 @@ async def test_what_the_plane_does_not_take_back_now_is_given_back_later(node: N
         await viewer.start()
         (session,) = (item for item in node.exchange.sessions.values() if not item.publishes)
         stubborn, behind = Stubborn(2), Stubborn(0)
-        session.routes += [stubborn, behind]  # type: ignore[list-item]
+        session.taken |= {
+            name: Taking("camera", "audio", route)  # type: ignore[arg-type]
+            for name, route in (("stubborn", stubborn), ("behind", behind))
+        }
         await viewer.close()
         assert len(node.exchange.sessions) == 1 and not behind.closed.is_set()
         async with asyncio.timeout(PATIENCE_S):

@@ -36,6 +36,7 @@ class NotingPage:
     device: str = "tab"
     flows: dict[str, tuple[str, str]] = field(default_factory=dict)
     ends: list[tuple[int, str]] = field(default_factory=list)
+    words: list[messages.Link | messages.Layers] = field(default_factory=list)
     offers: PageOffers = field(default_factory=PageOffers)
     lines: list[messages.Line] = field(default_factory=list)
     number: int = 1
@@ -46,6 +47,9 @@ class NotingPage:
 
     def ended(self, number: int, code: str) -> None:
         self.ends.append((number, code))
+
+    def news(self, message: messages.Link | messages.Layers) -> None:
+        self.words.append(message)
 
     def take(self, source: str, kind: messages.Kind, context: str = "") -> str:
         """Take a line with the next offer; return its mid."""

@@ -35,7 +35,7 @@ from signaling.http.listener import listening
 from signaling.http.problem import problems
 from signaling.ws.connection import DEFAULT_LIMITS, Limits
 from signaling.ws.hub import PATH, Hub
-from signaling.ws.messages import AnsweredLine, LineQuality, Offer
+from signaling.ws.messages import AnsweredLine, LineQuality, LineSize, Offer
 from signaling.ws.ports import Page
 from tests.dispatch.desk.disk import Disk
 from tests.patience import PATIENCE_S, until
@@ -66,6 +66,9 @@ class Door:
 
     def hangup(self, page: Page) -> None:
         self.noted.append(("hangup", page.actor.person))
+
+    def see(self, page: Page, number: int, lines: Sequence[LineSize]) -> None:
+        self.noted.append(("see", page.actor.person, number, list(lines)))
 
     def quality(self, page: Page, rtt_ms: float, lines: Sequence[LineQuality]) -> None:
         self.noted.append(("quality", page.actor.person, rtt_ms))

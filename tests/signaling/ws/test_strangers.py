@@ -17,6 +17,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "offer": {"id": "1", "sdp": "v=0", "lines": []},
     "hangup": {},
     "quality": {"rtt_ms": 1.0, "lines": []},
+    "sizes": {"connection": 1, "lines": [{"mid": "2", "width": 640, "height": 360, "rank": 1}]},
     "ping": {"at": 1},
 }
 

@@ -1,0 +1,53 @@
+"""One route to a viewer and the two that order it: the rules whether it may flow, the link how much of it.
+
+Neither undoes the other's word: what a chair has cut stays cut when the link has room again. Runs on one event loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from media.plane.objects import PlaneRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a viewer shows of a picture: pixels of its screen (0 by 0: nothing), and how it ranks, the greater first."""
+
+    width: int
+    height: int
+    rank: int = 0
+
+
+#: Of viewers that do not tell: players, and pages in the moment before they do. No larger layer is sent anyway.
+UNTOLD: Final = Sight(1920, 1080)
+
+
+class Taking:
+    """A kind of a source that a viewer takes. `layer` and `temporal` are as last ordered; `held`: no room for it."""
+
+    def __init__(self, source: str, kind: str, route: PlaneRoute, *, allowed: bool = True) -> None:
+        self.source = source
+        self.kind = kind
+        self.route = route
+        self.allowed = allowed
+        self.sight = UNTOLD
+        self.layer = 0
+        self.held = False
+        self.shown = True
+
+    def allow(self, allowed: bool) -> None:
+        """Let it flow or not, as the rules say. Raises PlaneError."""
+        if allowed != self.allowed:
+            self.allowed = allowed
+            self._order()
+
+    def share(self, layer: int, *, held: bool, shown: bool) -> None:
+        """Send this layer, or nothing while the link has no room or nobody looks. Raises PlaneError."""
+        if (layer, held, shown) != (self.layer, self.held, self.shown):
+            self.layer, self.held, self.shown = layer, held, shown
+            self._order()
+
+    def _order(self) -> None:
+        self.route.set(paused=not self.allowed or self.held or not self.shown, layer=self.layer)
