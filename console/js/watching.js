@@ -41,7 +41,8 @@ export class Watching {
     this.viewer = new Viewer({ media, source: source.id, context, changed: () => this.#linkChanged() });
     picture.video.srcObject = this.viewer.stream;
     this.sized = new ResizeObserver(([{ contentRect }]) => {
-      this.#size = contentRect;
+      // On a page that is left for another it plays on for a while, for who comes back.
+      if (contentRect.width > 0) this.#size = contentRect;
       this.#show();
     });
     this.sized.observe(picture.video);
@@ -166,12 +167,8 @@ export class Watching {
     this.#show();
   }
 
-  /** Tell how large it is seen: not at all while it only lasts. */
   #show() {
-    const { paused, muted, source } = this;
-    const { video } = wanted(this.#place, { paused, muted, tracks: source.tracks ?? [] });
-    const scale = video ? devicePixelRatio : 0;
-    const [width, height] = [this.#size.width, this.#size.height].map((side) => Math.round(side * scale));
+    const [width, height] = [this.#size.width, this.#size.height].map((side) => Math.round(side * devicePixelRatio));
     this.viewer.show({ width, height, rank: this.#place.rank });
   }
 

@@ -75,7 +75,7 @@ class Line:
 
     def link(self, state: str, bps: int | None, layer: int, held: str = "") -> None:
         """Say how the link is, and what it carries of every picture."""
-        lines = [{"mid": mid, "layer": layer, "layers": 3, "temporal": 0, "held": held} for mid in self.shown()]
+        lines = [{"mid": mid, "layer": layer, "layers": 3, "held": held} for mid in self.shown()]
         self.say("link", state=state, bps=bps, queue_ms=30, loss=0.02, lines=lines)
 
 
