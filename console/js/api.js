@@ -18,6 +18,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever went wrong, as an ApiError. */
+export function asApiError(error) {
+  return error instanceof ApiError ? error : new ApiError("bad-answer", { detail: String(error) });
+}
+
 /** Milliseconds of a Retry-After header (RFC 9110 section 10.2.3: seconds, or a date), bounded; 0 without one. */
 export function awayMs(header, nowUtc) {
   if (!header) return 0;

@@ -1,6 +1,6 @@
 // The page's one connection to the server: everything that it shows, hears and publishes. No elements here.
 
-import { ApiError } from "./api.js";
+import { ApiError, asApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { partOf, sentOf } from "./lines.js";
 import { Slots } from "./slots.js";
@@ -71,6 +71,11 @@ export class Connection {
     await this.#slots.send(handle, track);
   }
 
+  /** Of what is published on line `mid`, send the layers `rids` only. */
+  need(mid, rids) {
+    this.#slots.need(mid, rids);
+  }
+
   /** Take no more. The line is used again for what is taken next. */
   release(handle) {
     if (!this.#wanted.delete(handle)) return;
@@ -121,8 +126,7 @@ export class Connection {
 
   /** Loudness of a taken sound, 0-1. */
   loudness(handle) {
-    const [spoken] = this.#slots.transceiver(handle)?.receiver.getSynchronizationSources() ?? [];
-    return spoken?.audioLevel ?? 0;
+    return this.#slots.transceiver(handle)?.receiver.getSynchronizationSources()[0]?.audioLevel ?? 0;
   }
 
   #want(handle) {
@@ -293,8 +297,4 @@ export class Connection {
     const due = Math.max(performance.now(), this.#notBefore) + HURRY_MS * Math.random();
     if (due < this.retryAt) this.#waitUntil(due);
   }
-}
-
-function asApiError(error) {
-  return error instanceof ApiError ? error : new ApiError("bad-answer", { detail: String(error) });
 }

@@ -49,6 +49,7 @@ export class Detail {
     this.#row("codec", [found?.videoCodec, found?.audioCodec].filter(Boolean).join(" + ") || "–");
     const seen = !isAudioOnly(source);
     this.#row("size", found ? words.size(found) : "–", seen);
+    this.#row("layer", (found && words.layer(found)) || "–", seen);
     this.#row("rate", found ? words.frameRate(found.framesPerSecond) : "–", seen);
     this.#row("capture", tile.captureText() ?? "–");
     this.#row("trip", words.milliseconds(found?.tripMs));

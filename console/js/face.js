@@ -12,6 +12,7 @@ import * as words from "./words.js";
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off",
+  noRoom: "thin",
 };
 
 export class Face {
@@ -134,6 +135,7 @@ function figureWords(found, audioOnly) {
   return [
     [(audioOnly ? found.audioCodec : found.videoCodec) ?? "–", false],
     ...(audioOnly ? [] : picture),
+    ...(words.layer(found) ? [[words.layer(found), false]] : []),
     [words.bitrate(found.bitsPerSecond), false],
     [t("figure.loss", { value: words.percent(found.loss) }), (found.loss ?? 0) > 0.01],
     [t("figure.delay", { value: words.milliseconds(found.delayMs) }), (found.delayMs ?? 0) > 400],

@@ -14,6 +14,8 @@ const SILENT_MS = 25000;
 const DOUBT_MS = 5000;
 const WELCOME_MS = 10000;
 const NOT_SIGNED_IN = 4401;
+/** What concerns the media connection. */
+const MEDIA = new Set(["flow", "link", "layers", "ended"]);
 
 export class Link {
   #socket = null;
@@ -26,7 +28,7 @@ export class Link {
 
   /**
    * `account`: whose `token` opens it; `device`: this tab's own id; `changed()` when `state` did; `heard(message)`
-   * takes what concerns the media connection ("flow", "ended").
+   * takes what concerns the media connection.
    */
   constructor({ account, device, changed, heard }) {
     this.account = account;
@@ -127,7 +129,7 @@ export class Link {
     const message = JSON.parse(data);
     if (message.t === "welcome") this.#welcomed(message);
     else if (message.t === "pong") this.clock.sample(message.now_us / 1000, message.at, performance.now());
-    else if (message.t === "flow" || message.t === "ended") this.heard(message);
+    else if (MEDIA.has(message.t)) this.heard(message);
     else this.#send(this.wire.receive(message));
   }
 

@@ -2,52 +2,28 @@
 
 import { ApiError } from "./api.js";
 import { Connection } from "./connection.js";
+import { Line } from "./line.js";
 import { qualityOf } from "./quality.js";
+import { Sizes } from "./sizes.js";
 import { Refusal } from "./wire.js";
 
 const QUALITY_MS = 10000;
-
-/** What tells one line from another, in an offer and in the server's word about it. */
-const keyOf = ({ way, kind, source, context = "" }) => `${way} ${kind} ${source} ${context}`;
+/** Who draws a window larger changes every size many times a second. */
+const SIZES_MS = 500;
 
 /** A line of an offer as the server reads it. Pure. */
 export function asked({ mid, way, kind, source, name, context }) {
   return way === "send" ? { mid, send: { source, kind, name } } : { mid, receive: { source, kind, context } };
 }
 
-/** One thing taken or published. `state`: "connecting", "open", "paused", "closed" or "retrying"; `code`: why. */
-class Line {
-  constructor(media, handle, changed) {
-    this.media = media;
-    this.handle = handle;
-    this.changed = changed;
-    this.flow = "";
-    this.flowCode = "";
-  }
-
-  get track() {
-    return this.handle.track;
-  }
-
-  get code() {
-    return this.flowCode || (this.media.state === "retrying" ? this.media.code : "");
-  }
-
-  get state() {
-    if (this.media.state === "retrying") return "retrying";
-    if (this.flow === "closed") return "closed";
-    if (!this.handle.track || this.media.state !== "connected") return "connecting";
-    return this.flow === "paused" ? "paused" : "open";
-  }
-
-  loudness() {
-    return this.media.connection.loudness(this.handle);
-  }
-}
-
 export class Media {
   #lines = new Set();
-  #byMid = new Map();
+  /** What each line carries: as it was asked, and as it was answered. */
+  #asked = new Map();
+  #answered = new Map();
+  #sizes = new Sizes();
+  #sizesAt = -SIZES_MS;
+  #telling = 0;
   #life = 0;
   /** Of the connection, as the server knows it. */
   #number = 0;
@@ -58,6 +34,8 @@ export class Media {
     this.link = link;
     this.changed = changed;
     this.code = "";
+    /** What the link to this page is like, {state, bps, paused}: null while the server has not said. */
+    this.way = null;
     this.connection = new Connection({
       exchange: (sdp, lines, fresh) => this.#exchange(sdp, lines, fresh),
       changed: (_, error) => this.#turned(error),
@@ -91,8 +69,9 @@ export class Media {
     this.connection.release(line.handle);
   }
 
-  publish(source, name, track, changed) {
-    return this.#add(this.connection.publish(source, name, track), changed);
+  /** `encodings`: layers, as Connection takes them. */
+  publish(source, name, track, encodings, changed) {
+    return this.#add(this.connection.publish(source, name, track, track.kind, encodings), changed);
   }
 
   withdraw(line) {
@@ -108,12 +87,22 @@ export class Media {
     some.forEach((one, index) => one.measured(samples?.[index] ?? null));
   }
 
-  /** What the server says of its own accord: a line opened, held back or closed; all of it over. */
-  heard(message) {
+  /**
+   * What the server says of its own accord: a line opened, held back or closed; what the link carries; which layers of
+   * mine are needed; all of it over.
+   */
+  heard({ t: what, connection, lines = [], ...said }) {
     // Otherwise it is word of one before.
-    if (message.connection !== this.#number) return;
-    if (message.t === "flow") this.#flows(message.lines ?? []);
+    if (connection !== this.#number) return;
+    if (what === "flow") this.#flows(lines);
+    else if (what === "link") this.#carries(said, lines);
+    else if (what === "layers") for (const { mid, rids } of lines) this.connection.need(mid, rids);
     else this.connection.renew();
+  }
+
+  /** Something is shown in another size: the server is told soon. */
+  resized() {
+    this.#telling ||= setTimeout(() => this.#tellSizes(), this.#sizesAt + SIZES_MS - performance.now());
   }
 
   /** The link is up, perhaps again. */
@@ -140,6 +129,18 @@ export class Media {
     if (message.lines.length > 0) this.link.tell(message);
   }
 
+  #tellSizes() {
+    this.#telling = 0;
+    this.#sizesAt = performance.now();
+    if (this.link.state !== "up" || this.#life !== this.link.life) return;
+    const taken = [...this.#lines].filter(({ handle }) => handle.way === "receive" && handle.kind === "video");
+    const shown = new Map(taken.map((line) => [line.handle, line.shown]));
+    const known = [...this.#answered].filter(([, handle]) => shown.has(handle));
+    const lines = known.map(([mid, handle]) => ({ mid, handle, shown: shown.get(handle) }));
+    const news = this.#sizes.news(this.#number, lines);
+    if (news.length > 0) this.link.tell({ t: "sizes", connection: this.#number, lines: news });
+  }
+
   #add(handle, changed) {
     const line = new Line(this, handle, changed);
     this.#lines.add(line);
@@ -151,13 +152,21 @@ export class Media {
     if (!fresh && this.#life !== this.link.life) throw new ApiError("session-unknown");
     // Where media stop and the server stands still, both are one trouble, and shall be told as one.
     if (this.connection.peer?.connectionState === "disconnected") this.link.doubt();
-    if (fresh) this.#number += 1;
+    if (fresh) {
+      this.#number += 1;
+      this.#answered.clear();
+    }
     const number = this.#number;
     this.#life = this.link.life;
-    this.#byMid = new Map(lines.map((line) => [line.mid, keyOf(line)]));
+    this.#asked = new Map(lines.map(({ mid, handle }) => [mid, handle]));
+    const asking = this.#asked;
     try {
       const answer = await this.link.offer(number, sdp, lines.map(asked));
-      if (number === this.#number) this.#flows(answer.lines ?? []);
+      if (number === this.#number) {
+        this.#answered = asking;
+        this.#flows(answer.lines ?? []);
+        this.resized();
+      }
       return answer;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -168,14 +177,22 @@ export class Media {
 
   #flows(told) {
     for (const { mid, flow, code } of told) {
-      const key = this.#byMid.get(mid);
-      for (const line of this.#lines) {
-        if (keyOf(line.handle) !== key) continue;
-        line.flow = flow;
-        line.flowCode = flow === "closed" ? (code ?? "") : "";
-        line.changed();
-      }
+      const line = this.#lineOf(mid);
+      if (!line) continue;
+      line.flow = flow;
+      line.flowCode = flow === "closed" ? (code ?? "") : "";
+      line.changed();
     }
+  }
+
+  #carries({ state, bps }, told) {
+    this.way = { state, bps, paused: told.filter(({ held }) => held === "no-room").length };
+    for (const one of told) this.#lineOf(one.mid)?.carries(one);
+  }
+
+  #lineOf(mid) {
+    const handle = this.#asked.get(mid);
+    return [...this.#lines].find((line) => line.handle === handle) ?? null;
   }
 
   #agreed(handle) {
@@ -184,6 +201,10 @@ export class Media {
 
   #turned(error) {
     this.code = error?.code ?? "";
+    if (this.state !== "connected") {
+      this.way = null;
+      for (const line of this.#lines) line.carries(null);
+    }
     for (const line of this.#lines) line.changed();
     this.changed();
   }

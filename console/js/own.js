@@ -1,6 +1,7 @@
 // My microphone, camera and screen: opened, published over the page's connection, and let go. No elements here.
 
 import { CaptureError, onGone, openCamera, openScreen, openTestPicture, openTestSound, stopSource } from "./capture.js";
+import { encodingsOf } from "./encodings.js";
 
 export const PARTS = ["microphone", "camera", "screen"];
 export const TEST = "test";
@@ -114,7 +115,9 @@ export class Own {
     const [track] = source.stream.getTracks();
     if (track.kind === "video") track.contentHint = part === "screen" ? "detail" : "motion";
     const id = part === "screen" ? `${this.prefix}.screen` : this.prefix;
-    const line = this.media.publish(id, this.name(), track, () => this.changed());
+    // What is shared is read: sharp, or not at all.
+    const encodings = part === "camera" ? encodingsOf(track.getSettings()) : null;
+    const line = this.media.publish(id, this.name(), track, encodings, () => this.changed());
     this.#held[part] = { source, line };
     onGone(source, (error) => {
       this.#drop(part);

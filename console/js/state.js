@@ -5,12 +5,13 @@ export const FROZEN_AFTER_MS = 2500;
 
 /**
  * Decide the state of a tile: {state, since} with `since` in ms of UTC or null.
- * States: live, connecting, frozen, paused, cutOff, still, soundOnly, silent, offline, cameraOff, retrying, forbidden.
+ * States: live, connecting, frozen, paused, cutOff, noRoom, still, soundOnly, silent, offline, cameraOff, retrying,
+ * forbidden.
  *
  * facts: `source` as the server lists it; `refused` when it will not let us watch; `asks` {video, audio} of what is
  * asked for; `link` of the viewer ("connecting", "connected", "retrying"); `held` when the server holds the picture
  * back; `frameAt` when the last new frame was seen, null before the first; `audioOnly`; `stillAt` when the still was
- * kept; `pausedAt`, `linkLostAt`, `heldAt`, `cameraOffAt` when these began.
+ * kept; `pausedAt`, `linkLostAt`, `heldAt`, `noRoomAt`, `cameraOffAt` when these began.
  */
 export function decide(facts, now) {
   const { source, asks } = facts;
@@ -24,6 +25,7 @@ export function decide(facts, now) {
   if (facts.link === "retrying") return { state: "retrying", since: facts.linkLostAt };
   if (facts.link !== "connected") return { state: "connecting", since: null };
   if (facts.held) return { state: "cutOff", since: facts.heldAt };
+  if (facts.noRoomAt) return { state: "noRoom", since: facts.noRoomAt };
   if (facts.audioOnly) return { state: "live", since: null };
   if (!asks.video) return { state: "soundOnly", since: facts.stillAt };
   if (facts.frameAt === null) return { state: "connecting", since: null };

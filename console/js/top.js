@@ -23,7 +23,7 @@ export class Top {
     this.brandWords = h("span");
     this.brand = h("a", { class: "brand", href: "#/" }, icon("mark"), this.brandWords);
     this.title = h("h1", { class: "where" });
-    // The seconds that count down are beside what a screen reader says, or it would never stop speaking.
+    // The seconds that count down, and figures, are beside what a screen reader says, or it would never stop speaking.
     this.linkWords = h("span", { class: "numbers", role: "status" });
     this.linkAgain = h("span", { class: "numbers" });
     this.link = h("div", { class: "link" }, h("span", { class: "lamp" }), this.linkWords, this.linkAgain);
@@ -56,9 +56,9 @@ export class Top {
   }
 
   /**
-   * `view`: {now, title, link, lostAt, retryInMs, heard, person, unit, sides: {left, right}, calls, air: {state, name,
-   * since} or null, admin: whether there is anything to administer}; `person` null when nobody is signed in; `sides`
-   * null, or whether each is shown.
+   * `view`: {now, title, link, way: as Media, lostAt, retryInMs, heard, person, unit, sides: {left, right}, calls,
+   * air: {state, name, since} or null, admin: whether there is anything to administer}; `person` null when nobody is
+   * signed in; `sides` null, or whether each is shown.
    */
   render(view) {
     setText(this.brandWords, t("app.name"));
@@ -83,11 +83,12 @@ export class Top {
     set(this.link, { hidden: view.link === "none" });
     set(this.link.dataset, { link: view.link });
     if (view.link === "none") return;
-    setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt) }));
+    setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt), n: view.way?.paused }));
     setText(this.linkAgain, this.#againWords(view));
   }
 
   #againWords(view) {
+    if (view.link === "tight" || view.link === "poor") return view.way.bps === null ? "" : words.bitrate(view.way.bps);
     if (view.link !== "lost") return "";
     const seconds = Math.ceil(view.retryInMs / 1000);
     return seconds > 0 ? t("link.again", { seconds }) : t("link.trying");

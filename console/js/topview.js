@@ -13,14 +13,22 @@ function airOf({ consultation, frame, media, now, own }) {
   return { state: media.state === "retrying" ? "retrying" : "live", name: own.name(), since: own.since };
 }
 
+/** How the link is: what the way of the media is like is said only while there is something to say. */
+function linkOf({ account, link, media, signIn }) {
+  if (account.state !== "in") return account.state === "asking" && signIn.isAsking ? "asking" : "none";
+  const way = media.way?.state ?? "good";
+  return link.state === "up" && way !== "good" ? way : link.state;
+}
+
 /** The view of `Top.render`; `unit`: the record of my unit, or null. */
 export function topView(desk, unit) {
-  const { account, frame, link, overview, signIn } = desk;
+  const { account, frame, link, media, overview } = desk;
   const { tiles } = overview.wall;
   return {
     now: desk.now(),
     title: frame.page?.title() ?? "",
-    link: account.state === "in" ? link.state : account.state === "asking" && signIn.isAsking ? "asking" : "none",
+    link: linkOf(desk),
+    way: media.way,
     lostAt: link.lostAt,
     retryInMs: Math.max(0, link.retryAt - performance.now()),
     heard: frame.page === overview ? tiles.some((tile) => !tile.muted) : null,

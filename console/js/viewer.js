@@ -18,6 +18,8 @@ export class Viewer {
     this.changed = changed;
     /** What there is to play; another one with each picture that begins. */
     this.stream = new MediaStream();
+    /** How large the picture is shown, as Line wants it; null before that is known. */
+    this.shown = null;
     this.figures = null;
     /** What is asked for: {video, audio}. */
     this.asks = NOTHING;
@@ -54,6 +56,17 @@ export class Viewer {
     return this.#lines.video?.state === "paused";
   }
 
+  /** The server holds the picture back because the link has no room for it. */
+  get noRoom() {
+    return this.#lines.video?.noRoom ?? false;
+  }
+
+  /** The picture is shown so large now, {width, height, rank}. */
+  show(shown) {
+    this.shown = shown;
+    this.#lines.video?.show(shown);
+  }
+
   /** Ask for {video, audio}; what goes on is not touched. */
   watch(asks) {
     if (KINDS.every((kind) => this.asks[kind] === asks[kind])) return;
@@ -82,6 +95,7 @@ export class Viewer {
     const found = figures(now, this.#before);
     this.#before = now;
     found.delayMs = found.capture ? Math.max(0, delay(found.capture.utc)) : null;
+    found.carried = this.#lines.video?.carried ?? null;
     this.figures = found;
     this.history.push({ bitsPerSecond: found.bitsPerSecond, loss: found.loss, delayMs: found.delayMs });
     if (this.history.length > HISTORY) this.history.shift();
@@ -98,6 +112,7 @@ export class Viewer {
       this.#play();
       this.changed();
     });
+    if (kind === "video" && this.shown) this.#lines.video.show(this.shown);
   }
 
   #release(kind) {

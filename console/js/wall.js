@@ -161,7 +161,8 @@ export class Wall {
   /** In full view one source plays; the others are heard if they were chosen to be. */
   #place(tile) {
     const big = tile === this.#full;
-    tile.place({ big, aside: this.#full !== null && !big, away: this.#away || this.#gone });
+    const aside = this.#full !== null && !big;
+    tile.place({ big, aside, away: this.#away || this.#gone, rank: big ? 2 : 0 });
   }
 
   #placeAll() {

@@ -14,11 +14,13 @@ const KEEP_MS = 3000;
 const MEASURED = new Set(["live", "frozen", "soundOnly"]);
 
 export class Watching {
-  #place = { seen: false, big: false, aside: false, away: false };
+  #place = { seen: false, big: false, aside: false, away: false, rank: 0 };
+  #size = { width: 0, height: 0 };
   #frameAt = null;
   #pausedAt = 0;
   #linkLostAt = null;
   #heldAt = 0;
+  #noRoomAt = 0;
   #cameraOffAt = 0;
   #stillAt = null;
   #heldUtc = null;
@@ -38,6 +40,12 @@ export class Watching {
     this.changed = changed;
     this.viewer = new Viewer({ media, source: source.id, context, changed: () => this.#linkChanged() });
     picture.video.srcObject = this.viewer.stream;
+    this.sized = new ResizeObserver(([{ contentRect }]) => {
+      // On a page that is left for another it plays on for a while, for who comes back.
+      if (contentRect.width > 0) this.#size = contentRect;
+      this.#show();
+    });
+    this.sized.observe(picture.video);
   }
 
   get muted() {
@@ -75,6 +83,7 @@ export class Watching {
 
   dispose() {
     clearTimeout(this.#settling);
+    this.sized.disconnect();
     this.viewer.changed = () => {};
     this.viewer.close();
     this.picture.video.srcObject = null;
@@ -90,7 +99,7 @@ export class Watching {
     this.#settle();
   }
 
-  /** Where it is now: any of {seen, big, aside, away}, as `wanted` understands them. */
+  /** Where it is now: any of {seen, big, aside, away}, as `wanted` understands them, and `rank` as `Line` does. */
   place(change) {
     Object.assign(this.#place, change);
     this.#settle();
@@ -136,6 +145,7 @@ export class Watching {
       refused: this.viewer.refused,
       held: this.viewer.held,
       heldAt: this.#heldAt,
+      noRoomAt: this.#noRoomAt,
       pausedAt: this.#pausedAt,
       stillAt: this.#stillAt,
       frameAt: this.#frameAt,
@@ -154,6 +164,12 @@ export class Watching {
     const lasts = isLess(asks, this.viewer.asks) && this.viewer.link === "connected" && !paused;
     if (lasts) this.#settling = setTimeout(() => this.#watch(asks), KEEP_MS);
     else this.#watch(asks);
+    this.#show();
+  }
+
+  #show() {
+    const [width, height] = [this.#size.width, this.#size.height].map((side) => Math.round(side * devicePixelRatio));
+    this.viewer.show({ width, height, rank: this.#place.rank });
   }
 
   #watch(asks) {
@@ -182,7 +198,17 @@ export class Watching {
     }
     if (this.viewer.held) this.#heldAt ||= this.now();
     else this.#heldAt = 0;
+    this.#roomChanged();
     this.changed();
+  }
+
+  /** A picture for which there is no room stands as it was; when there is room again, it waits for the first frame. */
+  #roomChanged() {
+    const { noRoom } = this.viewer;
+    if (noRoom === (this.#noRoomAt !== 0)) return;
+    this.#noRoomAt = noRoom ? this.now() : 0;
+    if (noRoom) this.#keepStill();
+    else this.#awaitFrame();
   }
 
   /** Samples come once a second; that there is a picture at all is said when it is seen. */

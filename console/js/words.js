@@ -26,6 +26,11 @@ export function size(figures) {
   return figures.width ? `${figures.width}×${figures.height}` : NONE;
 }
 
+/** Which of its layers a picture comes in, "" where there is no choice. */
+export function layer({ carried }) {
+  return carried?.layers > 1 ? t("figure.layer", { n: carried.layer + 1, of: carried.layers }) : "";
+}
+
 /** `12 分 30 秒` / `12 min 30 s`. */
 export function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

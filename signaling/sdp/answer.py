@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from signaling.sdp.accepted import Accepted, AcceptedCodec, AcceptedMedia, MediaDirection, SendTrack
 from signaling.sdp.codecs import best_match
-from signaling.sdp.lines import Negotiation, answer_line, offered_ssrcs, rejected_line, sent_rids
+from signaling.sdp.lines import Negotiation, answer_line, offered_ssrcs, paused_rids, rejected_line, sent_rids
 from signaling.sdp.model import (
     Direction,
     Extension,
@@ -80,13 +80,17 @@ class Answer:
         self._keep(media, codecs, direction, "inactive")
 
     def receive(self, media: MediaDescription, codecs: tuple[AcceptedCodec, ...]) -> None:
-        """Take what the peer sends on a line, every layer that it offers (RFC 8853 section 5.3.2)."""
+        """Take what the peer sends on a line, every layer that it offers (RFC 8853 section 5.3.2).
+
+        A layer that the peer pauses stays so: the answer's word is the last, and would have it sent again.
+        """
         extensions = self._negotiation.extensions(media, "recvonly")
         line = answer_line(media, codecs, extensions, "recvonly")
         rids = sent_rids(media, extensions)
         line.rids = [Rid(rid, "recv") for rid in rids]
         if rids:
-            line.simulcast = Simulcast(recv=tuple((SimulcastRid(rid),) for rid in rids))
+            paused = paused_rids(media)
+            line.simulcast = Simulcast(recv=tuple((SimulcastRid(rid, rid in paused),) for rid in rids))
         self._add(
             line,
             AcceptedMedia(

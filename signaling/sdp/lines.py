@@ -155,6 +155,12 @@ def sent_rids(media: MediaDescription, taken: Sequence[Extension]) -> tuple[str,
     return tuple(dict.fromkeys(listed or known))
 
 
+def paused_rids(media: MediaDescription) -> set[str]:
+    """Identifiers of the layers that a peer offers and does not send for now."""
+    streams: SimulcastStreams = media.simulcast.send if media.simulcast else ()
+    return {stream[0].rid for stream in streams if stream and stream[0].paused}
+
+
 def offered_ssrcs(media: MediaDescription) -> tuple[OfferedSsrc, ...]:
     """The streams a peer announces by a=ssrc and a=ssrc-group: simulcast members first and in order, RTX
     paired by FID.

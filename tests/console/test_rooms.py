@@ -199,6 +199,29 @@ async def test_layout_says_who_is_large(blank: Page, given: dict[str, Any], larg
     assert sorted(got["large"] + got["small"]) == [f"{name}#0" for name in "abcd"]
 
 
+RANK = """m.rankOf(
+  { participant: { id: a[0], person: a[0] }, source: a[1] },
+  { consultation: { chair: "chair", deputies: ["deputy"] } }, { last: "talker", large: a[2] },
+)"""
+
+
+@pytest.mark.parametrize(
+    ("who", "source", "large", "rank"),
+    [
+        ("somebody", "s", False, 0),
+        ("deputy", "", False, 0),
+        ("chair", "s", False, 1),
+        ("talker", "s", False, 1),
+        ("somebody", "s.screen", False, 1),
+        ("somebody", "s", True, 2),
+    ],
+)
+async def test_picture_matters_by_whose_it_is_and_where_it_stands(
+    blank: Page, who: str, source: str, large: bool, rank: int
+) -> None:
+    assert await run(blank, "consultation/room", RANK, [who, source, large]) == rank
+
+
 BOXES = "[...m.boxesOf(a[0], a[1], a[2], a[3])]"
 
 

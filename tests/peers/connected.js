@@ -91,6 +91,23 @@ globalThis.connected = (() => {
     }
   }
 
+  /** Publish so large a colour without sound, in the layers the page would. */
+  async function publishLayered(source, colour, width, height) {
+    const { encodingsOf } = await import("/js/encodings.js");
+    const person = { colour };
+    const track = picture(person, width, height, 5);
+    people.set(`publish-${source}`, person);
+    handles.set(`${source}-video`, connection.publish(source, source, track, "video", encodingsOf({ width, height })));
+  }
+
+  /** The server needs these layers of the first line. */
+  const need = (rids) => connection.need("0", rids);
+  const active = () => Object.fromEntries(
+    connection.peer.getTransceivers()[0].sender.getParameters().encodings.map(({ rid, active: on }) => [rid, on]),
+  );
+  /** How many media lines the newest offer that was answered has. */
+  const width = () => connection.peer.currentLocalDescription.sdp.match(/^m=/gm).length;
+
   function repaint(source, colour) {
     people.get(`publish-${source}`).colour = colour;
   }
@@ -148,7 +165,7 @@ globalThis.connected = (() => {
   }
 
   return {
-    open, take, release, swap, publish, repaint, withdraw, replaceTrack, stats, figures, mids, mid, summary, offered,
+    open, take, release, swap, publish, publishLayered, need, active, width, repaint, withdraw, replaceTrack, stats, figures, mids, mid, summary, offered,
     ufrag, colours, hold, go,
     peer: () => connection.peer,
     networkChanged: () => connection.networkChanged(),

@@ -78,6 +78,15 @@ export function seatsOf(room, most) {
   return { seats: seats.filter((seat) => kept.has(seat)), more: seats.length - most };
 }
 
+/**
+ * How much a place's picture matters: 2 on the main stage (`large`), 1 who runs it, spoke last (`last`) or shows a
+ * screen, 0 one of many.
+ */
+export function rankOf({ participant, source }, room, { last, large }) {
+  if (large) return 2;
+  return officeOf(room, participant) === "chair" || participant.id === last || source.endsWith(".screen") ? 1 : 0;
+}
+
 /** Which participants' sound is taken, `most` at most: who is heard now, has the word, runs it, is on the stage. */
 export function soundsOf(room, most) {
   const rank = (one) => (one.id in room.levels ? 8 : 0) + (one.word_us ? 4 : 0) + (officeOf(room, one) ? 2 : 0);

@@ -13,6 +13,7 @@ import { SeatWho } from "./seatwho.js";
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off", away: "gone",
+  noRoom: "thin",
   noCamera: "person", microphoneOnly: "person", audioOnly: "sound", ownOff: "person",
   ownSound: "person", soundCut: "mic-off",
 };
@@ -74,13 +75,13 @@ export class Seat {
     this.renderState();
   }
 
-  /** `seat` as `seatsOf` gives it, `box` where it stands, `hears` whether its sound is to be taken. */
-  render({ seat, room, box, hears, away, chosen }) {
+  /** `seat` as `seatsOf` gives it, `box` where it stands, `hears` whether its sound is to be taken, `rank` as Line. */
+  render({ seat, room, box, hears, away, chosen, rank }) {
     this.#seat = seat;
     this.#room = room;
     this.#place(box, chosen);
     this.#watch(seat, room);
-    this.#watching?.place({ seen: Boolean(box), big: Boolean(box) && !box.small, away });
+    this.#watching?.place({ seen: Boolean(box), big: Boolean(box) && !box.small, away, rank });
     if (this.#watching && !this.#mutedByMe) this.#setHeard(hears);
     this.element.classList.toggle("speaks", this.who.render(seat.participant, room));
     this.renderState();

@@ -6,7 +6,7 @@ import { List } from "../list.js";
 import { DRAGGED } from "../tree/tree.js";
 import { arrange, boxesOf, LAYOUTS } from "./boxes.js";
 import { Prompts } from "./prompts.js";
-import { seatsOf, soundsOf } from "./room.js";
+import { rankOf, seatsOf, soundsOf } from "./room.js";
 import { Seat } from "./seat.js";
 
 const KEEP = "huishang.layout";
@@ -105,8 +105,9 @@ export class Stage {
     this.list.show(seats.map((seat) => {
       const box = boxes.get(seat.key) ?? null;
       const hears = !this.#held && sounds.has(seat.participant.id) && seat.index === 0;
+      const rank = rankOf(seat, room, { last: this.#last, large: kinds.small.length > 0 && !box?.small });
       const chosen = this.layout === "chosen" && this.#chosen.has(seat.key);
-      return { seat, room, box, hears, away: this.#away || !inView(box), chosen };
+      return { seat, room, box, hears, away: this.#away || !inView(box), chosen, rank };
     }));
     set(this.more, { hidden: more === 0 });
     setText(this.more, t("stage.more", { n: more }));

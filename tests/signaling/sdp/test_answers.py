@@ -113,6 +113,8 @@ def check_layers(line: MediaDescription, theirs: MediaDescription, item: Accepte
     assert [(rid.rid, rid.direction) for rid in line.rids] == [(rid, "recv") for rid in item.rids]
     streams = line.simulcast.recv if line.simulcast else ()
     assert [[one.rid for one in stream] for stream in streams] == [[rid] for rid in item.rids]
+    paused = [stream[0].rid for stream in theirs.simulcast.send if stream[0].paused] if theirs.simulcast else []
+    assert all(one.paused == (one.rid in paused) for stream in streams for one in stream)
     assert line.simulcast is None or line.simulcast.send == ()
     known = {ssrc.ssrc for ssrc in theirs.ssrcs}
     assert {ssrc.primary for ssrc in item.ssrcs} | {ssrc.rtx for ssrc in item.ssrcs if ssrc.rtx} <= known

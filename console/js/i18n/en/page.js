@@ -30,6 +30,8 @@ export default {
 
   "link.asking": "Connecting to the server",
   "link.up": "Connected",
+  "link.tight": "Thin link: smaller pictures.",
+  "link.poor": "Thin link: pictures paused: {n}.",
   "link.lost": "No contact since {time}.",
   "link.again": "Next try in {seconds} s.",
   "link.trying": "Trying now.",

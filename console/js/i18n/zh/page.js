@@ -30,6 +30,8 @@ export default {
 
   "link.asking": "正在连接服务器",
   "link.up": "已连接",
+  "link.tight": "线路较窄，画面缩小。",
+  "link.poor": "线路太窄，{n} 路画面暂停。",
   "link.lost": "与服务器失去联系（{time} 起）。",
   "link.again": "{seconds} 秒后自动重连。",
   "link.trying": "正在重连。",
