@@ -8,6 +8,7 @@ else about it has been done by then and doing it again is harmless.
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
+from media.plane.connection cimport connection_find, connection_put
 from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.estimate cimport Estimate
@@ -49,6 +50,11 @@ cdef void _unwatch(PlaneState *plane, int fd) noexcept nogil:
 cdef void _select(Transport *transport, const Command *command) noexcept nogil:
     cdef int family = transport.socket.family
     transport.remote = command.remote
+    # There, or it would not have been linked; NULL for datagrams.
+    transport.connection = connection_find(transport, &command.remote)
+    if transport.connection != NULL:
+        transport.has_remote = 1
+        return
     transport.remote_name_length = address_to_name(&command.remote, family, &transport.remote_name)
     transport.has_remote = transport.remote_name_length > 0
     transport.local_control_length = 0
@@ -62,6 +68,9 @@ cdef void _send(PlaneState *plane, Transport *transport, Command *command) noexc
     cdef iovec vector
     cdef sockaddr_in6 name
     cdef uint8_t control[96]
+    if command.remote.connection:
+        connection_put(plane, transport, &command.remote, command.data, command.length)
+        return
     memset(&message, 0, sizeof(message))
     message.msg_hdr.msg_namelen = address_to_name(&command.remote, transport.socket.family, &name)
     if message.msg_hdr.msg_namelen == 0:

@@ -70,12 +70,19 @@ class Peers:
         return LocalTransport(credentials.ufrag, credentials.password, (fingerprint,), self.candidates(thread))
 
     def candidates(self, thread: PlaneThread) -> tuple[LocalCandidate, ...]:
-        """Return the addresses of a thread's port."""
+        """Return the addresses of a thread's ports, those of TCP last: they are for who gets nothing else through."""
         # RFC 8445 section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
-        return tuple(
+        datagrams = [
             LocalCandidate(address, thread.port, (126 << 24) | ((65535 - place) << 8) | 255)
             for place, address in enumerate(self.addresses)
-        )
+        ]
+        # RFC 6544 section 4.2: a lower type preference, and a local one that begins with 4 for passive host candidates.
+        connections = [
+            LocalCandidate(address, thread.tcp_port, (90 << 24) | (((4 << 13) + 8191 - place) << 8) | 255, tcp=True)
+            for place, address in enumerate(self.addresses)
+            if thread.tcp_port
+        ]
+        return (*datagrams, *connections)
 
     def open(
         self,
