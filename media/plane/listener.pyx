@@ -7,10 +7,10 @@ closed when no valid check came over it for as long as a consent lasts, when its
 transport, and for a frame that is larger than a datagram may be.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
-from media.plane.connection cimport CONNECTION_IDLE_NS, connection_name, connection_new, connection_send
+from media.plane.connection cimport connection_name, connection_new, connection_send, connection_until
 from media.plane.datagram cimport address_from_name, datagram_take
 from media.plane.framing cimport FRAME_MORE, FRAME_TOO_LARGE, frame_read
 from media.plane.link cimport link_lost
@@ -147,21 +147,12 @@ cdef void listener_serve(PlaneState *plane, Connection *connection, uint32_t eve
         _read(plane, connection)
 
 
-cdef int64_t _until_ns(const Connection *connection) noexcept nogil:
-    """When its time is over, with the checks that the plane has answered by itself."""
-    cdef const Transport *transport = connection.transport
-    cdef int64_t consent_ns = 0
-    if transport != NULL and transport.connection == connection:
-        consent_ns = transport.consent_ns + CONNECTION_IDLE_NS
-    return consent_ns if consent_ns > connection.until_ns else connection.until_ns
-
-
 cdef void _end_late(PlaneState *plane, Connection *first) noexcept nogil:
     cdef Connection *connection = first
     cdef Connection *next
     while connection != NULL:
         next = connection.next
-        if plane.now_ns >= _until_ns(connection):
+        if plane.now_ns >= connection_until(connection):
             drop(plane, connection.transport, DROP_CONNECTION_UNKNOWN)
             link_lost(plane, connection)
         connection = next
