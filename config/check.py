@@ -129,8 +129,10 @@ def _tcp_ports(settings: Settings) -> Iterator[_Fault]:
         yield (
             "media.tcp_port" if media.tcp_port else "media.port",
             Words(
-                f"TCP {settings.http.port} 已为 http.port 所用，请改用别的端口，或设 media.tcp = false",
-                f"TCP {settings.http.port} is http.port already; choose another, or set media.tcp to false",
+                f"TCP {settings.http.port} 已为 http.port 所用，请改用别的端口，或设 media.tcp = false"
+                "（http.media = true 可共用）",
+                f"TCP {settings.http.port} is http.port already; choose another, or set media.tcp to false "
+                "(and http.media to true, to share it)",
             ),
         )
 

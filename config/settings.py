@@ -115,6 +115,7 @@ class Http(_Section, frozen=True, kw_only=True):
     host: Address = "::"
     port: Annotated[int, _whole(1, 65535)] = 8443
     tls: bool = True
+    media: bool = False
     certificate: OptionalFile = ""
     key: OptionalFile = ""
     allowed_origins: Origins = ()

@@ -20,6 +20,7 @@ from media.plane.link cimport (
     unlink_address, unlink_mirror_near, unlink_publication, unlink_route, unlink_tap, unlink_track, unlink_transport,
     unlink_ufrag,
 )
+from media.plane.listener cimport listener_take
 from media.plane.model cimport (
     DROP_SEND, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
 )
@@ -241,6 +242,9 @@ cdef void command_drain(PlaneState *plane) noexcept nogil:
     while command != NULL and taken < DRAIN_LIMIT:
         if command.kind == COMMAND_STOP:
             plane.stop = 1
+            done = True
+        elif command.kind == COMMAND_TAKE_CONNECTION:
+            listener_take(plane, <int>command.numbers[0], <int>command.numbers[1])
             done = True
         elif command.kind <= COMMAND_SEND or command.kind >= COMMAND_SET_RTT:
             done = _apply_transport(plane, command)

@@ -19,7 +19,8 @@ from media.plane.model cimport (
 )
 from media.plane.net cimport (
     EAGAIN, ECONNABORTED, EINTR, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, EPOLLOUT, MSG_DONTWAIT, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, accept4, close_descriptor, epoll_ctl, epoll_event, errno, monotonic_ns, recv, sockaddr_in6,
+    SOCK_NONBLOCK, accept4, close_descriptor, epoll_ctl, epoll_event, errno, getpeername, monotonic_ns, recv,
+    sockaddr_in6,
 )
 from media.plane.stunfilter cimport DATAGRAM_STUN, STUN_BINDING_REQUEST, datagram_kind, stun_filter
 from media.plane.table cimport ufrag_table_get
@@ -57,11 +58,31 @@ cdef void _watch(PlaneState *plane, bint on) noexcept nogil:
     plane.listener_rests = not on
 
 
+cdef void _begin(PlaneState *plane, int fd, const sockaddr_in6 *name, int family) noexcept nogil:
+    """Let a stranger's connection begin, or close it."""
+    cdef Address remote
+    address_from_name(name, family, &remote)
+    if not _is_welcome(plane, &remote):
+        drop(plane, NULL, DROP_CONNECTION_REFUSED)
+        close_descriptor(fd)
+    elif connection_new(plane, fd, &remote) == NULL:
+        drop(plane, NULL, DROP_CONNECTION_REFUSED)
+
+
+cdef void listener_take(PlaneState *plane, int fd, int family) noexcept nogil:
+    """Take a connection that came in at another door, with its first frame still to be read."""
+    cdef sockaddr_in6 name
+    cdef unsigned int length = sizeof(name)
+    if getpeername(fd, &name, &length) == 0:
+        _begin(plane, fd, &name, family)
+    else:
+        close_descriptor(fd)            # it has ended meanwhile
+
+
 cdef void listener_accept(PlaneState *plane) noexcept nogil:
     """Take waiting connections, those that are one too many to be closed at once."""
     cdef sockaddr_in6 name
     cdef unsigned int length
-    cdef Address remote
     cdef int taken, fd
     for taken in range(ACCEPTS_A_TURN):
         length = sizeof(name)
@@ -71,12 +92,7 @@ cdef void listener_accept(PlaneState *plane) noexcept nogil:
             if errno != EAGAIN and errno != EINTR and errno != ECONNABORTED:
                 _watch(plane, False)
             return
-        address_from_name(&name, plane.listener.family, &remote)
-        if not _is_welcome(plane, &remote):
-            drop(plane, NULL, DROP_CONNECTION_REFUSED)
-            close_descriptor(fd)
-        elif connection_new(plane, fd, &remote) == NULL:
-            drop(plane, NULL, DROP_CONNECTION_REFUSED)
+        _begin(plane, fd, &name, plane.listener.family)
 
 
 cdef int _strangers_of(const Transport *transport) noexcept nogil:
@@ -160,7 +176,7 @@ cdef void _end_late(PlaneState *plane, Connection *first) noexcept nogil:
 
 cdef void listener_look(PlaneState *plane) noexcept nogil:
     """End the connections whose time is over, twice a second; called at every tick."""
-    if plane.listener.family == 0 or plane.now_ns < plane.next_look_ns:
+    if plane.now_ns < plane.next_look_ns:
         return
     plane.next_look_ns = plane.now_ns + LOOK_NS
     _end_late(plane, plane.strangers)

@@ -92,6 +92,7 @@ cdef extern from "<sys/socket.h>" nogil:
     int recvmmsg(int fd, mmsghdr *messages, unsigned int count, int flags, timespec *timeout)
     int sendmmsg(int fd, mmsghdr *messages, unsigned int count, int flags)
     int accept4(int fd, void *name, unsigned int *length, int flags)
+    int getpeername(int fd, void *name, unsigned int *length)
     Py_ssize_t recv(int fd, void *bytes, size_t length, int flags)
     Py_ssize_t send(int fd, const void *bytes, size_t length, int flags)
 

@@ -16,7 +16,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from media.plane.batch cimport batch_free, batch_init
-from media.plane.command cimport COMMAND_STOP
+from media.plane.command cimport COMMAND_STOP, COMMAND_TAKE_CONNECTION
 from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
 from media.plane.listener cimport listener_close
@@ -31,7 +31,7 @@ from media.plane.net cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, close_descriptor, epoll_create1, epoll_ctl, epoll_event, errno,
 )
 from media.plane.priority import prefer_this_thread
-from media.plane.sockets import WILDCARDS, open_sockets
+from media.plane.sockets import WILDCARDS, hold_little, open_sockets
 from media.plane.ratelimit cimport bucket_init
 from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
@@ -290,6 +290,19 @@ cdef class PlaneThread:
         if owner is None:
             return None
         return StreamBound(owner) if event.kind == EVENT_STREAM_BOUND else StreamEnded(owner)
+
+    def take(self, connection):
+        """Take over a connected TCP socket whose first frame, a check, is still to be read.
+
+        Raises PlaneError; the socket is still the caller's then, and only then.
+        """
+        cdef Command *command
+        connection.setblocking(False)
+        hold_little(connection)
+        command = self.begin(COMMAND_TAKE_CONNECTION, NULL)
+        command.numbers[1] = connection.family
+        command.numbers[0] = connection.detach()
+        self.commit()
 
     def counters(self):
         """Totals of this thread since it started; drops by reason, those that have happened."""

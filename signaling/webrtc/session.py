@@ -90,6 +90,11 @@ class WebRtcSession:
         self._check_at = 0.0
         self._listen(local, far)
 
+    @property
+    def ufrag(self) -> str:
+        """What the peer's checks begin their USERNAME with."""
+        return self._ice.local.ufrag
+
     def datagram(self, event: DatagramReceived) -> None:
         """Take a STUN or DTLS datagram of this transport. Raises nothing, as `check`."""
         if not self._closed:

@@ -6,6 +6,7 @@ globalThis.peers = (() => {
   const NTP_TO_UNIX_MS = 2208988800000;
   const people = new Map();
   let way = "";
+  let door = 0;
   const sound = new AudioContext({ sampleRate: 48000 });
 
   /** Send SDP, or a fragment of it; returns the response with its text read. */
@@ -22,16 +23,19 @@ globalThis.peers = (() => {
     const offer = connection.localDescription.sdp;
     const { response, text } = await send("POST", url, "application/sdp", offer, token);
     if (response.status !== 201) throw new Error(`${response.status} ${text}`);
-    person.answer = text.replace(/^a=candidate:\S+ \d+ (\S+) .*\r\n/gm, (line, kind) => (!way || kind === way ? line : ""));
+    person.answer = text.replace(/^a=candidate:\S+ \d+ (\S+) \d+ \S+ (\d+) .*\r\n/gm, reached);
     person.token = token;
     person.location = response.headers.get("Location");
     await connection.setRemoteDescription({ type: "answer", sdp: person.answer });
   }
 
-  /** Know only the server's candidates of this transport from now on, `udp` or `tcp`, as behind a firewall. */
-  function only(kind) {
+  /** Know only the server's candidates of this transport (`udp` or `tcp`) and port from now on, as behind a firewall. */
+  function only(kind, port = 0) {
     way = kind;
+    door = port;
   }
+
+  const reached = (line, kind, port) => ((!way || kind === way) && (!door || Number(port) === door) ? line : "");
 
   /** The transport of the pair in use on both ends, and of all that the browser sends to. */
   async function pair(name) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from playwright.async_api import Browser
 from tests.patience import until
 from tests.peers.browser import PeerPage, open_page
 from tests.peers.inside import Inside
+from tests.peers.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -60,6 +62,19 @@ async def test_a_session_that_restarts_goes_on_over_tcp_and_an_end_closes_the_co
     await right.call("leave", viewer)
     await left.call("leave", publisher)
     await until("no connection is left", lambda: thread.counters()["connections"], lambda count: count == 0)
+
+
+async def test_pages_and_media_share_one_port(browser: Browser, tmp_path: Path) -> None:
+    with Server(tmp_path, HUISHANG_HTTP__MEDIA="true", HUISHANG_MEDIA__THREADS="2") as server:
+        async with open_page(browser, server) as left, open_page(browser, server) as right:
+            for page in (left, right):
+                await page.call("only", "tcp", server.http_port)
+            publisher = await left.publish("left", "red", 500)
+            viewer = await right.view("left")
+            await right.shows(viewer, "red")
+            await right.hears(viewer, 500)
+            for page, name in ((left, publisher), (right, viewer)):
+                assert await page.call("pair", name) == ["tcp", "tcp"]
 
 
 async def test_who_gets_datagrams_through_uses_them(browser: Browser, inside: Inside) -> None:

@@ -25,12 +25,12 @@ def frames(data: bytes) -> tuple[list[bytes], bytes]:
     return found, data
 
 
-def opened(stage: Stage, receive_bytes: int = 0) -> socket.socket:
-    """Open a connection to the stage's plane that knows nobody."""
+def opened(stage: Stage, receive_bytes: int = 0, port: int = 0) -> socket.socket:
+    """Open a connection to the stage's plane, or to another port, that knows nobody."""
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if receive_bytes:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-    made.connect(("127.0.0.1", stage.plane.tcp_port))
+    made.connect(("127.0.0.1", port or stage.plane.tcp_port))
     return made
 
 
@@ -40,7 +40,9 @@ class TcpPeer(Peer):
     `receive_bytes`: what the kernel keeps for it, 0 for as much as it likes.
     """
 
-    def __init__(self, stage: Stage, *, connect: bool = True, receive_bytes: int = 0, **options: Any) -> None:
+    def __init__(
+        self, stage: Stage, *, connect: bool = True, receive_bytes: int = 0, port: int = 0, **options: Any
+    ) -> None:
         super().__init__(stage, connect=False, **options)
         self.socket.close()
         stage.peers.append(self)
@@ -48,13 +50,13 @@ class TcpPeer(Peer):
         self.transport.add_ufrag(self.ufrag.encode())
         self._rest = b""
         self.address = ("", 0)
-        self.reopen(receive_bytes)
+        self.reopen(receive_bytes, port)
         if connect:
             self.check()
             self.connect()
 
-    def reopen(self, receive_bytes: int = 0) -> None:
-        self.socket = opened(self.stage, receive_bytes)
+    def reopen(self, receive_bytes: int = 0, port: int = 0) -> None:
+        self.socket = opened(self.stage, receive_bytes, port)
         self._rest = b""
 
     def check(self) -> DatagramReceived:

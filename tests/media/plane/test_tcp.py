@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from media.plane.names import TcpAddress
+from media.plane.thread import DatagramReceived
 from tests.media.plane.packets import picture, rtp
 from tests.media.plane.peers import Peer, Stage, staged
 from tests.media.plane.tcp_peer import TcpPeer, framed, opened
@@ -208,6 +209,21 @@ def test_who_does_not_read_loses_whole_packets_and_holds_up_nobody(stage: Stage)
     newest = sleeper.wait(lambda got: len(got.packets) >= 3 * number - lost + 3, "what came after").packets[-1]
     assert newest.sequence == reader.wait_packets(3 * number + 3)[-1].sequence
     assert sleeper.received.refused == []
+
+
+def test_a_connection_that_came_in_elsewhere_is_taken_with_its_first_frame() -> None:
+    with staged() as stage, socket.create_server(("127.0.0.1", 0)) as door:
+        peer = TcpPeer(stage, connect=False, port=door.getsockname()[1])
+        stage.commanded()
+        peer.socket.sendall(framed(request(peer.ufrag)))
+        stage.plane.take(door.accept()[0])
+        event = stage.wait_event(lambda it: isinstance(it, DatagramReceived))
+        assert isinstance(event, DatagramReceived) and event.transport is peer.transport
+        assert event.remote[:2] == peer.socket.getsockname()
+        with socket.create_connection(door.getsockname()) as gone:
+            gone.sendall(b"GET")
+            stage.plane.take(door.accept()[0])
+        wait_connections(stage, 1)
 
 
 def test_without_descriptors_a_connection_waits_until_there_are_some(stage: Stage) -> None:
