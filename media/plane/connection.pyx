@@ -24,9 +24,6 @@ cdef enum:
     QUEUE_BYTES = 262144        # a keyframe of 1080p and what goes with it; most is never touched
     STALE_NS = 400000000        # what has waited longer is dropped: later it would only hold up what is newer
 
-# As a consent (RFC 7675 section 5.1) and a little more.
-cdef int64_t IDLE_NS = 35 * <int64_t>1000000000
-
 
 cdef int _watch(PlaneState *plane, Connection *connection, int how, int events) noexcept nogil:
     cdef epoll_event event
@@ -100,7 +97,7 @@ cdef Connection *connection_find(const Transport *transport, const Address *addr
 
 cdef void connection_validate(PlaneState *plane, Connection *connection) noexcept nogil:
     """A valid check came over it: it is no stranger's, and may stay for as long as a consent lasts."""
-    connection.until_ns = plane.now_ns + IDLE_NS
+    connection.until_ns = plane.now_ns + plane.connection_idle_ns
     if not connection.validated:
         connection.validated = 1
         _unlink(&plane.strangers, connection)
@@ -108,12 +105,12 @@ cdef void connection_validate(PlaneState *plane, Connection *connection) noexcep
         _link(&plane.connections, connection)
 
 
-cdef int64_t connection_until(const Connection *connection) noexcept nogil:
+cdef int64_t connection_until(const PlaneState *plane, const Connection *connection) noexcept nogil:
     """When its time is over, with the checks that the plane has answered by itself."""
     cdef const Transport *transport = connection.transport
     cdef int64_t consent_ns = 0
     if transport != NULL and transport.connection == connection:
-        consent_ns = transport.consent_ns + IDLE_NS
+        consent_ns = transport.consent_ns + plane.connection_idle_ns
     return consent_ns if consent_ns > connection.until_ns else connection.until_ns
 
 

@@ -168,7 +168,7 @@ cdef void _end_late(PlaneState *plane, Connection *first) noexcept nogil:
     cdef Connection *next
     while connection != NULL:
         next = connection.next
-        if plane.now_ns >= connection_until(connection):
+        if plane.now_ns >= connection_until(plane, connection):
             drop(plane, connection.transport, DROP_CONNECTION_UNKNOWN)
             link_lost(plane, connection)
         connection = next

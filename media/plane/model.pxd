@@ -404,6 +404,7 @@ cdef struct PlaneState:
     int max_connections
     uint16_t connections_numbered
     int64_t stranger_ns             # their time for a valid check
+    int64_t connection_idle_ns      # the others', for the next one
     int64_t next_look_ns            # at connections whose time is over
     Connection *news                # connections with something to send
     uint8_t spill[DATAGRAM_CAPACITY]    # where a packet is written that no connection has room for

@@ -11,6 +11,7 @@ STRANGER_CHECKS_A_SECOND: int
 LATCH_SILENCE_MS: int
 ADDRESS_HELD_MS: int
 STRANGER_MS: int
+CONNECTION_IDLE_MS: int
 
 @dataclass(frozen=True, slots=True)
 class DatagramReceived:
@@ -65,6 +66,7 @@ class PlaneThread:
         latch_silence_ms: int = ...,
         address_held_ms: int = ...,
         stranger_ms: int = ...,
+        connection_idle_ms: int = ...,
     ) -> None: ...
     def fileno(self) -> int: ...
     def events(self) -> list[PlaneEvent]: ...

@@ -54,6 +54,8 @@ LATCH_SILENCE_MS = 7000
 ADDRESS_HELD_MS = 1500
 # What a stranger's TCP connection has for a valid check; a page sends its first one at once.
 STRANGER_MS = 5000
+# What a peer's has for the next valid check: as a consent (RFC 7675 section 5.1), and a little more.
+CONNECTION_IDLE_MS = 35000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ cdef class PlaneThread:
 
     def __init__(self, index, host, port, *, tcp_port=None, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
                  keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, work_a_turn=512,
-                 latch_silence_ms=LATCH_SILENCE_MS, address_held_ms=ADDRESS_HELD_MS, stranger_ms=STRANGER_MS):
+                 latch_silence_ms=LATCH_SILENCE_MS, address_held_ms=ADDRESS_HELD_MS, stranger_ms=STRANGER_MS,
+                 connection_idle_ms=CONNECTION_IDLE_MS):
         if work_a_turn < 1:
             raise ValueError("a turn must do some work")
         self.index = index
@@ -127,6 +130,7 @@ cdef class PlaneThread:
         self.state.latch_silence_ns = latch_silence_ms * 1000000
         self.state.address_held_ns = address_held_ms * 1000000
         self.state.stranger_ns = stranger_ms * 1000000
+        self.state.connection_idle_ns = connection_idle_ms * 1000000
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
 

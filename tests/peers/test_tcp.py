@@ -64,6 +64,30 @@ async def test_a_session_that_restarts_goes_on_over_tcp_and_an_end_closes_the_co
     await until("no connection is left", lambda: thread.counters()["connections"], lambda count: count == 0)
 
 
+async def test_a_connection_that_is_cut_is_made_anew_and_the_session_goes_on(
+    pages: tuple[PeerPage, PeerPage], inside: Inside
+) -> None:
+    left, right = pages
+    await left.publish("source", "green", 700)
+    viewer = await right.view("source")
+    await right.shows(viewer, "green")
+    peer = inside.session(publishes=False).peer
+    transport = peer.transport
+    for address in peer._ice.addresses:
+        transport.forget(address)
+    await until("the connection is cut", lambda: transport.stats()["remote"], lambda there: not there)
+    await until("another is chosen", lambda: transport.stats()["remote"])
+    packets = transport.stats()["sent_packets"]
+    await until("packets go there", lambda: transport.stats()["sent_packets"], lambda count: count > packets + 50)
+
+    async def decoded() -> int:
+        return int((await right.stats(viewer, "inbound-rtp", "video"))["framesDecoded"])
+
+    shown = await decoded()
+    await until("more pictures", decoded, lambda count: count > shown + 20)
+    assert await right.call("pair", viewer) == ["tcp", "tcp"]
+
+
 async def test_pages_and_media_share_one_port(browser: Browser, tmp_path: Path) -> None:
     with Server(tmp_path, HUISHANG_HTTP__MEDIA="true", HUISHANG_MEDIA__THREADS="2") as server:
         async with open_page(browser, server) as left, open_page(browser, server) as right:

@@ -25,12 +25,12 @@ def frames(data: bytes) -> tuple[list[bytes], bytes]:
     return found, data
 
 
-def opened(stage: Stage, receive_bytes: int = 0, port: int = 0) -> socket.socket:
+def opened(stage: Stage, receive_bytes: int = 0, port: int = 0, host: str = "127.0.0.1") -> socket.socket:
     """Open a connection to the stage's plane, or to another port, that knows nobody."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     if receive_bytes:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-    made.connect(("127.0.0.1", port or stage.plane.tcp_port))
+    made.connect((host, port or stage.plane.tcp_port))
     return made
 
 
@@ -56,7 +56,7 @@ class TcpPeer(Peer):
             self.connect()
 
     def reopen(self, receive_bytes: int = 0, port: int = 0) -> None:
-        self.socket = opened(self.stage, receive_bytes, port)
+        self.socket = opened(self.stage, receive_bytes, port, self.target[0])
         self._rest = b""
 
     def check(self) -> DatagramReceived:

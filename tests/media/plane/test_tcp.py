@@ -211,6 +211,30 @@ def test_who_does_not_read_loses_whole_packets_and_holds_up_nobody(stage: Stage)
     assert sleeper.received.refused == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_one_door_takes_both_kinds_of_addresses(host: str) -> None:
+    with staged("::", tcp_port=0) as stage:
+        publisher, viewer, track = TcpPeer(stage, host=host), TcpPeer(stage, host=host), stage.track(video=False)
+        publisher.publish(track)
+        viewer.watch(track)
+        publisher.send(rtp(0, b"sound", payload_type=111))
+        viewer.wait_packets(1)
+        assert publisher.address[:2] == publisher.socket.getsockname()[:2]
+
+
+def test_a_connection_without_checks_ends_and_one_with_checks_stays() -> None:
+    with staged(tcp_port=0, connection_idle_ms=300) as stage:
+        idle, busy = TcpPeer(stage), TcpPeer(stage)
+
+        def is_over() -> bool:
+            busy.transport.validate(busy.address)
+            return idle.transport.stats()["drops"] == {"connection_unknown": 1}
+
+        wait_until(is_over, "the end of the idle connection")
+        assert connections(stage) == 1
+        busy.settle()
+
+
 def test_a_connection_that_came_in_elsewhere_is_taken_with_its_first_frame() -> None:
     with staged() as stage, socket.create_server(("127.0.0.1", 0)) as door:
         peer = TcpPeer(stage, connect=False, port=door.getsockname()[1])
