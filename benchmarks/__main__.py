@@ -6,6 +6,7 @@ from benchmarks import (
     demonstration,
     first_frame,
     flood,
+    icetcp,
     journal,
     latency,
     links,
@@ -15,6 +16,7 @@ from benchmarks import (
 
 PARTS: parts.Parts = {
     "relay": lambda report: relay.run(report, peer="janus"),
+    "icetcp": icetcp.run,
     "latency": latency.run,
     "connections": connections.run,
     "flood": flood.run,

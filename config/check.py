@@ -16,7 +16,7 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _proxies, _plane_ports, _room, _database, _webhooks):
+    for rule in (_addresses, _certificate, _origins, _proxies, _plane_ports, _tcp_ports, _room, _database, _webhooks):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -110,6 +110,29 @@ def _plane_ports(settings: Settings) -> Iterator[_Fault]:
             Words(
                 f"{media.threads} 个线程用连续端口，media.port 须不大于 {highest}",
                 f"{media.threads} threads take consecutive ports, so media.port must be at most {highest}",
+            ),
+        )
+
+
+def _tcp_ports(settings: Settings) -> Iterator[_Fault]:
+    media = settings.media
+    if media.tcp and media.tcp_ports[-1] > 65_535:
+        highest = 65_536 - media.threads
+        yield (
+            "media.tcp_port",
+            Words(
+                f"{media.threads} 个线程用连续端口，media.tcp_port 须不大于 {highest}",
+                f"{media.threads} threads take consecutive ports, so media.tcp_port must be at most {highest}",
+            ),
+        )
+    if settings.http.port in media.tcp_ports:
+        yield (
+            "media.tcp_port" if media.tcp_port else "media.port",
+            Words(
+                f"TCP {settings.http.port} 已为 http.port 所用，请改用别的端口，或设 media.tcp = false"
+                "（http.media = true 可共用）",
+                f"TCP {settings.http.port} is http.port already; choose another, or set media.tcp to false "
+                "(and http.media to true, to share it)",
             ),
         )
 

@@ -115,6 +115,7 @@ class Http(_Section, frozen=True, kw_only=True):
     host: Address = "::"
     port: Annotated[int, _whole(1, 65535)] = 8443
     tls: bool = True
+    media: bool = False
     certificate: OptionalFile = ""
     key: OptionalFile = ""
     allowed_origins: Origins = ()
@@ -122,10 +123,12 @@ class Http(_Section, frozen=True, kw_only=True):
 
 
 class Media(_Section, frozen=True, kw_only=True):
-    """The packet plane: thread i owns UDP port `port + i`."""
+    """The packet plane: thread i owns UDP port `port + i`, and a TCP port counted likewise."""
 
     bind: Address = "::"
     port: Annotated[int, _whole(1, 65535)] = 8500
+    tcp: bool = True
+    tcp_port: Annotated[int, _whole(0, 65535)] = 0
     threads: Annotated[int, _whole(1, 64)] = 1
     advertised_addresses: Addresses = ()
     send_buffer_bytes: Annotated[int, _whole(65_536, 268_435_456)] = 4_194_304
@@ -139,6 +142,12 @@ class Media(_Section, frozen=True, kw_only=True):
     def ports(self) -> range:
         """The plane's UDP ports, one per thread."""
         return range(self.port, self.port + self.threads)
+
+    @property
+    def tcp_ports(self) -> range:
+        """Its TCP ports, none where they are off."""
+        first = self.tcp_port or self.port
+        return range(first, first + self.threads if self.tcp else first)
 
 
 class Access(_Section, frozen=True, kw_only=True):

@@ -69,7 +69,8 @@ def _address_fault(error: OSError | PlaneError, settings: Settings) -> StartErro
         return None
     zh, en = _BUSY[reason.errno]
     http, media = settings.http, settings.media
-    places = f"http {http.host}:{http.port}/tcp, media {media.bind}:{media.port}/udp"
+    tcp = f" and {media.tcp_ports[0]}/tcp" if media.tcp else ""
+    places = f"http {http.host}:{http.port}/tcp, media {media.bind}:{media.port}/udp{tcp}"
     what_to_do = f"{zh}，请改 http.port 或 media.port / {en}, change http.port or media.port"
     return StartError(f"{places}: {what_to_do} ({error})")
 

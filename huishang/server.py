@@ -74,6 +74,7 @@ async def serve(
             max_publishers=settings.limits.max_sources,
             max_viewers=settings.limits.max_viewers,
             silent_after_s=settings.limits.silent_after_s,
+            shared_port=settings.http.port if settings.http.media else 0,
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
@@ -100,7 +101,8 @@ async def serve(
             ends.callback(task.cancel)
         if begin is not None:
             await begin(Node(memory.coordinator, doors.signin))
-        await ends.enter_async_context(listening(app, settings.http.host, settings.http.port, tls))
+        media = exchange.take if settings.http.media else None
+        await ends.enter_async_context(listening(app, settings.http.host, settings.http.port, tls, media))
         ready(page_urls(settings))
         await _until(stop, tasks)
 

@@ -79,13 +79,15 @@ class Relay:
         self._turns: dict[int, _Turns] = {}
 
     def open(self) -> None:
-        """Bind one UDP port per thread; port 0 lets the kernel choose."""
+        """Bind one UDP port per thread, and one TCP port unless that is off; port 0 lets the kernel choose."""
         settings = self._settings
+        first_tcp = settings.tcp_port or settings.port
         for index in range(settings.threads):
             thread = PlaneThread(
                 index,
                 settings.bind,
                 settings.port + index if settings.port else 0,
+                tcp_port=(first_tcp + index if first_tcp else 0) if settings.tcp else None,
                 receive_bytes=settings.receive_buffer_bytes,
                 send_bytes=settings.send_buffer_bytes,
                 flush_us=settings.flush_us,

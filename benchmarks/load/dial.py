@@ -10,6 +10,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from benchmarks.load.framed import FramedSocket
 from benchmarks.load.path import Path
 from media.plane.srtp import SrtpKeys
 from signaling.client.peer import Closed, Connected, PathSelected, Peer, RemoteParameters
@@ -79,7 +80,7 @@ def dial(
     local: Credentials,
     identity: Identity,
     negotiated: Negotiated,
-    made: socket.socket | None = None,
+    made: socket.socket | FramedSocket | None = None,
 ) -> Path:
     """Connect as controlling agent and DTLS client, from `made` where that is given.
 
@@ -94,17 +95,18 @@ def dial(
         made.close()
         raise
     path = Path(
-        socket=made,
+        socket=made.socket if isinstance(made, FramedSocket) else made,
         keys=keys,
         transport_cc_id=negotiated.transport_cc_id,
         audio_payload_types=negotiated.audio_payload_types,
         consent=_consent_requests(remote.credentials, local, peer),
+        framed=isinstance(made, FramedSocket),
     )
     path.prepare()
     return path
 
 
-def _connect(made: socket.socket, peer: Peer, deadline: float) -> SrtpKeys:
+def _connect(made: socket.socket | FramedSocket, peer: Peer, deadline: float) -> SrtpKeys:
     waiting = select.poll()
     waiting.register(made, select.POLLIN)
     peer.start(time.monotonic())

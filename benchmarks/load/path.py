@@ -26,7 +26,7 @@ class Path:
     """A transport whose handshakes are done. Whoever made it keeps nothing: no other thread may use the keys."""
 
     socket: socket.socket
-    """Connected UDP socket."""
+    """Connected UDP socket, or with `framed` a TCP socket."""
     keys: Keys | None = None
     """SRTP contexts; None: plain RTP, and a viewer sends no RTCP."""
     transport_cc_id: int = 0
@@ -34,6 +34,8 @@ class Path:
     audio_payload_types: frozenset[int] = frozenset()
     consent: tuple[bytes, ...] = ()
     """STUN binding requests of equal length, sent in turn as consent checks."""
+    framed: bool = False
+    """Packets stand behind their lengths (RFC 4571)."""
 
     def prepare(self) -> None:
         """Set the socket options that the load threads rely on."""

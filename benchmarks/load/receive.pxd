@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from benchmarks.load.rtcp cimport Arrivals, Reception
+from media.plane.framing cimport FrameReader
 
 cdef enum:
     MAX_STREAMS = 8            # per viewer: video, its RTX, audio, a probe stream, and some that should not be
@@ -14,6 +15,9 @@ cdef enum:
 
 cdef struct Viewer:
     int fd
+    bint framed                # over TCP, each packet behind its length (RFC 4571)
+    FrameReader reader
+    uint8_t frame[WHOLE_BYTES]
     uint32_t ssrc              # what our own RTCP is sent as
     void *protect              # libsrtp context for what we send; NULL: send no RTCP
     void *unprotect            # libsrtp context for what we receive; NULL: do not read RTCP

@@ -22,9 +22,10 @@ from benchmarks.load.record cimport Record
 from benchmarks.load.rtcp cimport (
     RTCP_BUFFER_BYTES, Arrivals, Reception, arrivals_note, arrivals_start, feedback_write, receiver_report_write,
     reception_note, reception_start, remb_write)
+from media.plane.framing cimport FRAME_LENGTH_BYTES, FRAME_MORE, FRAME_TOO_LARGE, frame_read
 from media.plane.net cimport (
     CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, MSG_DONTWAIT, MSG_TRUNC, cmsghdr, iovec, mmsghdr, monotonic_ns, realtime_ns,
-    recvmmsg, timespec)
+    recv, recvmmsg, timespec)
 from media.plane.srtp cimport srtp_protect_rtcp, srtp_unprotect, srtp_unprotect_rtcp
 
 cdef int64_t CYCLE_NS = 4000000
@@ -90,8 +91,19 @@ cdef Reception *_stream(Viewer *viewer, uint32_t ssrc, uint8_t payload_type, int
     return &viewer.streams[i]
 
 
+cdef bint _sent(Viewer *viewer, const uint8_t *packet, int length) noexcept nogil:
+    cdef uint8_t frame[FRAME_LENGTH_BYTES + RTCP_BUFFER_BYTES + 160]
+    if not viewer.framed:
+        return send(viewer.fd, packet, length, MSG_DONTWAIT) >= 0
+    frame[0] = <uint8_t>(length >> 8)
+    frame[1] = <uint8_t>length
+    memcpy(frame + FRAME_LENGTH_BYTES, packet, length)
+    length += FRAME_LENGTH_BYTES
+    return send(viewer.fd, frame, length, MSG_DONTWAIT) == length
+
+
 cdef void _send_rtcp(Viewer *viewer, uint8_t *packet, int length) noexcept nogil:
-    if srtp_protect_rtcp(viewer.protect, packet, &length) != 0 or send(viewer.fd, packet, length, MSG_DONTWAIT) < 0:
+    if srtp_protect_rtcp(viewer.protect, packet, &length) != 0 or not _sent(viewer, packet, length):
         viewer.send_errors += 1
 
 
@@ -121,8 +133,7 @@ cdef void _report(Viewer *viewer, int64_t now_ns) noexcept nogil:
     cdef Reception *stream
     if viewer.consent_count and now_ns >= viewer.next_consent_ns:
         viewer.next_consent_ns += CONSENT_NS
-        if send(viewer.fd, viewer.consent + viewer.consent_next * viewer.consent_bytes, viewer.consent_bytes,
-                MSG_DONTWAIT) < 0:
+        if not _sent(viewer, viewer.consent + viewer.consent_next * viewer.consent_bytes, viewer.consent_bytes):
             viewer.send_errors += 1
         viewer.consent_next = (viewer.consent_next + 1) % viewer.consent_count
     if viewer.protect == NULL:
@@ -224,6 +235,9 @@ cdef class Receiver:
         viewer.consent_count = len(path.consent)
         viewer.consent_bytes = len(path.consent[0]) if path.consent else 0
         viewer.fd = path.socket.fileno()
+        viewer.framed = path.framed
+        viewer.reader.frame = viewer.frame
+        viewer.reader.capacity = WHOLE_BYTES
         viewer.ssrc = 0x4C000000 + self.count
         if path.keys is not None:
             protect, unprotect = path.keys.pointers
@@ -277,31 +291,54 @@ cdef class Receiver:
         cdef Viewer *viewer = self.viewers[index]
         cdef int i, got, batch
         cdef size_t room = WHOLE_BYTES if viewer.whole else HEADER_BYTES
+        if viewer.framed:
+            self._drain_frames(viewer, index)
+            return
         for batch in range(BATCHES_PER_CYCLE):
             for i in range(BATCH_PACKETS):
                 self.vectors[i].iov_len = room
                 self.messages[i].msg_hdr.msg_controllen = CONTROL_BYTES
             got = recvmmsg(viewer.fd, self.messages, BATCH_PACKETS, MSG_DONTWAIT | MSG_TRUNC, NULL)
             for i in range(got):
-                self._note(viewer, index, i)
+                self._note(
+                    viewer, index, self.buffers + i * WHOLE_BYTES, <int>self.messages[i].msg_len,
+                    <int>self.vectors[i].iov_len, self._stamped_ns(i)
+                )
             if got < BATCH_PACKETS:
                 return
 
-    cdef void _note(self, Viewer *viewer, int index, int place) noexcept nogil:
-        cdef uint8_t *packet = self.buffers + place * WHOLE_BYTES
-        cdef int length = <int>self.messages[place].msg_len
-        cdef int readable = min(length, <int>self.vectors[place].iov_len)
+    cdef void _drain_frames(self, Viewer *viewer, int index) noexcept nogil:
+        """As `_drain`, of a connection; what arrived is stamped when it is read."""
+        cdef const uint8_t *at
+        cdef const uint8_t *end
+        cdef Py_ssize_t got
+        cdef int length, batch
+        for batch in range(BATCHES_PER_CYCLE):
+            got = recv(viewer.fd, self.buffers, BATCH_PACKETS * WHOLE_BYTES, MSG_DONTWAIT)
+            if got <= 0:
+                return
+            at = self.buffers
+            end = at + got
+            while True:
+                length = frame_read(&viewer.reader, &at, end)
+                if length == FRAME_MORE or length == FRAME_TOO_LARGE:
+                    break
+                self._note(viewer, index, viewer.frame, length, WHOLE_BYTES, realtime_ns())
+
+    cdef int64_t _stamped_ns(self, int place) noexcept nogil:
         cdef cmsghdr *control = CMSG_FIRSTHDR(&self.messages[place].msg_hdr)
         cdef timespec *stamp
-        cdef int64_t wall_ns, now_ns
+        if control == NULL or control.cmsg_type != SCM_TIMESTAMPNS or control.cmsg_len < CMSG_LEN(16):
+            return realtime_ns()
+        stamp = <timespec *>CMSG_DATA(control)
+        return <int64_t>stamp.tv_sec * 1000000000 + stamp.tv_nsec
+
+    cdef void _note(self, Viewer *viewer, int index, uint8_t *packet, int length, int room,
+                    int64_t wall_ns) noexcept nogil:
+        cdef int readable = min(length, room)
+        cdef int64_t now_ns = wall_ns - self.wall_minus_monotonic_ns
         cdef int transport_sequence
         cdef Reception *stream
-        if control != NULL and control.cmsg_type == SCM_TIMESTAMPNS and control.cmsg_len >= CMSG_LEN(16):
-            stamp = <timespec *>CMSG_DATA(control)
-            wall_ns = <int64_t>stamp.tv_sec * 1000000000 + stamp.tv_nsec
-        else:
-            wall_ns = realtime_ns()
-        now_ns = wall_ns - self.wall_minus_monotonic_ns
         if readable < 12 or packet[0] < 128 or packet[0] > 191:
             # RFC 7983 section 7
             if readable > 0 and packet[0] < 4:

@@ -15,8 +15,9 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from benchmarks.load.dial import Identity, Negotiated, dial
+from benchmarks.load.framed import FramedSocket
 from benchmarks.load.path import Path
-from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, free_port, start, wait_until
+from benchmarks.peers.model import PeerError, Publication, Track, at_once, end, free_pair, free_port, start, wait_until
 from benchmarks.shapes import Kind
 from signaling.client.session import remote_parameters
 from signaling.ice.types import Credentials
@@ -78,7 +79,8 @@ class Huishang:
         self.token = secrets.token_urlsafe(24)
         """May publish and watch everything."""
         self.port = free_port(socket.SOCK_STREAM)
-        self.media_port = free_port(socket.SOCK_DGRAM)
+        self.media_port = free_pair()
+        """Of both UDP and TCP."""
         self._tls = tls
         self._kinds: dict[str, list[Kind]] = {}
         self._ssrc = FIRST_SSRC
@@ -146,10 +148,12 @@ class Huishang:
         """Watch by WHEP, so many times."""
         return at_once(lambda _: self.watch_once(source), count)
 
-    def watch_once(self, source: str) -> Path:
-        """One more viewer; may be called from several threads."""
+    def watch_once(self, source: str, *, tcp: bool = False) -> Path:
+        """One more viewer, over TCP alone if `tcp`; may be called from several threads."""
         credentials, accepted = self.ask_to_watch(source)
-        return dial(remote_parameters(accepted.remote), credentials, self._identity, negotiated(accepted))
+        remote = remote_parameters(accepted.remote)
+        made = FramedSocket(remote.candidates[0], self.media_port) if tcp else None
+        return dial(remote, credentials, self._identity, negotiated(accepted), made)
 
     def ask_to_watch(self, source: str) -> tuple[Credentials, Accepted]:
         """Only the offer and the answer of a viewer: a session that waits for its first connectivity check."""

@@ -1,5 +1,6 @@
 """What a benchmark asks of every media server, ours or another."""
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -74,6 +75,15 @@ def free_port(kind: socket.SocketKind) -> int:
     with socket.socket(socket.AF_INET, kind) as made:
         made.bind(("127.0.0.1", 0))
         return int(made.getsockname()[1])
+
+
+def free_pair() -> int:
+    """A port on loopback that nobody has just now, neither of UDP nor of TCP."""
+    while True:
+        port = free_port(socket.SOCK_DGRAM)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made, contextlib.suppress(OSError):
+            made.bind(("127.0.0.1", port))
+            return port
 
 
 def start(command: Sequence[str], *, core: int = machine.SERVER_CORE, **options: object) -> subprocess.Popen[bytes]:

@@ -5,6 +5,7 @@ Packets for one destination that lie one after another and have equal size becom
 (generic segmentation offload); a shorter packet may close such a run. Messages go out with one sendmmsg. Where the
 kernel or the path refuses segmentation the transport falls back to one message a packet, for good. A full socket is
 waited for once, 1 ms at most; what it then refuses is counted and lost: nobody's packets wait for a slow socket.
+What goes over a TCP connection passes by here to that connection's own queue (connection.pyx).
 
 Touches the socket of the plane thread and the batch's own memory.
 """
@@ -13,6 +14,7 @@ from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from media.plane.connection cimport connection_commit, connection_room
 from media.plane.model cimport BATCH_BYTES, BATCH_MESSAGES, DROP_SEND, drop
 from media.plane.net cimport (
     CMSG_LEN, CMSG_SPACE, EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, IPPROTO_UDP, MSG_DONTWAIT, POLLOUT,
@@ -40,6 +42,8 @@ cdef void batch_free(Batch *batch) noexcept nogil:
 cdef uint8_t *batch_room(PlaneState *plane, Transport *transport, int length) noexcept nogil:
     """Return `length` writable bytes; flushes when the batch is full or belongs to another socket."""
     cdef Batch *batch = &plane.batch
+    if transport.connection != NULL:
+        return connection_room(plane, transport.connection, length)
     if batch.socket != transport.socket:
         batch_flush(plane)
         batch.socket = transport.socket
@@ -53,6 +57,9 @@ cdef void batch_commit(PlaneState *plane, Transport *transport, uint8_t *start, 
     """Add the packet that was written at the address `batch_room` gave."""
     cdef Batch *batch = &plane.batch
     cdef int last = batch.count - 1
+    if transport.connection != NULL:
+        connection_commit(plane, transport, start, length)
+        return
     batch.used += length
     plane.sent_packets += 1
     plane.sent_octets += length

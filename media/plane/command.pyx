@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from media.plane.backlog cimport backlog_forget_route
+from media.plane.connection cimport connection_find, connection_put
 from media.plane.consent cimport CONSENT_KEY_BYTES, CONSENT_USERNAME_BYTES
 from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.estimate cimport Estimate
@@ -20,6 +21,7 @@ from media.plane.link cimport (
     unlink_address, unlink_mirror_near, unlink_publication, unlink_route, unlink_tap, unlink_track, unlink_transport,
     unlink_ufrag,
 )
+from media.plane.listener cimport listener_take
 from media.plane.model cimport (
     DROP_SEND, Mirror, Publication, Route, Tap, Track, Transport, Watch, drop,
 )
@@ -52,6 +54,11 @@ cdef void _unwatch(PlaneState *plane, int fd) noexcept nogil:
 cdef void _select(Transport *transport, const Command *command) noexcept nogil:
     cdef int family = transport.socket.family
     transport.remote = command.remote
+    # There, or it would not have been linked; NULL for datagrams.
+    transport.connection = connection_find(transport, &command.remote)
+    if transport.connection != NULL:
+        transport.has_remote = 1
+        return
     transport.remote_name_length = address_to_name(&command.remote, family, &transport.remote_name)
     transport.has_remote = transport.remote_name_length > 0
     transport.local_control_length = 0
@@ -65,6 +72,9 @@ cdef void _send(PlaneState *plane, Transport *transport, Command *command) noexc
     cdef iovec vector
     cdef sockaddr_in6 name
     cdef uint8_t control[96]
+    if command.remote.connection:
+        connection_put(plane, transport, &command.remote, command.data, command.length)
+        return
     memset(&message, 0, sizeof(message))
     message.msg_hdr.msg_namelen = address_to_name(&command.remote, transport.socket.family, &name)
     if message.msg_hdr.msg_namelen == 0:
@@ -241,6 +251,9 @@ cdef void command_drain(PlaneState *plane) noexcept nogil:
     while command != NULL and taken < DRAIN_LIMIT:
         if command.kind == COMMAND_STOP:
             plane.stop = 1
+            done = True
+        elif command.kind == COMMAND_TAKE_CONNECTION:
+            listener_take(plane, <int>command.numbers[0], <int>command.numbers[1])
             done = True
         elif command.kind <= COMMAND_SEND or command.kind >= COMMAND_SET_RTT:
             done = _apply_transport(plane, command)

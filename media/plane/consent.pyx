@@ -16,7 +16,7 @@ import ctypes
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memset
 
-from media.plane.model cimport scope_out
+from media.plane.model cimport address_is, scope_out
 from media.plane.rtp cimport read16, read32, write16, write32
 
 ctypedef int (*sha1_init_function)(void *context) noexcept nogil
@@ -193,9 +193,7 @@ cdef bint consent_answer(
     cdef uint8_t difference = 0
     if _sha1_init == NULL or transport.consent_username_length == 0 or length > MAX_REQUEST_BYTES:
         return False
-    if not transport.has_remote or remote.port != transport.remote.port or memcmp(
-        remote.ip, transport.remote.ip, 16
-    ) != 0:
+    if not transport.has_remote or not address_is(remote, &transport.remote):
         return False
     if not _is_ordinary(transport, request, length, &integrity_at):
         return False

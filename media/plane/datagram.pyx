@@ -45,7 +45,9 @@ cdef inline uint16_t _swap(uint16_t value) noexcept nogil:
     return (value >> 8) | ((value & 0xFF) << 8)
 
 
-cdef inline void _read_name(const void *name, int family, Address *address) noexcept nogil:
+cdef void address_from_name(const void *name, int family, Address *address) noexcept nogil:
+    """Read the kernel's form of an address."""
+    address.connection = 0
     if family == AF_INET:
         memcpy(address.ip, V4_MAPPED, 12)
         memcpy(address.ip + 12, &(<sockaddr_in *>name).sin_addr, 4)
@@ -58,7 +60,7 @@ cdef inline void _read_name(const void *name, int family, Address *address) noex
 
 cdef void _read_local(msghdr *header, Address *local) noexcept nogil:
     """The address the datagram was sent to, so that the answer can come from there."""
-    cdef cmsghdr *control = CMSG_FIRSTHDR(header)
+    cdef cmsghdr *control = CMSG_FIRSTHDR(header) if header != NULL else NULL
     memset(local, 0, sizeof(Address))
     while control != NULL:
         if control.cmsg_level == IPPROTO_IPV6 and control.cmsg_type == IPV6_PKTINFO:
@@ -222,26 +224,18 @@ cdef void _plain(PlaneState *plane, Transport *transport, const Address *remote,
         _latch(plane, transport, remote, header)
 
 
-cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index) noexcept nogil:
-    cdef msghdr *header = &receiver.messages[index].msg_hdr
-    cdef uint8_t *packet = receiver.buffers[index]
-    cdef int length = <int>receiver.messages[index].msg_len
-    cdef Address remote, local
-    cdef Transport *transport
+cdef void datagram_take(PlaneState *plane, const Address *remote, msghdr *header, uint8_t *packet,
+                        int length) noexcept nogil:
+    """A WebRTC peer's packet; `header` tells where a datagram was sent to, NULL for a connection's frame."""
+    cdef int kind = datagram_kind(packet, length)
+    cdef Transport *transport = <Transport *>address_table_get(
+        &plane.addresses, remote.ip, remote.port, remote.connection
+    )
+    cdef Address local
     cdef uint64_t authentic
-    cdef int kind
-    if header.msg_flags & MSG_TRUNC:
-        drop(plane, NULL, DROP_UNKNOWN_DATAGRAM)
-        return
-    _read_name(receiver.names[index], socket.family, &remote)
-    if socket.owned:
-        _plain(plane, socket.transport, &remote, header, packet, length)
-        return
-    kind = datagram_kind(packet, length)
-    transport = <Transport *>address_table_get(&plane.addresses, remote.ip, remote.port)
     if kind == DATAGRAM_STUN:
         _read_local(header, &local)
-        _stun(plane, transport, &remote, &local, packet, length)
+        _stun(plane, transport, remote, &local, packet, length)
     elif transport == NULL:
         drop(plane, NULL, DROP_STRANGER)
     elif kind == DATAGRAM_DTLS:
@@ -249,14 +243,29 @@ cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index)
             drop(plane, transport, DROP_DTLS_RATE)
             return
         _read_local(header, &local)
-        event_datagram(plane, EVENT_DTLS, transport, &remote, &local, packet, length)
+        event_datagram(plane, EVENT_DTLS, transport, remote, &local, packet, length)
     elif kind == DATAGRAM_RTP or kind == DATAGRAM_RTCP:
         authentic = transport.authentic
         _media(plane, transport, kind, packet, length)
         if transport.authentic != authentic and plane.now_ns >= transport.next_heard_ns:
-            link_heard(plane, transport, &remote)
+            link_heard(plane, transport, remote)
     else:
         drop(plane, transport, DROP_UNKNOWN_DATAGRAM)
+
+
+cdef void _one(PlaneState *plane, Socket *socket, Receiver *receiver, int index) noexcept nogil:
+    cdef msghdr *header = &receiver.messages[index].msg_hdr
+    cdef uint8_t *packet = receiver.buffers[index]
+    cdef int length = <int>receiver.messages[index].msg_len
+    cdef Address remote
+    if header.msg_flags & MSG_TRUNC:
+        drop(plane, NULL, DROP_UNKNOWN_DATAGRAM)
+        return
+    address_from_name(receiver.names[index], socket.family, &remote)
+    if socket.owned:
+        _plain(plane, socket.transport, &remote, header, packet, length)
+    else:
+        datagram_take(plane, &remote, header, packet, length)
 
 
 cdef int receiver_init(PlaneState *plane) noexcept nogil:

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t
 
-from media.plane.model cimport Address, Mirror, PlaneState, Publication, Route, Tap, Track, Transport
+from media.plane.model cimport Address, Connection, Mirror, PlaneState, Publication, Route, Tap, Track, Transport
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil
@@ -11,6 +11,7 @@ cdef bint link_holds(PlaneState *plane, const Transport *holder, const Transport
                      const Address *address) noexcept nogil
 cdef void link_heard(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
 cdef void unlink_address(PlaneState *plane, Transport *transport, const Address *address) noexcept nogil
+cdef void link_lost(PlaneState *plane, Connection *connection) noexcept nogil
 cdef void link_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil
 cdef void unlink_ufrag(PlaneState *plane, Transport *transport, const uint8_t *ufrag, int length) noexcept nogil
 cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nogil

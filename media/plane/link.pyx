@@ -11,9 +11,10 @@ from libc.string cimport memcmp, memcpy, memmove
 from media.plane.admission cimport admission_release
 from media.plane.backlog cimport backlog_forget_route, backlog_forget_transport
 from media.plane.burst cimport burst_forget, burst_skip
+from media.plane.connection cimport connection_end, connection_find, connection_validate
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
-    DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
+    DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, address_is, drop,
 )
 from media.plane.net cimport htonl
 from media.plane.probe cimport probe_forget
@@ -72,25 +73,29 @@ cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil:
     transport.ready = ready
 
 
-cdef inline bint _is(const Address *left, const Address *right) noexcept nogil:
-    return left.port == right.port and memcmp(left.ip, right.ip, 16) == 0
-
-
 cdef void _unlink_address(PlaneState *plane, Transport *transport, int place) noexcept nogil:
     """Forget one address, unless it has become another transport's; those behind it move up."""
     cdef Address *at = &transport.addresses[place]
-    if address_table_get(&plane.addresses, at.ip, at.port) == transport:
-        address_table_remove(&plane.addresses, at.ip, at.port)
+    if address_table_get(&plane.addresses, at.ip, at.port, at.connection) == transport:
+        address_table_remove(&plane.addresses, at.ip, at.port, at.connection)
     transport.address_count -= 1
     memmove(at, at + 1, (transport.address_count - place) * sizeof(Address))
     memmove(&transport.heard_ns[place], &transport.heard_ns[place + 1],
             (transport.address_count - place) * sizeof(int64_t))
 
 
+cdef void _forget_address(PlaneState *plane, Transport *transport, int place) noexcept nogil:
+    """Take nothing more from an address; a connection that stands behind it ends."""
+    cdef Connection *connection = connection_find(transport, &transport.addresses[place])
+    _unlink_address(plane, transport, place)
+    if connection != NULL:
+        connection_end(plane, connection)
+
+
 cdef int _place(const Transport *transport, const Address *address) noexcept nogil:
     """Where in its list a transport has an address; behind the end: not at all."""
     cdef int place = 0
-    while place < transport.address_count and not _is(&transport.addresses[place], address):
+    while place < transport.address_count and not address_is(&transport.addresses[place], address):
         place += 1
     return place
 
@@ -112,7 +117,14 @@ cdef bint link_address(PlaneState *plane, Transport *transport, const Address *a
     not cut off who is really there. Control asks again with the peer's next check.
     """
     cdef int place
-    cdef Transport *holder = <Transport *>address_table_get(&plane.addresses, address.ip, address.port)
+    cdef Connection *connection = NULL
+    cdef Transport *holder = <Transport *>address_table_get(
+        &plane.addresses, address.ip, address.port, address.connection
+    )
+    if address.connection:
+        connection = connection_find(transport, address)
+        if connection == NULL:
+            return False            # it has ended since
     if link_holds(plane, holder, transport, address):
         drop(plane, transport, DROP_ADDRESS_HELD)
         return False
@@ -120,15 +132,17 @@ cdef bint link_address(PlaneState *plane, Transport *transport, const Address *a
     if place < transport.address_count:
         _unlink_address(plane, transport, place)
     elif place == MAX_ADDRESSES:
-        place = 1 if transport.has_remote and _is(&transport.addresses[0], &transport.remote) else 0
-        _unlink_address(plane, transport, place)
+        place = 1 if transport.has_remote and address_is(&transport.addresses[0], &transport.remote) else 0
+        _forget_address(plane, transport, place)
     transport.addresses[transport.address_count] = address[0]
     # Held from its first authentic packet on, not by the check itself.
     transport.heard_ns[transport.address_count] = plane.now_ns - plane.address_held_ns
     transport.next_heard_ns = plane.now_ns
     transport.address_count += 1
-    if address_table_put(&plane.addresses, address.ip, address.port, transport) < 0:
+    if address_table_put(&plane.addresses, address.ip, address.port, address.connection, transport) < 0:
         drop(plane, transport, DROP_TABLE_FULL)
+    if connection != NULL:
+        connection_validate(plane, connection)
     return True
 
 
@@ -144,9 +158,19 @@ cdef void unlink_address(PlaneState *plane, Transport *transport, const Address 
     """Take nothing more from this address, unless another peer has proved since that it is its own."""
     cdef int place
     for place in range(transport.address_count):
-        if _is(&transport.addresses[place], address):
-            _unlink_address(plane, transport, place)
+        if address_is(&transport.addresses[place], address):
+            _forget_address(plane, transport, place)
             return
+
+
+cdef void link_lost(PlaneState *plane, Connection *connection) noexcept nogil:
+    """End a TCP connection; where it went to is no address of its transport any more."""
+    cdef int place
+    if connection.transport != NULL:
+        place = _place(connection.transport, &connection.remote)
+        if place < connection.transport.address_count:
+            _unlink_address(plane, connection.transport, place)
+    connection_end(plane, connection)
 
 
 cdef void _unlink_ufrag(PlaneState *plane, Transport *transport, int place) noexcept nogil:
@@ -190,6 +214,8 @@ cdef void unlink_transport(PlaneState *plane, Transport *transport) noexcept nog
     while transport.routes != NULL:
         unlink_route(plane, transport.routes)
     backlog_forget_transport(plane, transport)
+    while transport.connections != NULL:
+        link_lost(plane, transport.connections)
     while transport.address_count:
         _unlink_address(plane, transport, transport.address_count - 1)
     while transport.ufrag_count:

@@ -5,16 +5,19 @@ Runs without the GIL from start to stop: no pause of the interpreter can reach i
 (commands, datagrams, packets from other threads), so that none of them starves the rest.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 from media.plane.backlog cimport backlog_serve
 from media.plane.batch cimport batch_flush
 from media.plane.bridge cimport bridge_drain_down, bridge_drain_up
 from media.plane.command cimport command_drain
+from media.plane.connection cimport connection_flush
 from media.plane.datagram cimport datagram_receive
 from media.plane.burst cimport burst_due, burst_serve
+from media.plane.listener cimport listener_accept, listener_look, listener_serve
 from media.plane.model cimport (
-    WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Mirror, Socket, Watch,
+    WATCH_CONNECTION, WATCH_LISTENER, WATCH_MIRROR_DOWN, WATCH_MIRROR_UP, WATCH_SOCKET, Connection, Mirror, Socket,
+    Watch,
 )
 from media.plane.probe cimport probe_due
 from media.plane.net cimport epoll_event, epoll_pwait2, monotonic_ns, realtime_ns, timespec
@@ -52,6 +55,7 @@ cdef void _tick(PlaneState *plane) noexcept nogil:
     plane.wake_by_ns = plane.now_ns + (TICK_LATEST_NS if plane.transport_count else IDLE_NS)
     plane.feedback_waits = plane.has_feedback_socket
     report_tick(plane)
+    listener_look(plane)
 
 
 cdef void _mirror_down(PlaneState *plane, Mirror *mirror) noexcept nogil:
@@ -70,9 +74,13 @@ cdef void _mirror_up(PlaneState *plane, Mirror *mirror) noexcept nogil:
         ring_put_off(&mirror.up)
 
 
-cdef void _dispatch(PlaneState *plane, Watch *watch) noexcept nogil:
+cdef void _dispatch(PlaneState *plane, Watch *watch, uint32_t events) noexcept nogil:
     if watch.kind == WATCH_SOCKET:
         datagram_receive(plane, <Socket *>watch.object, DATAGRAMS_A_TURN)
+    elif watch.kind == WATCH_CONNECTION:
+        listener_serve(plane, <Connection *>watch.object, events)
+    elif watch.kind == WATCH_LISTENER:
+        listener_accept(plane)
     elif watch.kind == WATCH_MIRROR_DOWN:
         _mirror_down(plane, <Mirror *>watch.object)
     elif watch.kind == WATCH_MIRROR_UP:
@@ -104,7 +112,7 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         plane.wakeups += 1
         plane.work_left = plane.work_a_turn
         for index in range(count):
-            _dispatch(plane, <Watch *>events[index].data.ptr)
+            _dispatch(plane, <Watch *>events[index].data.ptr, events[index].events)
         burst_due(plane)
         if plane.probed != NULL and plane.now_ns >= plane.next_probe_ns:
             probe_due(plane)
@@ -115,3 +123,4 @@ cdef void plane_loop(PlaneState *plane) noexcept nogil:
         burst_serve(plane)
         backlog_serve(plane)
         batch_flush(plane)
+        connection_flush(plane)

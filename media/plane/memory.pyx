@@ -51,8 +51,11 @@ cdef uint64_t next_id() noexcept:
 
 
 cdef int fill_address(Address *address, object pair) except -1:
-    """Fill from (text, port); an empty text is no address, a link-local one names its interface (fe80::1%eth0, %2)."""
-    host, port = pair
+    """Fill from (text, port), or a TcpAddress; an empty text is no address.
+
+    A link-local one names its interface (fe80::1%eth0, %2).
+    """
+    host, port, *connection = pair
     memset(address, 0, sizeof(Address))
     if host:
         text, _, interface = host.partition("%")
@@ -61,6 +64,7 @@ cdef int fill_address(Address *address, object pair) except -1:
         if interface:
             scope_in(address.ip, int(interface) if interface.isdecimal() else sockets.if_nametoindex(interface))
     address.port = port
+    address.connection = connection[0] if connection else 0
     return 0
 
 

@@ -6,9 +6,10 @@ freed by control after the thread has answered its removal with EVENT_FREED. Con
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from media.plane.estimate cimport Estimate
+from media.plane.framing cimport FrameQueue, FrameReader
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
 from media.plane.pacer cimport Pacer
 from media.plane.ratelimit cimport Bucket
@@ -75,6 +76,9 @@ cdef enum:                      # DropReason
     DROP_BEHIND                     # its place in the cache was needed before all routes were served
     DROP_ADDRESS_HELD               # a valid check from an address that another peer is using
     DROP_LINK_FULL                  # it waited too long for room in the viewer's link
+    DROP_CONNECTION_REFUSED         # a TCP connection more than strangers, or all together, may have
+    DROP_CONNECTION_UNKNOWN         # one ended that brought no valid check in time, or something else before it
+    DROP_NOT_TAKEN                  # its peer takes what waits on its TCP connection too slowly, or not at all
     DROP_REASONS
 
 cdef enum TransportKind:
@@ -86,6 +90,7 @@ cdef enum SlotExtension:
     SLOT_ROTATION = 2
     SLOT_CAPTURE_TIME = 4
 
+cdef struct Connection
 cdef struct Publication
 cdef struct Stream
 cdef struct Transport
@@ -97,6 +102,7 @@ cdef struct Mirror
 cdef struct Address:
     uint8_t ip[16]                  # IPv4 as v4-mapped IPv6; link-local ones with their scope, see scope_in
     uint16_t port
+    uint16_t connection             # a TCP connection's number; 0: datagrams
 
 cdef struct PacketSlot:
     uint64_t key                    # of its stream when it came; 0: empty
@@ -125,6 +131,8 @@ cdef enum WatchKind:
     WATCH_COMMANDS = 2
     WATCH_MIRROR_DOWN = 3
     WATCH_MIRROR_UP = 4
+    WATCH_LISTENER = 5
+    WATCH_CONNECTION = 6
 
 cdef struct Socket:
     Watch watch
@@ -133,6 +141,23 @@ cdef struct Socket:
     int wildcard                    # bound to any address: answers must name their source
     int owned                       # a plain transport's own port
     Transport *transport            # of an own port
+
+cdef struct Connection:         # a peer's TCP connection; made and ended by the thread itself (connection.pyx)
+    Watch watch
+    int fd
+    Address remote
+    Transport *transport            # which its first frame named; NULL before
+    Connection *next_in_transport
+    Connection *next                # in the plane's list, of strangers' until a check was valid
+    Connection *previous
+    int validated
+    int64_t until_ns                # it ends then, unless a valid check comes before
+    int has_news                    # in the plane's list of those with something to send
+    Connection *next_with_news
+    int waits_for_room              # epoll tells when the kernel takes bytes again
+    FrameReader reader
+    FrameQueue queue
+    uint8_t frame[DATAGRAM_CAPACITY]    # the one that is being read
 
 cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint64_t id                     # unique in the process
@@ -284,6 +309,7 @@ cdef struct Mirror:             # one direction of a track between two plane thr
 cdef struct Transport:
     # Three cache lines that forwarding a packet touches; the rest follows. Allocated on a line's boundary.
     Socket *socket
+    Connection *connection          # packets leave there; NULL: as datagrams
     void *srtp_sender
     TwccHistory *sends
     int ready                       # an address, and keys where they are due: packets may leave
@@ -335,6 +361,7 @@ cdef struct Transport:
     int64_t heard_ns[MAX_ADDRESSES]         # when an authentic packet came from each of them
     int64_t next_heard_ns                   # to be noted from then on
     int address_count
+    Connection *connections         # all that named it
     uint8_t ufrags[MAX_UFRAGS][UFRAG_KEY_MAX_BYTES]
     int ufrag_lengths[MAX_UFRAGS]
     int ufrag_count
@@ -393,6 +420,19 @@ cdef struct PlaneState:
     Socket socket
     Socket feedback_socket          # viewers' transport feedback, read at ticks (sockets.py)
     int has_feedback_socket
+    Socket listener                 # of TCP connections; none when its family is 0
+    int listener_rests              # it was out of descriptors: not watched until the next look
+    Connection *strangers           # that brought no valid check yet
+    int stranger_count
+    Connection *connections         # the others
+    int connection_count            # of both
+    int max_connections
+    uint16_t connections_numbered
+    int64_t stranger_ns             # their time for a valid check
+    int64_t connection_idle_ns      # the others', for the next one
+    int64_t next_look_ns            # at connections whose time is over
+    Connection *news                # connections with something to send
+    uint8_t spill[DATAGRAM_CAPACITY]    # where a packet is written that no connection has room for
     TwccResult results[TWCC_RESULTS]      # of the feedback that is being read
     int feedback_waits                    # there may be something to read on it since the last tick
     Ring commands
@@ -443,6 +483,10 @@ cdef inline void drop(PlaneState *plane, Transport *transport, int reason) noexc
     plane.drops[reason] += 1
     if transport != NULL:
         transport.drops[reason] += 1
+
+
+cdef inline bint address_is(const Address *left, const Address *right) noexcept nogil:
+    return left.port == right.port and left.connection == right.connection and memcmp(left.ip, right.ip, 16) == 0
 
 
 cdef inline bint _is_link_local(const uint8_t *ip) noexcept nogil:

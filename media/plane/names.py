@@ -4,7 +4,7 @@ The order of `DROP_NAMES` is that of `DropReason` in model.pxd, of `CODECS` that
 `EXTENSIONS` that of `ExtensionKind` in rtp.pxd; tests hold them together.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 #: The codec headers that tell the size of a picture.
 Header = Literal["h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence_header"]
@@ -12,6 +12,18 @@ Header = Literal["h264_sps", "h265_sps", "vp8_frame", "vp9_frame", "av1_sequence
 
 class PlaneError(Exception):
     """The plane cannot do what control asked; the text says why."""
+
+
+class TcpAddress(NamedTuple):
+    """The far end of a TCP connection, never equal to one of datagrams; `connection` is its number on its thread."""
+
+    host: str
+    port: int
+    connection: int
+
+
+#: Where a peer is: IP address as text (IPv6 without brackets) and UDP port, or a TCP connection's far end.
+FarAddress = tuple[str, int] | TcpAddress
 
 
 #: What a plane thread has room for, for each transport it may have: the names of two ICE generations, and validated
@@ -53,6 +65,9 @@ DROP_NAMES = (
     "behind",
     "address_held",
     "link_full",
+    "connection_refused",
+    "connection_unknown",
+    "not_taken",
 )
 
 CODECS = ("", "H264", "H265", "VP8", "VP9", "AV1", "opus", "G722", "PCMU", "PCMA", "other")

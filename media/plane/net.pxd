@@ -57,11 +57,18 @@ cdef extern from "<netinet/udp.h>" nogil:
     int UDP_SEGMENT
 
 
+cdef extern from "<unistd.h>" nogil:
+    int close_descriptor "close" (int descriptor)
+
+
 cdef extern from "<sys/socket.h>" nogil:
     int AF_INET
     int AF_INET6
     int MSG_DONTWAIT
+    int MSG_NOSIGNAL
     int MSG_TRUNC
+    int SOCK_CLOEXEC
+    int SOCK_NONBLOCK
     struct msghdr:
         void *msg_name
         unsigned int msg_namelen
@@ -84,6 +91,10 @@ cdef extern from "<sys/socket.h>" nogil:
     size_t CMSG_LEN(size_t length)
     int recvmmsg(int fd, mmsghdr *messages, unsigned int count, int flags, timespec *timeout)
     int sendmmsg(int fd, mmsghdr *messages, unsigned int count, int flags)
+    int accept4(int fd, void *name, unsigned int *length, int flags)
+    int getpeername(int fd, void *name, unsigned int *length)
+    Py_ssize_t recv(int fd, void *bytes, size_t length, int flags)
+    Py_ssize_t send(int fd, const void *bytes, size_t length, int flags)
 
 
 cdef extern from "<sys/epoll.h>" nogil:
@@ -94,8 +105,10 @@ cdef extern from "<sys/epoll.h>" nogil:
         uint32_t events
         epoll_data_t data
     int EPOLLIN
+    int EPOLLOUT
     int EPOLL_CTL_ADD
     int EPOLL_CTL_DEL
+    int EPOLL_CTL_MOD
     int EPOLL_CLOEXEC
     int epoll_create1(int flags)
     int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
@@ -115,6 +128,7 @@ cdef extern from "<errno.h>" nogil:
     int errno
     int EAGAIN
     int EINTR
+    int ECONNABORTED
     int EINVAL
     int EIO
     int EMSGSIZE

@@ -25,9 +25,12 @@ ctypedef struct SsrcTable:
 
 cdef int address_table_init(AddressTable *t, uint32_t capacity, uint64_t seed) noexcept nogil
 cdef void address_table_free(AddressTable *t) noexcept nogil
-cdef void *address_table_get(const AddressTable *t, const uint8_t *ip16, uint16_t port) noexcept nogil
-cdef int address_table_put(AddressTable *t, const uint8_t *ip16, uint16_t port, void *value) noexcept nogil
-cdef int address_table_remove(AddressTable *t, const uint8_t *ip16, uint16_t port) noexcept nogil
+cdef void *address_table_get(const AddressTable *t, const uint8_t *ip16, uint16_t port,
+                             uint16_t connection) noexcept nogil
+cdef int address_table_put(AddressTable *t, const uint8_t *ip16, uint16_t port, uint16_t connection,
+                           void *value) noexcept nogil
+cdef int address_table_remove(AddressTable *t, const uint8_t *ip16, uint16_t port,
+                              uint16_t connection) noexcept nogil
 cdef uint32_t address_table_remove_value(AddressTable *t, const void *value) noexcept nogil
 cdef uint32_t address_table_count(const AddressTable *t) noexcept nogil
 

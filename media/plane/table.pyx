@@ -25,7 +25,7 @@ from libc.string cimport memcmp, memcpy, memset
 cdef enum:
     HASH_OFFSET_BYTES = 8           # after the value pointer
     KEY_OFFSET_BYTES = 12           # after the 32-bit hash
-    ADDRESS_KEY_BYTES = 18
+    ADDRESS_KEY_BYTES = 20
     ADDRESS_STRIDE_BYTES = 32       # two slots per cache line
     UFRAG_STRIDE_BYTES = 48         # length byte + 32 bytes of ufrag
     SSRC_KEY_BYTES = 4
@@ -212,10 +212,12 @@ cdef uint32_t _remove_value(KeyTable *t, const void *value) noexcept nogil:
 
 # --- peer address ---------------------------------------------------------------------------------------------------
 
-cdef inline void _address_key(uint8_t *key, const uint8_t *ip16, uint16_t port) noexcept nogil:
+cdef inline void _address_key(uint8_t *key, const uint8_t *ip16, uint16_t port, uint16_t connection) noexcept nogil:
     memcpy(key, ip16, 16)
     key[16] = <uint8_t>(port >> 8)
     key[17] = <uint8_t>(port & 0xFF)
+    key[18] = <uint8_t>(connection >> 8)
+    key[19] = <uint8_t>(connection & 0xFF)
 
 
 cdef int address_table_init(AddressTable *t, uint32_t capacity, uint64_t seed) noexcept nogil:
@@ -226,22 +228,25 @@ cdef void address_table_free(AddressTable *t) noexcept nogil:
     _free(&t.keys)
 
 
-cdef void *address_table_get(const AddressTable *t, const uint8_t *ip16, uint16_t port) noexcept nogil:
-    """Look up 16 bytes of IPv6 address (IPv4 as v4-mapped, ::ffff:a.b.c.d) and a port in host order."""
+cdef void *address_table_get(const AddressTable *t, const uint8_t *ip16, uint16_t port,
+                             uint16_t connection) noexcept nogil:
+    """Look up 16 bytes of IPv6 address (IPv4 as v4-mapped, ::ffff:a.b.c.d), a port, and the connection, 0 for none."""
     cdef uint8_t key[ADDRESS_KEY_BYTES]
-    _address_key(key, ip16, port)
+    _address_key(key, ip16, port, connection)
     return _get(&t.keys, key, ADDRESS_KEY_BYTES)
 
 
-cdef int address_table_put(AddressTable *t, const uint8_t *ip16, uint16_t port, void *value) noexcept nogil:
+cdef int address_table_put(AddressTable *t, const uint8_t *ip16, uint16_t port, uint16_t connection,
+                           void *value) noexcept nogil:
     cdef uint8_t key[ADDRESS_KEY_BYTES]
-    _address_key(key, ip16, port)
+    _address_key(key, ip16, port, connection)
     return _put(&t.keys, key, ADDRESS_KEY_BYTES, value)
 
 
-cdef int address_table_remove(AddressTable *t, const uint8_t *ip16, uint16_t port) noexcept nogil:
+cdef int address_table_remove(AddressTable *t, const uint8_t *ip16, uint16_t port,
+                              uint16_t connection) noexcept nogil:
     cdef uint8_t key[ADDRESS_KEY_BYTES]
-    _address_key(key, ip16, port)
+    _address_key(key, ip16, port, connection)
     return _remove(&t.keys, key, ADDRESS_KEY_BYTES)
 
 
@@ -401,14 +406,14 @@ cdef class AddressTableView:
             raise ValueError("an address has 16 bytes")
         return <const uint8_t *>ip16
 
-    def get(self, bytes ip16, uint16_t port):
-        return _number(address_table_get(&self.table, self._checked(ip16), port))
+    def get(self, bytes ip16, uint16_t port, uint16_t connection=0):
+        return _number(address_table_get(&self.table, self._checked(ip16), port, connection))
 
-    def put(self, bytes ip16, uint16_t port, uintptr_t value):
-        return address_table_put(&self.table, self._checked(ip16), port, <void *>value)
+    def put(self, bytes ip16, uint16_t port, uintptr_t value, uint16_t connection=0):
+        return address_table_put(&self.table, self._checked(ip16), port, connection, <void *>value)
 
-    def remove(self, bytes ip16, uint16_t port):
-        return address_table_remove(&self.table, self._checked(ip16), port)
+    def remove(self, bytes ip16, uint16_t port, uint16_t connection=0):
+        return address_table_remove(&self.table, self._checked(ip16), port, connection)
 
     def remove_value(self, uintptr_t value):
         return address_table_remove_value(&self.table, <void *>value)
@@ -417,10 +422,10 @@ cdef class AddressTableView:
         """Slots looked at by the slowest successful search."""
         return _longest_search(&self.table.keys)
 
-    def home(self, bytes ip16, uint16_t port):
+    def home(self, bytes ip16, uint16_t port, uint16_t connection=0):
         """Index of the slot where a search for the key begins."""
         cdef uint8_t key[ADDRESS_KEY_BYTES]
-        _address_key(key, self._checked(ip16), port)
+        _address_key(key, self._checked(ip16), port, connection)
         return _siphash13(self.table.keys.hash_key, key, ADDRESS_KEY_BYTES) & self.table.keys.mask
 
     def slots(self):

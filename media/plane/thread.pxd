@@ -8,6 +8,7 @@ cdef class PlaneThread:
     cdef PlaneState *state
     cdef readonly int index
     cdef readonly int port
+    cdef readonly int tcp_port  # 0: none
     cdef readonly object sockets
     cdef object worker
     cdef dict live              # address -> the object whose memory the thread may still use

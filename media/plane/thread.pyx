@@ -16,26 +16,27 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from media.plane.batch cimport batch_free, batch_init
-from media.plane.command cimport COMMAND_STOP
+from media.plane.command cimport COMMAND_STOP, COMMAND_TAKE_CONNECTION
 from media.plane.datagram cimport receiver_init
 from media.plane.event cimport EVENT_BYE, EVENT_DTLS, EVENT_FREED, EVENT_STREAM_BOUND, EVENT_STUN, Event
+from media.plane.listener cimport listener_close
 from media.plane.loop cimport plane_loop
 from media.plane.memory cimport ip_text
-from media.plane.model cimport DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_SOCKET, Socket, Watch
-from media.plane.names import DROP_NAMES, PlaneError
+from media.plane.model cimport (
+    DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_LISTENER, WATCH_SOCKET, Address, Socket,
+    Watch,
+)
+from media.plane.names import DROP_NAMES, PlaneError, TcpAddress
 from media.plane.net cimport (
-    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, epoll_create1, epoll_ctl, epoll_event, errno,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, close_descriptor, epoll_create1, epoll_ctl, epoll_event, errno,
 )
 from media.plane.priority import prefer_this_thread
-from media.plane.sockets import WILDCARDS, open_sockets
+from media.plane.sockets import WILDCARDS, hold_little, open_sockets
 from media.plane.ratelimit cimport bucket_init
 from media.plane.ring cimport (
     ring_commit, ring_fd, ring_finish_wait, ring_free, ring_init, ring_peek, ring_pop, ring_prepare_wait, ring_reserve,
 )
 from media.plane.table cimport address_table_free, address_table_init, ufrag_table_free, ufrag_table_init
-
-cdef extern from "<unistd.h>" nogil:
-    int close_descriptor "close" (int descriptor)
 
 cdef enum:
     RING_SLOTS = 1024
@@ -51,6 +52,10 @@ LATCH_SILENCE_MS = 7000
 # Who sends pictures or sound, or gets pictures, is heard far more often. Not longer: after a power failure a router
 # gives the ports of those who were cut off to those who come back.
 ADDRESS_HELD_MS = 1500
+# What a stranger's TCP connection has for a valid check; a page sends its first one at once.
+STRANGER_MS = 5000
+# What a peer's has for the next valid check: as a consent (RFC 7675 section 5.1), and a little more.
+CONNECTION_IDLE_MS = 35000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,10 @@ class DatagramReceived:
     "`stun` or `dtls`"
     transport: object
     data: bytes
-    remote: tuple[str, int]
+    remote: tuple
+    "(host, port), or a TcpAddress"
     local: str
-    "the address it was sent to; empty where the socket is bound to one"
+    "the address it was sent to; empty where the socket is bound to one, and over TCP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,16 @@ class StreamEnded:
 PlaneEvent = DatagramReceived | StreamBound | StreamEnded
 
 
-cdef class PlaneThread:
-    """One thread, one UDP port, and everything that is pinned to it.
+cdef object _remote(const Address *address):
+    if address.connection:
+        return TcpAddress(ip_text(address), address.port, address.connection)
+    return ip_text(address), address.port
 
-    Raises PlaneError when its socket or its epoll cannot be had. `close()` must be called once; until then `fileno()`
+
+cdef class PlaneThread:
+    """One thread, one UDP port, and everything that is pinned to it; a TCP port too unless `tcp_port` is None.
+
+    Raises PlaneError when its sockets or its epoll cannot be had. `close()` must be called once; until then `fileno()`
     becomes readable when `events()` has something to say.
     """
 
@@ -96,17 +108,19 @@ cdef class PlaneThread:
             raise MemoryError
         self.state.epoll = -1
 
-    def __init__(self, index, host, port, *, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
+    def __init__(self, index, host, port, *, tcp_port=None, receive_bytes=4 << 20, send_bytes=4 << 20, flush_us=800,
                  keyframe_interval_ms=500, max_ssrcs=32, max_transports=4096, gso=True, work_a_turn=512,
-                 latch_silence_ms=LATCH_SILENCE_MS, address_held_ms=ADDRESS_HELD_MS):
+                 latch_silence_ms=LATCH_SILENCE_MS, address_held_ms=ADDRESS_HELD_MS, stranger_ms=STRANGER_MS,
+                 connection_idle_ms=CONNECTION_IDLE_MS):
         if work_a_turn < 1:
             raise ValueError("a turn must do some work")
         self.index = index
         self.live = {}
         self.named = {}
         self.collected = []
-        self.sockets = open_sockets(host, port, receive_bytes, send_bytes)
+        self.sockets = open_sockets(host, port, receive_bytes, send_bytes, tcp_port)
         self.port = self.sockets.port
+        self.tcp_port = self.sockets.tcp_port
         try:
             self._fill(host, flush_us, keyframe_interval_ms, max_ssrcs, max_transports, gso)
         except BaseException:
@@ -115,6 +129,8 @@ cdef class PlaneThread:
         self.state.work_a_turn = work_a_turn
         self.state.latch_silence_ns = latch_silence_ms * 1000000
         self.state.address_held_ns = address_held_ms * 1000000
+        self.state.stranger_ns = stranger_ms * 1000000
+        self.state.connection_idle_ns = connection_idle_ms * 1000000
         self.worker = threading.Thread(target=self._run, name=f"plane-{index}", daemon=True)
         self.worker.start()
 
@@ -129,6 +145,10 @@ cdef class PlaneThread:
         if self.sockets.feedback is not None:
             self._fill_socket(&state.feedback_socket, self.sockets.feedback, host)
             state.has_feedback_socket = 1
+        state.max_connections = max_transports + MAX_ADDRESSES
+        if self.sockets.listener is not None:
+            self._fill_socket(&state.listener, self.sockets.listener, host)
+            state.listener.watch.kind = WATCH_LISTENER
         state.command_watch.kind = WATCH_COMMANDS
         bucket_init(&state.stranger_stun_bucket, STRANGER_CHECKS_A_SECOND, STRANGER_CHECKS_A_SECOND // 5)
         seed = random.SystemRandom().getrandbits(63)
@@ -145,6 +165,8 @@ cdef class PlaneThread:
             self._refused("epoll_create1", errno)
         self._watch(state.socket.fd, &state.socket.watch)
         self._watch(ring_fd(&state.commands), &state.command_watch)
+        if self.sockets.listener is not None:
+            self._watch(state.listener.fd, &state.listener.watch)
 
     cdef int _watch(self, int fd, Watch *watch) except -1:
         cdef epoll_event event
@@ -265,13 +287,26 @@ cdef class PlaneThread:
                 "stun" if event.kind == EVENT_STUN else "dtls",
                 owner,
                 (<const char *>event.data)[: event.length],
-                (ip_text(&event.remote), event.remote.port),
+                _remote(&event.remote),
                 ip_text(&event.local),
             )
         owner = self.named.get(event.id)
         if owner is None:
             return None
         return StreamBound(owner) if event.kind == EVENT_STREAM_BOUND else StreamEnded(owner)
+
+    def take(self, connection):
+        """Take over a connected TCP socket whose first frame, a check, is still to be read.
+
+        Raises PlaneError; the socket is still the caller's then, and only then.
+        """
+        cdef Command *command
+        connection.setblocking(False)
+        hold_little(connection)
+        command = self.begin(COMMAND_TAKE_CONNECTION, NULL)
+        command.numbers[1] = connection.family
+        command.numbers[0] = connection.detach()
+        self.commit()
 
     def counters(self):
         """Totals of this thread since it started; drops by reason, those that have happened."""
@@ -285,6 +320,7 @@ cdef class PlaneThread:
             "sent_messages": state.sent_messages,
             "send_calls": state.send_calls,
             "transports": state.transport_count,
+            "connections": state.connection_count,
             "drops": drops,
         }
 
@@ -303,6 +339,7 @@ cdef class PlaneThread:
             self._collect()         # a command before the stop may wait for room for its answer
             self.worker.join(0.001)
         self.worker = None
+        listener_close(self.state)
         self.events()
         for owner in list(self.live.values()):
             owner._freed()

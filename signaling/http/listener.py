@@ -18,6 +18,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from signaling.http.shared import Media, accept
+
 #: For the TLS handshake; a satellite link with losses needs a few. The event loop's own limit is a minute.
 HANDSHAKE_SECONDS = 15.0
 #: A connection that has brought no whole request for so long is closed; the page asks every second.
@@ -32,17 +34,20 @@ LINGER_SECONDS = 2.0
 #: How long requests in hand may take once the server stops.
 SHUTDOWN_SECONDS = 2.0
 
+#: Connections that wait in the kernel to be accepted.
+BACKLOG = 128
+
 #: linux/tcp.h; `socket` names it from Python 3.12 on.
 _TCP_NOTSENT_LOWAT: Final = 25
 
 
 @contextlib.asynccontextmanager
 async def listening(
-    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
+    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None, media: Media | None = None
 ) -> AsyncIterator[int]:
     """Serve `app` on an IP address until left; give the port, which was free when 0. Raises OSError.
 
-    `::` is every address, of IPv4 too.
+    `::` is every address, of IPv4 too. Connections that begin as media over TCP does are brought to `media`.
     """
     runner = web.AppRunner(
         app,
@@ -61,15 +66,30 @@ async def listening(
         assert runner.server is not None
         bound = _bound(host, port)
         ends.callback(bound.close)
-        server = await asyncio.get_running_loop().create_server(
-            runner.server,
-            sock=bound,
-            backlog=128,
-            ssl=tls,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if tls is not None else None,
-        )
-        ends.callback(server.close)
+        handshake = HANDSHAKE_SECONDS if tls is not None else None
+        loop, protocol = asyncio.get_running_loop(), runner.server
+        if media is None:
+            server = await loop.create_server(
+                protocol, sock=bound, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=handshake
+            )
+            ends.callback(server.close)
+        else:
+
+            async def http(connection: socket.socket) -> None:
+                # What goes wrong in a stranger's handshake is the stranger's.
+                with contextlib.suppress(OSError):
+                    await loop.connect_accepted_socket(protocol, connection, ssl=tls, ssl_handshake_timeout=handshake)
+
+            bound.setblocking(False)
+            bound.listen(BACKLOG)
+            accepting = loop.create_task(accept(bound, http, media, HANDSHAKE_SECONDS))
+            ends.push_async_callback(_ended, accepting)
         yield bound.getsockname()[1]
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _bound(host: str, port: int) -> socket.socket:

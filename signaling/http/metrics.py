@@ -161,6 +161,9 @@ def plane_readers(
     def transports() -> Figures:
         return {(str(thread.index),): thread.counters()["transports"] for thread in threads()}
 
+    def connections() -> Figures:
+        return {(str(thread.index),): thread.counters()["connections"] for thread in threads()}
+
     def widths() -> Figures:
         tally = dict.fromkeys(_LINK_KBPS, 0)
         for bps in links():
@@ -174,6 +177,7 @@ def plane_readers(
         Reader("huishang_plane_sent_bytes", "Bytes that a plane thread sent", ("thread",), octets, counts=True),
         Reader("huishang_plane_drops", "Packets dropped, by reason", ("thread", "reason"), drops, counts=True),
         Reader("huishang_plane_transports", "Transports of a plane thread", ("thread",), transports),
+        Reader("huishang_plane_connections", "TCP connections of a plane thread", ("thread",), connections),
     ]
 
 

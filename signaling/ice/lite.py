@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.plane.names import ADDRESSES_OF_A_TRANSPORT
+from media.plane.names import ADDRESSES_OF_A_TRANSPORT, FarAddress
 from signaling.ice import stun
-from signaling.ice.types import Address, Credentials
+from signaling.ice.types import Credentials
 
 #: RFC 7675 section 5.1: consent expires 30 s after the last valid check.
 CONSENT_SECONDS: Final = 30.0
@@ -30,28 +30,28 @@ class Reply:
     """A datagram must be sent to `destination`, from the address and port the request was sent to."""
 
     datagram: bytes
-    destination: Address
+    destination: FarAddress
 
 
 @dataclass(frozen=True, slots=True)
 class AddressValidated:
     """A valid check came from `address`."""
 
-    address: Address
+    address: FarAddress
 
 
 @dataclass(frozen=True, slots=True)
 class AddressForgotten:
     """`address` is no longer taken for the peer's: it proved too many others since."""
 
-    address: Address
+    address: FarAddress
 
 
 @dataclass(frozen=True, slots=True)
 class PairNominated:
     """The peer chose `address` (USE-CANDIDATE); media goes there from now on.  Told once per change."""
 
-    address: Address
+    address: FarAddress
 
 
 Output = Reply | AddressForgotten | AddressValidated | PairNominated
@@ -105,11 +105,11 @@ class IceLite:
         """
         self.local = local
         self.counters = LiteCounters()
-        self.nominated: Address | None = None
+        self.nominated: FarAddress | None = None
         self.last_check: float = now
         self._login = _login(local, remote)
         self._previous: _Login | None = None
-        self._addresses: dict[Address, None] = {}
+        self._addresses: dict[FarAddress, None] = {}
         self._next_error = now
 
     @property
@@ -118,7 +118,7 @@ class IceLite:
         return self.last_check + (CONSENT_SECONDS if self.counters.accepted else FIRST_CHECK_SECONDS)
 
     @property
-    def addresses(self) -> tuple[Address, ...]:
+    def addresses(self) -> tuple[FarAddress, ...]:
         """Validated addresses, most recently used last (at most 8)."""
         return tuple(self._addresses)
 
@@ -133,7 +133,7 @@ class IceLite:
         self._login = _login(local, remote)
         self.local = local
 
-    def receive(self, datagram: bytes, source: Address, now: float) -> list[Output]:
+    def receive(self, datagram: bytes, source: FarAddress, now: float) -> list[Output]:
         """Process one datagram that looks like STUN; `source` is where it came from.
 
         A stranger's datagram that is not a valid check is counted and never answered: an answer would tell
@@ -175,13 +175,13 @@ class IceLite:
             return None
         return previous if _matches(previous, username) else None
 
-    def _refuse(self, message: stun.Message, code: int, source: Address, now: float) -> list[Output]:
+    def _refuse(self, message: stun.Message, code: int, source: FarAddress, now: float) -> list[Output]:
         if source not in self._addresses or now < self._next_error:
             return []
         self._next_error = now + _ERROR_INTERVAL_SECONDS
         return [Reply(stun.build_error(message.transaction_id, code, None), source)]
 
-    def _accept(self, message: stun.Message, login: _Login, source: Address, now: float) -> list[Output]:
+    def _accept(self, message: stun.Message, login: _Login, source: FarAddress, now: float) -> list[Output]:
         self.counters.accepted += 1
         self.last_check = now
         outputs: list[Output] = [Reply(stun.build_success(message.transaction_id, source, login.key), source)]

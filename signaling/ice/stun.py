@@ -14,6 +14,7 @@ import struct
 from functools import lru_cache
 from typing import Final
 
+from media.plane.names import FarAddress
 from signaling.ice.types import Address, IceError
 
 MAGIC_COOKIE: Final = 0x2112A442
@@ -228,7 +229,7 @@ def _packed_host(host: str) -> bytes:
     return address.packed
 
 
-def _xor_mapped_address(address: Address, transaction_id: bytes) -> bytes:
+def _xor_mapped_address(address: FarAddress, transaction_id: bytes) -> bytes:
     host = _packed_host(address[0])
     port = address[1] ^ (MAGIC_COOKIE >> 16)
     if len(host) == 4:
@@ -249,7 +250,7 @@ def _finish(message_type: int, transaction_id: bytes, attributes: bytes, key: by
     return message + _FINGERPRINT_ATTRIBUTE.pack(_FINGERPRINT, 4, binascii.crc32(message) ^ _FINGERPRINT_XOR)
 
 
-def build_success(transaction_id: bytes, mapped_address: Address, key: bytes) -> bytes:
+def build_success(transaction_id: bytes, mapped_address: FarAddress, key: bytes) -> bytes:
     """Build a Binding success response with XOR-MAPPED-ADDRESS, MESSAGE-INTEGRITY and FINGERPRINT."""
     return _finish(SUCCESS, transaction_id, _xor_mapped_address(mapped_address, transaction_id), key)
 

@@ -37,13 +37,14 @@ SHA256_TEXT = 32 * 3 - 1  # characters of 32 hexadecimal pairs with colons
 
 @dataclass(frozen=True, slots=True)
 class LocalCandidate:
-    """An address of ours that receives datagrams; `priority` as in RFC 8445 section 5.1.2, larger is
-    preferred.
+    """An address of ours that receives datagrams, or TCP connections that the peer opens (`tcp`, RFC 6544);
+    `priority` as in RFC 8445 section 5.1.2, larger is preferred.
     """
 
     address: str
     port: int
     priority: int
+    tcp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,21 @@ class RemoteTransport:
 
 
 def host_candidates(candidates: Sequence[LocalCandidate]) -> list[Candidate]:
-    """Our addresses as UDP host candidates; each address is its own foundation (RFC 8445 section 5.1.1.3)."""
-    addresses = list(dict.fromkeys(item.address for item in candidates))
+    """Our addresses as host candidates; each address, and each again for TCP, is its own foundation (RFC 8445
+    section 5.1.1.3). What connects to us by TCP is the peer: we are passive (RFC 6544 section 4.5).
+    """
+    bases = list(dict.fromkeys((item.address, item.tcp) for item in candidates))
     return [
-        Candidate(str(addresses.index(item.address) + 1), 1, "udp", item.priority, item.address, item.port, "host")
+        Candidate(
+            str(bases.index((item.address, item.tcp)) + 1),
+            1,
+            "tcp" if item.tcp else "udp",
+            item.priority,
+            item.address,
+            item.port,
+            "host",
+            tcp_type="passive" if item.tcp else None,
+        )
         for item in candidates
     ]
 

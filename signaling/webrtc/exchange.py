@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -58,12 +59,16 @@ class Exchange:
         max_publishers: int,
         max_viewers: int,
         silent_after_s: float,
+        shared_port: int = 0,
     ) -> None:
-        """`addresses` are told to peers as candidates, the preferred first; may be replaced at any time."""
+        """`addresses` are told to peers as candidates, the preferred first; may be replaced at any time.
+
+        `shared_port` is the TCP port whose connections with a check are brought to `take`; 0 for none.
+        """
         self.registry = registry
         self.sessions: dict[str, Session] = {}
         self._relay = relay
-        self._peers = Peers(relay, context, addresses, cname=cname)
+        self._peers = Peers(relay, context, addresses, cname=cname, shared_port=shared_port)
         self._sources = Sources(relay, registry, self._peers.give_back, silent_after_s)
         # By kind, so that a mass of viewers never keeps a publisher out.
         self._publishers = Places("limits.max_sources", max_publishers)
@@ -91,6 +96,10 @@ class Exchange:
     @addresses.setter
     def addresses(self, addresses: list[str]) -> None:
         self._peers.addresses = addresses
+
+    def take(self, connection: socket.socket, ufrag: str) -> bool:
+        """Take a TCP connection that begins with a check for `ufrag`; False leaves it to the caller."""
+        return not self._closed and self._peers.take(connection, ufrag)
 
     @property
     def media(self) -> dict[str, SourceMedia]:

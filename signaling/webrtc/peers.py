@@ -6,6 +6,7 @@ What a peer publishes or watches is its owner's. Runs on one event loop.
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -39,10 +40,16 @@ class _Known:
 class Peers:
     """All WebRTC peers of the node. `start` once."""
 
-    def __init__(self, relay: Relay, context: DtlsContext, addresses: list[str], *, cname: str) -> None:
-        """`addresses` are told to peers as candidates, the preferred first; may be replaced at any time."""
+    def __init__(
+        self, relay: Relay, context: DtlsContext, addresses: list[str], *, cname: str, shared_port: int = 0
+    ) -> None:
+        """`addresses` are told to peers as candidates, the preferred first; may be replaced at any time.
+
+        `shared_port` is a TCP port beside the plane's own, whose connections are brought to `take`; 0 for none.
+        """
         self.addresses = addresses
         self.cname = cname
+        self._shared_port = shared_port
         self._relay = relay
         self._context = context
         self._by_transport: dict[int, _Known] = {}
@@ -70,12 +77,32 @@ class Peers:
         return LocalTransport(credentials.ufrag, credentials.password, (fingerprint,), self.candidates(thread))
 
     def candidates(self, thread: PlaneThread) -> tuple[LocalCandidate, ...]:
-        """Return the addresses of a thread's port."""
+        """Return the addresses of a thread's ports, those of TCP last: they are for who gets nothing else through."""
         # RFC 8445 section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
-        return tuple(
+        datagrams = [
             LocalCandidate(address, thread.port, (126 << 24) | ((65535 - place) << 8) | 255)
             for place, address in enumerate(self.addresses)
-        )
+        ]
+        # RFC 6544 section 4.2: a lower type preference, and a local one that begins with 4 for passive host candidates.
+        doors = [(address, port) for port in (thread.tcp_port, self._shared_port) if port for address in self.addresses]
+        connections = [
+            LocalCandidate(address, port, (90 << 24) | (((4 << 13) + 8191 - place) << 8) | 255, tcp=True)
+            for place, (address, port) in enumerate(doors)
+        ]
+        return (*datagrams, *connections)
+
+    def take(self, connection: socket.socket, ufrag: str) -> bool:
+        """Bring a TCP connection whose first frame is a check to the thread of the peer that it names.
+
+        False leaves it to the caller. Looks at every peer: far less than the TLS handshake of another stranger.
+        """
+        for known in self._by_transport.values():
+            if known.peer.ufrag == ufrag:
+                if not self._relay.is_turning(known.thread):
+                    return False
+                known.thread.take(connection)
+                return True
+        return False
 
     def open(
         self,

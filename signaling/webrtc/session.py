@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from media.plane.names import FarAddress
 from media.plane.srtp import SrtpKeys
 from media.plane.thread import DatagramReceived
 from media.plane.transport import PlaneTransport
@@ -27,7 +28,7 @@ from signaling.ice.lite import (
     PairNominated,
     Reply,
 )
-from signaling.ice.types import Address, Credentials
+from signaling.ice.types import Credentials
 from signaling.sdp.transport import RemoteTransport
 
 _log = structlog.get_logger(__name__)
@@ -82,12 +83,17 @@ class WebRtcSession:
         self._timer: asyncio.TimerHandle | None = None
         self._former_ufrag: bytes | None = None
         self._former_timer: asyncio.TimerHandle | None = None
-        self._path: tuple[Address, str] | None = None
+        self._path: tuple[FarAddress, str] | None = None
         self._started = False
         self._closed = False
         self._flight_at: float | None = 0.0  # 0.0: not sent yet; None: measured
         self._check_at = 0.0
         self._listen(local, far)
+
+    @property
+    def ufrag(self) -> str:
+        """What the peer's checks begin their USERNAME with."""
+        return self._ice.local.ufrag
 
     def datagram(self, event: DatagramReceived) -> None:
         """Take a STUN or DTLS datagram of this transport. Raises nothing, as `check`."""
@@ -207,7 +213,7 @@ class WebRtcSession:
             self._dtls.start(now)
             self._drain(*self._path)
 
-    def _use(self, remote: Address, local: str) -> None:
+    def _use(self, remote: FarAddress, local: str) -> None:
         self._path = (remote, local)
         self.transport.select(remote, local)
 
@@ -217,7 +223,7 @@ class WebRtcSession:
             self.transport.set_rtt(self._loop.time() - self._flight_at)
             self._flight_at = None
 
-    def _drain(self, remote: Address, local: str) -> None:
+    def _drain(self, remote: FarAddress, local: str) -> None:
         # Events first: the keys must be in the plane when our last flight lets the peer send media.
         event = self._dtls.next_event()
         while event is not None:

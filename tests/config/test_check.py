@@ -47,6 +47,9 @@ def test_defaults_hold() -> None:
         ({"http": {"trusted_proxies": ("10.0.0.1", "10.0.0.1/8")}}, "http.trusted_proxies", "'10.0.0.1/8'"),
         ({"http": {"trusted_proxies": ("::/0",)}}, "http.trusted_proxies", "not every address"),
         ({"media": {"port": 65535, "threads": 2}}, "media.port", "at most 65534"),
+        ({"media": {"tcp_port": 65535, "threads": 2}}, "media.tcp_port", "at most 65534"),
+        ({"media": {"tcp_port": 443, "threads": 2}, "http": {"port": 444}}, "media.tcp_port", "444 is http.port"),
+        ({"media": {"port": 8443}}, "media.port", "media.tcp to false"),
         ({"limits": {"max_viewers": 4000}}, "media.max_transports", "at least"),
     ],
 )
@@ -64,6 +67,8 @@ def test_impossible_combination_names_the_key_and_the_way_out(
     [
         {"media": {"port": 65535}},
         {"media": {"port": 19990, "threads": 10}},
+        {"media": {"port": 8443, "tcp": False}},
+        {"media": {"port": 8443, "tcp_port": 8444}},
         {"media": {"bind": "127.0.0.1", "advertised_addresses": ("203.0.113.7",)}},
         {"media": {"advertised_addresses": ("203.0.113.7", "2001:db8::1")}},
         {"http": {"tls": False}},

@@ -18,7 +18,7 @@ ELSEWHERE = {("consent", "_address"), ("table", "_number")}
 #: Where a ring, a table or a history is made by control before a thread sees it.
 MAKERS = re.compile(r"_(init|new|create|open|alloc\w*)$")
 #: The loop and its sockets, and what asks for the time once a wake-up: the others are handed it.
-SHELLS = {"datagram", "loop"}
+SHELLS = {"datagram", "listener", "loop"}
 FUNCTION = re.compile(
     r"^(?:cdef|cpdef) (?:inline )?(?!class|enum|struct|extern|packed|union)[^=\n]*?(\w+)\(([^)]*)\)([^:\n]*):",
     re.MULTILINE,

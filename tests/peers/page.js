@@ -5,6 +5,8 @@ globalThis.peers = (() => {
   const CLOCK_BITS = 16;
   const NTP_TO_UNIX_MS = 2208988800000;
   const people = new Map();
+  let way = "";
+  let door = 0;
   const sound = new AudioContext({ sampleRate: 48000 });
 
   /** Send SDP, or a fragment of it; returns the response with its text read. */
@@ -21,10 +23,26 @@ globalThis.peers = (() => {
     const offer = connection.localDescription.sdp;
     const { response, text } = await send("POST", url, "application/sdp", offer, token);
     if (response.status !== 201) throw new Error(`${response.status} ${text}`);
-    person.answer = text;
+    person.answer = text.replace(/^a=candidate:\S+ \d+ (\S+) \d+ \S+ (\d+) .*\r\n/gm, reached);
     person.token = token;
     person.location = response.headers.get("Location");
-    await connection.setRemoteDescription({ type: "answer", sdp: text });
+    await connection.setRemoteDescription({ type: "answer", sdp: person.answer });
+  }
+
+  /** Know only the server's candidates of this transport (`udp` or `tcp`) and port from now on, as behind a firewall. */
+  function only(kind, port = 0) {
+    way = kind;
+    door = port;
+  }
+
+  const reached = (line, kind, port) => ((!way || kind === way) && (!door || Number(port) === door) ? line : "");
+
+  /** The transport of the pair in use on both ends, and of all that the browser sends to. */
+  async function pair(name) {
+    const entries = new Map((await stats(name)).map((entry) => [entry.id, entry]));
+    const { selectedCandidatePairId: id } = [...entries.values()].find((entry) => entry.type === "transport");
+    const { localCandidateId, remoteCandidateId } = entries.get(id);
+    return [localCandidateId, remoteCandidateId].map((end) => entries.get(end).protocol);
   }
 
   function preferCodec(transceiver, codec) {
@@ -209,6 +227,6 @@ globalThis.peers = (() => {
 
   return {
     people, picture, tone, sound,
-    publish, view, firstFrame, look, hear, stats, captureError, restartIce, leave, negotiated, checkUser,
+    only, pair, publish, view, firstFrame, look, hear, stats, captureError, restartIce, leave, negotiated, checkUser,
   };
 })();

@@ -47,11 +47,11 @@ class LiteServer:
         if datagram[0] < 4:
             for output in self.ice.receive(datagram, source, now):
                 if isinstance(output, Reply):
-                    self.out.append((output.datagram, output.destination))
+                    self.out.append((output.datagram, output.destination[:2]))
                 elif isinstance(output, PairNominated):
                     if not self.nominations:
                         self.dtls.start(now)
-                    self.nominations.append(output.address)
+                    self.nominations.append(output.address[:2])
         elif datagram[0] < 64:
             self.dtls.receive(datagram, now)
         elif source == self.ice.nominated:
@@ -65,11 +65,11 @@ class LiteServer:
             elif isinstance(event, PeerClosed):
                 self.closed = True
         if self.ice.nominated is not None:
-            self.out += [(datagram, self.ice.nominated) for datagram in self.dtls.datagrams_to_send()]
+            self.out += [(datagram, self.ice.nominated[:2]) for datagram in self.dtls.datagrams_to_send()]
 
     def send(self, packet: bytes) -> None:
         assert self.ice.nominated is not None
-        self.out.append((packet, self.ice.nominated))
+        self.out.append((packet, self.ice.nominated[:2]))
 
     def close(self) -> None:
         self.dtls.close()

@@ -40,9 +40,9 @@ class LiteNode:
     def receive(self, datagram: bytes, source: Address, now: float) -> None:
         for output in self.ice.receive(datagram, source, now):
             if isinstance(output, Reply):
-                self._replies.append((output.datagram, output.destination))
+                self._replies.append((output.datagram, output.destination[:2]))
             elif isinstance(output, PairNominated):
-                self.nominated.append(output.address)
+                self.nominated.append(output.address[:2])
 
     def datagrams_to_send(self) -> list[tuple[bytes, Address]]:
         replies = list(self._replies)

@@ -27,6 +27,7 @@ from signaling.sdp.transport import (
     require_checks,
     write_local,
 )
+from signaling.sdp.write import write_candidate
 from tests.signaling.sdp.samples import LOCAL, WEBRTC_NAMES, load, raw
 
 
@@ -134,6 +135,14 @@ def test_our_addresses_become_udp_host_candidates_with_a_foundation_each() -> No
         ("1", "udp", "host", 1, 5),
         ("2", "udp", "host", 1, 4),
         ("1", "udp", "host", 2, 3),
+    ]
+
+
+def test_addresses_that_take_connections_become_passive_candidates_with_foundations_of_their_own() -> None:
+    found = host_candidates([LocalCandidate("192.0.2.1", 1, 5), LocalCandidate("192.0.2.1", 443, 4, tcp=True)])
+    assert [write_candidate(item) for item in found] == [
+        "1 1 udp 5 192.0.2.1 1 typ host",
+        "2 1 tcp 4 192.0.2.1 443 typ host tcptype passive",
     ]
 
 
