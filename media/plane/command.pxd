@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from media.plane.model cimport DATAGRAM_CAPACITY, Address, PlaneState
+from media.plane.address cimport Address
+from media.plane.model cimport DATAGRAM_CAPACITY, PlaneState
 
 cdef enum CommandKind:
     COMMAND_STOP = 1

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
-from media.plane.model cimport Address, Connection, PlaneState, Transport
+from media.plane.address cimport Address
+from media.plane.model cimport Connection, PlaneState, Transport
 
 cdef Connection *connection_new(PlaneState *plane, int fd, const Address *remote) noexcept nogil
 cdef void connection_name(Connection *connection, Transport *transport) noexcept nogil

@@ -13,8 +13,9 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
+from media.plane.address cimport address_is
 from media.plane.framing cimport frame_commit, frame_forget, frame_room, frame_sent, frame_waits
-from media.plane.model cimport DATAGRAM_CAPACITY, DROP_NOT_TAKEN, WATCH_CONNECTION, address_is, drop
+from media.plane.model cimport DATAGRAM_CAPACITY, DROP_NOT_TAKEN, WATCH_CONNECTION, drop
 from media.plane.net cimport (
     EAGAIN, EINTR, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, MSG_DONTWAIT, MSG_NOSIGNAL, close_descriptor,
     epoll_ctl, epoll_event, errno, send,

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport uint8_t
 
-from media.plane.model cimport Address, PlaneState, Transport
+from media.plane.address cimport Address
+from media.plane.model cimport PlaneState, Transport
 
 cdef enum:
     CONSENT_USERNAME_BYTES = 96

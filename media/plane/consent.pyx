@@ -16,7 +16,7 @@ import ctypes
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memset
 
-from media.plane.model cimport address_is, scope_out
+from media.plane.address cimport address_is, scope_out
 from media.plane.rtp cimport read16, read32, write16, write32
 
 ctypedef int (*sha1_init_function)(void *context) noexcept nogil

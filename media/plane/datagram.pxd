@@ -2,7 +2,8 @@
 
 from libc.stdint cimport uint8_t
 
-from media.plane.model cimport Address, PlaneState, Socket, Transport
+from media.plane.address cimport Address
+from media.plane.model cimport PlaneState, Socket, Transport
 from media.plane.net cimport msghdr
 
 cdef bint datagram_receive(PlaneState *plane, Socket *socket, int most) noexcept nogil

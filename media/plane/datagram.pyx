@@ -9,13 +9,14 @@ and no faster than control can afford; DTLS and media only from addresses that a
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+from media.plane.address cimport scope_in, scope_out
 from media.plane.batch cimport batch_commit, batch_room
 from media.plane.consent cimport consent_answer
 from media.plane.event cimport EVENT_DTLS, EVENT_STUN, event_datagram
 from media.plane.feedback cimport feedback_packet
 from media.plane.model cimport (
     DATAGRAM_CAPACITY, DROP_ADDRESS_HELD, DROP_DTLS_RATE, DROP_STRANGER, DROP_STUN_MALFORMED, DROP_STUN_RATE,
-    DROP_STUN_UNKNOWN_UFRAG, DROP_UNKNOWN_DATAGRAM, RECEIVE_MESSAGES, Receiver, drop, scope_in, scope_out,
+    DROP_STUN_UNKNOWN_UFRAG, DROP_UNKNOWN_DATAGRAM, RECEIVE_MESSAGES, Receiver, drop,
 )
 from media.plane.net cimport (
     AF_INET, AF_INET6, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, CMSG_SPACE, IP_PKTINFO, IPPROTO_IP,

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from media.plane.model cimport DATAGRAM_CAPACITY, Address, PlaneState, Stream, Transport
+from media.plane.address cimport Address
+from media.plane.model cimport DATAGRAM_CAPACITY, PlaneState, Stream, Transport
 
 cdef enum EventKind:
     EVENT_STUN = 1              # data: the request; addresses: where from, where to

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport uint8_t
 
-from media.plane.model cimport Address, Connection, Mirror, PlaneState, Publication, Route, Tap, Track, Transport
+from media.plane.address cimport Address
+from media.plane.model cimport Connection, Mirror, PlaneState, Publication, Route, Tap, Track, Transport
 
 cdef void link_transport(PlaneState *plane, Transport *transport) noexcept nogil
 cdef void link_ready(PlaneState *plane, Transport *transport) noexcept nogil

@@ -8,13 +8,14 @@ of them, because each is its own piece of memory. After `unlink_*` nothing in th
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
+from media.plane.address cimport address_is
 from media.plane.admission cimport admission_release
 from media.plane.backlog cimport backlog_forget_route, backlog_forget_transport
 from media.plane.burst cimport burst_forget, burst_skip
 from media.plane.connection cimport connection_end, connection_find, connection_validate
 from media.plane.keyframe cimport keyframe_want
 from media.plane.model cimport (
-    DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, address_is, drop,
+    DROP_ADDRESS_HELD, DROP_TABLE_FULL, MAX_ADDRESSES, MAX_UFRAGS, TRANSPORT_PLAIN, Stream, drop,
 )
 from media.plane.net cimport htonl
 from media.plane.probe cimport probe_forget

@@ -10,12 +10,13 @@ transport, and for a frame that is larger than a datagram may be.
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
+from media.plane.address cimport Address
 from media.plane.connection cimport connection_name, connection_new, connection_send, connection_until
 from media.plane.datagram cimport address_from_name, datagram_take
 from media.plane.framing cimport FRAME_MORE, FRAME_TOO_LARGE, frame_read
 from media.plane.link cimport link_lost
 from media.plane.model cimport (
-    DROP_CONNECTION_REFUSED, DROP_CONNECTION_UNKNOWN, DROP_UNKNOWN_DATAGRAM, MAX_ADDRESSES, Address, Transport, drop,
+    DROP_CONNECTION_REFUSED, DROP_CONNECTION_UNKNOWN, DROP_UNKNOWN_DATAGRAM, MAX_ADDRESSES, Transport, drop,
 )
 from media.plane.net cimport (
     EAGAIN, ECONNABORTED, EINTR, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, EPOLLOUT, MSG_DONTWAIT, SOCK_CLOEXEC,

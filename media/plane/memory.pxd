@@ -2,7 +2,8 @@
 
 from libc.stdint cimport uint64_t
 
-from media.plane.model cimport Address, Stream
+from media.plane.address cimport Address
+from media.plane.model cimport Stream
 
 cdef uint64_t next_id() noexcept
 cdef int fill_address(Address *address, object pair) except -1

@@ -10,7 +10,8 @@ from libc.stdint cimport uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from media.plane.model cimport PacketSlot, scope_in, scope_out
+from media.plane.address cimport scope_in, scope_out
+from media.plane.model cimport PacketSlot
 from media.plane.receive cimport receive_init
 from media.plane.senderclock cimport streamclock_init
 

@@ -15,6 +15,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from media.plane.address cimport Address
 from media.plane.batch cimport batch_free, batch_init
 from media.plane.command cimport COMMAND_STOP, COMMAND_TAKE_CONNECTION
 from media.plane.datagram cimport receiver_init
@@ -23,8 +24,7 @@ from media.plane.listener cimport listener_close
 from media.plane.loop cimport plane_loop
 from media.plane.memory cimport ip_text
 from media.plane.model cimport (
-    DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_LISTENER, WATCH_SOCKET, Address, Socket,
-    Watch,
+    DROP_REASONS, MAX_ADDRESSES, MAX_UFRAGS, WATCH_COMMANDS, WATCH_LISTENER, WATCH_SOCKET, Socket, Watch,
 )
 from media.plane.names import DROP_NAMES, PlaneError, TcpAddress
 from media.plane.net cimport (
