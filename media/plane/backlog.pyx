@@ -27,7 +27,7 @@ cdef enum:
     PACKET_BYTES = 44               # what the viewer's header, extension and tag take beside the payload
     # As much delay as a conversation bears; what is older is only in the way of what is new.
     WAIT_MOST_NS = 300000000
-    KEYFRAME_WAIT_MOST_NS = 2000000000
+    KEYFRAME_WAIT_MOST_NS = 5000000000
     QUEUE_BAD_US = 150000           # speech suffers
     ASK_PAUSE_NS = 1000000000       # a keyframe costs the link as much as a second of pictures
 

@@ -18,7 +18,7 @@ cdef enum:
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3
     TRAIN_BYTES = 1500
-    TRAIN_US = 500                  # two ticks of the feedback's clock: shorter trains say nothing
+    TRAIN_US = 500                  # two ticks of the feedback's clock: no train is taken for shorter
     LOSS_NS = 500000000
     LOSS_PACKETS = 30
 
@@ -43,7 +43,9 @@ cdef void _deliver(LinkMeter *meter, int64_t arrival_us, int size_bytes) noexcep
 
 cdef void _end_train(LinkMeter *meter) noexcept nogil:
     cdef int64_t span_us = meter.train_last_us - meter.train_first_us
-    if meter.train_packets >= TRAIN_PACKETS and meter.train_bytes >= TRAIN_BYTES and span_us >= TRAIN_US:
+    if span_us < TRAIN_US:
+        span_us = TRAIN_US
+    if meter.train_packets >= TRAIN_PACKETS and meter.train_bytes >= TRAIN_BYTES:
         meter.trains_bps[meter.trains % METER_TRAINS] = meter.train_bytes * 8000000 // span_us
         meter.trains = meter.trains + 1 if meter.trains < 2 * METER_TRAINS else meter.trains + 1 - METER_TRAINS
     meter.train_packets = 0

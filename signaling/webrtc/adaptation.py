@@ -146,10 +146,12 @@ class Adaptation:
         )
         layers = {picture.id: picture.layers for picture in pictures}
         for share in allocation.shares:
-            self._share(link, now_us, share, taken[share.id], layers[share.id])
+            self._share(link, now_us, facts, share, taken[share.id], layers[share.id])
         link.taken = frozenset((item.source, item.layer) for item in taken.values() if not item.held and item.shown)
 
-    def _share(self, link: _Link, now_us: int, share: Share, item: Taking, layers: Sequence[Layer]) -> None:
+    def _share(
+        self, link: _Link, now_us: int, facts: _Facts, share: Share, item: Taking, layers: Sequence[Layer]
+    ) -> None:
         if share.pause is not Pause.NO_ROOM:
             link.lacking.pop(share.id, None)
         if share.pause is None:
@@ -158,7 +160,10 @@ class Adaptation:
             item.share(item.layer, held=False, shown=False)
         elif share.pause is Pause.NO_ROOM:
             since = link.lacking.setdefault(share.id, now_us)
-            item.share(layers[0].number, held=now_us - since >= _LACK_US, shown=True)
+            held = now_us - since >= _LACK_US
+            if held and not item.held:
+                _log.info("picture_held", source=item.source, needs=layers[0].rungs[0].bits, room=facts.room)
+            item.share(layers[0].number, held=held, shown=True)
 
     def _probe(self, link: _Link, now_us: int, transport: PlaneTransport, facts: _Facts) -> None:
         if facts.bps is None:

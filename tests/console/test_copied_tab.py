@@ -60,7 +60,7 @@ def camera(page: Page) -> Locator:
 async def test_copy_has_an_id_of_its_own_and_comes_in_beside_the_first(tabs: Tabs) -> None:
     await expect(tabs.copy.locator(".seat").first).to_be_visible()
     assert await tabs.copy.evaluate(KEPT) != await tabs.first.evaluate(KEPT)
-    await expect(pictures(tabs.other)).to_have_count(1)
+    await expect(places(tabs.other)).to_have_count(2)
     await expect(camera(tabs.first)).to_have_attribute("data-state", "on")
 
 
