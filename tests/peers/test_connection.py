@@ -104,7 +104,7 @@ async def test_line_that_was_released_shows_the_next_source_and_never_the_last(
     assert await viewer.call("mid", "new") == mid
     assert (await viewer.stats())["new"]["ssrc"] != ssrc
     for red, _, blue in await viewer.call("colours", "new"):
-        assert blue > red
+        assert blue >= red  # a browser may begin with black, never with the last source's red
     await viewer.shows("kept", "red")
     assert len(await viewer.call("mids")) == 2
 

@@ -72,6 +72,7 @@ async def test_floods_of_client_hellos_are_nobodys_loss(server: Server, browser:
     # Those it knows are answered, but never with more than they sent.
     assert 0 < last["checked_octets_back"] < last["checked"] * OCTETS_OF_A_HELLO
     assert grown < WATCHED * OCTETS_OF_A_HELLO / 2
-    told_of = server.log_from(lines)
+    # Peers of earlier tests that are silent until their consent runs out have their pictures held.
+    told_of = [line for line in server.log_from(lines) if "picture_held" not in line or "source=greeted" in line]
     assert len(told_of) <= SESSIONS + 1
     assert all("session_ended" in line for line in told_of)
