@@ -355,6 +355,13 @@ cdef class PlaneTransport(PlaneHandle):
         }
 
     @property
+    def full_bps(self):
+        """What may be sent (bits/s) on a link that was found full, when its queue is gone; -1 where none is known to be."""
+        if self.link == NULL or not self.link.was_full:
+            return -1
+        return estimate_settled(self.link)
+
+    @property
     def is_estimated(self):
         """Whether the viewer has agreed to tell what arrives."""
         return self.link != NULL

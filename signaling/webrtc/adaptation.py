@@ -13,13 +13,11 @@ from typing import Final
 import structlog
 
 from media.allocation.allocator import START_BITS, Allocator
-from media.allocation.demand import Layer, Picture, Sound
+from media.allocation.demand import MAX_BITS, Layer, Picture, Sound
 from media.allocation.plan import Pause, Share
 from media.allocation.probing import Probing
-from media.allocation.rates import Counts, LayerRates
-from media.plane.objects import PlanePublication
 from media.plane.transport import PlaneTransport
-from signaling.webrtc.records import SourceMedia
+from signaling.webrtc.measured import MEASURE_US, Measured
 from signaling.webrtc.taking import Taking
 
 _log = structlog.get_logger(__name__)
@@ -28,18 +26,14 @@ _log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 0.1
 #: A link is allocated anew so often although nothing has happened: layers change, and steps wait for time to pass.
 _EACH_US: Final = 1_000_000
-#: How often the counters of publications are read.
-_MEASURE_US: Final = 200_000
+#: The same where nothing waits.
+_EACH_CALM_US: Final = 3_000_000
 #: Carried by a link of which nothing is told.
 _UNTOLD_BITS: Final = 50_000_000
-#: Of a sound that has not been measured yet.
-_SOUND_BITS: Final = 64_000
 #: More is not taken for loss that repairs make good.
 _MOST_LOSS: Final = 0.25
 #: A picture is held only when there was no room for its lowest layer for so long; the plane leaves out frames before.
 _LACK_US: Final = 1_000_000
-#: A layer that nobody has taken for so long is not needed.
-_UNUSED_US: Final = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +51,60 @@ class _Link:
     allocator: Allocator = field(default_factory=Allocator)
     probing: Probing = field(default_factory=Probing)
     due_us: int = 0
-    planned_bits: int = 0
+    version: int = -1  # of what was measured when it was allocated
+    floor_bits: int = MAX_BITS  # a full link that carries less is looked at at once
     sought_bits: tuple[int, int] = (0, 0)  # for the next picture, and for all
     probed: bool = False
     lacking: dict[str, int] = field(default_factory=dict)
     taken: frozenset[tuple[str, int]] = frozenset()
-    asked: frozenset[str] = frozenset()
+
+    def is_calm(self, now_us: int, version: int, full_bps: int) -> bool:
+        """Whether nothing can have happened that asks for another word."""
+        is_tried = self.sought_bits[0] > 0 or self.probed
+        is_short = 0 <= full_bps < self.floor_bits
+        return now_us < self.due_us and version == self.version and not is_tried and not is_short
 
 
-#: A viewer: its identifier, its transport, and what it takes, by names that are its own.
-Viewer = tuple[str, PlaneTransport, Mapping[str, Taking]]
+#: A viewer: its identifier, its transport, and what tells what it takes, by names that are its own.
+Viewer = tuple[str, PlaneTransport, Callable[[], Mapping[str, Taking]]]
 
 
 class Adaptation:
     """All viewers' links. `look` ten times a second."""
 
-    def __init__(self, media: Mapping[str, SourceMedia], viewers: Callable[[], Iterable[Viewer]]) -> None:
-        self._media = media
+    def __init__(self, measured: Measured, viewers: Callable[[], Iterable[Viewer]]) -> None:
+        self.measured = measured
         self._viewers = viewers
-        self._rates: dict[int, LayerRates] = {}  # by the publication's id
         self._links: dict[str, _Link] = {}
         self._measured_us = 0
-        self._used_us: dict[tuple[int, int], int] = {}  # by publication and layer: when somebody last took it
-        #: By source: the layers of it that nobody needs.
-        self.unneeded: dict[str, frozenset[int]] = {}
 
     def look(self, now_us: int) -> None:
         """Look at every link; `now_us` is monotonic and never goes back."""
-        self._measure(now_us)
+        if now_us >= self._measured_us:
+            self._measured_us = now_us + MEASURE_US
+            self.measured.measure(now_us, {key for link in self._links.values() for key in link.taken})
         seen: set[str] = set()
+        version = self.measured.version
         for identifier, transport, taken in self._viewers():
             seen.add(identifier)
+            link = self._links.get(identifier)
+            if link is None:
+                link = self._links[identifier] = _Link()
+            # Of hundreds of links all but a few are calm: they must cost next to nothing.
+            elif link.is_calm(now_us, version, transport.full_bps):
+                continue
             try:
-                self._look_at(self._links.setdefault(identifier, _Link()), now_us, transport, taken)
+                self._look_at(link, now_us, transport, taken)
             except Exception:  # so broad, because the links behind it are other viewers'
                 _log.exception("link_not_adapted", viewer=identifier)
         for gone in self._links.keys() - seen:
             del self._links[gone]
-        self._find_unneeded(now_us)
+
+    def soon(self, viewer: str) -> None:
+        """What a viewer takes, or how it shows it, has changed: the next look allocates its link."""
+        link = self._links.get(viewer)
+        if link is not None:
+            link.due_us = 0
 
     def report(self, viewer: str, transport: PlaneTransport) -> LinkReport:
         """Return how the link of a viewer is."""
@@ -104,41 +114,28 @@ class Adaptation:
         is_short = link.sought_bits[0] > 0 and facts["was_full"]
         return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short)
 
-    def layers(self, source: str, now_us: int) -> tuple[Layer, ...]:
-        """Return the layers of a source's picture that can be had, the smallest first."""
-        media = self._media.get(source)
-        publication = media.publications.get("video") if media is not None else None
-        rates = self._rates.get(publication.id) if publication is not None else None
-        return rates.layers(now_us, self.unneeded.get(source, frozenset())) if rates is not None else ()
-
-    def _measure(self, now_us: int) -> None:
-        if now_us < self._measured_us:
-            return
-        self._measured_us = now_us + _MEASURE_US
-        current: set[int] = set()
-        for media in self._media.values():
-            for publication in media.publications.values():
-                current.add(publication.id)
-                self._rates.setdefault(publication.id, LayerRates()).note(now_us, _counts(publication))
-        for gone in self._rates.keys() - current:
-            del self._rates[gone]
-
-    def _look_at(self, link: _Link, now_us: int, transport: PlaneTransport, taken: Mapping[str, Taking]) -> None:
+    def _look_at(
+        self, link: _Link, now_us: int, transport: PlaneTransport, taken: Callable[[], Mapping[str, Taking]]
+    ) -> None:
         facts = _facts(transport)
-        asked = frozenset(name for name, item in taken.items() if item.allowed)
-        if now_us >= link.due_us or facts.room < link.planned_bits or asked != link.asked:
-            link.due_us, link.asked = now_us + _EACH_US, asked
-            self._allocate(link, now_us, facts, {name: taken[name] for name in asked})
+        is_short = facts.was_full and facts.settled_bps < link.floor_bits
+        if now_us >= link.due_us or link.version != self.measured.version or is_short:
+            link.version = self.measured.version
+            self._allocate(link, now_us, facts, {name: item for name, item in taken().items() if item.allowed})
+            is_still = link.sought_bits[0] == 0 and not link.lacking
+            link.due_us = now_us + (_EACH_CALM_US if is_still else _EACH_US)
         self._probe(link, now_us, transport, facts)
 
     def _allocate(self, link: _Link, now_us: int, facts: _Facts, taken: Mapping[str, Taking]) -> None:
-        sounds = [Sound(name, self._sound_bits(item.source)) for name, item in taken.items() if item.kind == "audio"]
+        sounds = [
+            Sound(name, self.measured.sound_bits(item.source)) for name, item in taken.items() if item.kind == "audio"
+        ]
         pictures = [self._picture(name, item, now_us) for name, item in taken.items() if item.kind == "video"]
         room = facts.room
         if not facts.was_full:
             room = max(room, _least(sounds, pictures) * 11 // 10 + 1)
         allocation = link.allocator.allocate(now_us, room, sounds, pictures)
-        link.planned_bits = allocation.planned_bits if facts.was_full else 0
+        link.floor_bits = int(allocation.planned_bits / (1.0 - facts.loss)) if facts.was_full else MAX_BITS
         # Repairs of what is lost take their part.
         link.sought_bits = (
             int(allocation.sought_bits / (1.0 - facts.loss)),
@@ -175,34 +172,8 @@ class Adaptation:
 
     def _picture(self, name: str, item: Taking, now_us: int) -> Picture:
         sight = item.sight
-        return Picture(name, item.source, sight.rank, sight.width, sight.height, self.layers(item.source, now_us))
-
-    def _sound_bits(self, source: str) -> int:
-        media = self._media.get(source)
-        publication = media.publications.get("audio") if media is not None else None
-        rates = self._rates.get(publication.id) if publication is not None else None
-        return rates.bits if rates is not None and rates.bits else _SOUND_BITS
-
-    def _find_unneeded(self, now_us: int) -> None:
-        """Note which layers nobody has taken for a while; who needs one again has it needed at once.
-
-        The smallest is always needed: by who comes next, and as the sign that the source lives.
-        """
-        taken = {key for link in self._links.values() for key in link.taken}
-        unneeded: dict[str, frozenset[int]] = {}
-        used: dict[tuple[int, int], int] = {}
-        for source, media in self._media.items():
-            publication = media.publications.get("video")
-            if publication is None or publication.layer_count < 2:
-                continue
-            for layer in range(publication.layer_count):
-                key = (publication.id, layer)
-                used[key] = now_us if (source, layer) in taken else self._used_us.get(key, now_us)
-            idle = {at for at in range(publication.layer_count) if now_us - used[publication.id, at] > _UNUSED_US}
-            idle -= {layer.number for layer in self.layers(source, now_us)[:1]} or {0}
-            if idle:
-                unneeded[source] = frozenset(idle)
-        self._used_us, self.unneeded = used, unneeded
+        layers = self.measured.layers(item.source, now_us)
+        return Picture(name, item.source, sight.rank, sight.width, sight.height, layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +181,7 @@ class _Facts:
     """What is known of a link. `room` is what may be planned with; before it was found full, no more than was tried."""
 
     bps: int | None
+    settled_bps: int
     room: int
     train_bps: int
     queue_ms: float
@@ -219,31 +191,17 @@ class _Facts:
 
 def _facts(transport: PlaneTransport) -> _Facts:
     if not transport.is_estimated:
-        return _Facts(None, _UNTOLD_BITS, 0, 0.0, 0.0, was_full=False)
+        return _Facts(None, _UNTOLD_BITS, _UNTOLD_BITS, 0, 0.0, 0.0, was_full=False)
     told = transport.estimate
     if told is None:
-        return _Facts(None, START_BITS, 0, 0.0, 0.0, was_full=False)
+        return _Facts(None, START_BITS, START_BITS, 0, 0.0, 0.0, was_full=False)
     # What is lost is sent again, and takes room again.
     loss = min(told["loss"], _MOST_LOSS)
     room = int(told["settled_bps"] * (1.0 - loss))
-    return _Facts(told["bps"], room, told["train_bps"], told["queue_ms"], loss, told["was_full"])
+    return _Facts(told["bps"], told["settled_bps"], room, told["train_bps"], told["queue_ms"], loss, told["was_full"])
 
 
 def _least(sounds: Sequence[Sound], pictures: Sequence[Picture]) -> int:
     """Return the bits/s of all sounds and of every picture's smallest layer."""
     smallest = [picture.layers[0].rungs[0].bits for picture in pictures if picture.layers and picture.is_seen]
     return sum(sound.bits for sound in sounds) + sum(smallest)
-
-
-def _counts(publication: PlanePublication) -> list[Counts]:
-    return [
-        Counts(
-            packets=layer["packets"],
-            octets=layer["octets"],
-            frames=layer["frames"],
-            width=layer["width"],
-            height=layer["height"],
-            heard_us=layer["heard_ns"] // 1000,
-        )
-        for layer in publication.stats()
-    ]

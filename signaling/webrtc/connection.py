@@ -9,6 +9,7 @@ from dispatch.flow import Flow
 from media.plane.thread import PlaneThread
 from signaling.webrtc.plan import Present
 from signaling.webrtc.session import WebRtcSession
+from signaling.webrtc.taking import Taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,8 @@ class Connection:
     def taken(self) -> set[str]:
         """Return the sources of which it receives anything, paused or not."""
         return {item.line.source for item in self.present.receiving.values() if item.flow is not Flow.CLOSED}
+
+    def taking(self) -> dict[str, Taking]:
+        """Return the lines towards the page that may flow, or may again, by mid."""
+        receiving = self.present.receiving.items()
+        return {mid: item.taking for mid, item in receiving if item.flow is not Flow.CLOSED}

@@ -65,8 +65,11 @@ class Connections:
         viewers: Places,
         require_open: Callable[[], None],
         displace: Callable[[str, str], None],
+        taken_otherwise: Callable[[str], None],
     ) -> None:
-        """`displace(source, publisher)` ends who published before; `require_open` refuses when the node stops."""
+        """`displace(source, publisher)` ends who published before; `require_open` refuses when the node stops;
+        `taken_otherwise(connection)` hears that what it takes, or how it shows that, has changed.
+        """
         self.listeners: list[Listener] = []
         self._relay = relay
         self._peers = peers
@@ -75,6 +78,7 @@ class Connections:
         self._viewers = viewers
         self._require_open = require_open
         self._displace = displace
+        self._taken_otherwise = taken_otherwise
         self._connections: dict[str, Connection] = {}
         self._by_peer: dict[WebRtcSession, Connection] = {}
         self._buckets: dict[str, Bucket] = {}
@@ -127,6 +131,7 @@ class Connections:
             local = self._peers.local(connection.thread)
             planned = plan(parsed, lines, present, local, self._sources.codecs)
         self._apply(connection, planned)
+        self._taken_otherwise(connection_id)
         if restarts:
             self._restart(connection, planned)
         return self._answer(connection, planned)
@@ -147,6 +152,7 @@ class Connections:
         if flow is not Flow.CLOSED:
             line.taking.allow(flow is Flow.OPEN)
             line.flow = flow
+            self._taken_otherwise(connection_id)
             return
         before = connection.taken()
         line.flow = flow
@@ -201,9 +207,7 @@ class Connections:
     def viewing(self) -> Iterator[Viewer]:
         """Give every connection with what it takes, by mid."""
         for connection in self._connections.values():
-            receiving = connection.present.receiving
-            taken = {mid: item.taking for mid, item in receiving.items() if item.flow is not Flow.CLOSED}
-            yield connection.id, connection.peer.transport, taken
+            yield connection.id, connection.peer.transport, connection.taking
 
     def pictures(self, connection_id: str) -> tuple[PlaneTransport, dict[str, Taking]]:
         """Return a connection's transport and the pictures that it takes, by mid."""
@@ -224,8 +228,9 @@ class Connections:
         """The page tells how it shows the pictures of these lines; others of its mids are passed over."""
         receiving = self._get(connection_id).present.receiving
         for mid, sight in sights.items():
-            if mid in receiving:
+            if mid in receiving and receiving[mid].taking.sight != sight:
                 receiving[mid].taking.sight = sight
+                self._taken_otherwise(connection_id)
 
     def sending(self) -> Iterator[tuple[str, str]]:
         """Give every connection that publishes, with each of its sources."""

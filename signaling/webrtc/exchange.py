@@ -29,6 +29,7 @@ from signaling.webrtc.adaptation import LOOK_SECONDS, Adaptation, Viewer
 from signaling.webrtc.connections import Connections
 from signaling.webrtc.errors import ExchangeClosed, SessionUnknown
 from signaling.webrtc.formats import receive_extensions, route_format, send_extensions
+from signaling.webrtc.measured import Measured
 from signaling.webrtc.peers import Peers
 from signaling.webrtc.records import KINDS, Answered, May, Places, Session, SourceMedia, always
 from signaling.webrtc.session import SessionEnded, WebRtcSession
@@ -81,8 +82,9 @@ class Exchange:
             viewers=self._viewers,
             require_open=self._require_open,
             displace=self._displace,
+            taken_otherwise=lambda connection: self.adaptation.soon(connection),
         )
-        self.adaptation = Adaptation(self._sources.media, self._viewing)
+        self.adaptation = Adaptation(Measured(self._sources.media), self._viewing)
         self._by_peer: dict[WebRtcSession, Session] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0
@@ -333,7 +335,7 @@ class Exchange:
     def _viewing(self) -> Iterator[Viewer]:
         for session in self.sessions.values():
             if not session.publishes:
-                yield session.id, session.peer.transport, session.taken
+                yield session.id, session.peer.transport, session.taking
         yield from self.connections.viewing()
 
     def _look(self) -> None:

@@ -60,6 +60,10 @@ class Session:
     publications: list[PlanePublication] = field(default_factory=list)
     taken: dict[str, Taking] = field(default_factory=dict)
 
+    def taking(self) -> dict[str, Taking]:
+        """Return what it takes, by kind."""
+        return self.taken
+
     @property
     def routes(self) -> list[PlaneRoute]:
         """The plane's side of what it takes."""

@@ -57,7 +57,7 @@ class LinkNews(Rounds):
         before = self._layers.get(connection, {})
         news: list[LayerLine] = []
         for mid, (source, rids) in self._connections.layered(connection).items():
-            unneeded = self._adaptation.unneeded.get(source, frozenset())
+            unneeded = self._adaptation.measured.unneeded.get(source, frozenset())
             needed[mid] = tuple(rid for layer, rid in enumerate(rids) if layer not in unneeded)
             if needed[mid] != before.get(mid, rids):
                 news.append(LayerLine(mid, list(needed[mid])))
@@ -84,7 +84,7 @@ class LinkNews(Rounds):
             page.news(word)
 
     def _line(self, mid: str, item: Taking, now_us: int) -> LinkLine:
-        numbers = [layer.number for layer in self._adaptation.layers(item.source, now_us)]
+        numbers = [layer.number for layer in self._adaptation.measured.layers(item.source, now_us)]
         place = numbers.index(item.layer) if item.layer in numbers else 0
         return LinkLine(mid, place, len(numbers), "no-room" if item.held else "")
 

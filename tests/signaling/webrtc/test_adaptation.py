@@ -12,6 +12,7 @@ import pytest
 from media.plane.objects import PlanePublication, PlaneTrack
 from media.plane.transport import PlaneTransport
 from signaling.webrtc.adaptation import Adaptation, Viewer
+from signaling.webrtc.measured import Measured
 from signaling.webrtc.records import SourceMedia
 from signaling.webrtc.taking import Sight, Taking
 from tests.media.plane.packets import rtp, vp8
@@ -37,10 +38,10 @@ class Scene:
 
     def __post_init__(self) -> None:
         media = SourceMedia({}, {"video": self.publication})
-        self.adaptation = Adaptation({SOURCE: media}, self._viewing)
+        self.adaptation = Adaptation(Measured({SOURCE: media}), self._viewing)
 
     def _viewing(self) -> Iterator[Viewer]:
-        yield from ((name, transport, taken) for name, (transport, taken) in self.viewers.items())
+        yield from ((name, transport, taken.copy) for name, (transport, taken) in self.viewers.items())
 
     def view(self, peer: Peer, sight: Sight | None = None) -> Taking:
         taking = Taking(SOURCE, "video", peer.watch(self.track))
@@ -103,7 +104,7 @@ def test_what_rules_cut_stays_cut_whatever_the_link_carries(scene: Scene, stage:
     wall = stage.peer()
     taking = scene.view(wall)
     taking.allow(False)
-    scene.until("the layers are known", lambda: len(scene.adaptation.layers(SOURCE, _now_us())) == 3)
+    scene.until("the layers are known", lambda: len(scene.adaptation.measured.layers(SOURCE, _now_us())) == 3)
     other = stage.peer()
     scene.view(other)
     scene.until("others have the largest", lambda: shown(other) == 2)
@@ -130,12 +131,12 @@ def test_layers_that_nobody_takes_are_not_needed_after_a_while_and_needed_again_
 ) -> None:
     taking = scene.view(stage.peer(), Sight(640, 360))
     scene.until("it has the middle", lambda: taking.layer == 1)
-    assert scene.adaptation.unneeded == {}
-    scene.until("the largest is not needed", lambda: scene.adaptation.unneeded == {SOURCE: frozenset({2})})
+    assert scene.adaptation.measured.unneeded == {}
+    scene.until("the largest is not needed", lambda: scene.adaptation.measured.unneeded == {SOURCE: frozenset({2})})
     # Its publisher does as it is told: what it would cost is known all the same.
     scene.silent = frozenset({2})
     taking.sight = Sight(1280, 720)
-    scene.until("it is needed", lambda: scene.adaptation.unneeded == {})
+    scene.until("it is needed", lambda: scene.adaptation.measured.unneeded == {})
     assert taking.layer == 2
 
 
