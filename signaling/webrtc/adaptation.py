@@ -28,6 +28,8 @@ LOOK_SECONDS: Final = 0.1
 _EACH_US: Final = 1_000_000
 #: The same where nothing waits.
 _EACH_CALM_US: Final = 3_000_000
+#: The same where nothing is told of the link: only other layers or another sight change what it is given.
+_EACH_UNTOLD_US: Final = 60_000_000
 #: Carried by a link of which nothing is told.
 _UNTOLD_BITS: Final = 50_000_000
 #: More is not taken for loss that repairs make good.
@@ -122,8 +124,10 @@ class Adaptation:
         if now_us >= link.due_us or link.version != self.measured.version or is_short:
             link.version = self.measured.version
             self._allocate(link, now_us, facts, {name: item for name, item in taken().items() if item.allowed})
-            is_still = link.sought_bits[0] == 0 and not link.lacking
-            link.due_us = now_us + (_EACH_CALM_US if is_still else _EACH_US)
+            is_calm = link.sought_bits[0] == 0 and not link.lacking
+            link.due_us = now_us + (_EACH_CALM_US if is_calm else _EACH_US)
+            if not transport.is_estimated:
+                link.due_us = now_us + _EACH_UNTOLD_US
         self._probe(link, now_us, transport, facts)
 
     def _allocate(self, link: _Link, now_us: int, facts: _Facts, taken: Mapping[str, Taking]) -> None:
