@@ -47,12 +47,18 @@ class PublicationFormat:
 
 @dataclass(frozen=True, slots=True)
 class RouteFormat:
-    """What a viewer negotiated for one media line: SSRCs, and CodecId -> (payload type, RTX payload type or 0)."""
+    """What a viewer negotiated for one media line: SSRCs, and CodecId -> (payload type, RTX payload type or 0).
+
+    RED (around Opus) and FlexFEC are 0 where they were not agreed.
+    """
 
     ssrc: int
     rtx_ssrc: int
     payload_types: Mapping[int, tuple[int, int]]
     clock_rate: int
+    red_payload_type: int = 0
+    fec_payload_type: int = 0
+    fec_ssrc: int = 0
 
 
 @dataclass(slots=True)
@@ -209,6 +215,9 @@ class RelayTrack:
             first_timestamp=secrets.randbelow(1 << 31),
             first_sequence=secrets.randbelow(1 << 15),
             paused=paused,
+            red_payload_type=negotiated.red_payload_type,
+            fec_payload_type=negotiated.fec_payload_type,
+            fec_ssrc=negotiated.fec_ssrc,
         )
 
     def tap(self, ring: TapRingView, layer: int = -1, thread: PlaneThread | None = None) -> PlaneTap:

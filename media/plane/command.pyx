@@ -15,6 +15,7 @@ from media.plane.datagram cimport address_to_control, address_to_name
 from media.plane.estimate cimport Estimate
 from media.plane.event cimport event_freed
 from media.plane.burst cimport burst_forget
+from media.plane.flexfec cimport flexfec_set
 from media.plane.keyframe cimport keyframe_want
 from media.plane.link cimport (
     link_address, link_mirror_near, link_publication, link_ready, link_route, link_tap, link_transport, link_ufrag,
@@ -189,6 +190,10 @@ cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
         if route.linked and not route.paused and (route.input == NULL or route.key == 0
                                                   or route.input.layer != route.layer):
             keyframe_want(plane, route.track, route.layer)
+    elif command.kind == COMMAND_SET_REPAIR:
+        route.redundancy.depth = <uint8_t>command.numbers[0] if route.redundancy.payload_type else 0
+        if route.fec != NULL:
+            flexfec_set(route.fec, <int>command.numbers[1], command.numbers[2])
     elif command.kind == COMMAND_WANT_KEYFRAME:
         keyframe_want(plane, track, <int>command.numbers[0])
     return True
@@ -255,10 +260,10 @@ cdef void command_drain(PlaneState *plane) noexcept nogil:
         elif command.kind == COMMAND_TAKE_CONNECTION:
             listener_take(plane, <int>command.numbers[0], <int>command.numbers[1])
             done = True
+        elif command.kind == COMMAND_SET_REPAIR or COMMAND_ADD_TRACK <= command.kind <= COMMAND_WANT_KEYFRAME:
+            done = _apply_media(plane, command)
         elif command.kind <= COMMAND_SEND or command.kind >= COMMAND_SET_RTT:
             done = _apply_transport(plane, command)
-        elif command.kind <= COMMAND_WANT_KEYFRAME:
-            done = _apply_media(plane, command)
         else:
             done = _apply_copies(plane, command)
         if not done:

@@ -10,14 +10,17 @@ from libc.string cimport memcpy, memset
 from media.plane.backlog cimport backlog_add, backlog_begin, backlog_passes
 from media.plane.batch cimport batch_commit, batch_room
 from media.plane.burst cimport burst_slot
-from media.plane.codec cimport CODEC_VP8
+from media.plane.codec cimport CODEC_OPUS, CODEC_VP8
 from media.plane.estimate cimport estimate_repair
+from media.plane.flexfec cimport flexfec_add, flexfec_covers
 from media.plane.model cimport (
     DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, NO_PAYLOAD_TYPE,
     RECENT_RESENDS, SLOT_CAPTURE_TIME, SLOT_LEVEL, SLOT_ROTATION, Publication, Track, Transport, drop,
 )
 from media.plane.pacer cimport pacer_spend
+from media.plane.parity cimport parity_send
 from media.plane.ratelimit cimport bucket_take
+from media.plane.redundancy cimport RedBlocks, redundancy_add, redundancy_begin, redundancy_write
 from media.plane.rewrite cimport (
     REWRITE_JUMP, rewrite_empties, rewrite_find, rewrite_find_empty, rewrite_find_timestamp, rewrite_find_vp8,
     rewrite_leaves_out, rewrite_packet, rewrite_switch, rewrite_thins, rewrite_vp8,
@@ -29,6 +32,7 @@ from media.plane.srtp cimport SRTP_OK, srtp_protect
 from media.plane.twcc cimport twcc_sent
 
 cdef enum:
+    WIDE_AT = 17                # where the transport-wide number stands in what we send
     HEADER_BYTES = 40           # header, extension and tag, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
     SRTP_WINDOW = 512           # SEND_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
@@ -90,12 +94,13 @@ cdef inline int _takes(Route *route, Stream *stream, const PacketSlot *slot) noe
 
 
 cdef inline int _write_header(PlaneState *plane, Transport *transport, const PacketSlot *slot, uint8_t *out,
-                              uint8_t number, uint16_t sequence, uint32_t timestamp, uint32_t ssrc) noexcept nogil:
+                              uint8_t number, uint16_t sequence, uint32_t timestamp, uint32_t ssrc,
+                              int payload_bytes) noexcept nogil:
     """Write RTP header and extension; return their bytes."""
     cdef int twcc = -1
     cdef int extension
     if transport.sends != NULL:
-        twcc = twcc_sent(transport.sends, plane.now_ns, slot.payload_length + HEADER_BYTES)
+        twcc = twcc_sent(transport.sends, plane.now_ns, payload_bytes + HEADER_BYTES)
     extension = _write_extension(transport, slot, out + 12, twcc)
     out[0] = 0x90 if extension else 0x80
     out[1] = (slot.marker << 7) | number
@@ -116,14 +121,55 @@ cdef inline void _finish(PlaneState *plane, Route *route, uint8_t *out, int leng
     batch_commit(plane, transport, out, length)
 
 
+cdef inline void _leave(PlaneState *plane, Route *route, uint8_t *out, int length) noexcept nogil:
+    """Send a packet for the first time, and what makes up for its loss."""
+    cdef int parities = 0
+    if route.fec != NULL and route.fec.percent:
+        parities = flexfec_add(route.fec, out, length, WIDE_AT if route.transport.sends != NULL else 0, plane.now_ns)
+    _finish(plane, route, out, length)
+    if parities:
+        parity_send(plane, route, parities)
+
+
+cdef void _gather(const Route *route, const PacketSlot *slot, RedBlocks *blocks) noexcept nogil:
+    """Find the sounds before this one, as far as they are there. Those from before the route's stretch are not its."""
+    cdef const Stream *stream = route.input
+    cdef const PacketSlot *former
+    cdef int64_t ext = slot.ext - route.redundancy.depth
+    redundancy_begin(blocks)
+    if ext < route.rewrite.first_in_ext:
+        ext = route.rewrite.first_in_ext
+    while stream != NULL and ext < slot.ext:
+        former = &stream.cache[ext & stream.cache_mask]
+        if former.key == slot.key and former.ext == ext and former.codec == slot.codec:
+            redundancy_add(blocks, former.payload, former.payload_length, slot.timestamp - former.timestamp)
+        ext += 1
+
+
+cdef void _send_redundant(PlaneState *plane, Route *route, const PacketSlot *slot, uint8_t *out, uint16_t sequence,
+                          uint32_t timestamp) noexcept nogil:
+    """Send a sound with those before it."""
+    cdef RedBlocks blocks
+    cdef int length
+    _gather(route, slot, &blocks)
+    length = _write_header(plane, route.transport, slot, out, route.redundancy.payload_type, sequence, timestamp,
+                           route.ssrc, slot.payload_length + blocks.size_bytes)
+    length += redundancy_write(&blocks, route.payload_types[slot.codec], out + length)
+    memcpy(out + length, slot.payload, slot.payload_length)
+    _finish(plane, route, out, length + slot.payload_length)
+
+
 cdef inline void _send(PlaneState *plane, Route *route, const PacketSlot *slot, uint16_t sequence,
                        uint32_t timestamp, int padding) noexcept nogil:
     cdef uint8_t *out = batch_room(plane, route.transport, PACKET_ROOM)
-    cdef int length = _write_header(
-        plane, route.transport, slot, out, route.payload_types[slot.codec], sequence, timestamp, route.ssrc
-    )
+    cdef int length
+    if route.redundancy.depth and slot.codec == CODEC_OPUS:
+        _send_redundant(plane, route, slot, out, sequence, timestamp)
+        return
+    length = _write_header(plane, route.transport, slot, out, route.payload_types[slot.codec], sequence, timestamp,
+                           route.ssrc, slot.payload_length)
     if slot.temporal and rewrite_empties(&route.rewrite, slot.temporal):
-        _finish(plane, route, out, length)
+        _leave(plane, route, out, length)
         return
     memcpy(out + length, slot.payload, slot.payload_length)
     if slot.codec == CODEC_VP8:
@@ -134,7 +180,7 @@ cdef inline void _send(PlaneState *plane, Route *route, const PacketSlot *slot, 
         memset(out + length, 0, padding - 1)
         length += padding
         out[length - 1] = padding
-    _finish(plane, route, out, length)
+    _leave(plane, route, out, length)
 
 
 cdef void _resend(PlaneState *plane, Route *route, const PacketSlot *slot, uint16_t sequence, uint32_t timestamp,
@@ -144,13 +190,13 @@ cdef void _resend(PlaneState *plane, Route *route, const PacketSlot *slot, uint1
     cdef int length
     if as_rtx:
         length = _write_header(plane, route.transport, slot, out, route.rtx_payload_types[slot.codec],
-                               route.rtx_sequence, timestamp, route.rtx_ssrc)
+                               route.rtx_sequence, timestamp, route.rtx_ssrc, slot.payload_length)
         route.rtx_sequence += 1
         write16(out + length, sequence)
         length += 2
     else:
         length = _write_header(plane, route.transport, slot, out, route.payload_types[slot.codec], sequence,
-                               timestamp, route.ssrc)
+                               timestamp, route.ssrc, slot.payload_length)
     if slot.temporal and rewrite_find_empty(&route.rewrite, sequence, slot.temporal):
         _finish(plane, route, out, length)
         return
@@ -277,6 +323,8 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
     if not transport.ready or route.paused:
         return
     if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < _resend_pause_ns(route):
+        return
+    if route.fec != NULL and route.fec.percent and flexfec_covers(route.fec, sequence):
         return
     # Before the search, so that asking for what is gone is bounded as well.
     if not bucket_take(&route.resend_bucket, plane.now_ns):

@@ -19,8 +19,9 @@ cdef enum:
     TRAIN_PACKETS = 3
     TRAIN_BYTES = 1500
     TRAIN_US = 500                  # two ticks of the feedback's clock: no train is taken for shorter
-    LOSS_NS = 500000000
-    LOSS_PACKETS = 30
+    # At five percent a window of thirty packets shows ten percent every other minute.
+    LOSS_NS = 1000000000
+    LOSS_PACKETS = 60
 
 cdef int64_t MOST_BPS = 10000000000
 

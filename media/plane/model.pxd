@@ -9,12 +9,14 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media.plane.address cimport Address
 from media.plane.estimate cimport Estimate
+from media.plane.flexfec cimport FlexFec
 from media.plane.framing cimport FrameQueue, FrameReader
 from media.plane.net cimport iovec, mmsghdr, sockaddr_in6
 from media.plane.pacer cimport Pacer
 from media.plane.ratelimit cimport Bucket
 from media.plane.receive cimport ReceiveState
 from media.plane.rewrite cimport Rewrite
+from media.plane.redundancy cimport Redundancy
 from media.plane.ring cimport Ring
 from media.plane.roundtrip cimport RoundTrips
 from media.plane.senderclock cimport SenderClock, StreamClock
@@ -253,7 +255,9 @@ cdef struct Route:
     uint8_t payload_types[CODEC_SLOTS]      # by CodecId, or NO_PAYLOAD_TYPE
     uint64_t packets
     uint64_t octets
-    uint8_t _line[48]
+    Redundancy redundancy
+    FlexFec *fec                    # NULL: not agreed
+    uint8_t _line[32]
     Rewrite rewrite
     uint64_t id
     Track *track

@@ -1,21 +1,23 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Handles of tracks, publications and routes for control: what they are made of, and what they count."""
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
 from media.plane.codec cimport CODEC_NONE
 from media.plane.command cimport (
     COMMAND_ADD_PUBLICATION, COMMAND_ADD_ROUTE, COMMAND_ADD_TRACK, COMMAND_REMOVE_PUBLICATION, COMMAND_REMOVE_ROUTE,
-    COMMAND_REMOVE_TRACK, COMMAND_SET_ROUTE, COMMAND_WANT_KEYFRAME, Command,
+    COMMAND_REMOVE_TRACK, COMMAND_SET_REPAIR, COMMAND_SET_ROUTE, COMMAND_WANT_KEYFRAME, Command,
 )
+from media.plane.flexfec cimport FlexFec, flexfec_init
 from media.plane.memory cimport allocate_lines, free_stream, new_stream
 from media.plane.model cimport (
     CODEC_SLOTS, IDENTIFIER_CAPACITY, MAX_DECLARED_SSRCS, MAX_LAYERS, MAX_PAYLOAD_TYPES, NO_PAYLOAD_TYPE, Stream,
 )
 from media.plane.names import CODECS, PlaneError
 from media.plane.ratelimit cimport bucket_init
+from media.plane.redundancy cimport REDUNDANCY_MOST
 from media.plane.rewrite cimport rewrite_init
 from media.plane.thread cimport PlaneThread
 
@@ -171,19 +173,24 @@ cdef class PlaneRoute(PlaneHandle):
     """An edge from a track to a transport, with the state that keeps the viewer's stream continuous.
 
     `payload_types`: CodecId -> (payload type, RTX payload type or 0) of what the viewer negotiated. Raises PlaneError
-    for an SSRC that the transport has sent under its present keys.
+    for an SSRC that the transport has sent under its present keys. `red_payload_type`: of RED around Opus, or 0;
+    with `fec_ssrc` FlexFEC can be sent.
     """
 
-    def __cinit__(self):
-        self.state = <Route *>self.own(allocate_lines(sizeof(Route)))
+    def __cinit__(self, *args, uint32_t fec_ssrc=0, **kwargs):
+        # Parities lie behind the route, in memory that comes and goes with it.
+        self.state = <Route *>self.own(allocate_lines(sizeof(Route) + (sizeof(FlexFec) if fec_ssrc else 0)))
+        if fec_ssrc:
+            self.state.fec = <FlexFec *>(self.state + 1)
 
     def __init__(self, PlaneTrack track, PlaneTransport transport, *, uint32_t ssrc, uint32_t rtx_ssrc=0,
                  payload_types, uint32_t clock_rate, uint32_t first_timestamp, int first_sequence, int layer=0,
-                 bint paused=False):
+                 bint paused=False, uint8_t red_payload_type=0, uint8_t fec_payload_type=0,
+                 uint32_t fec_ssrc=0):
         cdef Route *state = self.state
         if transport.thread is not track.thread:
             raise PlaneError("a route's track and transport are on different plane threads")
-        if rtx_ssrc == ssrc != 0:
+        if rtx_ssrc == ssrc != 0 or (fec_ssrc != 0 and fec_ssrc in (ssrc, rtx_ssrc)):
             raise PlaneError("a route's repair stream needs an SSRC of its own")
         self.transport = transport
         self.track = track
@@ -194,6 +201,7 @@ cdef class PlaneRoute(PlaneHandle):
         state.rtx_ssrc = rtx_ssrc
         state.layer = layer
         state.paused = paused
+        state.redundancy.payload_type = red_payload_type
         memset(state.payload_types, NO_PAYLOAD_TYPE, sizeof(state.payload_types))
         for codec, (number, rtx) in payload_types.items():
             _check(codec, number, rtx)
@@ -201,7 +209,9 @@ cdef class PlaneRoute(PlaneHandle):
             state.rtx_payload_types[codec] = rtx
         rewrite_init(&state.rewrite, first_sequence, first_timestamp, clock_rate)
         bucket_init(&state.resend_bucket, RESENDS_A_SECOND, RESENDS_A_SECOND)
-        self.ssrcs = {ssrc, rtx_ssrc} if rtx_ssrc else {ssrc}
+        if fec_ssrc:
+            flexfec_init(state.fec, fec_payload_type, fec_ssrc, <uint16_t>first_sequence)
+        self.ssrcs = {ssrc} | ({rtx_ssrc, fec_ssrc} - {0})
         transport.hold_ssrcs(self.ssrcs)
         self.hand_over(transport.thread, "route", COMMAND_ADD_ROUTE, COMMAND_REMOVE_ROUTE)
 
@@ -218,6 +228,33 @@ cdef class PlaneRoute(PlaneHandle):
         command.numbers[0] = paused
         command.numbers[1] = layer
         command.numbers[2] = temporal
+        self.thread.commit()
+
+    @property
+    def has_red(self):
+        """Whether the viewer takes former sounds beside each."""
+        return self.state.redundancy.payload_type != 0
+
+    @property
+    def has_flexfec(self):
+        """Whether the viewer takes parities beside pictures."""
+        return self.state.fec != NULL
+
+    def repair(self, int redundancy=0, int percent=0, double wait_s=0.1):
+        """Make up for losses beforehand, where the viewer has agreed to it: `redundancy` former sounds with each, 0 to 3
+        (RED); `percent` parities for a hundred packets of a picture, 0 to 100, for groups of `wait_s` (FlexFEC).
+
+        Raises ValueError.
+        """
+        cdef Command *command
+        if not 0 <= redundancy <= REDUNDANCY_MOST:
+            raise ValueError(f"a packet of sound holds 0 to {REDUNDANCY_MOST} former ones, not {redundancy}")
+        if not 0 <= percent <= 100:
+            raise ValueError(f"{percent} parities for a hundred packets are not from 0 to 100")
+        command = self.begin(COMMAND_SET_REPAIR)
+        command.numbers[0] = redundancy
+        command.numbers[1] = percent
+        command.numbers[2] = <int64_t>(wait_s * 1e9)
         self.thread.commit()
 
     def stats(self):

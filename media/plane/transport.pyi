@@ -21,6 +21,7 @@ class LinkStats(TypedDict):
     bps: int
     queue_ms: float
     loss: float
+    rtt_ms: float
     settled_bps: int
     train_bps: int
     was_full: bool

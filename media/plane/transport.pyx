@@ -340,8 +340,8 @@ cdef class PlaneTransport(PlaneHandle):
         """What a viewer's transport-wide feedback says of its link, None as long as it has said nothing.
 
         What may be sent (bits/s) now, and when the queue is gone; how fast packets arrive that left together, 0 before
-        there were some; what waits in the link now (ms); the share that is lost; whether the link was ever found full:
-        before, the rate is only as far as it has been tried.
+        there were some; what waits in the link now (ms); the share that is lost; the round trip (ms); whether the link
+        was ever found full: before, the rate is only as far as it has been tried.
         """
         if self.link == NULL or self.link.updated_ns == 0:
             return None
@@ -350,6 +350,7 @@ cdef class PlaneTransport(PlaneHandle):
             "train_bps": linkmeter_train_bps(&self.link.meter),
             "queue_ms": self.link.meter.queue_us / 1e3,
             "loss": self.link.meter.loss_share,
+            "rtt_ms": self.link.meter.rtt_ns / 1e6,
             "settled_bps": estimate_settled(self.link),
             "was_full": bool(self.link.was_full),
         }

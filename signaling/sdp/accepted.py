@@ -33,7 +33,7 @@ class SendTrack:
 
     `codec` is what the source sends now, None while nothing is published. `stream_id`, `track_id` and `cname`
     are tokens of RFC 8866 (ASCII, no spaces), at most 64 characters. `rtx_ssrc` is used if the viewer takes
-    RTX for any format.
+    RTX for any format, `fec_ssrc` if it takes FlexFEC.
     """
 
     kind: Literal["audio", "video"]
@@ -43,6 +43,7 @@ class SendTrack:
     track_id: str
     cname: str
     codec: Codec | None = None
+    fec_ssrc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class AcceptedMedia:
     `rejected` lines have port 0 in the answer and nothing else here. `codecs` are as answered, with the
     payload types of the wire. `extensions` maps URI to id. `rids` (simulcast layers in the sender's order)
     and `ssrcs` are what the peer sends; both may be empty: then streams are known by the mid extension or by
-    payload type. `stream_id`, `track_id` and `cname` are the peer's. `track` and `current` are set on lines
-    on which the server sends: the source's track, and the format that carries it now (None: nothing to send
-    yet, or not playable).
+    payload type. `red` and `flexfec` are payload types that make up for losses, 0 where they were not agreed.
+    `stream_id`, `track_id` and `cname` are the peer's. `track` and `current` are set on lines on which the server
+    sends: the source's track, and the format that carries it now (None: nothing to send yet, or not playable).
     """
 
     index: int
@@ -70,6 +71,8 @@ class AcceptedMedia:
     track_id: str | None = None
     cname: str | None = None
     rtcp_rsize: bool = False
+    red: int = 0
+    flexfec: int = 0
     track: SendTrack | None = None
     current: AcceptedCodec | None = None
 

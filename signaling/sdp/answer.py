@@ -24,6 +24,7 @@ from signaling.sdp.model import (
     SsrcAttribute,
     SsrcGroup,
 )
+from signaling.sdp.repair import NO_REPAIRS, Repairs
 from signaling.sdp.transport import (
     LocalTransport,
     answer_setup,
@@ -113,8 +114,11 @@ class Answer:
         """Send a track on a line."""
         found = best_match(track.codec, [item.codec for item in codecs]) if track.codec else None
         current = next((item for item in codecs if item.codec is found), None)
-        line = self._keep(media, codecs, "sendonly", "send", track, current)
-        _announce(line, track, any(item.rtx_payload_type is not None for item in codecs))
+        repairs = self._negotiation.repairs(media, codecs)
+        line = self._keep(media, codecs, "sendonly", "send", track, current, repairs)
+        line.codecs += repairs.formats
+        line.formats += [str(codec.payload_type) for codec in repairs.formats]
+        _announce(line, track, rtx=any(item.rtx_payload_type is not None for item in codecs), fec=bool(repairs.flexfec))
 
     def finish(self) -> Accepted:
         """Add the transport, with candidates on the line that carries the bundle."""
@@ -137,6 +141,7 @@ class Answer:
         direction: MediaDirection,
         track: SendTrack | None = None,
         current: AcceptedCodec | None = None,
+        repairs: Repairs = NO_REPAIRS,
     ) -> MediaDescription:
         extensions = self._negotiation.extensions(media, would)
         line = answer_line(media, codecs, extensions, would if direction != "inactive" else "inactive")
@@ -150,6 +155,8 @@ class Answer:
                 codecs=codecs,
                 extensions=_ids(extensions),
                 rtcp_rsize=media.rtcp_rsize,
+                red=repairs.red.payload_type if repairs.red else 0,
+                flexfec=repairs.flexfec.payload_type if repairs.flexfec else 0,
                 track=track,
                 current=current,
             ),
@@ -165,13 +172,16 @@ def _ids(extensions: Sequence[Extension]) -> dict[str, int]:
     return {extension.uri: extension.id for extension in extensions}
 
 
-def _announce(line: MediaDescription, track: SendTrack, rtx: bool) -> None:
+def _announce(line: MediaDescription, track: SendTrack, *, rtx: bool, fec: bool) -> None:
     """Announce our SSRCs: browsers bind them before the first packet, so that no early one is lost."""
     line.msid = f"{track.stream_id} {track.track_id}"
     ssrcs = [track.ssrc]
     if rtx and track.rtx_ssrc is not None:
         ssrcs.append(track.rtx_ssrc)
-        line.ssrc_groups = [SsrcGroup("FID", (track.ssrc, track.rtx_ssrc))]
+        line.ssrc_groups.append(SsrcGroup("FID", (track.ssrc, track.rtx_ssrc)))
+    if fec and track.fec_ssrc is not None:
+        ssrcs.append(track.fec_ssrc)
+        line.ssrc_groups.append(SsrcGroup("FEC-FR", (track.ssrc, track.fec_ssrc)))
     for ssrc in ssrcs:
         line.ssrcs.append(SsrcAttribute(ssrc, "cname", track.cname))
         line.ssrcs.append(SsrcAttribute(ssrc, "msid", line.msid))

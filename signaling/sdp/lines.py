@@ -19,6 +19,7 @@ from signaling.sdp.model import (
     SessionDescription,
     SimulcastStreams,
 )
+from signaling.sdp.repair import Repairs, offered_repairs
 
 #: Lines of an offer that are taken at all, and formats of a line; browsers ask for fewer. The rest is refused, so that
 #: an offer made to be expensive is not.
@@ -64,6 +65,14 @@ class Negotiation:
         if first is not None:
             offered.sort(key=lambda codec: codec is not first)
         return self._accept(media, offered, "sendonly")
+
+    def repairs(self, media: MediaDescription, codecs: Sequence[AcceptedCodec]) -> Repairs:
+        """What a viewer takes on a line besides these formats, to make up for losses."""
+        found = offered_repairs(media, codecs)
+        red, flexfec = (codec if codec and self._same_meaning(codec) else None for codec in (found.red, found.flexfec))
+        repairs = Repairs(red, flexfec)
+        self._payload_types |= {codec.payload_type: codec for codec in repairs.formats}
+        return repairs
 
     def _free(self, media: MediaDescription) -> list[Codec]:
         """The line's formats without payload types that mean something else on an earlier line (RFC 8843

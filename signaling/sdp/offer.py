@@ -27,6 +27,7 @@ from signaling.sdp.model import (
     SsrcAttribute,
     SsrcGroup,
 )
+from signaling.sdp.repair import FLEXFEC, RED, offered_repairs, our_repairs
 from signaling.sdp.transport import DtlsRole, LocalTransport, bundled, read_remote, write_local
 
 Kind = Literal["audio", "video"]
@@ -144,12 +145,19 @@ def view_offer(
     video: Sequence[str] = VIDEO_PREFERENCE,
     audio: Sequence[str] = AUDIO_PREFERENCE,
     extensions: Mapping[str, Sequence[str]] = VIEWED_EXTENSIONS,
+    repairs: bool = False,
 ) -> SessionDescription:
-    """A receive-only offer, one line per kind in order, with every format of the given encodings."""
+    """A receive-only offer, one line per kind in order, with every format of the given encodings.
+
+    `repairs`: RED and FlexFEC too, for who can read them.
+    """
     lines = []
     for index, kind in enumerate(kinds):
         line = _line(index, kind, offer_codecs(kind, video if kind == "video" else audio, profiles=4), "recvonly")
         line.extensions = [Extension(EXTENSION_IDS[uri], uri) for uri in extensions[kind]]
+        beside = our_repairs(kind) if repairs else []
+        line.codecs += beside
+        line.formats += [str(codec.payload_type) for codec in beside]
         lines.append(line)
     return _offer(lines, local, session_id)
 
@@ -187,15 +195,18 @@ def _read_line(
     codecs = []
     repairing = rtx_formats(line)
     for codec in line.codecs:
-        if codec.encoding != "rtx":
+        if codec.encoding not in ("rtx", RED, FLEXFEC):
             rtx = repairing.get(codec.payload_type)
             codecs.append(AcceptedCodec(codec, rtx.payload_type if rtx else None))
+    repairs = offered_repairs(line, codecs)
     return AcceptedMedia(
         index=index,
         mid=line.mid,
         kind=line.kind,
         direction=direction,
         codecs=tuple(codecs),
+        red=repairs.red.payload_type if repairs.red else 0,
+        flexfec=repairs.flexfec.payload_type if repairs.flexfec else 0,
         extensions={extension.uri: extension.id for extension in line.extensions},
         rids=tuple(rid.rid for rid in line.rids if rid.direction == "recv"),
         ssrcs=offered_ssrcs(line),

@@ -12,11 +12,13 @@ from typing import Final
 
 import structlog
 
-from media.allocation.allocator import START_BITS, Allocator
+from media.allocation.allocator import Allocator
 from media.allocation.demand import MAX_BITS, Layer, Picture, Sound
-from media.allocation.plan import Pause, Share
+from media.allocation.plan import Allocation, Pause, Share
 from media.allocation.probing import Probing
+from media.allocation.repair import Repairing, Room
 from media.plane.transport import PlaneTransport
+from signaling.webrtc.linkfacts import LinkFacts, link_facts
 from signaling.webrtc.measured import MEASURE_US, Measured
 from signaling.webrtc.taking import Taking
 
@@ -28,36 +30,39 @@ LOOK_SECONDS: Final = 0.1
 _EACH_US: Final = 1_000_000
 #: The same where nothing waits.
 _EACH_CALM_US: Final = 3_000_000
-#: The same where nothing is told of the link: only other layers or another sight change what it is given.
-_EACH_UNTOLD_US: Final = 60_000_000
-#: Carried by a link of which nothing is told.
-_UNTOLD_BITS: Final = 50_000_000
-#: More is not taken for loss that repairs make good.
-_MOST_LOSS: Final = 0.25
+#: The same where only receiver reports tell of the link, every few seconds.
+_EACH_UNTOLD_US: Final = 5_000_000
+#: Of a link's room that may be filled with what makes up for losses.
+_FILLED: Final = 0.95
 #: A picture is held only when there was no room for its lowest layer for so long; the plane leaves out frames before.
 _LACK_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class LinkReport:
-    """A viewer's link; `bps` None where nothing is known. `is_short`: it was found full, and more is wanted."""
+    """A viewer's link; `bps` None where nothing is known. `is_short`: it was found full, and more is wanted. `ahead`:
+    what makes up for losses is sent before anybody asks.
+    """
 
     bps: int | None
     queue_ms: float
     loss: float
     is_short: bool
+    ahead: bool
 
 
 @dataclass(slots=True)
 class _Link:
     allocator: Allocator = field(default_factory=Allocator)
     probing: Probing = field(default_factory=Probing)
+    repairing: Repairing = field(default_factory=Repairing)
     due_us: int = 0
     version: int = -1  # of what was measured when it was allocated
     floor_bits: int = MAX_BITS  # a full link that carries less is looked at at once
     sought_bits: tuple[int, int] = (0, 0)  # for the next picture, and for all
     probed: bool = False
     lacking: dict[str, int] = field(default_factory=dict)
+    ahead: bool = False
     taken: frozenset[tuple[str, int]] = frozenset()
 
     def is_calm(self, now_us: int, version: int, full_bps: int) -> bool:
@@ -112,28 +117,27 @@ class Adaptation:
         """Return how the link of a viewer is."""
         facts, link = transport.estimate, self._links.get(viewer)
         if facts is None or link is None:
-            return LinkReport(None, 0.0, 0.0, is_short=False)
+            return LinkReport(None, 0.0, 0.0, is_short=False, ahead=False)
         is_short = link.sought_bits[0] > 0 and facts["was_full"]
-        return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short)
+        return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short, link.ahead)
 
     def _look_at(
         self, link: _Link, now_us: int, transport: PlaneTransport, taken: Callable[[], Mapping[str, Taking]]
     ) -> None:
-        facts = _facts(transport)
+        asked = {name: item for name, item in taken().items() if item.allowed}
+        facts = link_facts(transport, asked.values())
         is_short = facts.was_full and facts.settled_bps < link.floor_bits
         if now_us >= link.due_us or link.version != self.measured.version or is_short:
             link.version = self.measured.version
-            self._allocate(link, now_us, facts, {name: item for name, item in taken().items() if item.allowed})
+            allocation = self._allocate(link, now_us, facts, asked)
+            self._make_up(link, now_us, facts, allocation, asked.values())
             is_calm = link.sought_bits[0] == 0 and not link.lacking
-            link.due_us = now_us + (_EACH_CALM_US if is_calm else _EACH_US)
-            if not transport.is_estimated:
-                link.due_us = now_us + _EACH_UNTOLD_US
+            pause_us = _EACH_CALM_US if transport.is_estimated else _EACH_UNTOLD_US
+            link.due_us = now_us + (pause_us if is_calm else _EACH_US)
         self._probe(link, now_us, transport, facts)
 
-    def _allocate(self, link: _Link, now_us: int, facts: _Facts, taken: Mapping[str, Taking]) -> None:
-        sounds = [
-            Sound(name, self.measured.sound_bits(item.source)) for name, item in taken.items() if item.kind == "audio"
-        ]
+    def _allocate(self, link: _Link, now_us: int, facts: LinkFacts, taken: Mapping[str, Taking]) -> Allocation:
+        sounds = [self._sound(name, item) for name, item in taken.items() if item.kind == "audio"]
         pictures = [self._picture(name, item, now_us) for name, item in taken.items() if item.kind == "video"]
         room = facts.room
         if not facts.was_full:
@@ -149,9 +153,22 @@ class Adaptation:
         for share in allocation.shares:
             self._share(link, now_us, facts, share, taken[share.id], layers[share.id])
         link.taken = frozenset((item.source, item.layer) for item in taken.values() if not item.held and item.shown)
+        return allocation
+
+    def _make_up(
+        self, link: _Link, now_us: int, facts: LinkFacts, allocation: Allocation, taken: Iterable[Taking]
+    ) -> None:
+        """Choose how losses are made up for, within what the pictures leave."""
+        sound = sum(self.measured.sound_bits(item.source) for item in taken if item.kind == "audio")
+        pictures = allocation.planned_bits - allocation.sound_bits
+        spare = int(facts.room * _FILLED) - allocation.planned_bits if facts.was_full else MAX_BITS
+        repair = link.repairing.choose(now_us, facts.rtt_ms, facts.loss, Room(sound, pictures, spare))
+        for item in taken:
+            item.make_up(repair)
+        link.ahead = any(item.repair.redundancy or item.repair.percent for item in taken)
 
     def _share(
-        self, link: _Link, now_us: int, facts: _Facts, share: Share, item: Taking, layers: Sequence[Layer]
+        self, link: _Link, now_us: int, facts: LinkFacts, share: Share, item: Taking, layers: Sequence[Layer]
     ) -> None:
         if share.pause is not Pause.NO_ROOM:
             link.lacking.pop(share.id, None)
@@ -166,7 +183,7 @@ class Adaptation:
                 _log.info("picture_held", source=item.source, needs=layers[0].rungs[0].bits, room=facts.room)
             item.share(layers[0].number, held=held, shown=True)
 
-    def _probe(self, link: _Link, now_us: int, transport: PlaneTransport, facts: _Facts) -> None:
+    def _probe(self, link: _Link, now_us: int, transport: PlaneTransport, facts: LinkFacts) -> None:
         if facts.bps is None:
             return
         trial = link.probing.trial(now_us, facts.bps, facts.train_bps, facts.queue_ms, *link.sought_bits)
@@ -174,35 +191,14 @@ class Adaptation:
             transport.probe(trial.bps, trial.packets)
         link.probed = trial.bps > 0
 
+    def _sound(self, name: str, item: Taking) -> Sound:
+        # Once more at least where sound gets lost; the rest is what pictures leave.
+        return Sound(name, self.measured.sound_bits(item.source) * (2 if item.repair.redundancy else 1))
+
     def _picture(self, name: str, item: Taking, now_us: int) -> Picture:
         sight = item.sight
         layers = self.measured.layers(item.source, now_us)
         return Picture(name, item.source, sight.rank, sight.width, sight.height, layers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is known of a link. `room` is what may be planned with; before it was found full, no more than was tried."""
-
-    bps: int | None
-    settled_bps: int
-    room: int
-    train_bps: int
-    queue_ms: float
-    loss: float
-    was_full: bool
-
-
-def _facts(transport: PlaneTransport) -> _Facts:
-    if not transport.is_estimated:
-        return _Facts(None, _UNTOLD_BITS, _UNTOLD_BITS, 0, 0.0, 0.0, was_full=False)
-    told = transport.estimate
-    if told is None:
-        return _Facts(None, START_BITS, START_BITS, 0, 0.0, 0.0, was_full=False)
-    # What is lost is sent again, and takes room again.
-    loss = min(told["loss"], _MOST_LOSS)
-    room = int(told["settled_bps"] * (1.0 - loss))
-    return _Facts(told["bps"], told["settled_bps"], room, told["train_bps"], told["queue_ms"], loss, told["was_full"])
 
 
 def _least(sounds: Sequence[Sound], pictures: Sequence[Picture]) -> int:

@@ -282,6 +282,7 @@ class Exchange:
             kind="video" if kind == "video" else "audio",
             ssrc=secrets.randbits(31) + 1,
             rtx_ssrc=secrets.randbits(31) + 1 if kind == "video" else None,
+            fec_ssrc=secrets.randbits(31) + 1 if kind == "video" else None,
             stream_id=source,
             track_id=f"{source}-{kind}"[:64],
             cname=self._peers.cname,

@@ -78,4 +78,7 @@ def route_format(line: AcceptedMedia) -> RouteFormat:
         rtx_ssrc=line.track.rtx_ssrc if rtx and line.track.rtx_ssrc else 0,
         payload_types=payload_types,
         clock_rate=ordered[0].codec.clock_rate,
+        red_payload_type=line.red,
+        fec_payload_type=line.flexfec,
+        fec_ssrc=line.track.fec_ssrc if line.flexfec and line.track.fec_ssrc else 0,
     )

@@ -127,6 +127,7 @@ class _Draft:
             kind="video" if is_video else "audio",
             ssrc=ssrc,
             rtx_ssrc=self._ssrc() if is_video else None,
+            fec_ssrc=self._ssrc() if is_video else None,
             # A browser plays picture and sound of one stream in step, and takes no track twice.
             stream_id=hashlib.sha256(f"{line.source} {line.context}".encode()).hexdigest()[:32],
             track_id=f"{ssrc:08x}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from media.allocation.repair import NOTHING, Repair
 from media.plane.objects import PlaneRoute
 
 
@@ -36,6 +37,7 @@ class Taking:
         self.layer = 0
         self.held = False
         self.shown = True
+        self.repair = NOTHING
 
     def allow(self, allowed: bool) -> None:
         """Let it flow or not, as the rules say. Raises PlaneError."""
@@ -48,6 +50,16 @@ class Taking:
         if (layer, held, shown) != (self.layer, self.held, self.shown):
             self.layer, self.held, self.shown = layer, held, shown
             self._order()
+
+    def make_up(self, repair: Repair) -> None:
+        """Make up for losses like this, as far as the viewer has agreed to it. Raises PlaneError."""
+        if self.kind == "audio":
+            repair = repair._replace(percent=0, wait_s=NOTHING.wait_s) if self.route.has_red else NOTHING
+        else:
+            repair = repair._replace(redundancy=0) if repair.percent and self.route.has_flexfec else NOTHING
+        if repair != self.repair:
+            self.repair = repair
+            self.route.repair(*repair)
 
     def _order(self) -> None:
         self.route.set(paused=not self.allowed or self.held or not self.shown, layer=self.layer)

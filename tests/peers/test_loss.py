@@ -54,3 +54,30 @@ async def test_what_a_viewer_lost_comes_again_when_it_asks(server: Server, brows
         assert seen["nackCount"] > 0
         assert relays[0].downlink.lost > 0
         await far.shows(viewer, "blue")
+
+
+async def test_on_a_long_way_losses_are_made_up_for_before_anybody_asks(server: Server, browser: Browser) -> None:
+    """A round trip of 0.3 s: sound comes with the sounds before it, pictures with parities, both read by libwebrtc."""
+    far_away = LinkSettings(loss=0.05, delay_s=0.15, jitter_s=0.02, seed=12)
+    async with open_page(browser, server) as near, detoured_page(browser, server, far_away) as (far, _):
+        await near.publish("far-away", "green", 900, rate=25)
+        viewer = await far.view("far-away")
+        await far.shows(viewer, "green")
+        await far.hears(viewer, 900)
+
+        async def parities() -> int:
+            return int((await far.stats(viewer, "inbound-rtp", "video")).get("fecPacketsReceived", 0))
+
+        await until("parities", parities, (60).__le__)
+        before = await far.stats(viewer, "inbound-rtp", "audio")
+
+        async def lost() -> int:
+            return int((await far.stats(viewer, "inbound-rtp", "audio"))["packetsLost"] - before["packetsLost"])
+
+        await until("lost sounds", lost, (20).__le__)
+        after = await far.stats(viewer, "inbound-rtp", "audio")
+        concealed = after["concealedSamples"] - before["concealedSamples"]
+        # Without the sounds before each, all that was lost would have to be made up.
+        assert concealed < 960 * await lost() / 2
+        await far.shows(viewer, "green")
+        await far.hears(viewer, 900)

@@ -1,0 +1,80 @@
+"""How losses are made up for on one link: asked for and sent again where that is quick, sent ahead where it is not.
+
+Sound is never asked for again: by then its turn is over. Where packets get lost, each carries the sounds before it
+(RED). Pictures wait for the answer to a NACK; where that takes longer than `LONG_MS`, parities go beside them
+(FlexFEC), from what room the layers leave, and the plane answers only for what those do not make good. Core.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+#: A round trip from which on parities are sent; below `SHORT_MS` no more.
+LONG_MS: Final = 200.0
+SHORT_MS: Final = 160.0
+#: A link that loses so much has its losses made up for, until it has lost less for `CLEAN_US`.
+LOSSY: Final = 0.005
+CLEAN_US: Final = 20_000_000
+#: Losses are looked at over some seconds: a single one in a feedback of ten packets is no ten percent.
+SMOOTH_US: Final = 4_000_000
+#: From here on two in a row are likely within a minute, and three.
+TWO_LOST: Final = 0.02
+THREE_LOST: Final = 0.1
+#: Parities for each packet that is lost, and what makes sense at all, in percent.
+PARITIES_A_LOSS: Final = 6
+LEAST_PERCENT: Final = 10
+MOST_PERCENT: Final = 50
+_STEP_PERCENT: Final = 5
+
+
+class Repair(NamedTuple):
+    """Former sounds in each packet of sound, and parities for a hundred packets of pictures in groups of `wait_s`."""
+
+    redundancy: int
+    percent: int
+    wait_s: float
+
+
+NOTHING: Final = Repair(0, 0, 0.1)
+
+
+class Room(NamedTuple):
+    """Bits/s of all sounds sent once, of the pictures, and what the link has left beside both and sound sent again."""
+
+    sound: int
+    pictures: int
+    spare: int
+
+
+class Repairing:
+    """One link's choice."""
+
+    def __init__(self) -> None:
+        self._loss = 0.0
+        self._looked_us = 0
+        self._lossy_us: int | None = None
+        self._is_long = False
+
+    def choose(self, now_us: int, rtt_ms: float, loss: float, room: Room) -> Repair:
+        """Return what is right now; to be asked about once a second.
+
+        `loss` is the share that was lost lately. Sound that gets lost is sent twice whatever the room.
+        """
+        passed_us = min(max(now_us - self._looked_us, 0), SMOOTH_US)
+        self._looked_us = now_us
+        self._loss += (loss - self._loss) * passed_us / SMOOTH_US
+        self._is_long = rtt_ms >= (SHORT_MS if self._is_long else LONG_MS)
+        if self._loss >= LOSSY:
+            self._lossy_us = now_us
+        if self._lossy_us is None or now_us - self._lossy_us >= CLEAN_US:
+            self._lossy_us = None
+            return NOTHING
+        more = 2 if self._loss >= THREE_LOST else 1 if self._loss >= TWO_LOST or self._is_long else 0
+        more = min(more, max(room.spare, 0) // max(room.sound, 1))
+        percent = self._percent(room.spare - more * room.sound, room.pictures) if self._is_long else 0
+        return Repair(1 + more, percent, min(max(rtt_ms / 2, 100.0), 300.0) // 50 * 50 / 1000)
+
+    def _percent(self, spare: int, pictures: int) -> int:
+        wanted = min(max(100 * PARITIES_A_LOSS * self._loss, LEAST_PERCENT), MOST_PERCENT)
+        percent = int(min(wanted, 100 * spare / max(pictures, 1))) // _STEP_PERCENT * _STEP_PERCENT
+        return percent if percent >= LEAST_PERCENT else 0

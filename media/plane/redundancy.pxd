@@ -1,0 +1,24 @@
+"""Sound with the sounds before it in one packet; see redundancy.pyx."""
+
+from libc.stdint cimport uint8_t, uint32_t
+
+cdef enum:
+    REDUNDANCY_MOST = 3         # former sounds in a packet
+
+cdef struct Redundancy:         # of a route
+    uint8_t payload_type        # of RED; 0: not agreed
+    uint8_t depth               # former sounds in each packet; 0: none
+
+cdef struct RedBlock:
+    const uint8_t *payload
+    int length
+    uint32_t before             # timestamp units by which it is older
+
+cdef struct RedBlocks:
+    RedBlock blocks[REDUNDANCY_MOST]
+    int count
+    int size_bytes              # of all beside the newest sound
+
+cdef void redundancy_begin(RedBlocks *blocks) noexcept nogil
+cdef bint redundancy_add(RedBlocks *blocks, const uint8_t *payload, int length, uint32_t before) noexcept nogil
+cdef int redundancy_write(const RedBlocks *blocks, uint8_t number, uint8_t *out) noexcept nogil

@@ -1,0 +1,3 @@
+from collections.abc import Sequence
+
+def written(former: Sequence[tuple[bytes, int]], number: int) -> tuple[list[bool], bytes]: ...

@@ -1,0 +1,123 @@
+"""What makes up for losses before anybody asks, at the socket: former sounds beside each, parities beside pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+from media.rtp.flexfec import Recovery, parse, without_wide_number
+from media.rtp.red import parse as parse_red
+from tests.media.plane.packets import Packet, continuous, nack, picture, rtp, sequences
+from tests.media.plane.peers import CM, GCM, TWCC, Peer, Stage
+
+RED, FEC, FEC_SSRC = 63, 49, 1002
+WIDE_ID = 4
+
+
+def sound(number: int) -> bytes:
+    return rtp(number, bytes([number & 0xFF]) * (20 + number % 7), payload_type=111, timestamp=number * 960, ssrc=55)
+
+
+def listener(stage: Stage, *, red: int = RED) -> tuple[Peer, Peer]:
+    """A publisher of sound, and who hears it."""
+    publisher, viewer, track = stage.peer(), stage.peer(send_ids={TWCC: WIDE_ID}), stage.track(video=False)
+    publisher.publish(track)
+    route = viewer.watch(track, red_payload_type=red)
+    route.repair(redundancy=2)
+    assert route.has_red == bool(red)
+    return publisher, viewer
+
+
+def blocks(packet: Packet) -> list[tuple[int, int]]:
+    """Return (first byte, timestamp units before) of a packet of sound."""
+    assert packet.payload_type == RED
+    found = parse_red(packet.payload)
+    assert {block.payload_type for block in found} == {109}
+    return [(block.payload[0], block.before) for block in found]
+
+
+def test_each_sound_brings_those_before_it_as_far_as_they_came(stage: Stage) -> None:
+    publisher, viewer = listener(stage)
+    publisher.send(*(sound(number) for number in (1, 2, 3, 5, 6)))
+    heard = viewer.wait_packets(5)
+    assert [blocks(packet) for packet in heard] == [
+        [(1, 0)],
+        [(1, 960), (2, 0)],
+        [(1, 1920), (2, 960), (3, 0)],
+        [(3, 1920), (5, 0)],
+        [(5, 960), (6, 0)],
+    ]
+    assert sequences(heard) == [100, 101, 102, 104, 105]
+
+
+def test_who_has_not_agreed_to_it_gets_each_sound_once(stage: Stage) -> None:
+    publisher, viewer = listener(stage, red=0)
+    publisher.send(*(sound(number) for number in range(3)))
+    assert {packet.payload_type for packet in viewer.wait_packets(3)} == {109}
+
+
+def test_sound_from_before_a_pause_is_not_sent_behind_it(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track(video=False)
+    publisher.publish(track)
+    route = viewer.watch(track, red_payload_type=RED)
+    route.repair(redundancy=3)
+    publisher.send(sound(1))
+    viewer.wait_packets(1)
+    route.set(paused=True)
+    stage.unapplied = True
+    publisher.send(sound(2), sound(3))
+    stage.settle()
+    route.set(paused=False)
+    stage.unapplied = True
+    publisher.send(sound(4), sound(5))
+    heard = viewer.wait_packets(3)
+    assert [blocks(packet) for packet in heard[1:]] == [[(4, 0)], [(4, 960), (5, 0)]]
+
+
+@pytest.mark.parametrize("profile", [GCM, CM])
+@pytest.mark.parametrize("told", [True, False], ids=["with wide numbers", "without"])
+def test_parities_make_again_what_is_lost(stage: Stage, profile: str, told: bool) -> None:
+    publisher, track = stage.peer(), stage.track()
+    viewer = stage.peer(profile=profile, send_ids={TWCC: WIDE_ID} if told else {})
+    publisher.publish(track)
+    route = viewer.watch(track, first_sequence=65_530, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
+    assert route.has_flexfec
+    route.repair(percent=25, wait_s=0.0)
+    stage.unapplied = True
+    publisher.send(*picture(0, 0, key=True, count=16))
+    came = viewer.wait_packets(20)
+    media = [packet for packet in came if packet.ssrc == 1000]
+    parities = [packet for packet in came if packet.ssrc == FEC_SSRC]
+    assert len(parities) == 4 and {packet.payload_type for packet in parities} == {FEC}
+    assert continuous(sequences(media), 65_530) and continuous(sequences(parities), parities[0].sequence)
+    recovery = Recovery()
+    plain = {packet.sequence: without_wide_number(packet.clear, WIDE_ID) for packet in media}
+    lost = [packet.sequence for packet in media[4:8]]
+    for packet in media:
+        if packet.sequence not in lost:
+            recovery.packet(plain[packet.sequence])
+    made = [again for packet in parities for again in recovery.parity(packet.payload)]
+    assert sorted(made) == sorted(plain[number] for number in lost)
+
+
+def test_what_parities_make_good_is_not_sent_again(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
+    route.repair(percent=25, wait_s=0.0)
+    stage.unapplied = True
+    publisher.send(*picture(0, 0, key=True, count=4))
+    (parity,) = (packet for packet in viewer.wait_packets(5) if packet.ssrc == FEC_SSRC)
+    assert parse(parity.payload).covers == (100, 101, 102, 103)
+    viewer.send(nack(1000, [101]))
+    viewer.settle()
+    assert route.stats()["resends"] == 0
+    viewer.send(nack(1000, [102]))
+    assert viewer.wait_packets(6)[-1].original == 102
+
+
+def test_numbers_that_make_no_sense_are_refused(stage: Stage) -> None:
+    viewer, track = stage.peer(), stage.track()
+    route = viewer.watch(track, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
+    for options in ({"redundancy": 4}, {"redundancy": -1}, {"percent": 101}, {"percent": -1}):
+        with pytest.raises(ValueError, match="0 to"):
+            route.repair(**options)
