@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Parity beside pictures (draft-ietf-payload-flexible-fec-scheme-03): what is lost is there again without being asked for.
+"""Parity beside pictures (draft-ietf-payload-flexible-fec-scheme-03): what is lost is there again unasked.
 
 Packets of a route come in the order of their numbers and are taken into four parities in turn, so that four in a row
-may be lost. A group ends with a picture, when four parities are due, or one and it has lasted long enough; where fewer are
-due than four, some are joined. Memory is fixed; the core touches its struct only, raises nothing, allocates nothing.
+may be lost. A group ends with a picture, when four parities are due, or one and it has lasted long enough; where fewer
+are due than four, some are joined. Memory is fixed; the core touches its struct only, raises nothing, allocates nothing.
 
 Receivers count the transport-wide number as zero, because it differs in a repair (libwebrtc's ZeroMutableExtensions).
 """

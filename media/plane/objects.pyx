@@ -241,10 +241,10 @@ cdef class PlaneRoute(PlaneHandle):
         return self.state.fec != NULL
 
     def repair(self, int redundancy=0, int percent=0, double wait_s=0.1):
-        """Make up for losses beforehand, where the viewer has agreed to it: `redundancy` former sounds with each, 0 to 3
-        (RED); `percent` parities for a hundred packets of a picture, 0 to 100, for groups of `wait_s` (FlexFEC).
+        """Make up for losses beforehand, where the viewer has agreed to it.
 
-        Raises ValueError.
+        `redundancy`: former sounds with each, 0 to 3 (RED); `percent`: parities for a hundred packets of pictures, 0 to
+        100, in groups of `wait_s` (FlexFEC). Raises ValueError.
         """
         cdef Command *command
         if not 0 <= redundancy <= REDUNDANCY_MOST:

@@ -59,7 +59,7 @@ cdef int redundancy_write(const RedBlocks *blocks, uint8_t number, uint8_t *out)
 
 
 def written(former, int number):
-    """Write blocks of (payload, timestamp units before), the oldest first; for tests. Return which fit, and the bytes."""
+    """Write blocks of (payload, timestamp units before), the oldest first. Return which fit, and the bytes."""
     cdef RedBlocks blocks
     cdef uint8_t out[2048]
     cdef bytes payload

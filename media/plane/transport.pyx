@@ -357,7 +357,7 @@ cdef class PlaneTransport(PlaneHandle):
 
     @property
     def full_bps(self):
-        """What may be sent (bits/s) on a link that was found full, when its queue is gone; -1 where none is known to be."""
+        """What may be sent (bits/s) when its queue is gone on a link that was found full; -1: none is known to be."""
         if self.link == NULL or not self.link.was_full:
             return -1
         return estimate_settled(self.link)
