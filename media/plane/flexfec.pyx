@@ -3,7 +3,8 @@
 
 Packets of a route come in the order of their numbers and are taken into four parities in turn, so that four in a row
 may be lost. A group ends with a picture, when four parities are due, or one and it has lasted long enough; where fewer
-are due than four, some are joined. Memory is fixed; the core touches its struct only, raises nothing, allocates nothing.
+are due than four, some are joined. Memory is fixed; the core touches its struct only, raises nothing, allocates
+nothing.
 
 Receivers count the transport-wide number as zero, because it differs in a repair (libwebrtc's ZeroMutableExtensions).
 """
