@@ -23,15 +23,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.links.link import NS, Link, Loss, Shape
 from benchmarks.links.picture import freezes
-from benchmarks.links.relay import Way, precise, rate_bps, watch
+from benchmarks.links.relay import Measured, precise, rate_bps, watch
 from benchmarks.links.sound import Heard
 from benchmarks.links.viewer import Viewer
 from benchmarks.load.pictures import SENDING
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import PeerError, end, start
 from benchmarks.report import Figure, Report
+from huishang.demo.link import NS, Link, Loss, Shape
 from huishang.demo.relay import Relay
 
 WIDE_BPS, NARROW_BPS = 1_500_000, 400_000
@@ -56,10 +56,10 @@ class Case:
     def __str__(self) -> str:
         return f"{self.round_trip_s * 1000:.0f} ms, {self.loss:.0%} loss"
 
-    def way(self, rates: Sequence[tuple[float, float]], seed: int) -> Way:
+    def way(self, rates: Sequence[tuple[float, float]], seed: int) -> Measured:
         """Make one direction."""
         shape = Shape(rates, self.round_trip_s / 2, QUEUE_S, Loss(self.loss))
-        return Way(Link(shape, seed, began_ns=0))
+        return Measured(Link(shape, seed, began_ns=0))
 
 
 CASES = tuple(Case(round_trip_s, loss) for round_trip_s in (0.06, 0.6) for loss in (0.0, 0.05))
@@ -120,7 +120,7 @@ async def measure(server: Huishang, case: Case, step_s: float, settle_s: float) 
         return outcome(relay, viewer, began_ns, round(step_s * NS))
 
 
-def outcome(relay: Relay[Way], viewer: Viewer, began_ns: int, step_ns: int) -> Outcome:
+def outcome(relay: Relay[Measured], viewer: Viewer, began_ns: int, step_ns: int) -> Outcome:
     """Say what was seen and heard in three steps."""
     down, decodable_ns = relay.downlink, viewer.picture.decodable_ns
     ended_ns, back_ns = began_ns + 3 * step_ns, began_ns + 2 * step_ns

@@ -12,9 +12,9 @@ import time
 from dataclasses import replace
 from functools import cached_property
 
-from benchmarks.links.link import HEADER_BYTES
 from benchmarks.links.picture import Picture
 from benchmarks.links.sound import Sound
+from huishang.demo.link import HEADER_BYTES
 from media.plane.receive import ReceiveView
 from media.plane.rtcpwriter import middle32
 from media.plane.twcc import Recorder
