@@ -31,7 +31,7 @@ def frames(unit: Unit, count: int, keyframe_at: Iterable[int] = ()) -> list[byte
     wanted = set(keyframe_at)
     coded = []
     for index in range(count):
-        i420 = picture.compose(START_US + index * 66_667)
+        i420 = picture.compose(START_US + index * 66_667).copy()
         coded += encoder.encode(i420, index * 6_000, keyframe=index in wanted)
     return coded
 
@@ -86,7 +86,7 @@ def test_a_keyframe_is_of_a_few_ordinary_frames_and_without_an_interval_comes_wh
     picture = Picture(Scene.RIDGE, "县", (20, 98, 74))
     sizes = {}
     for index in range(150):
-        i420 = picture.compose(START_US + index * 66_667)
+        i420 = picture.compose(START_US + index * 66_667).copy()
         i420[:360] = np.clip(i420[:360] + noise.normal(0.0, 3.0, (360, 640)), 0, 255)
         [frame] = encoder.encode(i420, index * 6_000, keyframe=index in asked)
         assert is_keyframe(codec, frame) == (index in asked)
