@@ -1,8 +1,8 @@
 """A source for bad links, in a process of its own: `python -m benchmarks.links.camera URL TOKEN SOURCE`.
 
 A picture in H.264 with a camera's noise in three layers, as a browser sends 720p, and Opus sound. What is seen is made
-before anything is sent; it is encoded as it is sent, because a browser's encoder keeps its rate whenever it is asked for
-a keyframe, and sends none unasked. Keyframes are of 0.2 to 0.3 s of the rate (`huishang.demo.encode`), all layers
+before anything is sent; it is encoded as it is sent, because a browser's encoder keeps its rate whenever it is asked
+for a keyframe, and sends none unasked. Keyframes are of 0.2 to 0.3 s of the rate (`huishang.demo.encode`), all layers
 together take a tenth of a core. Says `sending` once it is connected; ends with its standard input.
 """
 

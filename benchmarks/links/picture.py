@@ -9,6 +9,7 @@ picture, unless one has been coming in within these 200 ms.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,7 +22,8 @@ MOST_MISSING = 1_000
 MOST_WAITING = 4_096
 STANDSTILL_NS = 3_000_000_000
 FIRST_PICTURE_NS = 200_000_000
-FREEZE_NS = 500_000_000
+FREEZE_ABOVE_NS = 150_000_000
+MEAN_OF, LEAST_INTERVALS = 30, 5
 _IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
 
 
@@ -144,14 +146,23 @@ def _is_of_keyframe(packet: RtpPacket) -> bool:
     return _begins_keyframe(packet) or (bool(payload) and payload[is_fragment] & 31 == _IDR)
 
 
-def freezes(decodable_ns: Iterable[int], from_ns: int, to_ns: int) -> list[tuple[float, float]]:
-    """Return each gap of more than FREEZE_NS between frames that could be decoded: (when it began, how long), in s.
+def freezes(shown_ns: Iterable[int], from_ns: int, to_ns: int) -> list[tuple[float, float]]:
+    """Return what libwebrtc counts as freezes (`VideoQualityObserver`): (when each began, how long it was), in s.
 
-    Beginning and end count as frames: who sees nothing sees one gap.
+    An interval between two frames, counted whole, that is three times the mean of the last 30, itself among them, and
+    150 ms more than that mean; of fewer than five none. What lies in the time asked for counts. The end counts as a
+    frame, and who saw nothing before it saw one freeze.
     """
-    moments = [from_ns, *(at_ns for at_ns in sorted(decodable_ns) if from_ns < at_ns < to_ns), to_ns]
-    return [
-        ((before - from_ns) / 1e9, (after - before) / 1e9)
-        for before, after in pairwise(moments)
-        if after - before > FREEZE_NS
-    ]
+    moments = sorted(at_ns for at_ns in shown_ns if at_ns < to_ns)
+    if not moments or moments[-1] < from_ns:
+        return [(0.0, (to_ns - from_ns) / 1e9)]
+    intervals: deque[int] = deque(maxlen=MEAN_OF)
+    found: list[tuple[float, float]] = []
+    for before, after in pairwise([*moments, to_ns]):
+        intervals.append(after - before)
+        mean = sum(intervals) / len(intervals)
+        is_freeze = len(intervals) >= LEAST_INTERVALS and after - before >= max(3 * mean, mean + FREEZE_ABOVE_NS)
+        if is_freeze and after > from_ns:
+            began = max(before, from_ns)
+            found.append(((began - from_ns) / 1e9, (after - began) / 1e9))
+    return found

@@ -1,7 +1,7 @@
-"""A viewer by WHEP that answers as a browser does: transport feedback, receiver reports, NACK and PLI.
+"""A viewer that answers as a browser does: transport feedback, receiver reports, NACK and PLI.
 
-Our own client with the cores of `sound` and `picture` on top; the shell has the clock. Sound is not asked for again:
-browsers do not offer that for it.
+Any session that gives packets (`Session`: WHEP, or another server's way) with the cores of `sound` and `picture` on
+top; the shell has the clock. Sound is not asked for again: browsers do not offer that for it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import Protocol
 
 from benchmarks.links.picture import Picture
 from benchmarks.links.sound import Sound
@@ -19,9 +21,7 @@ from media.plane.receive import ReceiveView
 from media.plane.rtcpwriter import middle32
 from media.plane.twcc import Recorder
 from media.rtp import header, rtcp
-from signaling.client.http import HttpOptions
-from signaling.client.session import SessionOptions, WhepSession
-from signaling.ice.types import Address
+from signaling.client.transport import PacketHandler, Transport
 from signaling.sdp.accepted import AcceptedMedia
 from signaling.sdp.extensions import TRANSPORT_CC
 
@@ -34,6 +34,31 @@ RATES = {"audio": 48_000, "video": 90_000}
 # What AES-GCM adds to a packet.
 TAG_BYTES = 16
 _OSN_BYTES = 2
+
+
+class Session(Protocol):
+    """A connection on which one source's sound and picture come."""
+
+    @property
+    def media(self) -> list[AcceptedMedia]:
+        """What was agreed on, once it has started."""
+
+    @property
+    def transport(self) -> Transport:
+        """The media path, once it has started."""
+
+    async def start(self) -> None:
+        """Negotiate and connect."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and send a compound packet."""
+
+    async def close(self) -> None:
+        """End it."""
+
+
+Begin = Callable[[PacketHandler, PacketHandler], Session]
+"""Makes a session that gives its RTP and its RTCP packets to these two."""
 
 
 class _Stream:
@@ -54,17 +79,15 @@ class _Stream:
 
 
 class Viewer:
-    """Views a source through `relay`. Use as ``async with``; `sound` and `picture` tell what came."""
+    """Views a source. Use as ``async with``; `sound` and `picture` tell what came."""
 
-    def __init__(self, url: str, token: str, relay: Address) -> None:
+    def __init__(self, begin: Begin) -> None:
         self.sound = Sound()
         self.picture = Picture()
         self.new: list[tuple[int, int]] = []
         """(when it came in ns, bytes of the link) of each packet that the viewer did not have."""
         self.feedbacks = 0
-        host, port = relay
-        options = SessionOptions(HttpOptions(token), address=host, port=port)
-        self.session = WhepSession(url, options=options, on_rtp=self._on_rtp, on_rtcp=self._on_rtcp)
+        self.session = begin(self._on_rtp, self._on_rtcp)
         self._ssrc = secrets.randbits(31) + 1
         self._streams = {kind: _Stream(rate) for kind, rate in RATES.items()}
         self._recorder = Recorder()
@@ -81,6 +104,11 @@ class Viewer:
             self._answering.cancel()
             await asyncio.gather(self._answering, return_exceptions=True)
         await self.session.close()
+
+    @property
+    def shown_ns(self) -> list[int]:
+        """When each frame went to the decoder."""
+        return self.picture.decodable_ns
 
     async def sees(self) -> None:
         """Wait for the first picture."""

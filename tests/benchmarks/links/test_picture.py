@@ -117,7 +117,16 @@ def test_what_waits_for_a_hole_is_bounded() -> None:
     assert picture.packets_to_ask(2) == []
 
 
-def test_gaps_over_half_a_second_are_freezes_with_beginning_and_end_as_frames() -> None:
+def test_freezes_are_intervals_far_above_the_mean_of_the_last() -> None:
     assert freezes([], 0, 4 * NS) == [(0.0, 4.0)]
-    assert freezes([NS // 2, NS, 3 * NS, 4 * NS - 1], 0, 4 * NS) == [(1.0, 2.0), (3.0, 1.0 - 1e-9)]
-    assert freezes([-NS, 9 * NS], 0, NS // 2) == []
+    assert freezes([-NS], 0, 4 * NS) == [(0.0, 4.0)]
+    each = NS // 10
+    for gap, counts in ((4 * each, True), (2 * each, False)):
+        came = [number * each for number in range(10)]
+        came += [came[-1] + gap + number * each for number in range(10)]
+        assert freezes(came, 0, came[-1] + each) == ([(0.9, 0.4)] if counts else [])
+    # What began before the time asked for counts with what is in it.
+    assert freezes([number * each for number in range(10)], NS // 2, 3 * NS) == [(0.4, 2.1)]
+    assert freezes([0, each, 2 * each, 3 * each, 4 * each, 3 * NS], NS, 3 * NS + 1) == [(0.0, 2.0)]
+    # Few pictures a second are no freezes.
+    assert freezes([number * NS for number in range(30)], 0, 30 * NS) == []
