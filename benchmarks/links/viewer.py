@@ -33,6 +33,7 @@ TICKS_A_REPORT = 50
 RATES = {"audio": 48_000, "video": 90_000}
 # What AES-GCM adds to a packet.
 TAG_BYTES = 16
+CNAME = "viewer"
 _OSN_BYTES = 2
 
 
@@ -179,18 +180,29 @@ class Viewer:
             if number % TICKS_A_FEEDBACK == 0:
                 while feedback := self._recorder.build(sender_ssrc=self._ssrc, media_ssrc=self._streams["video"].ssrc):
                     self.feedbacks += 1
-                    self._send(feedback)
+                    self._send(feedback, now_ns)
             if number % TICKS_A_REPORT == 0:
                 blocks = [stream.block(now_ns) for stream in self._streams.values() if stream.ssrc]
-                self._send(rtcp.build_receiver_report(self._ssrc, blocks, "viewer"))
+                self._send_compound(rtcp.build_receiver_report(self._ssrc, blocks, CNAME))
 
     def _ask(self, now_ns: int) -> None:
         media_ssrc = self._streams["video"].ssrc
         if wanted := self.picture.packets_to_ask(now_ns):
-            self._send(rtcp.build_nack(self._ssrc, media_ssrc, wanted))
+            self._send(rtcp.build_nack(self._ssrc, media_ssrc, wanted), now_ns)
         if self.picture.is_keyframe_to_ask(now_ns):
-            self._send(rtcp.build_pli(self._ssrc, media_ssrc))
+            self._send(rtcp.build_pli(self._ssrc, media_ssrc), now_ns)
 
-    def _send(self, packet: bytes) -> None:
+    @cached_property
+    def _is_reduced(self) -> bool:
+        """Whether feedback may go without a report before it (RFC 5506)."""
+        return all(line.rtcp_rsize for line in self.session.media)
+
+    def _send(self, feedback: bytes, now_ns: int) -> None:
+        if not self._is_reduced:
+            report = rtcp.build_receiver_report(self._ssrc, [self._streams["video"].block(now_ns)], CNAME)
+            feedback = report + feedback
+        self._send_compound(feedback)
+
+    def _send_compound(self, packet: bytes) -> None:
         if self.session.transport.is_connected:
             self.session.send_rtcp(packet)

@@ -6,7 +6,7 @@ from math import isfinite
 
 import pytest
 
-from benchmarks.links import PARTS, chromium, geo, share, stage, step
+from benchmarks.links import PARTS, chromium, geo, janus, share, stage, step
 from benchmarks.report import Report
 
 CASES = (step.Case(0.06, 0.0), step.Case(0.06, 0.05))
@@ -15,6 +15,7 @@ TINY: dict[str, Callable[[Report], None]] = {
     "share": lambda report: share.run(report, round_trips_s=(0.06,), settle_s=0.2, measured_s=2.0),
     "geo": lambda report: geo.run(report, settle_s=0.2, measured_s=2.0),
     "chromium": lambda report: chromium.run(report, step_s=1.0, settle_s=0.2, geo_s=3.0),
+    "janus": lambda report: janus.run(report, cases=CASES[:1], step_s=1.0, settle_s=0.2),
 }
 
 
