@@ -57,10 +57,11 @@ async def measure(site: Site, source: str, settle_s: float, measured_s: float) -
         began_ns = now_ns()
         await asyncio.sleep(measured_s + TAIL_S)
     ended_ns = began_ns + round(measured_s * NS)
+    shown_ns = viewer.shown_ns
     return Seen(
         heard=viewer.sound.heard(began_ns, ended_ns),
-        frames_a_second=sum(began_ns <= at_ns < ended_ns for at_ns in viewer.shown_ns) / measured_s,
-        frozen_s=sum(long_s for _, long_s in freezes(viewer.shown_ns, began_ns, ended_ns)),
+        frames_a_second=sum(began_ns <= at_ns < ended_ns for at_ns in shown_ns) / measured_s,
+        frozen_s=sum(long_s for _, long_s in freezes(shown_ns, began_ns, ended_ns)),
         queued_ms=[queued_s * 1000 for queued_s in down.queued_s(began_ns, ended_ns)],
         counts=(down.link.sent, down.link.dropped, down.link.lost),
     )

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from benchmarks.links.playout import Frame
 from media.rtp.header import RtpPacket
 
 ROUND_TRIP_NS = 100_000_000
@@ -27,6 +28,13 @@ MEAN_OF, LEAST_INTERVALS = 30, 5
 _IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
 
 
+@dataclass(frozen=True, slots=True)
+class _Received:
+    packet: RtpPacket
+    at_ns: int
+    was_asked_for: bool
+
+
 @dataclass(slots=True)
 class _Hole:
     tries: int = 0
@@ -37,13 +45,13 @@ class Picture:
     """Packets as they come, in any order."""
 
     def __init__(self) -> None:
-        self.decodable_ns: list[int] = []
-        """When each frame that could be decoded could be."""
+        self.frames: list[Frame] = []
+        """Each frame that could be decoded, in order."""
         self.keyframes_asked = 0
         self.packets_asked = 0
         self.has_new_holes = False
         """Whether something is missing that was not asked for yet."""
-        self._packets: dict[int, RtpPacket] = {}
+        self._packets: dict[int, _Received] = {}
         self._keyframes: set[int] = set()
         self._holes: dict[int, _Hole] = {}
         self._highest: int | None = None
@@ -59,14 +67,14 @@ class Picture:
         for missing in range(max(self._highest + 1, number - MOST_MISSING - 1), number):
             self._holes[missing] = _Hole()
             self.has_new_holes = True
-        self._holes.pop(number, None)
+        hole = self._holes.pop(number, None)
         self._highest = max(self._highest, number)
         if len(self._holes) > MOST_MISSING or len(self._packets) > MOST_WAITING:
             self._forget(number)
             self._keyframe_wanted = True
         if self._next is not None and number < self._next:
             return
-        self._packets[number] = packet
+        self._packets[number] = _Received(packet, at_ns, hole is not None and hole.tries > 0)
         if _is_of_keyframe(packet):
             self._keyframe_came_ns = at_ns
         if _begins_keyframe(packet):
@@ -91,7 +99,7 @@ class Picture:
 
     def is_keyframe_to_ask(self, now_ns: int) -> bool:
         """Tell whether to ask for a keyframe now; takes it that this is done."""
-        patience_ns = STANDSTILL_NS if self.decodable_ns else FIRST_PICTURE_NS
+        patience_ns = STANDSTILL_NS if self.frames else FIRST_PICTURE_NS
         comes = now_ns - self._keyframe_came_ns < FIRST_PICTURE_NS
         stands = self._highest is not None and now_ns - self._waits_since_ns >= patience_ns and not comes
         if not (self._keyframe_wanted or stands):
@@ -103,31 +111,40 @@ class Picture:
     def _decode(self, at_ns: int) -> None:
         """Take all whole frames that follow on what was decoded."""
         while self._next is not None and (end := self._end_of_frame(self._next)) is not None:
-            self._shown(end, at_ns)
+            self._add(self._next, end, at_ns)
 
     def _skip(self, at_ns: int) -> None:
         """Go on at a whole keyframe, whatever is missing before it."""
         for number in sorted(self._keyframes):
             if (end := self._end_of_frame(number)) is not None:
-                self._shown(end, at_ns)
+                self._add(number, end, at_ns)
                 self._decode(at_ns)
 
     def _end_of_frame(self, number: int) -> int | None:
         """Return the number of the last packet of the frame that begins at `number`, None while it is not whole."""
-        while (packet := self._packets.get(number)) is not None:
-            if packet.marker and packet.payload:
+        while (received := self._packets.get(number)) is not None:
+            if received.packet.marker and received.packet.payload:
                 return number
             number += 1
         return None
 
-    def _shown(self, end: int, at_ns: int) -> None:
-        self.decodable_ns.append(at_ns)
+    def _add(self, first: int, end: int, at_ns: int) -> None:
+        of_frame = [self._packets[number] for number in range(first, end + 1)]
+        self.frames.append(
+            Frame(
+                of_frame[-1].packet.timestamp,
+                sum(len(one.packet.payload) for one in of_frame),
+                max(one.at_ns for one in of_frame),
+                at_ns,
+                any(one.was_asked_for for one in of_frame),
+            )
+        )
         self._waits_since_ns = at_ns
         self._next = end + 1
         self._forget(self._next)
 
     def _forget(self, before: int) -> None:
-        self._packets = {number: packet for number, packet in self._packets.items() if number >= before}
+        self._packets = {number: one for number, one in self._packets.items() if number >= before}
         self._holes = {number: hole for number, hole in self._holes.items() if number >= before}
         self._keyframes = {number for number in self._keyframes if number >= before}
 

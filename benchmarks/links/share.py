@@ -61,13 +61,12 @@ async def measure(site: Site, source: str, round_trip_s: float, settle_s: float,
         began_ns = now_ns()
         await asyncio.sleep(measured_s + TAIL_S)
     ended_ns = began_ns + round(measured_s * NS)
+    shown = [viewer.shown_ns for viewer in viewers]
     return Shared(
         rates_bps=[rate_bps(viewer.new, began_ns, ended_ns) for viewer in viewers],
         heard=[viewer.sound.heard(began_ns, ended_ns) for viewer in viewers],
-        frozen_s=[sum(long_s for _, long_s in freezes(viewer.shown_ns, began_ns, ended_ns)) for viewer in viewers],
-        frames_a_second=[
-            sum(began_ns <= at_ns < ended_ns for at_ns in viewer.shown_ns) / measured_s for viewer in viewers
-        ],
+        frozen_s=[sum(long_s for _, long_s in freezes(moments, began_ns, ended_ns)) for moments in shown],
+        frames_a_second=[sum(began_ns <= at_ns < ended_ns for at_ns in moments) / measured_s for moments in shown],
         queued_ms=[queued_s * 1000 for queued_s in down.queued_s(began_ns, ended_ns)],
         late_ms=float(np.percentile(down.late_s, 99)) * 1000,
     )

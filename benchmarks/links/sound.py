@@ -2,6 +2,10 @@
 
 A core: `at_ns` is CLOCK_MONOTONIC and an argument. A listener's buffer follows what delay is usual within some seconds,
 so a block is late against those around it: a delay that stays is no loss, though the queue's figures tell of it.
+
+This is more lenient than libwebrtc's NetEq in one thing: that waits as long as all but the latest of its last packets
+took, so the first that is later than those is concealed there and not missed here. It is stricter in another: NetEq
+stretches what it has while it waits, and plays a late block after all. What NetEq itself says is in `chromium`.
 """
 
 from __future__ import annotations

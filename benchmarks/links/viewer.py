@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Protocol
 
 from benchmarks.links.picture import Picture
+from benchmarks.links.playout import decoded_ns
 from benchmarks.links.sound import Sound
 from huishang.demo.link import HEADER_BYTES
 from media.plane.receive import ReceiveView
@@ -108,8 +109,8 @@ class Viewer:
 
     @property
     def shown_ns(self) -> list[int]:
-        """When each frame went to the decoder."""
-        return self.picture.decodable_ns
+        """When each frame went to the decoder, once whole."""
+        return decoded_ns(self.picture.frames)
 
     async def sees(self) -> None:
         """Wait for the first picture."""
@@ -159,7 +160,7 @@ class Viewer:
         self.picture.note(number, packet, now_ns)
         if self.picture.has_new_holes:
             self._ask(now_ns)
-        if self.picture.decodable_ns:
+        if self.picture.frames:
             self._first_picture.set()
 
     def _on_rtcp(self, compound: bytes) -> None:

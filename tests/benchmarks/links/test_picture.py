@@ -48,7 +48,7 @@ def test_whatever_the_order_and_the_copies_all_frames_are_decodable_when_all_cam
     picture.note(*came[0][1:], 0)
     for _, number, packet in sorted(came, key=lambda item: item[0]):
         picture.note(number, packet, 1)
-    assert len(picture.decodable_ns) == 20
+    assert len(picture.frames) == 20
     assert picture.packets_to_ask(2) == []
 
 
@@ -58,7 +58,7 @@ def test_a_hole_stops_the_picture_until_it_is_filled_and_is_asked_for_each_round
     for number, packet in packets:
         if number != gone[0]:
             picture.note(number, packet, NS)
-    assert len(picture.decodable_ns) == 1
+    assert len(picture.frames) == 1
     wire = [gone[0] & 0xFFFF]
     assert picture.packets_to_ask(NS) == wire
     assert picture.packets_to_ask(NS + ROUND_TRIP_NS - 1) == []
@@ -66,7 +66,20 @@ def test_a_hole_stops_the_picture_until_it_is_filled_and_is_asked_for_each_round
         assert picture.packets_to_ask(NS + again * ROUND_TRIP_NS) == wire
     assert picture.packets_to_ask(NS + MOST_TRIES * ROUND_TRIP_NS) == []
     picture.note(*gone, 9 * NS)
-    assert picture.decodable_ns == [NS] + [9 * NS] * 4
+    assert [frame.decodable_ns for frame in picture.frames] == [NS] + [9 * NS] * 4
+
+
+def test_a_frame_tells_whether_any_of_it_was_asked_for() -> None:
+    packets = stream(3)
+    picture, gone = Picture(), packets[5]
+    for number, packet in packets:
+        if number != gone[0]:
+            picture.note(number, packet, NS)
+    picture.packets_to_ask(NS)
+    picture.note(*gone, 2 * NS)
+    assert [frame.was_asked_for for frame in picture.frames] == [False, True, False]
+    assert [frame.received_ns for frame in picture.frames] == [NS, 2 * NS, NS]
+    assert picture.frames[1].size_bytes > 2000
 
 
 def test_a_whole_keyframe_ends_the_wait_for_what_was_before_it() -> None:
@@ -74,7 +87,7 @@ def test_a_whole_keyframe_ends_the_wait_for_what_was_before_it() -> None:
     picture = Picture()
     for number, packet in packets[:5] + packets[6:]:
         picture.note(number, packet, NS)
-    assert len(picture.decodable_ns) == 3
+    assert len(picture.frames) == 3
     assert picture.packets_to_ask(2 * NS) == []
 
 
