@@ -3,8 +3,9 @@
 A core: `at_ns` is CLOCK_MONOTONIC and an argument; sequence numbers come extended. Nothing is decoded: a frame is
 decodable once all its packets and all since the keyframe before it are there. Asks as libwebrtc does: for a missing
 packet at once and again after each round trip, a hundred times at most, and a viewer that is told no round trip takes
-100 ms for it; for a keyframe when too much is missing, or nothing could be decoded for 3 s, for 200 ms before the first
-picture, unless one has been coming in within these 200 ms.
+100 ms for it (`NackRequester`); for a keyframe when too much is missing, or nothing could be decoded for 3 s, for
+200 ms before the first picture, unless one has been coming in within these 200 ms or nothing at all came for 5 s
+(`VideoReceiveStream2`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ MOST_MISSING = 1_000
 MOST_WAITING = 4_096
 STANDSTILL_NS = 3_000_000_000
 FIRST_PICTURE_NS = 200_000_000
+ACTIVE_NS = 5_000_000_000
 FREEZE_ABOVE_NS = 150_000_000
 MEAN_OF, LEAST_INTERVALS = 30, 5
 _IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
@@ -59,9 +61,11 @@ class Picture:
         self._keyframe_wanted = False
         self._waits_since_ns = 0
         self._keyframe_came_ns = -FIRST_PICTURE_NS
+        self._came_ns = 0
 
     def note(self, number: int, packet: RtpPacket, at_ns: int) -> None:
         """Note one packet under its extended sequence number; a copy, or what is over, changes nothing."""
+        self._came_ns = at_ns
         if self._highest is None:
             self._highest, self._waits_since_ns = number - 1, at_ns
         for missing in range(max(self._highest + 1, number - MOST_MISSING - 1), number):
@@ -101,7 +105,8 @@ class Picture:
         """Tell whether to ask for a keyframe now; takes it that this is done."""
         patience_ns = STANDSTILL_NS if self.frames else FIRST_PICTURE_NS
         comes = now_ns - self._keyframe_came_ns < FIRST_PICTURE_NS
-        stands = self._highest is not None and now_ns - self._waits_since_ns >= patience_ns and not comes
+        is_active = self._highest is not None and now_ns - self._came_ns < ACTIVE_NS
+        stands = is_active and now_ns - self._waits_since_ns >= patience_ns and not comes
         if not (self._keyframe_wanted or stands):
             return False
         self._keyframe_wanted, self._waits_since_ns = False, now_ns
@@ -168,7 +173,8 @@ def freezes(shown_ns: Iterable[int], from_ns: int, to_ns: int) -> list[tuple[flo
 
     An interval between two frames, counted whole, that is three times the mean of the last 30, itself among them, and
     150 ms more than that mean; of fewer than five none. What lies in the time asked for counts. The end counts as a
-    frame, and who saw nothing before it saw one freeze.
+    frame, and who saw nothing before it saw one freeze. An interval in which nothing at all came for 5 s is none to
+    libwebrtc (a pause), but is one here: the viewer expects a picture.
     """
     moments = sorted(at_ns for at_ns in shown_ns if at_ns < to_ns)
     if not moments or moments[-1] < from_ns:

@@ -18,7 +18,7 @@ from benchmarks.links.picture import freezes
 from benchmarks.links.relay import Measured, rate_bps
 from benchmarks.links.sound import Heard
 from benchmarks.links.stage import TAIL_S, Ours, Site, at_once, behind, now_ns, publish, watched
-from benchmarks.links.step import FREEZE_LIMIT_S, MISSED_LIMIT, QUEUE_LIMIT_MS, QUEUE_S, WIDE_BPS
+from benchmarks.links.step import FREEZE_LIMIT_S, LOST_LIMIT, QUEUE_LIMIT_MS, QUEUE_S, WIDE_BPS
 from benchmarks.report import Figure, Report
 from huishang.demo.link import NS, Link, Shape
 
@@ -73,12 +73,12 @@ async def measure(site: Site, source: str, round_trip_s: float, settle_s: float,
 
 
 def figures(round_trip_s: float, found: Shared) -> list[Figure]:
-    """The figures of one link; what is missed or frozen is the worse viewer's."""
+    """The figures of one link; what is lost or frozen is the worse viewer's."""
     what = f"two viewers share 1.5 Mb/s, {round_trip_s * 1000:.0f} ms"
     return [
         Figure(f"{what}: rates apart", found.apart * 100, "%", APART_LIMIT),
         Figure(f"{what}: used by both", sum(found.rates_bps) / WIDE_BPS * 100, "%"),
-        Figure(f"{what}: sound lost", max(heard.never for heard in found.heard) * 100, "%", MISSED_LIMIT),
+        Figure(f"{what}: sound lost", max(heard.never for heard in found.heard) * 100, "%", LOST_LIMIT),
         Figure(f"{what}: picture frozen", max(found.frozen_s), "s", FREEZE_LIMIT_S),
         Figure(f"{what}: frames a second", min(found.frames_a_second), "/s"),
         Figure(f"{what}: queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),

@@ -4,10 +4,10 @@ The link may queue a second's worth, as those of mobile networks do, so that the
 Loss is by chance, in both directions; only the way down has a rate. It falls when the first picture has been there for
 a settling time.
 
-A freeze is what libwebrtc counts as one (`picture.freezes`). Sound is missed when
-it never came, or more than 200 ms later than was usual in the seconds around it. Queueing delay is sampled every 20 ms
-on the way down. What is unused of the link from ten seconds after it has risen are its bits, all headers included, that
-brought the viewer no packet that it did not have: padding and copies of repairs use nothing.
+A freeze is what libwebrtc counts as one (`picture.freezes`). Sound is lost when it never came, and concealed when it was
+not there in its turn (`sound`). Queueing delay is sampled every 20 ms on the way down. What is unused of the link from
+ten seconds after it has risen are its bits, all headers included, that brought the viewer no packet that it did not
+have: padding and copies of repairs use nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RECOVERY_S = 10.0
 QUEUE_S = 1.0
 # Cases that are measured beside one another: more, and the relay would be late.
 AT_ONCE = 2
-MISSED_LIMIT, FREEZE_LIMIT_S, UNUSED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
+LOST_LIMIT, FREEZE_LIMIT_S, UNUSED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Outcome:
         heard, used = self.heard, "/".join(f"{share:.0%}" for share in self.used)
         frozen = ", ".join(f"{long_s:.1f} s at {at_s:.1f} s" for at_s, long_s in self.frozen) or "never"
         return (
-            f"sound {heard.never:.1%} never, {heard.late:.1%} late, longest gap {heard.longest_gap_s:.2f} s; "
+            f"sound {heard.never:.1%} never, {heard.concealed:.1%} concealed, longest gap {heard.longest_gap_s:.2f} s; "
             f"frozen {frozen}; frames {'/'.join(map(str, self.frames))}; link used {used}, with "
             f"something new in the first 10 s of recovery {self.new[0]:.0%}; asked for {self.asked[0]} packets, "
             f"{self.asked[1]} keyframes; {self.feedbacks} feedbacks; down the link {self.counts[0]} sent, "
@@ -147,8 +147,8 @@ def figures(case: Case, found: Outcome, name: str = "") -> list[Figure]:
         return Figure(f"{what}: {part}", value, unit, None if name else limit)
 
     return [
-        figure("sound missed", found.heard.missed * 100, "%", MISSED_LIMIT),
-        figure("sound lost", found.heard.never * 100, "%", MISSED_LIMIT),
+        figure("sound lost", found.heard.never * 100, "%", LOST_LIMIT),
+        figure("sound concealed", found.heard.concealed * 100, "%"),
         figure("picture frozen", sum(long_s for _, long_s in found.frozen), "s", FREEZE_LIMIT_S),
         figure("unused from 10 s after recovery", (1 - found.new[1]) * 100, "%", UNUSED_LIMIT),
         figure("queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),

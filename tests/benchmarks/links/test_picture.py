@@ -109,6 +109,8 @@ def test_a_keyframe_is_asked_for_soon_at_first_and_later_after_a_standstill() ->
         picture.note(number, packet, NS)
     assert not picture.is_keyframe_to_ask(NS + STANDSTILL_NS - 1)
     assert picture.is_keyframe_to_ask(NS + STANDSTILL_NS)
+    # Nobody asks for what is not sent at all.
+    assert not picture.is_keyframe_to_ask(NS + 2 * STANDSTILL_NS)
 
 
 def test_too_much_missing_is_not_asked_for_but_a_keyframe_is() -> None:
