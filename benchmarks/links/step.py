@@ -4,10 +4,10 @@ The link may queue a second's worth, as those of mobile networks do, so that the
 Loss is by chance, in both directions; only the way down has a rate. It falls when the first picture has been there for
 a settling time.
 
-A freeze is what libwebrtc counts as one (`picture.freezes`). Sound is lost when it never came, and concealed when it was
-not there in its turn (`sound`). Queueing delay is sampled every 20 ms on the way down. What is unused of the link from
-ten seconds after it has risen are its bits, all headers included, that brought the viewer no packet that it did not
-have: padding and copies of repairs use nothing.
+A freeze is what libwebrtc counts as one (`picture.freezes`). Sound is lost when it never came, and concealed when it
+was not there in its turn (`sound`). Queueing delay is sampled every 20 ms on the way down. What is unused of the link
+from ten seconds after it has risen are its bits, all headers included, that brought the viewer no packet that it did
+not have: padding and copies of repairs use nothing.
 """
 
 from __future__ import annotations
