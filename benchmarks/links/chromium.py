@@ -21,7 +21,7 @@ from playwright.async_api import Page, Route, async_playwright
 from benchmarks.chromium import launch
 from benchmarks.links import geo, step
 from benchmarks.links.relay import Measured
-from benchmarks.links.stage import DEADLINE_S, TAIL_S, Ours, at_once, now_ns, publish, watched
+from benchmarks.links.stage import DEADLINE_S, TAIL_S, Ours, at_once, lateness, now_ns, publish, watched
 from benchmarks.report import Figure, Report
 from huishang.demo.detour import best_candidate, redirect_candidates
 from huishang.demo.link import NS
@@ -63,6 +63,7 @@ class Watched:
     """What Chromium says of a time, and what the link did in it."""
 
     frozen_s: float
+    """Freezes and pauses: libwebrtc takes a picture that is not sent for 5 s for one that is not wanted."""
     freezes: int
     frames_a_second: float
     concealed: float
@@ -70,6 +71,7 @@ class Watched:
     concealment_ms: float
     """Mean length of what was concealed in one go; 0 where nothing was."""
     queued_ms: list[float]
+    late_ms: list[float]
     asked: tuple[int, int]
     """NACKs and PLIs."""
 
@@ -99,7 +101,7 @@ async def measure(
         ended_ns = now_ns()
         after = await page.evaluate(STATISTICS)
         await page.context.close()
-    return told(before, after, (ended_ns - began_ns) / NS, down.queued_s(began_ns, ended_ns))
+    return told(before, after, (ended_ns - began_ns) / NS, down.queued_s(began_ns, ended_ns), down.late_s)
 
 
 async def _redirect(relay: Relay[Measured], route: Route) -> None:
@@ -114,7 +116,9 @@ async def _redirect(relay: Relay[Measured], route: Route) -> None:
     await route.fulfill(response=answer, body=redirect_candidates(text, relay.address))
 
 
-def told(before: dict[str, Any], after: dict[str, Any], seconds: float, queued_s: list[float]) -> Watched:
+def told(
+    before: dict[str, Any], after: dict[str, Any], seconds: float, queued_s: list[float], late_s: list[float]
+) -> Watched:
     """Read two of the page's statistics, `inbound-rtp` by kind (W3C webrtc-stats)."""
 
     def grown(kind: str, name: str) -> float:
@@ -123,12 +127,13 @@ def told(before: dict[str, Any], after: dict[str, Any], seconds: float, queued_s
     samples, events = grown("audio", "totalSamplesReceived"), grown("audio", "concealmentEvents")
     concealed = grown("audio", "concealedSamples")
     return Watched(
-        frozen_s=grown("video", "totalFreezesDuration"),
+        frozen_s=grown("video", "totalFreezesDuration") + grown("video", "totalPausesDuration"),
         freezes=round(grown("video", "freezeCount")),
         frames_a_second=grown("video", "framesDecoded") / seconds,
         concealed=concealed / samples if samples else 1.0,
         concealment_ms=concealed / events / 48 if events else 0.0,
         queued_ms=[one * 1000 for one in queued_s],
+        late_ms=[one * 1000 for one in late_s],
         asked=(round(grown("video", "nackCount")), round(grown("video", "pliCount"))),
     )
 
@@ -142,6 +147,7 @@ def figures(what: str, found: Watched, freeze_limit_s: float | None, apart_limit
         Figure(f"Chromium, {what}: sound concealed", found.concealed * 100, "%"),
         Figure(f"Chromium, {what}: mean concealment", found.concealment_ms, "ms"),
         Figure(f"Chromium, {what}: queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms"),
+        lateness(f"Chromium, {what}", found.late_ms),
     ]
 
 
@@ -174,8 +180,7 @@ def run(
     """Measure into `report`."""
     sources = "scene-0", "scene-1"
     with closing(Ours()) as site, ExitStack() as stack:
-        for source in sources:
-            publish(site, source, stack)
+        publish(site, sources, stack)
         [(stepped, satellite)] = at_once([lambda: both(site, sources, step_s, settle_s, geo_s)])
     for what, found, limits in (
         (f"link 1.5-0.4-1.5 Mb/s, {STEP}", stepped, (step.FREEZE_LIMIT_S, None)),

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.links.picture import freezes
 from benchmarks.links.relay import Measured
 from benchmarks.links.sound import Heard
-from benchmarks.links.stage import TAIL_S, Ours, Site, at_once, behind, now_ns, publish, watched
+from benchmarks.links.stage import TAIL_S, Ours, Site, at_once, behind, lateness, now_ns, publish, watched
 from benchmarks.links.step import LOST_LIMIT, QUEUE_LIMIT_MS, QUEUE_S
 from benchmarks.report import Figure, Report
 from huishang.demo.link import NS, Link, Loss, Shape
@@ -23,8 +23,8 @@ from huishang.demo.link import NS, Link, Loss, Shape
 RATE_BPS = 512_000
 SHAPE = Shape(((0.0, RATE_BPS),), 0.3, QUEUE_S, Loss(0.02, 4.0))
 UP_SEED, DOWN_SEED = 1, 2
-SETTLE_S = 10.0
-MEASURED_S = 40.0
+SETTLE_S = 8.0
+MEASURED_S = 30.0
 GAP_LIMIT_MS = 200.0
 LEAST_FRAMES = 5.0
 SOURCE = "scene"
@@ -38,6 +38,7 @@ class Seen:
     frames_a_second: float
     frozen_s: float
     queued_ms: list[float]
+    late_ms: list[float]
     counts: tuple[int, int, int]
     """Datagrams sent into the link, dropped before and lost on it."""
 
@@ -63,6 +64,7 @@ async def measure(site: Site, source: str, settle_s: float, measured_s: float) -
         frames_a_second=sum(began_ns <= at_ns < ended_ns for at_ns in shown_ns) / measured_s,
         frozen_s=sum(long_s for _, long_s in freezes(shown_ns, began_ns, ended_ns)),
         queued_ms=[queued_s * 1000 for queued_s in down.queued_s(began_ns, ended_ns)],
+        late_ms=[late_s * 1000 for late_s in down.late_s],
         counts=(down.link.sent, down.link.dropped, down.link.lost),
     )
 
@@ -78,13 +80,14 @@ def figures(found: Seen) -> list[Figure]:
         Figure(f"{what}: mean time between frames", apart_ms, "ms", 1000 / LEAST_FRAMES),
         Figure(f"{what}: picture frozen", found.frozen_s, "s"),
         Figure(f"{what}: queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),
+        lateness(what, found.late_ms),
     ]
 
 
 def run(report: Report, *, settle_s: float = SETTLE_S, measured_s: float = MEASURED_S) -> None:
     """Measure into `report`."""
     with closing(Ours()) as site, ExitStack() as stack:
-        publish(site, SOURCE, stack)
+        publish(site, [SOURCE], stack)
         [found] = at_once([partial(measure, site, SOURCE, settle_s, measured_s)])
         report.add(*figures(found))
         report.note(f"satellite: {found.frames_a_second:.1f} frames a second; sent, dropped, lost: {found.counts}")

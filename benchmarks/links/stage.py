@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
+
+import numpy as np
 
 from benchmarks import machine
 from benchmarks.links.relay import Measured, precise, watch
@@ -15,6 +17,7 @@ from benchmarks.links.viewer import Begin, Viewer
 from benchmarks.load.pictures import SENDING
 from benchmarks.peers.huishang import Huishang
 from benchmarks.peers.model import PeerError, end, start
+from benchmarks.report import Figure
 from huishang.demo.link import NS
 from huishang.demo.relay import Relay
 from huishang.demo.way import Address
@@ -24,6 +27,7 @@ from signaling.client.session import SessionOptions, WhepSession
 DEADLINE_S = 30.0
 # What is on its way when the time is over may still come.
 TAIL_S = 2.0
+LATE_LIMIT_MS = 5.0
 NOWHERE: Address = ("127.0.0.1", 9)
 
 T = TypeVar("T")
@@ -59,8 +63,15 @@ class Ours:
         return lambda on_rtp, on_rtcp: WhepSession(url, options=options, on_rtp=on_rtp, on_rtcp=on_rtcp)
 
 
-def publish(site: Site, source: str, stack: ExitStack) -> None:
-    """Have a camera publish until the stack ends. Raises PeerError."""
+def publish(site: Site, sources: Sequence[str], stack: ExitStack) -> None:
+    """Have a camera publish each source until the stack ends. Raises PeerError."""
+    cameras = [_camera(site, source, stack) for source in sources]
+    for said in cameras:
+        if said.readline() != SENDING:
+            raise PeerError("a camera does not send")
+
+
+def _camera(site: Site, source: str, stack: ExitStack) -> IO[bytes]:
     camera = start(
         [sys.executable, "-m", "benchmarks.links.camera", site.url, site.token, source],
         core=machine.LOAD_CORE,
@@ -71,8 +82,12 @@ def publish(site: Site, source: str, stack: ExitStack) -> None:
     stack.callback(camera.stdout.close)
     stack.callback(end, camera)
     stack.callback(camera.stdin.close)
-    if camera.stdout.readline() != SENDING:
-        raise PeerError("the camera does not send")
+    return camera.stdout
+
+
+def lateness(what: str, late_ms: Sequence[float]) -> Figure:
+    """How exact the link itself was: what it delivered late is the machine's doing, and spoils the other figures."""
+    return Figure(f"{what}: link late, p99", float(np.percentile(late_ms, 99)), "ms", LATE_LIMIT_MS)
 
 
 @asynccontextmanager

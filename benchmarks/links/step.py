@@ -24,14 +24,14 @@ import numpy as np
 from benchmarks.links.picture import freezes
 from benchmarks.links.relay import Measured, rate_bps
 from benchmarks.links.sound import Heard
-from benchmarks.links.stage import TAIL_S, Ours, Site, at_once, behind, now_ns, publish, watched
+from benchmarks.links.stage import TAIL_S, Ours, Site, at_once, behind, lateness, now_ns, publish, watched
 from benchmarks.links.viewer import Viewer
 from benchmarks.report import Figure, Report
 from huishang.demo.link import NS, Link, Loss, Shape
 from huishang.demo.relay import Relay
 
 WIDE_BPS, NARROW_BPS = 1_500_000, 400_000
-STEP_S = 16.0
+STEP_S = 14.0
 SETTLE_S = 5.0
 RECOVERY_S = 10.0
 QUEUE_S = 1.0
@@ -153,6 +153,7 @@ def figures(case: Case, found: Outcome, name: str = "") -> list[Figure]:
         figure("unused from 10 s after recovery", (1 - found.new[1]) * 100, "%", UNUSED_LIMIT),
         figure("queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),
         figure("queueing delay, most", max(found.queued_ms), "ms"),
+        lateness(what, found.late_ms),
     ]
 
 
@@ -165,8 +166,7 @@ def measure_all(
     """
     with ExitStack() as stack:
         sources = [f"scene-{number}" for number in range(min(AT_ONCE, len(cases)))]
-        for source in sources:
-            publish(site, source, stack)
+        publish(site, sources, stack)
         for first in range(0, len(cases), AT_ONCE):
             pair = cases[first : first + AT_ONCE]
             runs = [

@@ -33,7 +33,7 @@ def test_part_runs_to_its_end(name: str) -> None:
 
 def test_the_viewer_behind_the_link_sees_hears_and_answers_and_the_link_keeps_its_rate() -> None:
     with closing(stage.Ours()) as site, ExitStack() as stack:
-        stage.publish(site, "scene", stack)
+        stage.publish(site, ["scene"], stack)
         [found] = stage.at_once([lambda: step.measure(site, "scene", step.Case(0.06, 0.0), 2.0, 0.2)])
     assert found.frames[0] > 0 and found.heard.concealed < 1.0
     assert found.feedbacks > 0
