@@ -29,7 +29,7 @@ from signaling.client.publisher import Publisher
 from signaling.client.session import SessionOptions
 from signaling.sdp.offer import PublishTrack, offer_codecs
 
-SCENE_S = 4
+SCENE_S = 2
 COLOUR = (28, 74, 128)
 # Standard deviation of the noise: without it there is too little to see for these rates.
 GRAIN = 3
