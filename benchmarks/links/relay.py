@@ -1,21 +1,20 @@
-"""The link of ``link`` with real datagrams on it, as the demonstration's relay takes it.
+"""A bad link that is measured: the demonstration's relay, with what its link did noted beside it.
 
-`Way`, one direction, has no clock and no sockets; they are the relay's. It runs on the benchmark's own loop, beside the
-viewer: both together are a few hundred packets a second, and the server and the publisher are processes of their own.
-That loop must be `precise`, and `late_s` tells what it made of that.
+`Measured`, one direction, has no clock and no sockets; they are the relay's. The relay runs on the benchmark's own
+loop, beside the viewer: both together are a few hundred packets a second, and the server and the publisher are
+processes of their own. That loop must be `precise`, and `late_s` tells what it made of that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import selectors
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.links.link import HEADER_BYTES, NS, Link
-from huishang.demo.relay import Passed, Relay
+from huishang.demo.link import HEADER_BYTES, NS, Link
+from huishang.demo.relay import Relay
+from huishang.demo.way import Passed, Way
 
 SAMPLE_S = 0.02
 
@@ -29,40 +28,32 @@ class Sample:
     rate_bps: float
 
 
-class Way:
-    """One direction of the relay."""
+class Measured(Way):
+    """One direction of the relay that tells what its link did."""
 
     def __init__(self, link: Link) -> None:
-        self.link = link
+        super().__init__(link)
         self.samples: list[Sample] = []
         self.carried: list[tuple[int, int]] = []
         """(when it had been sent in ns, bytes of the link) of each datagram, also of those lost after that."""
         self.late_s: list[float] = []
         """By how much the loop delivered each datagram too late: what the measurement adds to the link."""
-        self._under_way: list[tuple[int, int, Passed]] = []
-        self._numbers = itertools.count()
 
     def send(self, datagram: Passed, now: float) -> None:
-        """Put a datagram on the link; see `huishang.demo.relay.Way`."""
-        now_ns, size = round(now * NS), len(datagram[0])
-        dropped = self.link.dropped
-        for arrives_ns in self.link.send(now_ns, size):
-            heapq.heappush(self._under_way, (arrives_ns, next(self._numbers), datagram))
-        if self.link.dropped == dropped:
+        """Put a datagram on the link."""
+        dropped = self.link.dropped + self.overflowed
+        super().send(datagram, now)
+        if self.link.dropped + self.overflowed == dropped:
+            now_ns = round(now * NS)
             departs_ns = now_ns + round(self.link.queued_s(now_ns) * NS)
-            self.carried.append((departs_ns, size + HEADER_BYTES))
-
-    def get_timer(self) -> float | None:
-        """Return when the next datagram arrives (monotonic seconds), or None."""
-        return self._under_way[0][0] / NS if self._under_way else None
+            self.carried.append((departs_ns, len(datagram[0]) + HEADER_BYTES))
 
     def arrived(self, now: float) -> list[Passed]:
         """Return, in order, the datagrams that have arrived by `now`."""
         out: list[Passed] = []
-        while self._under_way and self._under_way[0][0] / NS <= now:
-            arrives_ns, _, datagram = heapq.heappop(self._under_way)
-            self.late_s.append(now - arrives_ns / NS)
-            out.append(datagram)
+        while (due := self.get_timer()) is not None and (came := super().arrived(min(now, due))):
+            self.late_s += [now - due] * len(came)
+            out += came
         return out
 
     def sample(self, now: float) -> None:
@@ -82,7 +73,7 @@ def rate_bps(carried: Iterable[tuple[int, int]], from_ns: int, to_ns: int) -> fl
     return sum(size for at_ns, size in carried if from_ns <= at_ns < to_ns) * 8 * NS / (to_ns - from_ns)
 
 
-async def watch(relay: Relay[Way]) -> None:
+async def watch(relay: Relay[Measured]) -> None:
     """Sample both directions until cancelled."""
     loop = asyncio.get_running_loop()
     while True:

@@ -1,38 +1,83 @@
-"""What a listener hears of one sound stream: which blocks came, and which came too late to be played.
+"""What a listener hears of one sound stream: what was concealed, and which blocks never came.
 
-A core: `at_ns` is CLOCK_MONOTONIC and an argument. A listener's buffer follows what delay is usual within some seconds,
-so a block is late against those around it: a delay that stays is no loss, though the queue's figures tell of it.
+A core: `at_ns` is CLOCK_MONOTONIC and an argument. Blocks are played by a model of libwebrtc's NetEq, in our own
+words: the target delay is what 95 % of the largest delays of each half second keep, above the least of the last two
+seconds and with a memory of half a minute (`DelayManager`, `UnderrunOptimizer`); what waits is played a sixth faster or
+slower where it is more or less than that (`DecisionLogic`). A block that is missing is concealed, and left out when one
+behind it has its turn; while nothing is there at all all is concealed, and what comes then is played, later from then
+on.
+
+Not modelled: what concealing sounds like, pitch periods (time is stretched evenly), the filter of the buffer's level
+and what is done about packets out of order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import insort
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import median
 
 # Opus as everybody sends it: 20 ms at 48 kHz.
 BLOCK_TICKS = 960
 BLOCK_NS = 20_000_000
-LATE_NS = 200_000_000
-# 2.5 s.
-AROUND = 125
+STRETCH_NS = BLOCK_NS // 6
+START_NS = 80_000_000
+QUANTILE, FORGET = 0.95, 0.983
+RESAMPLE_NS, LEAST_OF_NS = 500_000_000, 2_000_000_000
+BELOW_NS = 85_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Shares of all blocks whose turn was in the time asked for."""
+    """What was heard in the time asked for."""
 
     never: float
-    """Did not come at all."""
-    late: float
-    """Came more than LATE_NS after their turn, which is the median's of the blocks AROUND before and after."""
+    """Share of the blocks that did not come at all."""
+    concealed: float
+    """Share of the time in which nothing of the source was played."""
     longest_gap_s: float
-    """Longest time without a block that came in time."""
+    """Longest of these times."""
 
-    @property
-    def missed(self) -> float:
-        """What the listener did not hear."""
-        return self.never + self.late
+
+class Target:
+    """How much of the sound is to wait, from how late packets were."""
+
+    def __init__(self) -> None:
+        self.wait_ns = START_NS
+        self._least: deque[tuple[int, int]] = deque()
+        self._weights: dict[int, float] = {}
+        self._count = 0
+        self._largest_ns = 0
+        self._resampled_ns: int | None = None
+
+    def note(self, took_ns: int, at_ns: int) -> None:
+        """Note a packet and how long it took, by any clock that goes evenly."""
+        while self._least and self._least[-1][1] >= took_ns:
+            self._least.pop()
+        self._least.append((at_ns, took_ns))
+        while at_ns - self._least[0][0] > LEAST_OF_NS:
+            self._least.popleft()
+        self._largest_ns = max(self._largest_ns, took_ns - self._least[0][1])
+        if self._resampled_ns is None:
+            self._resampled_ns = at_ns
+        elif at_ns - self._resampled_ns >= RESAMPLE_NS:
+            self._resample()
+            self._resampled_ns, self._largest_ns = at_ns, 0
+
+    def _resample(self) -> None:
+        self._count += 1
+        # A young memory forgets faster.
+        kept = min(FORGET, max(1 - 2 / (self._count + 1), 0.0))
+        self._weights = {bucket: weight * kept for bucket, weight in self._weights.items()}
+        bucket = self._largest_ns // BLOCK_NS
+        self._weights[bucket] = self._weights.get(bucket, 0.0) + 1 - kept
+        above, total = 0.0, sum(self._weights.values())
+        for bucket in sorted(self._weights, reverse=True):
+            above += self._weights[bucket]
+            if above > (1 - QUANTILE) * total:
+                self.wait_ns = (bucket + 1) * BLOCK_NS
+                return
 
 
 class Sound:
@@ -53,22 +98,51 @@ class Sound:
         self._arrivals.setdefault(round((unwrapped - self._first) / BLOCK_TICKS), at_ns)
 
     def heard(self, from_ns: int, to_ns: int) -> Heard:
-        """Say what was heard of the blocks whose turn was between two moments; of a stream that never came, nothing."""
+        """Say what was heard between two moments; of a stream that never came, nothing."""
         if not self._arrivals:
-            return Heard(1.0, 0.0, (to_ns - from_ns) / 1e9)
-        took_ns = {block: at_ns - block * BLOCK_NS for block, at_ns in sorted(self._arrivals.items())}
-        least_ns = min(took_ns.values())
+            return Heard(1.0, 1.0, (to_ns - from_ns) / 1e9)
+        least_ns = min(at_ns - block * BLOCK_NS for block, at_ns in self._arrivals.items())
         blocks = range(-((least_ns - from_ns) // BLOCK_NS), -((least_ns - to_ns) // BLOCK_NS))
-        never = late = gap = longest = 0
-        for block in blocks:
-            came = block in took_ns
-            in_time = came and took_ns[block] <= self._usual_ns(took_ns, block) + LATE_NS
-            never += not came
-            late += came and not in_time
-            gap = 0 if in_time else gap + 1
+        never = sum(block not in self._arrivals for block in blocks)
+        concealed = gap = longest = 0
+        for at_ns, is_concealed in played(self._arrivals, to_ns):
+            if at_ns < from_ns:
+                continue
+            gap = gap + BLOCK_NS if is_concealed else 0
+            concealed += BLOCK_NS * is_concealed
             longest = max(longest, gap)
-        return Heard(never / len(blocks), late / len(blocks), longest * BLOCK_NS / 1e9)
+        return Heard(never / len(blocks), concealed / (to_ns - from_ns), longest / 1e9)
 
-    def _usual_ns(self, took_ns: Mapping[int, int], block: int) -> float:
-        around = range(block - AROUND, block + AROUND + 1)
-        return median(took_ns[other] for other in around if other in took_ns)
+
+def played(arrivals: Mapping[int, int], to_ns: int) -> Iterator[tuple[int, bool]]:
+    """Play what came; yield when each block's time began, and whether it was concealed, from the first on."""
+    target = Target()
+    coming = deque(sorted((at_ns, block) for block, at_ns in arrivals.items()))
+    waiting: list[int] = []
+    now_ns, following = coming[0]
+    concealed = 0
+    while now_ns < to_ns:
+        while coming and coming[0][0] <= now_ns:
+            at_ns, block = coming.popleft()
+            target.note(at_ns - block * BLOCK_NS, at_ns)
+            # What was left out is not played any more.
+            if block >= following:
+                insort(waiting, block)
+        began_ns = now_ns
+        # What was concealed stood for the blocks that are missing.
+        if waiting and waiting[0] - following <= concealed:
+            following, concealed = waiting.pop(0) + 1, 0
+            now_ns += _length_ns(target.wait_ns, (waiting[-1] + 1 - following) * BLOCK_NS if waiting else 0)
+            yield began_ns, False
+        else:
+            concealed += 1
+            now_ns += BLOCK_NS
+            yield began_ns, True
+
+
+def _length_ns(target_ns: int, waits_ns: int) -> int:
+    """How long a block is played while so much waits behind it."""
+    low_ns = max(target_ns * 3 // 4, target_ns - BELOW_NS)
+    if waits_ns > max(target_ns, low_ns + BLOCK_NS):
+        return BLOCK_NS - STRETCH_NS
+    return BLOCK_NS + STRETCH_NS if waits_ns < low_ns else BLOCK_NS

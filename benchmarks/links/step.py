@@ -4,46 +4,40 @@ The link may queue a second's worth, as those of mobile networks do, so that the
 Loss is by chance, in both directions; only the way down has a rate. It falls when the first picture has been there for
 a settling time.
 
-A freeze is a gap of more than half a second between frames that could be decoded, counted whole. Sound is missed when
-it never came, or more than 200 ms later than was usual in the seconds around it. Queueing delay is sampled every 20 ms
-on the way down. What is unused of the link from ten seconds after it has risen are its bits, all headers included, that
-brought the viewer no packet that it did not have: padding and copies of repairs use nothing.
+A freeze is what libwebrtc counts as one (`picture.freezes`). Sound is lost when it never came, and concealed when it
+was not there in its turn (`sound`). Queueing delay is sampled every 20 ms on the way down. What is unused of the link
+from ten seconds after it has risen are its bits, all headers included, that brought the viewer no packet that it did
+not have: padding and copies of repairs use nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import subprocess
-import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from benchmarks import machine
-from benchmarks.links.link import NS, Link, Loss, Shape
 from benchmarks.links.picture import freezes
-from benchmarks.links.relay import Way, precise, rate_bps, watch
+from benchmarks.links.relay import Measured, rate_bps
 from benchmarks.links.sound import Heard
+from benchmarks.links.stage import TAIL_S, Ours, Site, at_once, behind, lateness, now_ns, publish, watched
 from benchmarks.links.viewer import Viewer
-from benchmarks.load.pictures import SENDING
-from benchmarks.peers.huishang import Huishang
-from benchmarks.peers.model import PeerError, end, start
 from benchmarks.report import Figure, Report
+from huishang.demo.link import NS, Link, Loss, Shape
 from huishang.demo.relay import Relay
 
 WIDE_BPS, NARROW_BPS = 1_500_000, 400_000
-STEP_S = 20.0
+STEP_S = 14.0
 SETTLE_S = 5.0
 RECOVERY_S = 10.0
-# What is on its way when the time is over may still come.
-TAIL_S = 2.0
 QUEUE_S = 1.0
-DEADLINE_S = 30.0
-SOURCE = "scene"
-MISSED_LIMIT, FREEZE_LIMIT_S, UNUSED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
+# Cases that are measured beside one another: more, and the relay would be late.
+AT_ONCE = 2
+LOST_LIMIT, FREEZE_LIMIT_S, UNUSED_LIMIT, QUEUE_LIMIT_MS = 1.0, 2.0, 20.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +50,10 @@ class Case:
     def __str__(self) -> str:
         return f"{self.round_trip_s * 1000:.0f} ms, {self.loss:.0%} loss"
 
-    def way(self, rates: Sequence[tuple[float, float]], seed: int) -> Way:
+    def way(self, rates: Sequence[tuple[float, float]], seed: int) -> Measured:
         """Make one direction."""
         shape = Shape(rates, self.round_trip_s / 2, QUEUE_S, Loss(self.loss))
-        return Way(Link(shape, seed, began_ns=0))
+        return Measured(Link(shape, seed, began_ns=0))
 
 
 CASES = tuple(Case(round_trip_s, loss) for round_trip_s in (0.06, 0.6) for loss in (0.0, 0.05))
@@ -73,7 +67,7 @@ class Outcome:
     frozen: Sequence[tuple[float, float]]
     """Each freeze: when it began and how long it was, in seconds."""
     frames: Sequence[int]
-    """Decodable frames of each step."""
+    """Frames shown in each step."""
     used: tuple[float, float, float]
     """Share of the link used while it was wide, while it was narrow, and in the ten seconds after it had risen."""
     new: tuple[float, float]
@@ -91,7 +85,7 @@ class Outcome:
         heard, used = self.heard, "/".join(f"{share:.0%}" for share in self.used)
         frozen = ", ".join(f"{long_s:.1f} s at {at_s:.1f} s" for at_s, long_s in self.frozen) or "never"
         return (
-            f"sound {heard.never:.1%} never, {heard.late:.1%} late, longest gap {heard.longest_gap_s:.2f} s; "
+            f"sound {heard.never:.1%} never, {heard.concealed:.1%} concealed, longest gap {heard.longest_gap_s:.2f} s; "
             f"frozen {frozen}; frames {'/'.join(map(str, self.frames))}; link used {used}, with "
             f"something new in the first 10 s of recovery {self.new[0]:.0%}; asked for {self.asked[0]} packets, "
             f"{self.asked[1]} keyframes; {self.feedbacks} feedbacks; down the link {self.counts[0]} sent, "
@@ -100,36 +94,34 @@ class Outcome:
         )
 
 
-async def measure(server: Huishang, case: Case, step_s: float, settle_s: float) -> Outcome:
+async def measure(site: Site, source: str, case: Case, step_s: float, settle_s: float) -> Outcome:
     """Watch through one link for three steps. Raises TimeoutError where no picture comes."""
-    rates = ((-math.inf, WIDE_BPS), (step_s, NARROW_BPS), (2 * step_s, WIDE_BPS))
     async with AsyncExitStack() as stack:
-        relay = await stack.enter_async_context(
-            Relay(("127.0.0.1", server.media_port), case.way((), 1), case.way(rates, 2))
-        )
-        sampling = asyncio.create_task(watch(relay))
-        stack.callback(sampling.cancel)
-        viewer = Viewer(f"{server.url}/whep/{SOURCE}", server.token, relay.address)
-        async with asyncio.timeout(DEADLINE_S):
-            await stack.enter_async_context(viewer)
-            await viewer.sees()
+        down = case.way(rates(step_s), 2)
+        relay = await stack.enter_async_context(watched(case.way((), 1), down))
+        [viewer] = await stack.enter_async_context(behind(relay, site, source))
         await asyncio.sleep(settle_s)
-        began_ns = round(asyncio.get_running_loop().time() * NS)
-        relay.downlink.link.begin(began_ns)
+        began_ns = now_ns()
+        down.link.begin(began_ns)
         await asyncio.sleep(3 * step_s + TAIL_S)
         return outcome(relay, viewer, began_ns, round(step_s * NS))
 
 
-def outcome(relay: Relay[Way], viewer: Viewer, began_ns: int, step_ns: int) -> Outcome:
+def rates(step_s: float) -> Sequence[tuple[float, float]]:
+    """What the link carries, and from when on."""
+    return ((-math.inf, WIDE_BPS), (step_s, NARROW_BPS), (2 * step_s, WIDE_BPS))
+
+
+def outcome(relay: Relay[Measured], viewer: Viewer, began_ns: int, step_ns: int) -> Outcome:
     """Say what was seen and heard in three steps."""
-    down, decodable_ns = relay.downlink, viewer.picture.decodable_ns
+    down, shown_ns = relay.downlink, viewer.shown_ns
     ended_ns, back_ns = began_ns + 3 * step_ns, began_ns + 2 * step_ns
     recovered_ns = back_ns + min(round(RECOVERY_S * NS), step_ns)
     parts = range(began_ns, ended_ns, step_ns)
     return Outcome(
         heard=viewer.sound.heard(began_ns, ended_ns),
-        frozen=freezes(decodable_ns, began_ns, ended_ns),
-        frames=[sum(part <= at_ns < part + step_ns for at_ns in decodable_ns) for part in parts],
+        frozen=freezes(shown_ns, began_ns, ended_ns),
+        frames=[sum(part <= at_ns < part + step_ns for at_ns in shown_ns) for part in parts],
         used=(
             rate_bps(down.carried, began_ns, began_ns + step_ns) / WIDE_BPS,
             rate_bps(down.carried, began_ns + step_ns, back_ns) / NARROW_BPS,
@@ -147,43 +139,46 @@ def outcome(relay: Relay[Way], viewer: Viewer, began_ns: int, step_ns: int) -> O
     )
 
 
-def figures(case: Case, found: Outcome) -> list[Figure]:
-    """The figures of one case."""
-    what = f"link 1.5-0.4-1.5 Mb/s, {case}"
+def figures(case: Case, found: Outcome, name: str = "") -> list[Figure]:
+    """The figures of one case; a server with a `name` is another one, and has no limits to keep."""
+    what = f"{name and name + ': '}link 1.5-0.4-1.5 Mb/s, {case}"
+
+    def figure(part: str, value: float, unit: str, limit: float | None = None) -> Figure:
+        return Figure(f"{what}: {part}", value, unit, None if name else limit)
+
     return [
-        Figure(f"{what}: sound missed", found.heard.missed * 100, "%", MISSED_LIMIT),
-        Figure(f"{what}: sound lost", found.heard.never * 100, "%", MISSED_LIMIT),
-        Figure(f"{what}: picture frozen", sum(long_s for _, long_s in found.frozen), "s", FREEZE_LIMIT_S),
-        Figure(f"{what}: unused from 10 s after recovery", (1 - found.new[1]) * 100, "%", UNUSED_LIMIT),
-        Figure(f"{what}: queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),
-        Figure(f"{what}: queueing delay, most", max(found.queued_ms), "ms"),
+        figure("sound lost", found.heard.never * 100, "%", LOST_LIMIT),
+        figure("sound concealed", found.heard.concealed * 100, "%"),
+        figure("picture frozen", sum(long_s for _, long_s in found.frozen), "s", FREEZE_LIMIT_S),
+        figure("unused from 10 s after recovery", (1 - found.new[1]) * 100, "%", UNUSED_LIMIT),
+        figure("queueing delay p95", float(np.percentile(found.queued_ms, 95)), "ms", QUEUE_LIMIT_MS),
+        figure("queueing delay, most", max(found.queued_ms), "ms"),
+        lateness(what, found.late_ms),
     ]
 
 
-def publish(server: Huishang, stack: ExitStack) -> None:
-    """Have a camera publish until the stack ends. Raises PeerError."""
-    camera = start(
-        [sys.executable, "-m", "benchmarks.links.camera", server.url, server.token, SOURCE],
-        core=machine.LOAD_CORE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert camera.stdin is not None and camera.stdout is not None
-    stack.callback(camera.stdout.close)
-    stack.callback(end, camera)
-    stack.callback(camera.stdin.close)
-    if camera.stdout.readline() != SENDING:
-        raise PeerError("the camera does not send")
+def measure_all(
+    report: Report, site: Site, cases: Sequence[Case], step_s: float, settle_s: float, name: str = ""
+) -> None:
+    """Measure into `report`, AT_ONCE cases beside one another.
+
+    Each case has a camera of its own: a keyframe that one viewer asks for would come to the others too.
+    """
+    with ExitStack() as stack:
+        sources = [f"scene-{number}" for number in range(min(AT_ONCE, len(cases)))]
+        publish(site, sources, stack)
+        for first in range(0, len(cases), AT_ONCE):
+            pair = cases[first : first + AT_ONCE]
+            runs = [
+                partial(measure, site, source, case, step_s, settle_s)
+                for source, case in zip(sources, pair, strict=False)
+            ]
+            for case, found in zip(pair, at_once(runs), strict=True):
+                report.add(*figures(case, found, name))
+                report.note(f"{name} {case}: {found}".strip())
 
 
 def run(report: Report, *, cases: Sequence[Case] = CASES, step_s: float = STEP_S, settle_s: float = SETTLE_S) -> None:
     """Measure into `report`."""
-    with ExitStack() as stack:
-        server = Huishang()
-        stack.callback(server.close)
-        publish(server, stack)
-        for case in cases:
-            with asyncio.Runner(loop_factory=precise) as runner:
-                found = runner.run(measure(server, case, step_s, settle_s))
-            report.add(*figures(case, found))
-            report.note(f"{case}: {found}")
+    with closing(Ours()) as site:
+        measure_all(report, site, cases, step_s, settle_s)

@@ -1,7 +1,7 @@
-"""A viewer by WHEP that answers as a browser does: transport feedback, receiver reports, NACK and PLI.
+"""A viewer that answers as a browser does: transport feedback, receiver reports, NACK and PLI.
 
-Our own client with the cores of `sound` and `picture` on top; the shell has the clock. Sound is not asked for again:
-browsers do not offer that for it.
+Any session that gives packets (`Session`: WHEP, or another server's way) with the cores of `sound` and `picture` on
+top; the shell has the clock. Sound is not asked for again: browsers do not offer that for it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import Protocol
 
-from benchmarks.links.link import HEADER_BYTES
 from benchmarks.links.picture import Picture
+from benchmarks.links.playout import decoded_ns
 from benchmarks.links.sound import Sound
+from huishang.demo.link import HEADER_BYTES
 from media.plane.receive import ReceiveView
 from media.plane.rtcpwriter import middle32
 from media.plane.twcc import Recorder
 from media.rtp import header, rtcp
-from signaling.client.http import HttpOptions
-from signaling.client.session import SessionOptions, WhepSession
-from signaling.ice.types import Address
+from signaling.client.transport import PacketHandler, Transport
 from signaling.sdp.accepted import AcceptedMedia
 from signaling.sdp.extensions import TRANSPORT_CC
 
@@ -33,7 +34,33 @@ TICKS_A_REPORT = 50
 RATES = {"audio": 48_000, "video": 90_000}
 # What AES-GCM adds to a packet.
 TAG_BYTES = 16
+CNAME = "viewer"
 _OSN_BYTES = 2
+
+
+class Session(Protocol):
+    """A connection on which one source's sound and picture come."""
+
+    @property
+    def media(self) -> list[AcceptedMedia]:
+        """What was agreed on, once it has started."""
+
+    @property
+    def transport(self) -> Transport:
+        """The media path, once it has started."""
+
+    async def start(self) -> None:
+        """Negotiate and connect."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and send a compound packet."""
+
+    async def close(self) -> None:
+        """End it."""
+
+
+Begin = Callable[[PacketHandler, PacketHandler], Session]
+"""Makes a session that gives its RTP and its RTCP packets to these two."""
 
 
 class _Stream:
@@ -54,17 +81,15 @@ class _Stream:
 
 
 class Viewer:
-    """Views a source through `relay`. Use as ``async with``; `sound` and `picture` tell what came."""
+    """Views a source. Use as ``async with``; `sound` and `picture` tell what came."""
 
-    def __init__(self, url: str, token: str, relay: Address) -> None:
+    def __init__(self, begin: Begin) -> None:
         self.sound = Sound()
         self.picture = Picture()
         self.new: list[tuple[int, int]] = []
         """(when it came in ns, bytes of the link) of each packet that the viewer did not have."""
         self.feedbacks = 0
-        host, port = relay
-        options = SessionOptions(HttpOptions(token), address=host, port=port)
-        self.session = WhepSession(url, options=options, on_rtp=self._on_rtp, on_rtcp=self._on_rtcp)
+        self.session = begin(self._on_rtp, self._on_rtcp)
         self._ssrc = secrets.randbits(31) + 1
         self._streams = {kind: _Stream(rate) for kind, rate in RATES.items()}
         self._recorder = Recorder()
@@ -81,6 +106,11 @@ class Viewer:
             self._answering.cancel()
             await asyncio.gather(self._answering, return_exceptions=True)
         await self.session.close()
+
+    @property
+    def shown_ns(self) -> list[int]:
+        """When each frame went to the decoder, once whole."""
+        return decoded_ns(self.picture.frames)
 
     async def sees(self) -> None:
         """Wait for the first picture."""
@@ -130,7 +160,7 @@ class Viewer:
         self.picture.note(number, packet, now_ns)
         if self.picture.has_new_holes:
             self._ask(now_ns)
-        if self.picture.decodable_ns:
+        if self.picture.frames:
             self._first_picture.set()
 
     def _on_rtcp(self, compound: bytes) -> None:
@@ -151,18 +181,29 @@ class Viewer:
             if number % TICKS_A_FEEDBACK == 0:
                 while feedback := self._recorder.build(sender_ssrc=self._ssrc, media_ssrc=self._streams["video"].ssrc):
                     self.feedbacks += 1
-                    self._send(feedback)
+                    self._send(feedback, now_ns)
             if number % TICKS_A_REPORT == 0:
                 blocks = [stream.block(now_ns) for stream in self._streams.values() if stream.ssrc]
-                self._send(rtcp.build_receiver_report(self._ssrc, blocks, "viewer"))
+                self._send_compound(rtcp.build_receiver_report(self._ssrc, blocks, CNAME))
 
     def _ask(self, now_ns: int) -> None:
         media_ssrc = self._streams["video"].ssrc
         if wanted := self.picture.packets_to_ask(now_ns):
-            self._send(rtcp.build_nack(self._ssrc, media_ssrc, wanted))
+            self._send(rtcp.build_nack(self._ssrc, media_ssrc, wanted), now_ns)
         if self.picture.is_keyframe_to_ask(now_ns):
-            self._send(rtcp.build_pli(self._ssrc, media_ssrc))
+            self._send(rtcp.build_pli(self._ssrc, media_ssrc), now_ns)
 
-    def _send(self, packet: bytes) -> None:
+    @cached_property
+    def _is_reduced(self) -> bool:
+        """Whether feedback may go without a report before it (RFC 5506)."""
+        return all(line.rtcp_rsize for line in self.session.media)
+
+    def _send(self, feedback: bytes, now_ns: int) -> None:
+        if not self._is_reduced:
+            report = rtcp.build_receiver_report(self._ssrc, [self._streams["video"].block(now_ns)], CNAME)
+            feedback = report + feedback
+        self._send_compound(feedback)
+
+    def _send_compound(self, packet: bytes) -> None:
         if self.session.transport.is_connected:
             self.session.send_rtcp(packet)

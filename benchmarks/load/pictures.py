@@ -13,9 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import uvloop
-from numpy.typing import NDArray
 
 from huishang.demo.encode import VIDEO_CLOCK_RATE, VideoEncoder
 from huishang.demo.picture import Picture
@@ -29,45 +27,18 @@ from signaling.sdp.offer import PublishTrack, offer_codecs
 CLIP_S = 20
 BITRATE_BPS = 350_000
 COLOUR = (28, 74, 128)
-SEED = 20260101
 SENDING = b"sending\n"
 
 
-def clip(
-    fps: int,
-    seconds: int = CLIP_S,
-    *,
-    size: tuple[int, int] = (WIDTH, HEIGHT),
-    shrink: int = 1,
-    bitrate_bps: int = BITRATE_BPS,
-    grain: int = 0,
-) -> list[bytes]:
-    """Make the clip: access units, the first of them a keyframe.
-
-    Every `shrink`th pixel of a picture of `size`. `grain` is the standard deviation of a camera's noise: without it
-    there is too little to see for a high rate.
-    """
-    noise = np.random.default_rng(SEED)
-    width, height = size[0] // shrink, size[1] // shrink
-    picture = Picture(Scene.RIDGE, UNITS[0].name, COLOUR, *size)
-    encoder = VideoEncoder(VideoCodec.H264, width, height, bitrate_bps)
+def clip(fps: int, seconds: int = CLIP_S) -> list[bytes]:
+    """Make the clip: access units, the first of them a keyframe."""
+    picture = Picture(Scene.RIDGE, UNITS[0].name, COLOUR)
+    encoder = VideoEncoder(VideoCodec.H264, WIDTH, HEIGHT, BITRATE_BPS)
     frames: list[bytes] = []
     for number in range(seconds * fps):
-        i420 = _shrunk(picture.compose(number * 1_000_000 // fps), shrink)
-        if grain:
-            grained = i420[:height] + noise.normal(0.0, grain, (height, width))
-            i420 = np.concatenate([np.clip(grained, 0, 255).astype(np.uint8), i420[height:]])
+        i420 = picture.compose(number * 1_000_000 // fps)
         frames += encoder.encode(i420, number * VIDEO_CLOCK_RATE // fps, number == 0)
     return frames
-
-
-def _shrunk(i420: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
-    """Leave out pixels; the planes lie one after another in rows of the first's width."""
-    if by == 1:
-        return i420
-    height, width = i420.shape[0] * 2 // 3, i420.shape[1]
-    chroma = i420[height:].reshape(2, height // 2, width // 2)[:, ::by, ::by]
-    return np.concatenate([i420[:height:by, ::by], chroma.reshape(-1, width // by)])
 
 
 class Source:

@@ -1,4 +1,4 @@
-"""Debian's Janus as a peer: a streaming mountpoint fed with plain RTP, watched through its HTTP interface.
+"""Debian's Janus as a peer: its HTTP interface, and a streaming mountpoint fed with plain RTP and watched through it.
 
 As Debian ships it, with a thread for each viewer, or with static event loops, which need less than half the time
 here; both are measured, and the issue's limits are of the first. It gets what else makes it quick: no plugin or
@@ -33,7 +33,7 @@ from signaling.sdp.write import write
 
 EVENT_DEADLINE_S = 10.0
 LIBRARY = FilePath("/usr/lib/x86_64-linux-gnu/janus")
-NEEDED = {"libjanus_streaming.so", "libjanus_http.so"}
+HTTP_TRANSPORT = "libjanus_http.so"
 
 GENERAL = """
 general: {{
@@ -69,11 +69,11 @@ def available() -> bool:
 
 
 class Janus:
-    """A running Janus with one mountpoint for each of the sources it was started with."""
+    """A running Janus with one plugin, and one mountpoint for each of the sources it was started with."""
 
     name = "janus"
 
-    def __init__(self, sources: dict[str, Kind], event_loops: int = 0) -> None:
+    def __init__(self, sources: dict[str, Kind], event_loops: int = 0, plugin: str = "streaming") -> None:
         """Start it; `sources` gives each source's kind; 0 event loops are a thread for each viewer.
 
         Raises:
@@ -82,7 +82,9 @@ class Janus:
         self._sources = {
             name: (number, kind, free_port(socket.SOCK_DGRAM)) for number, (name, kind) in enumerate(sources.items(), 1)
         }
-        self._identity = Identity.generate()
+        self._plugin = plugin
+        self.identity = Identity.generate()
+        """Of all who connect to it."""
         self._port = free_port(socket.SOCK_STREAM)
         self._stack = ExitStack()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="janus-"))
@@ -122,14 +124,15 @@ class Janus:
 
     def _write(self, folder: FilePath, event_loops: int) -> None:
         plugins, transports = LIBRARY / "plugins", LIBRARY / "transports"
+        needed = {f"libjanus_{self._plugin}.so", HTTP_TRANSPORT}
         (folder / "janus.jcfg").write_text(
             GENERAL.format(
                 folder=folder,
                 plugins=plugins,
                 transports=transports,
                 event_loops=event_loops,
-                unneeded_plugins=_unneeded(plugins),
-                unneeded_transports=_unneeded(transports),
+                unneeded_plugins=_unneeded(plugins, needed),
+                unneeded_transports=_unneeded(transports, needed),
             )
         )
         (folder / "janus.transport.http.jcfg").write_text(HTTP.format(port=self._port))
@@ -169,21 +172,36 @@ class Janus:
                 if event.get("janus") == "event" and event["sender"] in self._answers:
                     self._answers[event["sender"]].put(event)
 
+    def attach(self) -> int:
+        """Make a handle of the plugin. Raises PeerError."""
+        handle: int = self._ask(f"/{self._session}", {"janus": "attach", "plugin": f"janus.plugin.{self._plugin}"})[
+            "data"
+        ]["id"]
+        self._answers[handle] = SimpleQueue()
+        return handle
+
+    def message(self, handle: int, body: dict[str, Any], jsep: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a message; return its answer, or the event that follows where it has none. Raises PeerError."""
+        more = {"jsep": jsep} if jsep else {}
+        reply = self._ask(f"/{self._session}/{handle}", {"janus": "message", "body": body, **more})
+        return reply if reply["janus"] == "success" else self._event(self._answers[handle])
+
+    def detach(self, handle: int) -> None:
+        """End a handle and its connection. Raises PeerError."""
+        self._ask(f"/{self._session}/{handle}", {"janus": "detach"})
+        del self._answers[handle]
+
     def _watch(self, source: str) -> Path:
         """Attach a handle, take its offer, answer and connect."""
         number, _, _ = self._sources[source]
-        session = f"/{self._session}"
-        handle = self._ask(session, {"janus": "attach", "plugin": "janus.plugin.streaming"})["data"]["id"]
-        events = self._answers[handle] = SimpleQueue()
-        self._ask(f"{session}/{handle}", {"janus": "message", "body": {"request": "watch", "id": number}})
-        offered = parse(self._event(events)["jsep"]["sdp"])
+        handle = self.attach()
+        offered = parse(self.message(handle, {"request": "watch", "id": number})["jsep"]["sdp"])
         remote = remote_parameters(read_remote(offered, bundled(offered)))
-        credentials, transport = self._identity.transport()
+        credentials, transport = self.identity.transport()
         made = bound(remote)
         jsep = {"type": "answer", "sdp": write(answer(offered, transport))}
-        self._ask(f"{session}/{handle}", {"janus": "message", "body": {"request": "start"}, "jsep": jsep})
-        self._event(events)
-        return dial(remote, credentials, self._identity, negotiated(offered), made)
+        self.message(handle, {"request": "start"}, jsep)
+        return dial(remote, credentials, self.identity, negotiated(offered), made)
 
     def _event(self, events: "SimpleQueue[dict[str, Any]]") -> dict[str, Any]:
         try:
@@ -217,5 +235,5 @@ def negotiated(description: SessionDescription) -> Negotiated:
     )
 
 
-def _unneeded(folder: FilePath) -> str:
-    return ",".join(sorted(file.name for file in folder.glob("*.so") if file.name not in NEEDED))
+def _unneeded(folder: FilePath, needed: set[str]) -> str:
+    return ",".join(sorted(file.name for file in folder.glob("*.so") if file.name not in needed))

@@ -14,8 +14,9 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from huishang.demo.link import LinkSettings
-from huishang.demo.relay import Address, UdpRelay
+from huishang.demo.link import Shape
+from huishang.demo.relay import UdpRelay
+from huishang.demo.way import Address
 
 _FORWARDED_HEADERS: Final = ("Authorization", "Content-Type", "Accept", "If-Match")
 _RETURNED_HEADERS: Final = ("Location", "ETag", "Content-Type")
@@ -52,14 +53,14 @@ def redirect_candidates(description: str, address: Address) -> str:
 
 
 class Detour:
-    """Use as ``async with Detour(url, ca, settings) as detour`` and let the unit connect to ``detour.url``."""
+    """Use as ``async with Detour(url, ca, shape) as detour`` and let the unit connect to ``detour.url``."""
 
-    def __init__(self, url: str, ca: str | None, settings: LinkSettings) -> None:
+    def __init__(self, url: str, ca: str | None, shape: Shape) -> None:
         self._upstream = url
         self._tls = ssl.create_default_context(cafile=None)
         if ca is not None:
             self._tls.load_verify_locations(cafile=str(Path(ca)))
-        self._settings = settings
+        self._shape = shape
         self._relay: UdpRelay | None = None
         self._stack = contextlib.AsyncExitStack()
         self.url = ""
@@ -105,5 +106,5 @@ class Detour:
         if target is None:
             return description
         if self._relay is None or self._relay.target != target:
-            self._relay = await self._stack.enter_async_context(UdpRelay(target, self._settings))
+            self._relay = await self._stack.enter_async_context(UdpRelay(target, self._shape))
         return redirect_candidates(description, self._relay.address)

@@ -1,75 +1,118 @@
-"""A bad link as a core: which datagrams are lost and when the others arrive. No sockets, no clock.
+"""One direction of a bad link in virtual time: rate, delay, queue, loss in bursts, reordering, copies.
 
-Seeded, so that a run can be repeated. Delay is fixed plus normally distributed jitter; a datagram never overtakes an
-earlier one of the same direction, because queues, not races, make most jitter on real links.
+A core without I/O or clock: who sends says when, and is told when each copy arrives. The same seed and the same calls
+give the same link, so that a test of the estimator and a relay of real datagrams drive one model.
 """
 
 from __future__ import annotations
 
-import random
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from random import Random
 
-QUEUE_DATAGRAMS: Final = 2_000
-"""Datagrams under way in one direction; more are dropped, as a full router queue would (RFC 2309 tail drop)."""
-
-
-#: A datagram, with whatever goes along with it.
-D = TypeVar("D")
+NS = 1_000_000_000
+# IPv4 and UDP: what a datagram takes of the link beside its own bytes.
+HEADER_BYTES = 28
 
 
 @dataclass(frozen=True, slots=True)
-class LinkSettings:
-    """Impairment of one path, applied to each direction by itself."""
+class Loss:
+    """Loss in two states (Gilbert and Elliott): good, where nothing is lost, and bad, where `lost` of all is.
 
-    loss: float = 0.0
-    """Probability that a datagram is lost, 0-1."""
-    delay_s: float = 0.0
-    """One-way delay in seconds."""
-    jitter_s: float = 0.0
-    """Standard deviation of the delay in seconds."""
-    seed: int = 1
-
-
-class Link(Generic[D]):
-    """One direction of a path. `send` datagrams, then `arrived` gives those whose time has come.
-
-    `now` is monotonic seconds and must not go back.
+    `share` is the loss over all, `burst` the mean length of the bad state in packets; 1 makes losses independent.
     """
 
-    def __init__(self, settings: LinkSettings, direction: int = 0) -> None:
-        self._settings = settings
-        self._random = random.Random(settings.seed * 2 + direction)
-        self._queue: deque[tuple[float, D]] = deque()
-        self._last_arrival = float("-inf")
-        self.lost = 0
-        """Datagrams lost by chance."""
-        self.overflowed = 0
-        """Datagrams dropped because the queue was full."""
+    share: float = 0.0
+    burst: float = 1.0
+    lost: float = 1.0
 
-    def send(self, datagram: D, now: float) -> None:
-        """Put `datagram` on the link at `now`; it may be lost."""
-        settings = self._settings
-        lost = self._random.random() < settings.loss
-        jitter = self._random.gauss(0.0, settings.jitter_s) if settings.jitter_s else 0.0
-        if lost:
+    @property
+    def enters(self) -> float:
+        """Chance of a packet in the good state to be the first of a bad one."""
+        bad = min(self.share / self.lost, 1.0)
+        # A bad state may follow at once on the one before.
+        return bad / (bad + self.burst * (1.0 - bad)) if bad else 0.0
+
+    @property
+    def leaves(self) -> float:
+        """Chance of a packet in the bad state to be its last."""
+        return 1.0 / self.burst
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a link is like; times in seconds.
+
+    `rates`: (from when on, bits a second), in order; none is a link without a bound. `queue_s`: how long a datagram may
+    wait for the link at its rate before it is dropped. `jitter_s`: most that is added to the delay, without reordering.
+    `reordered`: share that comes `late_s` later than its turn, `doubled`: share that comes twice.
+    """
+
+    rates: Sequence[tuple[float, float]] = ()
+    delay_s: float = 0.0
+    queue_s: float = 0.3
+    loss: Loss = Loss()
+    jitter_s: float = 0.0
+    reordered: float = 0.0
+    late_s: float = 0.02
+    doubled: float = 0.0
+
+
+class Link:
+    """A link of one shape. Counts what it did: `sent`, `dropped` (no room), `lost`."""
+
+    def __init__(self, shape: Shape, seed: int = 1, began_ns: int = 0) -> None:
+        self.shape = shape
+        self.sent = self.dropped = self.lost = 0
+        self._random = Random(seed)
+        self._began_ns = began_ns
+        self._free_ns = began_ns
+        self._last_ns = began_ns
+        self._bad = False
+
+    def begin(self, now_ns: int) -> None:
+        """Count the times of the rates from now on; before, the first rate held if it has held from `-inf`."""
+        self._began_ns = now_ns
+
+    def rate_bps(self, now_ns: int) -> float:
+        """Return what the link carries now, in bits a second; 0: without a bound."""
+        passed = (now_ns - self._began_ns) / NS
+        return next((rate for since, rate in reversed(self.shape.rates) if passed >= since), 0.0)
+
+    def queued_s(self, now_ns: int) -> float:
+        """Return how long a datagram of now waits before it is sent."""
+        return max(self._free_ns - now_ns, 0) / NS
+
+    def send(self, now_ns: int, size_bytes: int) -> list[int]:
+        """Send a datagram; return when its copies arrive, in ns of the same clock. `now_ns` never goes back."""
+        self.sent += 1
+        if self.queued_s(now_ns) > self.shape.queue_s:
+            self.dropped += 1
+            return []
+        begins_ns = max(now_ns, self._free_ns)
+        rate = self.rate_bps(begins_ns)
+        self._free_ns = begins_ns + (round((size_bytes + HEADER_BYTES) * 8 * NS / rate) if rate else 0)
+        if self._is_lost():
             self.lost += 1
-            return
-        if len(self._queue) >= QUEUE_DATAGRAMS:
-            self.overflowed += 1
-            return
-        arrival = max(now + max(0.0, settings.delay_s + jitter), self._last_arrival)
-        self._last_arrival = arrival
-        self._queue.append((arrival, datagram))
+            return []
+        return self._arrivals()
 
-    def get_timer(self) -> float | None:
-        """Return when the next datagram arrives (monotonic seconds), or None."""
-        return self._queue[0][0] if self._queue else None
+    def _is_lost(self) -> bool:
+        loss, draw = self.shape.loss, self._random.random
+        if not loss.share:
+            return False
+        if not self._bad:
+            self._bad = draw() < loss.enters
+        if not self._bad:
+            return False
+        self._bad = draw() >= loss.leaves
+        return draw() < loss.lost
 
-    def arrived(self, now: float) -> list[D]:
-        """Return, in order, the datagrams that have arrived by `now`."""
-        out: list[D] = []
-        while self._queue and self._queue[0][0] <= now:
-            out.append(self._queue.popleft()[1])
-        return out
+    def _arrivals(self) -> list[int]:
+        shape, draw = self.shape, self._random.random
+        arrives_ns = self._free_ns + round((shape.delay_s + shape.jitter_s * draw()) * NS)
+        # Jitter moves packets and never swaps them: what does is asked for by itself.
+        arrives_ns = self._last_ns = max(arrives_ns, self._last_ns)
+        if shape.reordered and draw() < shape.reordered:
+            arrives_ns += round(shape.late_s * NS)
+        return [arrives_ns] * (2 if shape.doubled and draw() < shape.doubled else 1)

@@ -1,4 +1,4 @@
-"""A UDP relay on loopback between one unit and the server that behaves like a bad path; the path is a core (``link``).
+"""A UDP relay on loopback between one unit and the server that behaves like a bad path; the path is a core (``way``).
 
 Like an address translator it shows the server another port for each of the unit's: a browser tries several at once, and
 what answers one of them is nothing to the others.
@@ -11,32 +11,16 @@ import contextlib
 import socket
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Generic, Protocol, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
-from huishang.demo.link import Link, LinkSettings
-
-Address = tuple[str, int]
-#: A datagram, and the unit's address that it is from or for.
-Passed = tuple[bytes, Address]
+from huishang.demo.link import Shape
+from huishang.demo.way import Address, Way, both
 
 MAX_DATAGRAM_BYTES: Final = 65_535
 #: More of the unit's addresses are not relayed.
 MAX_ADDRESSES: Final = 64
 #: A keyframe comes in one go and must not be lost before the path has had its say; the kernel may grant less.
 BUFFER_BYTES: Final = 1 << 20
-
-
-class Way(Protocol):
-    """One direction of a path, a core. `now` is monotonic seconds and never goes back."""
-
-    def send(self, datagram: Passed, now: float) -> None:
-        """Put a datagram on its way."""
-
-    def get_timer(self) -> float | None:
-        """Return when the next datagram arrives (monotonic seconds), or None."""
-
-    def arrived(self, now: float) -> list[Passed]:
-        """Return, in order, the datagrams that have arrived by `now`."""
 
 
 W = TypeVar("W", bound=Way)
@@ -127,8 +111,8 @@ class Relay(Generic[W]):
         self._inner.sendto(datagram, address)
 
 
-class UdpRelay(Relay[Link[Passed]]):
-    """A relay over ``Link`` in both directions; use as ``async with UdpRelay(target, settings) as relay``."""
+class UdpRelay(Relay[Way]):
+    """A relay over the same shape in both directions; use as ``async with UdpRelay(target, shape) as relay``."""
 
-    def __init__(self, target: Address, settings: LinkSettings) -> None:
-        super().__init__(target, Link(settings, 0), Link(settings, 1))
+    def __init__(self, target: Address, shape: Shape, seed: int = 1) -> None:
+        super().__init__(target, *both(shape, seed))

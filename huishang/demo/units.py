@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Loss, Shape
 
 WIDTH: Final = 640
 HEIGHT: Final = 360
@@ -48,7 +48,7 @@ class Unit:
     name: str
     tone_hz: int
     video: Video | None = None
-    link: LinkSettings | None = None
+    link: Shape | None = None
     """Impairment between the unit and the server; none means a direct path."""
 
 
@@ -70,7 +70,7 @@ UNITS: Final[tuple[Unit, ...]] = (
         "竹园镇人民政府会议室",
         550,
         Video(VideoCodec.H264, Scene.ROOM, (20, 98, 74)),
-        LinkSettings(loss=0.03, delay_s=0.080, jitter_s=0.015, seed=20_261_121),
+        Shape(delay_s=0.080, jitter_s=0.030, loss=Loss(0.03)),
     ),
     Unit("radio-phone", "卫星电话(现场救援组)", 660),
     Unit(

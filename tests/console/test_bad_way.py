@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from huishang.demo.detour import redirect_candidates
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Loss, Shape
 from huishang.demo.relay import UdpRelay
 from huishang.demo.units import by_id
 from tests.console.node import LiveUnit, Node, sign_in
@@ -22,7 +22,7 @@ from tests.console.test_page import tile
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-WAY = LinkSettings(loss=0.2, delay_s=0.05, seed=5)
+WAY = Shape(delay_s=0.05, loss=Loss(0.2))
 
 
 async def open_page(browser: Browser, node: Node, ends: AsyncExitStack, relay: UdpRelay | None) -> Page:
@@ -72,7 +72,7 @@ async def test_what_is_lost_on_the_way_is_told_on_the_wall_and_in_the_consultati
         told = re.compile(r"丢包 [1-4]\d(\.\d)?\s?%.*延迟 \d+ 毫秒.*kb/s", re.DOTALL)
         await expect(bars).to_have_attribute("aria-label", told)
         await expect(bars).to_have_attribute("data-bars", "1")
-        assert relay.downlink.lost > 0
+        assert relay.downlink.link.lost > 0
 
 
 async def hold(page: Page) -> None:

@@ -31,7 +31,7 @@ def frames(unit: Unit, count: int, keyframe_at: Iterable[int] = ()) -> list[byte
     wanted = set(keyframe_at)
     coded = []
     for index in range(count):
-        i420 = picture.compose(START_US + index * 66_667)
+        i420 = picture.compose(START_US + index * 66_667).copy()
         coded += encoder.encode(i420, index * 6_000, keyframe=index in wanted)
     return coded
 
@@ -75,6 +75,24 @@ def test_h264_keyframe_carries_its_parameter_sets() -> None:
     for index in (0, 10):
         assert b"\x00\x00\x01\x67" in coded[index]
         assert b"\x00\x00\x01\x68" in coded[index]
+
+
+@pytest.mark.parametrize("codec", list(VideoCodec))
+def test_a_keyframe_is_of_a_few_ordinary_frames_and_without_an_interval_comes_when_asked_for_only(
+    codec: VideoCodec,
+) -> None:
+    noise, bitrate_bps, asked = np.random.default_rng(1), 450_000, {0, 40, 100, 110}
+    encoder = VideoEncoder(codec, 640, 360, bitrate_bps, keyframe_interval_s=None)
+    picture = Picture(Scene.RIDGE, "县", (20, 98, 74))
+    sizes = {}
+    for index in range(150):
+        i420 = picture.compose(START_US + index * 66_667).copy()
+        i420[:360] = np.clip(i420[:360] + noise.normal(0.0, 3.0, (360, 640)), 0, 255)
+        [frame] = encoder.encode(i420, index * 6_000, keyframe=index in asked)
+        assert is_keyframe(codec, frame) == (index in asked)
+        sizes[index] = len(frame)
+    assert max(sizes[index] for index in asked) * 8 < 0.45 * bitrate_bps
+    assert 0.8 < sum(sizes.values()) * 8 / (150 / 15) / bitrate_bps < 1.1
 
 
 def test_every_frame_comes_out_at_once() -> None:

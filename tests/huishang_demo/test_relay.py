@@ -2,7 +2,7 @@ import asyncio
 from functools import partial
 from typing import cast
 
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Loss, Shape
 from huishang.demo.relay import UdpRelay
 from tests.patience import PATIENCE_S, until
 
@@ -33,7 +33,7 @@ async def test_datagrams_go_there_and_back_after_twice_the_delay() -> None:
     target = server.transport.get_extra_info("sockname")
     loop = asyncio.get_running_loop()
     try:
-        async with UdpRelay(target, LinkSettings(delay_s=0.05)) as relay, asyncio.timeout(PATIENCE_S):
+        async with UdpRelay(target, Shape(delay_s=0.05)) as relay, asyncio.timeout(PATIENCE_S):
             sent = loop.time()
             for number in range(5):
                 unit.transport.sendto(bytes([number]), relay.address)
@@ -49,18 +49,18 @@ async def test_lossy_relay_loses_and_counts() -> None:
     server, unit = await open_peer(echo=False), await open_peer(echo=False)
     target = server.transport.get_extra_info("sockname")
     try:
-        async with UdpRelay(target, LinkSettings(loss=0.5, seed=9)) as relay, asyncio.timeout(PATIENCE_S):
+        async with UdpRelay(target, Shape(loss=Loss(0.5)), 9) as relay, asyncio.timeout(PATIENCE_S):
 
             def decided(lost_before: int) -> bool:
-                return relay.uplink.lost > lost_before or not server.inbox.empty()
+                return relay.uplink.link.lost > lost_before or not server.inbox.empty()
 
             # One in flight at a time, so that no kernel queue decides what is lost.
             for number in range(100):
                 unit.transport.sendto(bytes([number]), relay.address)
-                await until("its fate", partial(decided, relay.uplink.lost))
+                await until("its fate", partial(decided, relay.uplink.link.lost))
                 if not server.inbox.empty():
                     server.inbox.get_nowait()
-            assert 30 < relay.uplink.lost < 70
+            assert 30 < relay.uplink.link.lost < 70
     finally:
         server.transport.close()
         unit.transport.close()

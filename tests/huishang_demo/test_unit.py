@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huishang.demo import unit as unit_module
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Loss, Shape
 from huishang.demo.picture import BAND_HEIGHT
 from huishang.demo.processes import Orders
 from huishang.demo.scenes import to_yuv
@@ -119,7 +119,7 @@ async def test_peer_sees_the_colour_and_hears_the_tone_of_the_unit(taker: Taker,
 
 
 async def test_unit_behind_a_detour_is_delayed_and_loses_packets(taker: Taker) -> None:
-    unit = replace(by_id("radio-phone"), link=LinkSettings(loss=0.1, delay_s=0.05, seed=5))
+    unit = replace(by_id("radio-phone"), link=Shape(delay_s=0.05, loss=Loss(0.1)))
     async with asyncio.timeout(PATIENCE_S), running(unit, taker.url):
         track = await taker.tracks.get()
         await tone_of(track)

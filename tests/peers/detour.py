@@ -9,15 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from playwright.async_api import Browser, Route
 
 from huishang.demo.detour import best_candidate, redirect_candidates
-from huishang.demo.link import Link, LinkSettings
+from huishang.demo.link import Shape
 from huishang.demo.relay import UdpRelay
+from huishang.demo.way import both
 from tests.peers.browser import PeerPage, Site, open_page
 
 
 @asynccontextmanager
-async def detoured_page(
-    browser: Browser, server: Site, settings: LinkSettings
-) -> AsyncIterator[tuple[PeerPage, list[UdpRelay]]]:
+async def detoured_page(browser: Browser, server: Site, shape: Shape) -> AsyncIterator[tuple[PeerPage, list[UdpRelay]]]:
     """A page all of whose media go through relays; give those, one for each connection."""
     relays: list[UdpRelay] = []
     async with AsyncExitStack() as ends:
@@ -29,7 +28,7 @@ async def detoured_page(
             if route.request.method != "POST" or target is None:
                 await route.fulfill(response=answer)
                 return
-            relays.append(await ends.enter_async_context(UdpRelay(target, settings)))
+            relays.append(await ends.enter_async_context(UdpRelay(target, shape)))
             await route.fulfill(response=answer, body=redirect_candidates(text, relays[-1].address))
 
         page = await ends.enter_async_context(open_page(browser, server))
@@ -37,6 +36,6 @@ async def detoured_page(
         yield page, relays
 
 
-def change_way(relay: UdpRelay, settings: LinkSettings) -> None:
+def change_way(relay: UdpRelay, shape: Shape) -> None:
     """Let both directions of a relay be another way from now on; what is under way arrives as it would have."""
-    relay.uplink, relay.downlink = Link(settings, 0), Link(settings, 1)
+    relay.uplink, relay.downlink = both(shape)

@@ -7,7 +7,7 @@ import statistics
 import pytest
 from playwright.async_api import Browser
 
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Shape
 from media.plane.transport import PlaneTransport
 from tests.patience import until
 from tests.peers.browser import PeerPage, open_page
@@ -17,7 +17,7 @@ from tests.peers.inside import Inside
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 #: What is claimed with a browser as the camera; each of the changes below is more.
 ALLOWED_MS = 100
-SHORT, LONG, SATELLITES = (LinkSettings(delay_s=delay_s) for delay_s in (0.01, 0.16, 1.3))
+SHORT, LONG, SATELLITES = (Shape(delay_s=delay_s) for delay_s in (0.01, 0.16, 1.3))
 
 
 async def tells_capture_time(page: PeerPage, viewer: str, transport: PlaneTransport, way: str) -> None:
@@ -35,7 +35,7 @@ async def tells_capture_time(page: PeerPage, viewer: str, transport: PlaneTransp
     print(f"{way}: off by {error:.0f} ms, bound {bound_ms:.0f} ms, round trip {stats['rtt_ms']:.0f} ms")
 
 
-async def measured(transport: PlaneTransport, way: LinkSettings) -> None:
+async def measured(transport: PlaneTransport, way: Shape) -> None:
     """Wait until the browser's answers have told the round trip of this way."""
     least_ms = 2000 * way.delay_s
     await until(

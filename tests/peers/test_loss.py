@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Loss, Shape
 from tests.patience import until
 from tests.peers.browser import open_page
 from tests.peers.detour import detoured_page
 from tests.peers.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-LOSS = LinkSettings(loss=0.1, delay_s=0.01, jitter_s=0.005, seed=11)
+LOSS = Shape(delay_s=0.01, jitter_s=0.005, loss=Loss(0.1))
 
 
 async def test_what_a_publisher_lost_is_asked_for_and_restored(server: Server, browser: Browser) -> None:
@@ -32,10 +32,10 @@ async def test_what_a_publisher_lost_is_asked_for_and_restored(server: Server, b
         await until("packets restored", track, lambda seen: seen["recovered"] >= 5)
         sent = await far.stats(name, "outbound-rtp", "video")
         assert sent["nackCount"] > 0 and sent["retransmittedPacketsSent"] >= 5
-        assert relays[0].uplink.lost > 0
+        assert relays[0].uplink.link.lost > 0
         # The viewer, whose own path is good, got nearly all of it in spite of that.
         seen = await near.stats(viewer, "inbound-rtp", "video")
-        assert seen["packetsLost"] < relays[0].uplink.lost / 2
+        assert seen["packetsLost"] < relays[0].uplink.link.lost / 2
         await near.shows(viewer, "green")
 
 
@@ -52,7 +52,7 @@ async def test_what_a_viewer_lost_comes_again_when_it_asks(server: Server, brows
         await until("packets sent again", picture, lambda seen: seen.get("retransmittedPacketsReceived", 0) >= 5)
         seen = await picture()
         assert seen["nackCount"] > 0
-        assert relays[0].downlink.lost > 0
+        assert relays[0].downlink.link.lost > 0
         await far.shows(viewer, "blue")
 
 

@@ -48,7 +48,7 @@ def test_whatever_the_order_and_the_copies_all_frames_are_decodable_when_all_cam
     picture.note(*came[0][1:], 0)
     for _, number, packet in sorted(came, key=lambda item: item[0]):
         picture.note(number, packet, 1)
-    assert len(picture.decodable_ns) == 20
+    assert len(picture.frames) == 20
     assert picture.packets_to_ask(2) == []
 
 
@@ -58,7 +58,7 @@ def test_a_hole_stops_the_picture_until_it_is_filled_and_is_asked_for_each_round
     for number, packet in packets:
         if number != gone[0]:
             picture.note(number, packet, NS)
-    assert len(picture.decodable_ns) == 1
+    assert len(picture.frames) == 1
     wire = [gone[0] & 0xFFFF]
     assert picture.packets_to_ask(NS) == wire
     assert picture.packets_to_ask(NS + ROUND_TRIP_NS - 1) == []
@@ -66,7 +66,20 @@ def test_a_hole_stops_the_picture_until_it_is_filled_and_is_asked_for_each_round
         assert picture.packets_to_ask(NS + again * ROUND_TRIP_NS) == wire
     assert picture.packets_to_ask(NS + MOST_TRIES * ROUND_TRIP_NS) == []
     picture.note(*gone, 9 * NS)
-    assert picture.decodable_ns == [NS] + [9 * NS] * 4
+    assert [frame.decodable_ns for frame in picture.frames] == [NS] + [9 * NS] * 4
+
+
+def test_a_frame_tells_whether_any_of_it_was_asked_for() -> None:
+    packets = stream(3)
+    picture, gone = Picture(), packets[5]
+    for number, packet in packets:
+        if number != gone[0]:
+            picture.note(number, packet, NS)
+    picture.packets_to_ask(NS)
+    picture.note(*gone, 2 * NS)
+    assert [frame.was_asked_for for frame in picture.frames] == [False, True, False]
+    assert [frame.received_ns for frame in picture.frames] == [NS, 2 * NS, NS]
+    assert picture.frames[1].size_bytes > 2000
 
 
 def test_a_whole_keyframe_ends_the_wait_for_what_was_before_it() -> None:
@@ -74,7 +87,7 @@ def test_a_whole_keyframe_ends_the_wait_for_what_was_before_it() -> None:
     picture = Picture()
     for number, packet in packets[:5] + packets[6:]:
         picture.note(number, packet, NS)
-    assert len(picture.decodable_ns) == 3
+    assert len(picture.frames) == 3
     assert picture.packets_to_ask(2 * NS) == []
 
 
@@ -96,6 +109,8 @@ def test_a_keyframe_is_asked_for_soon_at_first_and_later_after_a_standstill() ->
         picture.note(number, packet, NS)
     assert not picture.is_keyframe_to_ask(NS + STANDSTILL_NS - 1)
     assert picture.is_keyframe_to_ask(NS + STANDSTILL_NS)
+    # Nobody asks for what is not sent at all.
+    assert not picture.is_keyframe_to_ask(NS + 2 * STANDSTILL_NS)
 
 
 def test_too_much_missing_is_not_asked_for_but_a_keyframe_is() -> None:
@@ -117,7 +132,16 @@ def test_what_waits_for_a_hole_is_bounded() -> None:
     assert picture.packets_to_ask(2) == []
 
 
-def test_gaps_over_half_a_second_are_freezes_with_beginning_and_end_as_frames() -> None:
+def test_freezes_are_intervals_far_above_the_mean_of_the_last() -> None:
     assert freezes([], 0, 4 * NS) == [(0.0, 4.0)]
-    assert freezes([NS // 2, NS, 3 * NS, 4 * NS - 1], 0, 4 * NS) == [(1.0, 2.0), (3.0, 1.0 - 1e-9)]
-    assert freezes([-NS, 9 * NS], 0, NS // 2) == []
+    assert freezes([-NS], 0, 4 * NS) == [(0.0, 4.0)]
+    each = NS // 10
+    for gap, counts in ((4 * each, True), (2 * each, False)):
+        came = [number * each for number in range(10)]
+        came += [came[-1] + gap + number * each for number in range(10)]
+        assert freezes(came, 0, came[-1] + each) == ([(0.9, 0.4)] if counts else [])
+    # What began before the time asked for counts with what is in it.
+    assert freezes([number * each for number in range(10)], NS // 2, 3 * NS) == [(0.4, 2.1)]
+    assert freezes([0, each, 2 * each, 3 * each, 4 * each, 3 * NS], NS, 3 * NS + 1) == [(0.0, 2.0)]
+    # Few pictures a second are no freezes.
+    assert freezes([number * NS for number in range(30)], 0, 30 * NS) == []

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.links.link import HEADER_BYTES, NS, Link, Loss, Shape
-from benchmarks.links.relay import Way, precise, rate_bps, watch
+from benchmarks.links.relay import Measured, precise, rate_bps, watch
+from huishang.demo.link import HEADER_BYTES, NS, Link, Loss, Shape
 from huishang.demo.relay import Relay
 from tests.patience import PATIENCE_S, until
 
@@ -34,7 +34,7 @@ async def received(made: socket.socket) -> bytes:
 
 def test_datagrams_arrive_in_the_order_of_the_link_and_copies_too() -> None:
     shape = Shape(delay_s=0.01, reordered=0.3, late_s=0.05, doubled=0.3)
-    way, twin = Way(Link(shape, 7)), Link(shape, 7)
+    way, twin = Measured(Link(shape, 7)), Link(shape, 7)
     expected: list[tuple[int, int]] = []
     for number in range(50):
         now_ns = number * 10_000_000
@@ -47,7 +47,7 @@ def test_datagrams_arrive_in_the_order_of_the_link_and_copies_too() -> None:
 
 
 def test_what_the_link_carried_and_queued_is_told_also_of_what_was_lost_after_it() -> None:
-    way = Way(Link(Shape(((0.0, 10 * BITS),), queue_s=1.0, loss=Loss(0.5)), 3))
+    way = Measured(Link(Shape(((0.0, 10 * BITS),), queue_s=1.0, loss=Loss(0.5)), 3))
     for _ in range(30):
         way.send((bytes(100), FROM), 0.0)
     for step in range(4):
@@ -63,7 +63,7 @@ async def test_real_datagrams_pass_in_both_directions_and_are_counted(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
     server, unit = ends
-    ways = [Way(Link(Shape(((0.0, 1e6),), 0.001))) for _ in range(2)]
+    ways = [Measured(Link(Shape(((0.0, 1e6),), 0.001))) for _ in range(2)]
     async with Relay(server.getsockname(), *ways) as relay:
         sampling = asyncio.create_task(watch(relay))
         unit.sendto(b"there", relay.address)
@@ -81,7 +81,7 @@ async def test_who_overtakes_does_not_wait_for_whom_it_overtakes(ends: tuple[soc
     server, unit = ends
     # Of the way up the first is late, and by more than this test lasts.
     late = Link(Shape(reordered=0.5, late_s=2 * PATIENCE_S), seed=next(filter(_first_is_late, range(100))))
-    async with Relay(server.getsockname(), Way(late), Way(Link(Shape()))) as relay:
+    async with Relay(server.getsockname(), Measured(late), Measured(Link(Shape()))) as relay:
         for number in range(2):
             unit.sendto(bytes([number]), relay.address)
         assert await received(server) == b"\x01"

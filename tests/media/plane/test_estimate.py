@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.links.link import NS, Link, Loss, Shape
+from huishang.demo.link import NS, Link, Loss, Shape
 from media.plane import estimate
 from media.plane.estimate import Estimator
 from media.plane.twcc import Recorder

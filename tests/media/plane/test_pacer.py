@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.links.link import NS, Link, Shape
+from huishang.demo.link import NS, Link, Shape
 from media.plane.pacer import PACKETS, PacerView
 from tests.media.plane.way import SOUND_BYTES, Way, World
 

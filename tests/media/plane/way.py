@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from benchmarks.links.link import NS, Link
+from huishang.demo.link import NS, Link
 from media.plane.estimate import Estimator
 from media.plane.twcc import Recorder
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from huishang.demo.detour import Detour
-from huishang.demo.link import LinkSettings
+from huishang.demo.link import Shape
 from media.rtp import header, rtcp
 from signaling.client.http import HttpOptions
 from signaling.client.publisher import Publisher
@@ -49,7 +49,7 @@ class Watcher(WhepSession):
 
 @pytest.mark.parametrize("off_s", [0.0, 5000.0], ids=["right-clock", "wrong-clock"])
 async def test_capture_time_knows_the_way(monkeypatch: pytest.MonkeyPatch, off_s: float) -> None:
-    async with running_node() as node, Detour(node.url, None, LinkSettings(delay_s=WAY_S)) as detour:
+    async with running_node() as node, Detour(node.url, None, Shape(delay_s=WAY_S)) as detour:
         track = PublishTrack("video", offer_codecs("video", ["VP8"]), "s", "t", "cname", ssrc=10, rtx_ssrc=11)
         publisher = Publisher(f"{detour.url}/whip/far", [track], OPTIONS)
         with monkeypatch.context() as clock:
