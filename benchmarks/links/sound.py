@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 # Opus as everybody sends it: 20 ms at 48 kHz.
@@ -87,15 +87,19 @@ class Sound:
         self._first: int | None = None
         self._last = 0
         self._arrivals: dict[int, int] = {}
+        self._ahead: set[int] = set()
 
-    def note(self, timestamp: int, at_ns: int) -> None:
-        """Note one packet; what came before counts."""
+    def note(self, timestamp: int, at_ns: int, *, is_repair: bool = False) -> None:
+        """Note one sound, its own packet's or, as a repair, a later one's; what came before counts."""
         if self._first is None:
             self._first = self._last = timestamp
         step = (timestamp - self._last + 0x80000000) % 0x100000000 - 0x80000000
         unwrapped = self._last + step
         self._last = max(self._last, unwrapped)
-        self._arrivals.setdefault(round((unwrapped - self._first) / BLOCK_TICKS), at_ns)
+        block = round((unwrapped - self._first) / BLOCK_TICKS)
+        if is_repair and block not in self._arrivals:
+            self._ahead.add(block)
+        self._arrivals.setdefault(block, at_ns)
 
     def heard(self, from_ns: int, to_ns: int) -> Heard:
         """Say what was heard between two moments; of a stream that never came, nothing."""
@@ -105,7 +109,7 @@ class Sound:
         blocks = range(-((least_ns - from_ns) // BLOCK_NS), -((least_ns - to_ns) // BLOCK_NS))
         never = sum(block not in self._arrivals for block in blocks)
         concealed = gap = longest = 0
-        for at_ns, is_concealed in played(self._arrivals, to_ns):
+        for at_ns, is_concealed in played(self._arrivals, to_ns, self._ahead):
             if at_ns < from_ns:
                 continue
             gap = gap + BLOCK_NS if is_concealed else 0
@@ -114,8 +118,11 @@ class Sound:
         return Heard(never / len(blocks), concealed / (to_ns - from_ns), longest / 1e9)
 
 
-def played(arrivals: Mapping[int, int], to_ns: int) -> Iterator[tuple[int, bool]]:
-    """Play what came; yield when each block's time began, and whether it was concealed, from the first on."""
+def played(arrivals: Mapping[int, int], to_ns: int, repaired: Set[int] = frozenset()) -> Iterator[tuple[int, bool]]:
+    """Play what came; yield when each block's time began, and whether it was concealed, from the first on.
+
+    How late a repair is says nothing of the link.
+    """
     target = Target()
     coming = deque(sorted((at_ns, block) for block, at_ns in arrivals.items()))
     waiting: list[int] = []
@@ -124,7 +131,8 @@ def played(arrivals: Mapping[int, int], to_ns: int) -> Iterator[tuple[int, bool]
     while now_ns < to_ns:
         while coming and coming[0][0] <= now_ns:
             at_ns, block = coming.popleft()
-            target.note(at_ns - block * BLOCK_NS, at_ns)
+            if block not in repaired:
+                target.note(at_ns - block * BLOCK_NS, at_ns)
             # What was left out is not played any more.
             if block >= following:
                 insort(waiting, block)

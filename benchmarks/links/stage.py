@@ -60,7 +60,7 @@ class Ours:
         host, port = relay.address
         options = SessionOptions(HttpOptions(self.token), address=host, port=port)
         url = f"{self.url}/whep/{source}"
-        return lambda on_rtp, on_rtcp: WhepSession(url, options=options, on_rtp=on_rtp, on_rtcp=on_rtcp)
+        return lambda on_rtp, on_rtcp: WhepSession(url, options=options, on_rtp=on_rtp, on_rtcp=on_rtcp, repairs=True)
 
 
 def publish(site: Site, sources: Sequence[str], stack: ExitStack) -> None:

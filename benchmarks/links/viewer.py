@@ -21,7 +21,8 @@ from huishang.demo.link import HEADER_BYTES
 from media.plane.receive import ReceiveView
 from media.plane.rtcpwriter import middle32
 from media.plane.twcc import Recorder
-from media.rtp import header, rtcp
+from media.rtp import header, red, rtcp
+from media.rtp.flexfec import Recovery, without_wide_number
 from signaling.client.transport import PacketHandler, Transport
 from signaling.sdp.accepted import AcceptedMedia
 from signaling.sdp.extensions import TRANSPORT_CC
@@ -89,10 +90,12 @@ class Viewer:
         self.new: list[tuple[int, int]] = []
         """(when it came in ns, bytes of the link) of each packet that the viewer did not have."""
         self.feedbacks = 0
+        self.made_again = 0
         self.session = begin(self._on_rtp, self._on_rtcp)
         self._ssrc = secrets.randbits(31) + 1
         self._streams = {kind: _Stream(rate) for kind, rate in RATES.items()}
         self._recorder = Recorder()
+        self._recovery = Recovery()
         self._first_picture = asyncio.Event()
         self._answering: asyncio.Task[None] | None = None
 
@@ -121,11 +124,21 @@ class Viewer:
         """What a payload type carries, and whether as a repair."""
         kinds: dict[int, tuple[str, bool]] = {}
         for line in self.session.media:
+            if line.red:
+                kinds[line.red] = line.kind, False
             for codec in line.codecs:
                 kinds[codec.codec.payload_type] = line.kind, False
                 if codec.rtx_payload_type is not None:
                     kinds[codec.rtx_payload_type] = line.kind, True
         return kinds
+
+    @cached_property
+    def _reds(self) -> set[int]:
+        return {line.red for line in self.session.media if line.red}
+
+    @cached_property
+    def _parities(self) -> set[int]:
+        return {line.flexfec for line in self.session.media if line.flexfec}
 
     @cached_property
     def _wide_id(self) -> int:
@@ -138,6 +151,10 @@ class Viewer:
         wide = packet.extension(self._wide_id)
         if wide is not None:
             self._recorder.record(int.from_bytes(wide), now_ns)
+        if packet.payload_type in self._parities:
+            for made in self._recovery.parity(packet.payload):
+                self._on_repaired(made, now_ns)
+            return
         kind, is_repair = self._kinds.get(packet.payload_type, ("", False))
         stream = self._streams.get(kind)
         if stream is None:
@@ -155,8 +172,29 @@ class Viewer:
             return
         self.new.append((now_ns, len(data) + TAG_BYTES + HEADER_BYTES))
         if kind == "audio":
-            self.sound.note(packet.timestamp, now_ns)
+            self._hear(packet, now_ns)
             return
+        self._see(number, packet, now_ns)
+        if not is_repair:
+            for made in self._recovery.packet(without_wide_number(data, self._wide_id)):
+                self._on_repaired(made, now_ns)
+
+    def _hear(self, packet: header.RtpPacket, now_ns: int) -> None:
+        """Note a sound, and those before it that came with it."""
+        if packet.payload_type in self._reds:
+            for block in red.parse(packet.payload)[:-1]:
+                self.sound.note((packet.timestamp - block.before) & 0xFFFFFFFF, now_ns, is_repair=True)
+        self.sound.note(packet.timestamp, now_ns)
+
+    def _on_repaired(self, data: bytes, now_ns: int) -> None:
+        """Take a packet of a picture that was made again from a parity."""
+        packet = header.parse(data)
+        verdict, number = self._streams["video"].reception.recovered(packet.sequence, now_ns)
+        if verdict in ("new", "late"):
+            self.made_again += 1
+            self._see(number, packet, now_ns)
+
+    def _see(self, number: int, packet: header.RtpPacket, now_ns: int) -> None:
         self.picture.note(number, packet, now_ns)
         if self.picture.has_new_holes:
             self._ask(now_ns)

@@ -248,13 +248,16 @@ class WhepSession(ClientSession):
         options: SessionOptions | None = None,
         on_rtp: PacketHandler | None = None,
         on_rtcp: PacketHandler | None = None,
+        *,
+        repairs: bool = False,
     ) -> None:
-        """Set up for one line per kind."""
+        """Set up for one line per kind. `repairs`: `on_rtp` reads RED and FlexFEC too."""
         super().__init__(url, options or SessionOptions(), on_rtp, on_rtcp)
         self.kinds = tuple(kinds)
+        self._repairs = repairs
 
     def _make_offer(self, local: LocalTransport) -> SessionDescription:
-        return view_offer(self.kinds, local, session_id=secrets.randbits(62))
+        return view_offer(self.kinds, local, session_id=secrets.randbits(62), repairs=self._repairs)
 
 
 def _ignore(packet: bytes) -> None:

@@ -58,7 +58,7 @@ async def test_what_a_viewer_lost_comes_again_when_it_asks(server: Server, brows
 
 async def test_on_a_long_way_losses_are_made_up_for_before_anybody_asks(server: Server, browser: Browser) -> None:
     """A round trip of 0.3 s: sound comes with the sounds before it, pictures with parities, both read by libwebrtc."""
-    far_away = LinkSettings(loss=0.05, delay_s=0.15, jitter_s=0.02, seed=12)
+    far_away = Shape(delay_s=0.15, jitter_s=0.04, loss=Loss(0.05))
     async with open_page(browser, server) as near, detoured_page(browser, server, far_away) as (far, _):
         await near.publish("far-away", "green", 900, rate=25)
         viewer = await far.view("far-away")
