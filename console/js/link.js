@@ -15,7 +15,7 @@ const DOUBT_MS = 5000;
 const WELCOME_MS = 10000;
 const NOT_SIGNED_IN = 4401;
 /** What concerns the media connection. */
-const MEDIA = new Set(["flow", "link", "layers", "ended"]);
+const MEDIA = new Set(["flow", "link", "layers", "ended", "servers"]);
 
 export class Link {
   #socket = null;
@@ -135,6 +135,7 @@ export class Link {
 
   #welcomed(message) {
     this.rights = message.rights ?? [];
+    this.heard({ t: "servers", servers: message.ice_servers ?? [] });
     this.life += 1;
     this.clock.restart();
     this.clock.sample(message.now_us / 1000, this.#heardAt, this.#heardAt);

@@ -89,9 +89,10 @@ export class Media {
 
   /**
    * What the server says of its own accord: a line opened, held back or closed; what the link carries; which layers of
-   * mine are needed; all of it over.
+   * mine are needed; all of it over; through which servers it may come.
    */
   heard({ t: what, connection, lines = [], ...said }) {
+    if (what === "servers") this.connection.serve(said.servers);
     // Otherwise it is word of one before.
     if (connection !== this.#number) return;
     if (what === "flow") this.#flows(lines);
