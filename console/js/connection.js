@@ -21,8 +21,8 @@ const LOST = "session-unknown";
  * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or
  * throws an ApiError, and does not wait for ever; `fresh` is true for the first offer of a connection, `lines` say what
  * each shall carry: {mid, way: "send" or "receive", kind, source, name or context}. `changed(state, error)` is told of
- * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true
- * stops trying.
+ * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there; `moved()` that
+ * the way to the server is another, or gone. `fatal(error)` true stops trying.
  */
 export class Connection {
   #pc = null;
@@ -38,10 +38,11 @@ export class Connection {
   #restarts = false;
   #leave = () => {};
 
-  constructor({ exchange, changed = () => {}, agreed = () => {}, fatal = () => false }) {
+  constructor({ exchange, changed = () => {}, agreed = () => {}, moved = () => {}, fatal = () => false }) {
     this.exchange = exchange;
     this.changed = changed;
     this.agreed = agreed;
+    this.moved = moved;
     this.fatal = fatal;
     this.state = "closed";
   }
@@ -228,6 +229,7 @@ export class Connection {
       this.#patience(STEADY_MS, () => this.#pause.reset());
       this.#say("connected");
     } else if (state === "disconnected") {
+      this.moved();
       this.#patience(HEAL_MS, () => this.#restart());
     } else if (state !== "connecting") {
       // Failed, or ended by the server, which then says so when it is asked.
@@ -242,6 +244,8 @@ export class Connection {
     transport.onstatechange = () => {
       if (pc === this.#pc && transport.state === "closed") this.#retry(new ApiError(LOST));
     };
+    // A network that went while another was there: media are on that already, and nothing else would tell.
+    transport.iceTransport.onselectedcandidatepairchange = () => this.state === "connected" && this.moved();
   }
 
   /** Offer new ICE credentials: over which network the server is reached shows in the checks that follow. */

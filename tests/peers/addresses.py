@@ -1,7 +1,7 @@
 """A program for test_addresses.py: a browser on another machine, and servers that it reaches at some addresses only.
 
-`python -m tests.peers.addresses FOLDER` prints as JSON, of each case, what was offered to the browser and how its publisher
-and viewer reach the server: protocol and address. Run it under `unshare --net`.
+`python -m tests.peers.addresses FOLDER` prints as JSON, of each case, what was offered to the browser and how its
+publisher and viewer reach the server: protocol and address. Run it under `unshare --net`.
 """
 
 from __future__ import annotations
