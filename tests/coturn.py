@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from huishang.authority import Names, create_authority, issue
+from tests.house.tree import ROOT
 from tests.patience import PATIENCE_S, wait_until
 from tests.ports import free_ports
 
@@ -53,28 +55,33 @@ def coturn(folder: Path) -> Iterator[Coturn]:
     port, relays = free_ports(2), free_ports(_RELAYS)
     known = Coturn(port, port + 1, range(relays, relays + _RELAYS), folder / "coturn.log")
     chain, key = _certificate(folder)
-    options = {
-        "listening-ip": "127.0.0.1",
-        "relay-ip": "127.0.0.1",
+    ours = {
         "listening-port": known.port,
         "tls-listening-port": known.tls_port,
-        "min-port": known.relays[0],
-        "max-port": known.relays[-1],
-        "realm": "huishang",
         "static-auth-secret": SECRET,
         "cert": chain,
         "pkey": key,
+        "allowed-peer-ip": "127.0.0.1",
+    }
+    # What README does not need: loopback, ports and files of the test's own, and words of what it refuses.
+    more = {
+        "listening-ip": "127.0.0.1",
+        "relay-ip": "127.0.0.1",
+        "min-port": known.relays[0],
+        "max-port": known.relays[-1],
         "userdb": folder / "turn.db",
         "pidfile": folder / "turn.pid",
         "log-file": "stdout",
-        # A thread for each core it sees would be more than a test needs.
         "relay-threads": 1,
     }
-    flags = ("use-auth-secret", "fingerprint", "no-cli", "no-dtls", "no-rfc5780", "allow-loopback-peers", "verbose")
-    arguments = [f"--{name}={value}" for name, value in options.items()] + [f"--{name}" for name in flags]
+    lines = [f"{name}={ours.pop(name)}" if name in ours else line for line, name in _of_readme()]
+    assert not ours, f"README sets no {list(ours)}"
+    lines += [*(f"{name}={value}" for name, value in more.items()), "allow-loopback-peers", "verbose"]
+    settings = folder / "turnserver.conf"
+    settings.write_text("\n".join(lines) + "\n")
     with known.log_path.open("wb") as log:
         process = subprocess.Popen(
-            ["turnserver", "-n", *arguments], cwd=folder, env=os.environ, stdout=log, stderr=subprocess.STDOUT
+            ["turnserver", "-c", str(settings)], cwd=folder, env=os.environ, stdout=log, stderr=subprocess.STDOUT
         )
     try:
         wait_until(lambda: process.poll() is not None or _listens(known.tls_port), "coturn listens")
@@ -83,6 +90,14 @@ def coturn(folder: Path) -> Iterator[Coturn]:
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
+
+
+def _of_readme() -> list[tuple[str, str]]:
+    """Return the lines of the configuration that README gives, each with its key."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"```\n( *listening-port=.*?)```", text, re.DOTALL)
+    assert found, "README has no configuration of coturn"
+    return [(line.strip(), line.strip().partition("=")[0]) for line in found[1].strip().splitlines()]
 
 
 def _listens(port: int) -> bool:

@@ -141,5 +141,13 @@ async def test_credentials_that_have_ended_are_refused_and_renewed_ones_bring_th
     await until("the TURN server refuses", lambda: "late" in turn.log)
     lines[-1].send(json.dumps({"t": "servers", "servers": fresh}))
     await see_each_other(officer, east)
+    # A restart of ICE, a day later, finds those of the beginning ended.
+    connections = await east.page.evaluate("() => window.connections.length")
+    renewed = Turn((turn.urls["udp"],), SECRET, 600).servers("renewed", time.time())
+    lines[-1].send(json.dumps({"t": "servers", "servers": msgspec.to_builtins(renewed)}))
+    await east.page.evaluate("() => { dispatchEvent(new Event('online')); }")
+    await until("ICE restarts with renewed credentials", lambda: "renewed" in turn.log)
+    await see_each_other(officer, east)
+    assert await east.page.evaluate("() => window.connections.length") == connections
     for one in (officer, east):
         await one.close()

@@ -11,11 +11,14 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from signaling.client.http import HttpOptions
+from signaling.client.session import SessionOptions, WhipSession
 from signaling.http import body
 from signaling.ice.turn import Turn
+from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.signaling.http.asking import FRAGMENT, SDP, ask, attribute, problem, publish, view
 from tests.signaling.http.conftest import client
-from tests.signaling.node import MAX_SDP_BYTES, Node, running_node
+from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
 
 FRESH = b"a=ice-ufrag:frsh\r\na=ice-pwd:fresh-password-of-24-char\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
@@ -331,6 +334,16 @@ async def test_clients_are_told_of_turn_servers_with_credentials_of_their_sessio
         async with aiohttp.ClientSession(node.url) as stranger:
             assert "Link" not in (await ask(stranger, "OPTIONS", "/whip/camera")).headers
             assert "Link" not in (await ask(stranger, "POST", "/whip/camera")).headers
+
+
+async def test_our_own_client_passes_over_turn_servers() -> None:
+    track = PublishTrack("audio", offer_codecs("audio", ["opus"]), "s", "a", "unit@node", ssrc=7)
+    options = SessionOptions(HttpOptions(EVERYTHING))
+    async with (
+        running_node(turn=Turn(("turn:a.example",), "the-two-servers-secret")) as node,
+        WhipSession(f"{node.url}/whip/camera", [track], options) as session,
+    ):
+        assert session.transport.is_connected
 
 
 async def test_without_a_turn_server_nothing_is_told(http: aiohttp.ClientSession) -> None:
