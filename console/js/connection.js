@@ -178,11 +178,8 @@ export class Connection {
     const fresh = this.#pc === null;
     if (fresh && this.#wanted.size === 0) return;
     const pc = fresh ? this.#open() : this.#pc;
-    if (this.#restarts) {
-      pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#servers });
-      pc.restartIce();
-    }
     try {
+      if (this.#restarts) this.#searchAnew(pc);
       this.#slots.fill(pc, this.#wanted);
       await pc.setLocalDescription();
       if (pc !== this.#pc) return;
@@ -207,6 +204,12 @@ export class Connection {
     this.#pc = pc;
     pc.onconnectionstatechange = () => this.#watch(pc);
     return pc;
+  }
+
+  /** Offer new ICE credentials to the server, and those of today to TURN servers. */
+  #searchAnew(pc) {
+    if (this.#servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#servers });
+    pc.restartIce();
   }
 
   /** An offer came to nothing. What was agreed before goes on, unless the server has lost it. */

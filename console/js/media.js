@@ -7,7 +7,7 @@ import { qualityOf } from "./quality.js";
 import { Sizes } from "./sizes.js";
 import { Refusal } from "./wire.js";
 
-/** Media that stop have been in doubt for seconds already: a link that answers nothing within this is gone with them. */
+/** Media that stop have been in doubt for seconds: a link that answers nothing within this is gone with them. */
 const MOVED_MS = 2500;
 const QUALITY_MS = 10000;
 /** Who draws a window larger changes every size many times a second. */
