@@ -16,7 +16,18 @@ _Fault = tuple[str, Words]
 
 def check(settings: Settings, origin_of: OriginOf) -> None:
     """Raise ConfigError for the first rule broken; `origin_of("media.port")` tells where a key was set."""
-    for rule in (_addresses, _certificate, _origins, _proxies, _plane_ports, _tcp_ports, _room, _database, _webhooks):
+    for rule in (
+        _addresses,
+        _certificate,
+        _origins,
+        _proxies,
+        _plane_ports,
+        _tcp_ports,
+        _turn,
+        _room,
+        _database,
+        _webhooks,
+    ):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
 
@@ -134,6 +145,38 @@ def _tcp_ports(settings: Settings) -> Iterator[_Fault]:
                 f"TCP {settings.http.port} is http.port already; choose another, or set media.tcp to false "
                 "(and http.media to true, to share it)",
             ),
+        )
+
+
+def _turn(settings: Settings) -> Iterator[_Fault]:
+    turn = settings.turn
+    for url in turn.urls:
+        scheme, _, rest = url.partition(":")
+        try:
+            parts = urlsplit(f"//{rest}")
+            sound = parts.port != 0 and ("[" not in rest or _address(parts.hostname or "") is not None)
+        except ValueError:
+            sound = False
+        if not sound:
+            yield (
+                "turn.urls",
+                Words(
+                    f"{shown(url)} 的主机或端口无效；端口须为 1 到 65535",
+                    f"{shown(url)} has no valid host or port; a port is from 1 to 65535",
+                ),
+            )
+        elif scheme == "turns" and rest.endswith("udp"):
+            yield (
+                "turn.urls",
+                Words(
+                    f"{shown(url)} 无浏览器支持；turns: 须经 tcp", f"{shown(url)}: no browser can; turns: goes over tcp"
+                ),
+            )
+    needs = any(url.startswith("turn") for url in turn.urls)
+    if needs != bool(turn.secret):
+        yield (
+            "turn.secret",
+            Words("须与 turn.urls 中的 turn: 地址同设", "goes with turn: addresses in turn.urls, and they with it"),
         )
 
 

@@ -97,6 +97,10 @@ DatabaseUrl = Annotated[
 ]
 
 
+#: A host in a URL: an IPv6 address in brackets, an IPv4 address or a name.
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?)"
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -150,6 +154,42 @@ class Media(_Section, frozen=True, kw_only=True):
         return range(first, first + self.threads if self.tcp else first)
 
 
+class Turn(_Section, frozen=True, kw_only=True):
+    """A TURN server beside the node, for peers that reach nothing else. `secret` is what it shares with us."""
+
+    urls: Annotated[
+        tuple[
+            Annotated[
+                str,
+                # RFC 7064 section 3.1, RFC 7065 section 3.1; ports and IPv6 addresses are looked at by `check`.
+                Meta(
+                    pattern=rf"^(stuns?:{_HOST}(:[0-9]{{1,5}})?|turns?:{_HOST}(:[0-9]{{1,5}})?(\?transport=(udp|tcp))?)\Z"
+                ),
+            ],
+            ...,
+        ],
+        Meta(
+            max_length=16,
+            extra=_words(
+                '地址列表，例如 ["turn:turn.example:3478?transport=udp", "turns:turn.example:443?transport=tcp"]',
+                'a list of addresses such as ["turn:turn.example:3478?transport=udp", '
+                '"turns:turn.example:443?transport=tcp"]',
+            ),
+        ),
+    ] = ()
+    secret: Annotated[
+        str,
+        Meta(
+            pattern=r"^([!-~]{16,256})?\Z",
+            extra={
+                **_words('16 到 256 个可见 ASCII 字符，或 ""', '16 to 256 visible ASCII characters, or ""'),
+                "secret": True,
+            },
+        ),
+    ] = ""
+    lifetime_s: Annotated[int, _whole(600, 604_800)] = 86_400
+
+
 class Access(_Section, frozen=True, kw_only=True):
     """Who may publish and watch. `tokens_file` is absolute or empty after `config.load`."""
 
@@ -185,7 +225,7 @@ class Webhook(_Section, frozen=True, kw_only=True):
         str,
         Meta(
             # No name or password in it: they would stand in logs.
-            pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?)(:[0-9]{1,5})?(/[!-~]*)?\Z",
+            pattern=rf"^https?://{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?\Z",
             max_length=2_048,
             extra=_words(
                 "http 或 https 地址，不含用户名与密码", "an http or https address without a user and password"
@@ -225,6 +265,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     server: Server = Server()
     http: Http = Http()
     media: Media = Media()
+    turn: Turn = Turn()
     access: Access = Access()
     database: Database = Database()
     limits: Limits = Limits()

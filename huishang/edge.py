@@ -40,6 +40,7 @@ from signaling.http.acts import all_acts
 from signaling.http.health import Fault, Health, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
 from signaling.http.metrics import Metrics, dispatch_readers, plane_readers
+from signaling.ice.turn import Turn
 from signaling.webhooks.service import Webhooks
 from signaling.webrtc.exchange import Exchange
 from signaling.ws.hub import Hub
@@ -55,23 +56,19 @@ ABSENT_US = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class NodeEdge:
-    """What of the edge others need: who may, the way in, the pages, the routes of it all, and who does acts."""
+    """What of the edge others need: who may, the way in, the pages, the routes of it all, who acts, TURN servers."""
 
     access: Access
     signin: SignIn
     hub: Hub
     routes: Sequence[web.RouteDef]
     acts: Doing
+    turn: Turn
 
 
 @contextlib.asynccontextmanager
 async def edge(
-    settings: Settings,
-    tokens: Sequence[Token],
-    desk: NodeDesk,
-    relay: Relay,
-    exchange: Exchange,
-    metrics: Metrics,
+    settings: Settings, tokens: Sequence[Token], desk: NodeDesk, relay: Relay, exchange: Exchange, metrics: Metrics
 ) -> AsyncIterator[NodeEdge]:
     """Open all doors, and close them in reverse."""
     tables = desk.coordinator.tables
@@ -84,6 +81,7 @@ async def edge(
         signin = SignIn(desk.coordinator, signed, passwords, settings.server.node)
         ends.push_async_callback(signin.close)
         presence = Presence()
+        turn = Turn(settings.turn.urls, settings.turn.secret, settings.turn.lifetime_s)
         media = PageMedia(desk.coordinator, exchange.connections)
         hub = Hub(
             desk.coordinator,
@@ -94,6 +92,7 @@ async def edge(
             media,
             lambda token: _who(proofs, desk, token),
             node=settings.server.node,
+            turn=turn,
             tracks=lambda source: _tracks(exchange, source),
         )
         media.start()
@@ -124,7 +123,7 @@ async def edge(
             *hub.routes(),
             *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
-        yield NodeEdge(access, signin, hub, routes, acts)
+        yield NodeEdge(access, signin, hub, routes, acts, turn)
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:

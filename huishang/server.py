@@ -90,6 +90,7 @@ async def serve(
             origins=settings.http.allowed_origins,
             language=LANGUAGES[settings.server.language],
             proxies=settings.http.trusted_proxies,
+            turn=doors.turn,
         )
         # Peers are told first: requests in hand may take seconds, and who stops us may not wait so long.
         app.on_shutdown.append(lambda _: exchange.close())

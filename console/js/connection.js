@@ -1,8 +1,8 @@
 // The page's one connection to the server: everything that it shows, hears and publishes. No elements here.
 
 import { ApiError, asApiError } from "./api.js";
-import { Backoff } from "./backoff.js";
 import { partOf, sentOf } from "./lines.js";
+import { Pause } from "./pause.js";
 import { Slots } from "./slots.js";
 import { nextTask } from "./soon.js";
 import { sample } from "./stats.js";
@@ -10,8 +10,6 @@ import { sample } from "./stats.js";
 const CONNECT_MS = 10000;
 /** "disconnected" often heals by itself; after this long another way is looked for. */
 const HEAL_MS = 4000;
-/** When the server is back, all pages want it at once: they come within this time. */
-const HURRY_MS = 2000;
 /** Who is sent away right after each welcome must come less and less often: only this long a stay counts as success. */
 const STEADY_MS = 10000;
 /** The server takes four offers a second of a connection. */
@@ -23,36 +21,45 @@ const LOST = "session-unknown";
  * Keeps one RTCPeerConnection. `exchange(sdp, lines, fresh)` carries an offer to the server and gives `{sdp}`, or
  * throws an ApiError, and does not wait for ever; `fresh` is true for the first offer of a connection, `lines` say what
  * each shall carry: {mid, way: "send" or "receive", kind, source, name or context}. `changed(state, error)` is told of
- * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there. `fatal(error)` true
- * stops trying.
+ * "connecting", "connected", "retrying", "closed"; `agreed(handle)` that a handle's track is there; `moved()` that
+ * the way to the server is another, or gone. `fatal(error)` true stops trying.
  */
 export class Connection {
   #pc = null;
   #slots = new Slots();
   #wanted = new Set();
-  #backoff = new Backoff();
+  #pause = new Pause(() => this.#schedule());
+  #servers = [];
   #closed = false;
   #due = false;
   #busy = false;
   #timer = 0;
-  #waits = false;
-  #notBefore = 0;
   #offeredAt = -PACE_MS;
   #restarts = false;
   #leave = () => {};
 
-  constructor({ exchange, changed = () => {}, agreed = () => {}, fatal = () => false }) {
+  constructor({ exchange, changed = () => {}, agreed = () => {}, moved = () => {}, fatal = () => false }) {
     this.exchange = exchange;
     this.changed = changed;
     this.agreed = agreed;
+    this.moved = moved;
     this.fatal = fatal;
     this.state = "closed";
-    this.retryAt = 0;
   }
 
   /** The RTCPeerConnection of now, or null. */
   get peer() {
     return this.#pc;
+  }
+
+  /** When the next try is due; performance.now(). */
+  get retryAt() {
+    return this.#pause.until;
+  }
+
+  /** STUN and TURN servers (RTCIceServer), for connections and restarts from now on. */
+  serve(servers) {
+    this.#servers = servers;
   }
 
   /** Take one kind of a source within a context ("": directly); its `track` comes with the server's answer. */
@@ -92,7 +99,7 @@ export class Connection {
 
   /** The network is another than before: look for a way through it; try soon if we wait. */
   networkChanged() {
-    if (this.#waits) this.#hurry();
+    if (this.#pause.isOn) this.#pause.hurry();
     else if (this.#pc) this.#restart();
   }
 
@@ -145,17 +152,17 @@ export class Connection {
   /** All that is wanted in one turn goes into one offer; while one is in hand the next waits. */
   #schedule() {
     this.#due = true;
-    if (this.#busy || this.#waits) return;
+    if (this.#busy || this.#pause.isOn) return;
     this.#busy = true;
     nextTask(() => this.#run());
   }
 
   async #run() {
     try {
-      while (this.#due && !this.#waits && !this.#closed) {
+      while (this.#due && !this.#pause.isOn && !this.#closed) {
         const early = this.#offeredAt + PACE_MS - performance.now();
         if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-        if (this.#waits || this.#closed) break;
+        if (this.#pause.isOn || this.#closed) break;
         this.#due = false;
         this.#offeredAt = performance.now();
         // What was asked of a connection that is closed meanwhile is never answered: its end ends the waiting.
@@ -171,8 +178,8 @@ export class Connection {
     const fresh = this.#pc === null;
     if (fresh && this.#wanted.size === 0) return;
     const pc = fresh ? this.#open() : this.#pc;
-    if (this.#restarts) pc.restartIce();
     try {
+      if (this.#restarts) this.#searchAnew(pc);
       this.#slots.fill(pc, this.#wanted);
       await pc.setLocalDescription();
       if (pc !== this.#pc) return;
@@ -192,11 +199,17 @@ export class Connection {
   }
 
   #open() {
-    if (this.#backoff.attempts === 0) this.#say("connecting");
-    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    if (this.#pause.tries === 0) this.#say("connecting");
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: this.#servers });
     this.#pc = pc;
     pc.onconnectionstatechange = () => this.#watch(pc);
     return pc;
+  }
+
+  /** Offer new ICE credentials to the server, and those of today to TURN servers. */
+  #searchAnew(pc) {
+    if (this.#servers.length > 0) pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#servers });
+    pc.restartIce();
   }
 
   /** An offer came to nothing. What was agreed before goes on, unless the server has lost it. */
@@ -209,16 +222,17 @@ export class Connection {
     if (pc !== this.#pc) return;
     if (this.#giveUp(error)) return;
     this.#due = true;
-    this.#wait(error);
+    this.#pause.begin(error.retryAfterMs);
   }
 
   #watch(pc) {
     if (this.#pc !== pc) return;
     const state = pc.connectionState;
     if (state === "connected") {
-      this.#patience(STEADY_MS, () => this.#backoff.reset());
+      this.#patience(STEADY_MS, () => this.#pause.reset());
       this.#say("connected");
     } else if (state === "disconnected") {
+      this.moved();
       this.#patience(HEAL_MS, () => this.#restart());
     } else if (state !== "connecting") {
       // Failed, or ended by the server, which then says so when it is asked.
@@ -233,6 +247,8 @@ export class Connection {
     transport.onstatechange = () => {
       if (pc === this.#pc && transport.state === "closed") this.#retry(new ApiError(LOST));
     };
+    // A network that went while another was there: media are on that already, and nothing else would tell.
+    transport.iceTransport.onselectedcandidatepairchange = () => this.state === "connected" && this.moved();
   }
 
   /** Offer new ICE credentials: over which network the server is reached shows in the checks that follow. */
@@ -248,7 +264,7 @@ export class Connection {
     this.#drop();
     if (this.#closed || this.#giveUp(error)) return;
     this.#due = true;
-    this.#wait(error);
+    this.#pause.begin(error.retryAfterMs);
     this.#say("retrying", error);
   }
 
@@ -262,8 +278,7 @@ export class Connection {
 
   #drop() {
     clearTimeout(this.#timer);
-    clearTimeout(this.#waits);
-    this.#waits = false;
+    this.#pause.end();
     this.#restarts = false;
     const pc = this.#pc;
     this.#pc = null;
@@ -277,24 +292,5 @@ export class Connection {
   #patience(ms, act) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(act, ms);
-  }
-
-  #wait(error) {
-    this.#notBefore = performance.now() + error.retryAfterMs;
-    this.#waitUntil(this.#notBefore + this.#backoff.next());
-  }
-
-  #waitUntil(due) {
-    clearTimeout(this.#waits);
-    this.retryAt = due;
-    this.#waits = setTimeout(() => {
-      this.#waits = false;
-      this.#schedule();
-    }, due - performance.now());
-  }
-
-  #hurry() {
-    const due = Math.max(performance.now(), this.#notBefore) + HURRY_MS * Math.random();
-    if (due < this.retryAt) this.#waitUntil(due);
   }
 }

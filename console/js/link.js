@@ -10,12 +10,12 @@ const PING_MS = 10000;
 /** The first answers set the clock: a few quick ones, of which the quickest is believed. */
 const FIRST_PINGS_MS = [0, 300, 1200];
 const SILENT_MS = 25000;
-/** Who has reason to doubt that the server is there asks, and waits only so long. */
+/** Who has reason to doubt that the server is there asks, and waits no longer than this. */
 const DOUBT_MS = 5000;
 const WELCOME_MS = 10000;
 const NOT_SIGNED_IN = 4401;
 /** What concerns the media connection. */
-const MEDIA = new Set(["flow", "link", "layers", "ended"]);
+const MEDIA = new Set(["flow", "link", "layers", "ended", "servers"]);
 
 export class Link {
   #socket = null;
@@ -135,6 +135,7 @@ export class Link {
 
   #welcomed(message) {
     this.rights = message.rights ?? [];
+    this.heard({ t: "servers", servers: message.ice_servers ?? [] });
     this.life += 1;
     this.clock.restart();
     this.clock.sample(message.now_us / 1000, this.#heardAt, this.#heardAt);
@@ -151,12 +152,12 @@ export class Link {
     else this.#ping();
   }
 
-  /** There is reason to think that the server is gone: ask, and do not wait long for the answer. */
-  doubt() {
+  /** There is reason to think that the server is gone: ask, and wait so long for the answer. */
+  doubt(ms = DOUBT_MS) {
     if (this.state !== "up") return;
     const before = this.#received;
     this.#ping();
-    this.#after(DOUBT_MS, () => this.#received === before && this.#lose(0));
+    this.#after(ms, () => this.#received === before && this.#lose(0));
   }
 
   #ping() {

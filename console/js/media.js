@@ -7,6 +7,8 @@ import { qualityOf } from "./quality.js";
 import { Sizes } from "./sizes.js";
 import { Refusal } from "./wire.js";
 
+/** Media that stop have been in doubt for seconds: a link that answers nothing within this is gone with them. */
+const MOVED_MS = 2500;
 const QUALITY_MS = 10000;
 /** Who draws a window larger changes every size many times a second. */
 const SIZES_MS = 500;
@@ -40,6 +42,8 @@ export class Media {
       exchange: (sdp, lines, fresh) => this.#exchange(sdp, lines, fresh),
       changed: (_, error) => this.#turned(error),
       agreed: (handle) => this.#agreed(handle),
+      // What has become of the media may have become of the link.
+      moved: () => this.link.doubt(MOVED_MS),
     });
     setInterval(() => this.#tell(), QUALITY_MS);
   }
@@ -89,9 +93,10 @@ export class Media {
 
   /**
    * What the server says of its own accord: a line opened, held back or closed; what the link carries; which layers of
-   * mine are needed; all of it over.
+   * mine are needed; all of it over; through which servers it may come.
    */
   heard({ t: what, connection, lines = [], ...said }) {
+    if (what === "servers") this.connection.serve(said.servers);
     // Otherwise it is word of one before.
     if (connection !== this.#number) return;
     if (what === "flow") this.#flows(lines);
@@ -150,8 +155,6 @@ export class Media {
   async #exchange(sdp, lines, fresh) {
     // The server's end of the connection went with the link it was offered by.
     if (!fresh && this.#life !== this.link.life) throw new ApiError("session-unknown");
-    // Where media stop and the server stands still, both are one trouble, and shall be told as one.
-    if (this.connection.peer?.connectionState === "disconnected") this.link.doubt();
     if (fresh) {
       this.#number += 1;
       this.#answered.clear();

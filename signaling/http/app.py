@@ -15,6 +15,7 @@ from signaling.http.access import PROXIES, Access, anybody, cross_origin
 from signaling.http.api import SourcesEndpoint
 from signaling.http.problem import problems
 from signaling.http.whip import WhipEndpoint
+from signaling.ice.turn import NO_TURN, Turn
 from signaling.webrtc.exchange import Exchange
 
 #: Of bodies that no handler bounds itself.
@@ -48,19 +49,20 @@ def make_app(
     origins: Iterable[str],
     language: str,
     proxies: Iterable[str] = (),
+    turn: Turn = NO_TURN,
 ) -> tuple[web.Application, SourcesEndpoint]:
     """Return the application, and the endpoint whose `sample` wants to be called every second.
 
     `doors` are the routes of everything but media and the page's files. `doing` does the acts that stopping a source
     is, where there is a timeline.
     `language` is that of the page until a visitor chooses, as `lang` of its markup. `proxies` are the networks of
-    those before the node.
+    those before the node. `turn` is told to WHIP and WHEP clients.
     """
     middlewares = [*outermost, cross_origin(origins), _headers, problems]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[PROXIES] = [ipaddress.ip_network(network) for network in proxies]
     sources = SourcesEndpoint(exchange, access, doing)
-    app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes).routes())
+    app.add_routes(WhipEndpoint(exchange, access, max_sdp_bytes, turn).routes())
     app.add_routes(sources.routes())
     front = _page(page / "index.html", language)
     app.add_routes([*doors, web.get("/", front), web.get("/index.html", front)])

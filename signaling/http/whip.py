@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from aiohttp import web
@@ -11,6 +13,7 @@ from signaling.http.body import read_body
 from signaling.http.described import MEDIA
 from signaling.http.problem import Problem
 from signaling.http.turns import Turns
+from signaling.ice.turn import NO_TURN, IceServer, Turn
 from signaling.ice.types import Credentials
 from signaling.sdp.model import Candidate
 from signaling.sdp.trickle import TrickleFragment, TrickleMedia, parse_fragment, write_fragment
@@ -24,10 +27,11 @@ _FRAGMENT = "application/trickle-ice-sdpfrag"
 class WhipEndpoint:
     """The handlers of `/whip/…` and `/whep/…`."""
 
-    def __init__(self, exchange: Exchange, access: Access, max_sdp_bytes: int) -> None:
+    def __init__(self, exchange: Exchange, access: Access, max_sdp_bytes: int, turn: Turn = NO_TURN) -> None:
         self._exchange = exchange
         self._access = access
         self._max_bytes = max_sdp_bytes
+        self._turn = turn
         self._turns = Turns()
 
     def routes(self) -> list[web.RouteDef]:
@@ -147,7 +151,7 @@ class WhipEndpoint:
 
     def _created(self, kind: str, answered: Answered) -> web.Response:
         session = answered.session
-        return web.Response(
+        response = web.Response(
             status=201,
             body=answered.sdp.encode(),
             content_type=_SDP,
@@ -157,3 +161,14 @@ class WhipEndpoint:
                 "Accept-Patch": _FRAGMENT,
             },
         )
+        for link in ice_links(self._turn.servers(session.id, time.time())):
+            response.headers.add("Link", link)
+        return response
+
+
+def ice_links(servers: Iterable[IceServer]) -> Iterator[str]:
+    """Give a `Link` header of every server (RFC 9725 section 4.6)."""
+    for server in servers:
+        proof = f'; username="{server.username}"; credential="{server.credential}"; credential-type="password"'
+        for url in server.urls:
+            yield f'<{url}>; rel="ice-server"{proof if server.username else ""}'

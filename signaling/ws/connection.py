@@ -97,6 +97,8 @@ class Connection:
         self.actor = Actor("")
         #: When the sign-in ends (microseconds UTC).
         self.until_us = 0
+        #: When the page is to be told of TURN servers again (the loop's seconds).
+        self.renew_at = 0.0
         self._house = house
         self._socket = socket
         self._transport = transport

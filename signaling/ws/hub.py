@@ -25,6 +25,7 @@ from dispatch.sources import SourceRegistry
 from dispatch.tables import Change
 from signaling.http.access import address_of
 from signaling.http.problem import Problem
+from signaling.ice.turn import NO_TURN, IceServer, Turn
 from signaling.ws import messages
 from signaling.ws.changes import Changes
 from signaling.ws.connection import CLOSE_SECONDS, DEFAULT_LIMITS, Connection, Limits
@@ -66,6 +67,7 @@ class Hub:
         node: str,
         tracks: Tracks,
         limits: Limits = DEFAULT_LIMITS,
+        turn: Turn = NO_TURN,
     ) -> None:
         self.door = door
         self.limits = limits
@@ -77,6 +79,7 @@ class Hub:
         self._sources = sources
         self._identify = identify
         self._node = node
+        self._turn = turn
         self._views = Views(coordinator.tables, coordinator.permissions, presence, sources, tracks)
         self._topics = Topics(self._views)
         self._changes = Changes(coordinator.tables, sources, self._views, self._topics)
@@ -212,7 +215,13 @@ class Hub:
         now_us = self.now_us()
         rights = self._coordinator.permissions.rights(actor, "node", now_us)
         welcome = messages.Welcome(
-            messages.VERSIONS[-1], self.epoch, now_us, self._node, msgspec.to_builtins(person), tuple(sorted(rights))
+            messages.VERSIONS[-1],
+            self.epoch,
+            now_us,
+            self._node,
+            msgspec.to_builtins(person),
+            tuple(sorted(rights)),
+            self._ice_servers(connection),
         )
         connection.send(welcome)
         self._presence.connect(actor.person, connection.id, now_us)
@@ -220,6 +229,15 @@ class Hub:
             known = hello.resume.epoch == self.epoch
             for topic, seq in hello.resume.topics.items():
                 self._watch(connection, topic, seq if known else None)
+
+    def _ice_servers(self, connection: Connection) -> tuple[IceServer, ...]:
+        """Return what the page is to be told now; again when a part of its time is over."""
+        connection.renew_at = self._loop.time() + self._turn.renew_s
+        return self._turn.servers(connection.actor.person, self.now_us() / 1e6)
+
+    def _renew(self, connection: Connection, now: float) -> None:
+        if self._turn.urls and not connection.actor.is_system and now >= connection.renew_at:
+            connection.send(messages.IceServers(self._ice_servers(connection)))
 
     def leave(self, connection: Connection) -> None:
         """The connection is over."""
@@ -338,6 +356,7 @@ class Hub:
         now, now_us = self._loop.time(), self.now_us()
         for connection in tuple(self._connections):
             _safely(connection.look_after, now, now_us)
+            _safely(self._renew, connection, now)
         _safely(self._presence.handle_timer, now_us)
         _safely(self._changes.passed, now_us)
         _safely(self._topics.sweep, now)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from dispatch.permissions import Right
+from signaling.ice.turn import IceServer
 
 #: Versions of the protocol that this node speaks.
 VERSIONS = (1,)
@@ -191,6 +192,13 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
     node: str
     person: dict[str, Any]
     rights: tuple[str, ...]
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+class IceServers(msgspec.Struct, frozen=True, tag_field="t", tag="servers"):
+    """In place of those of the welcome, whose credentials will end."""
+
+    servers: tuple[IceServer, ...]
 
 
 class State(msgspec.Struct, frozen=True, tag_field="t", tag="state", omit_defaults=True):
@@ -286,7 +294,7 @@ class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye"):
     code: str
 
 
-Reply = Welcome | State | Gone | Done | Refusal | Answer | FlowChange | Link | Layers | Ended | Pong | Bye
+Reply = Welcome | IceServers | State | Gone | Done | Refusal | Answer | FlowChange | Link | Layers | Ended | Pong | Bye
 
 
 class _Head(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ import pytest
 from config import ConfigError, Settings
 from config.check import check
 
+SECRET = "sixteen-characters"
+
 
 def settings_with(**sections: dict[str, Any]) -> Settings:
     """Give default settings with some values replaced."""
@@ -50,6 +52,12 @@ def test_defaults_hold() -> None:
         ({"media": {"tcp_port": 65535, "threads": 2}}, "media.tcp_port", "at most 65534"),
         ({"media": {"tcp_port": 443, "threads": 2}, "http": {"port": 444}}, "media.tcp_port", "444 is http.port"),
         ({"media": {"port": 8443}}, "media.port", "media.tcp to false"),
+        ({"turn": {"urls": ("turn:a.example:0",), "secret": SECRET}}, "turn.urls", "from 1 to 65535"),
+        ({"turn": {"urls": ("turn:a.example:65536",), "secret": SECRET}}, "turn.urls", "from 1 to 65535"),
+        ({"turn": {"urls": ("turn:[1.2.3.4]",), "secret": SECRET}}, "turn.urls", "no valid host"),
+        ({"turn": {"urls": ("turns:a.example?transport=udp",), "secret": SECRET}}, "turn.urls", "goes over tcp"),
+        ({"turn": {"urls": ("turn:a.example",)}}, "turn.secret", "goes with turn:"),
+        ({"turn": {"urls": ("stun:a.example",), "secret": SECRET}}, "turn.secret", "turn.urls"),
         ({"limits": {"max_viewers": 4000}}, "media.max_transports", "at least"),
     ],
 )
@@ -71,6 +79,8 @@ def test_impossible_combination_names_the_key_and_the_way_out(
         {"media": {"port": 8443, "tcp_port": 8444}},
         {"media": {"bind": "127.0.0.1", "advertised_addresses": ("203.0.113.7",)}},
         {"media": {"advertised_addresses": ("203.0.113.7", "2001:db8::1")}},
+        {"turn": {"urls": ("stun:a.example",)}},
+        {"turn": {"urls": ("turns:[2001:db8::1]:443?transport=tcp", "turn:192.0.2.1?transport=udp"), "secret": SECRET}},
         {"http": {"tls": False}},
         {"http": {"allowed_origins": ("*",)}},
         {"http": {"trusted_proxies": ("127.0.0.1", "10.0.0.0/8", "fd00::/8")}},

@@ -136,6 +136,22 @@ def test_fault_in_the_file_is_one_line_with_key_and_what_is_allowed(
     assert line.startswith(f"{key}: " if key else "") and says in line
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('urls = ["turn:a.example?transport=sctp"]', "is not allowed, expected a list of addresses"),
+        ('urls = ["http://a.example"]', "is not allowed, expected a list of addresses"),
+        ('urls = ["stun:a.example?transport=udp"]', "is not allowed, expected a list of addresses"),
+        ('urls = ["turn:user@a.example"]', "is not allowed, expected a list of addresses"),
+        ('secret = "too-short"', "*** is not allowed, expected 16 to 256"),
+        ("lifetime_s = 60", "a whole number from 600"),
+    ],
+)
+def test_turn_server_that_cannot_be_is_refused_and_its_secret_not_told(tmp_path: Path, lines: str, says: str) -> None:
+    told = refused(f"[turn]\n{lines}", tmp_path)
+    assert says in told and "too-short" not in told
+
+
 def test_webhooks_are_read_and_their_secrets_never_told(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(f"{HOOK}\n{HOOK.replace('a.', '[::1]:8/').replace('example/x', '')}\nverbs = ['consultation.*']\n")

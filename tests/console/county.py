@@ -29,8 +29,8 @@ class County(Node):
 
     module = "tests.console.county_node"
 
-    def __init__(self, folder: Path, more: str = "") -> None:
-        super().__init__(folder, tls=True, more=more)
+    def __init__(self, folder: Path, more: str = "", host: str = "127.0.0.1") -> None:
+        super().__init__(folder, tls=True, more=more, host=host)
 
     @property
     def known(self) -> Known:

@@ -49,18 +49,19 @@ class Node:
 
     module = "huishang"
 
-    def __init__(self, folder: Path, *, tls: bool = False, more: str = "") -> None:
-        """`more`: further lines of settings, sections of their own."""
+    def __init__(self, folder: Path, *, tls: bool = False, more: str = "", host: str = "127.0.0.1") -> None:
+        """`more`: further lines of settings, sections of their own. `host`: the one address of pages and media."""
         self.folder = folder
         self._tls = tls
+        self._host = host
         self._port = free_ports()
         self._process: Offspring | None = None
         self._log = folder / "node.log"
         (folder / "tokens.toml").write_text(_TOKENS)
         (folder / "tokens.toml").chmod(0o600)
         (folder / "node.toml").write_text(
-            f"[http]\nhost = '127.0.0.1'\nport = {self._port}\ntls = {str(tls).lower()}\n"
-            f"[media]\nbind = '127.0.0.1'\nport = {free_ports()}\n"
+            f"[http]\nhost = '{host}'\nport = {self._port}\ntls = {str(tls).lower()}\n"
+            f"[media]\nbind = '{host}'\nport = {free_ports()}\n"
             f"[access]\ntokens_file = 'tokens.toml'\n"
             f"[limits]\nsilent_after_s = {SILENT_AFTER_S}\n"
             f"[server]\ndata_dir = '.'\n{more}"
@@ -68,7 +69,7 @@ class Node:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
 
     @property
     def session_ends(self) -> list[str]:

@@ -52,12 +52,15 @@ class Seat:
     _token: str = ""
 
     @staticmethod
-    async def take(browser: Browser, county: County, login: str, link: str = "") -> Seat:
-        """Open the page of a person, by `link` if it is none of the county's own; the overview is on it then."""
+    async def take(browser: Browser, county: County, login: str, link: str = "", script: str = "") -> Seat:
+        """Open the page of a person, by `link` if it is none of the county's own; the overview is on it then.
+
+        `script` runs in it before anything else.
+        """
         context = await browser.new_context(
             viewport={"width": 1280, "height": 800}, ignore_https_errors=True, locale="zh-CN"
         )
-        await context.add_init_script(_WATCH)
+        await context.add_init_script(script + _WATCH)
         page = await context.new_page()
         seat = Seat(county, login, context, page)
         page.on("pageerror", lambda error: seat.faults.append(str(error)))

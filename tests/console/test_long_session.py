@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests import logs
 from tests.console.browser import CHROMIUM, FLAGS
 from tests.console.county import PEOPLE
 from tests.console.seat import Seat
@@ -24,6 +26,8 @@ OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 #: The page renews with a fifth of the time left, and never sooner than after five seconds.
 TOKEN_S = 8
 SILENCE_S = 3
+#: More than a few checks of a browser, which asks every two to three seconds.
+CONSENT_S = 8
 SENT = """() => window.connections.flatMap((peer) => peer.getSenders())
   .filter(({ track }) => track?.readyState === "live").length"""
 
@@ -152,6 +156,24 @@ async def test_page_that_slept_until_it_was_given_up_is_back_without_a_reload(
             await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
             for kind in ("video", "audio"):
                 await one.flows(kind)
+
+
+async def test_page_that_slept_longer_than_consent_comes_back_to_its_place_by_itself(
+    browser: Browser, laptop: Browser, tmp_path: Path
+) -> None:
+    async with running(tmp_path, consent=CONSENT_S) as county, talking(county, browser, laptop) as (officer, east):
+        (consultation,) = re.findall(r"consultation/(\w+)", officer.page.url)
+        participants = f"/consultations/{consultation}/participants"
+        before = await officer.api("GET", participants)
+        async with asleep(laptop, east):
+            await until("its consent has run out", lambda: "code=consent-lost" in logs.read(county.folder / "node.log"))
+            await expect(seat(officer.page, EAST)).not_to_have_attribute("data-state", "live")
+            await expect(row(officer.page, EAST)).to_have_count(1)
+        for one, other in ((officer, EAST), (east, OFFICER)):
+            await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
+            for kind in ("video", "audio"):
+                await one.flows(kind)
+        assert await officer.api("GET", participants) == before
 
 
 async def test_who_slept_while_it_was_locked_sends_nothing_and_waits_until_the_chair_lets_in(

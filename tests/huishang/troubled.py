@@ -3,6 +3,7 @@
 TROUBLE_DISK: its journal lies on a small filesystem in a mount namespace of its own. TROUBLE_CLOCK: the path of the
 preloaded `clock_step.c`, whose clock goes back by an hour at SIGUSR1. TROUBLE_TOKENS: how many seconds an access token
 is good for. TROUBLE_SILENCE: after how many seconds without a word a page is given up, and its person has left.
+TROUBLE_CONSENT: after how many seconds without a check a media connection ends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from dispatch.desk import caretaker
 from dispatch.presence import Presence
 from huishang import edge
 from signaling.auth import tokens
+from signaling.ice import lite
+from signaling.webrtc import session
 from signaling.ws.connection import Limits
 from signaling.ws.hub import Hub
 from tests.console import county_node
@@ -65,19 +68,27 @@ def main(arguments: Sequence[str]) -> None:
         tokens.LASTS_US = int(os.environ["TROUBLE_TOKENS"]) * 1_000_000
     if os.environ.get("TROUBLE_SILENCE"):
         _give_up_after(float(os.environ["TROUBLE_SILENCE"]))
+    if os.environ.get("TROUBLE_CONSENT"):
+        consent = {"CONSENT_SECONDS": float(os.environ["TROUBLE_CONSENT"])}
+        _replace({lite: consent, session: consent})
     county_node.main(arguments)
 
 
 def _give_up_after(seconds: float) -> None:
     limits = Limits(ask_s=seconds / 2, silent_s=seconds)
-    patched: dict[object, dict[str, object]] = {
-        edge: {
-            "Hub": partial(Hub, limits=limits),
-            "Presence": partial(Presence, 100_000),
-            "ABSENT_US": int(seconds * 1e6),
-        },
-        caretaker: {"RETURN_SECONDS": 0.0},
-    }
+    _replace(
+        {
+            edge: {
+                "Hub": partial(Hub, limits=limits),
+                "Presence": partial(Presence, 100_000),
+                "ABSENT_US": int(seconds * 1e6),
+            },
+            caretaker: {"RETURN_SECONDS": 0.0},
+        }
+    )
+
+
+def _replace(patched: Mapping[object, Mapping[str, object]]) -> None:
     for module, names in patched.items():
         for name, value in names.items():
             setattr(module, name, value)

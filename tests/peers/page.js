@@ -4,9 +4,11 @@
 globalThis.peers = (() => {
   const CLOCK_BITS = 16;
   const NTP_TO_UNIX_MS = 2208988800000;
+  const CANDIDATE = /^a=candidate:\S+ \d+ (\S+) \d+ (\S+) (\d+) .*\r\n/gm;
   const people = new Map();
   let way = "";
   let door = 0;
+  let host = "";
   const sound = new AudioContext({ sampleRate: 48000 });
 
   /** Send SDP, or a fragment of it; returns the response with its text read. */
@@ -23,26 +25,47 @@ globalThis.peers = (() => {
     const offer = connection.localDescription.sdp;
     const { response, text } = await send("POST", url, "application/sdp", offer, token);
     if (response.status !== 201) throw new Error(`${response.status} ${text}`);
-    person.answer = text.replace(/^a=candidate:\S+ \d+ (\S+) \d+ \S+ (\d+) .*\r\n/gm, reached);
+    person.offered = [...text.matchAll(CANDIDATE)].map(([, protocol, address]) => [protocol, address]);
+    person.answer = text.replace(CANDIDATE, reached);
     person.token = token;
     person.location = response.headers.get("Location");
     await connection.setRemoteDescription({ type: "answer", sdp: person.answer });
   }
 
-  /** Know only the server's candidates of this transport (`udp` or `tcp`) and port from now on, as behind a firewall. */
-  function only(kind, port = 0) {
+  /** Know only the server's candidates of this transport, port and address from now on, as behind a firewall. */
+  function only(kind, port = 0, address = "") {
     way = kind;
     door = port;
+    host = address;
   }
 
-  const reached = (line, kind, port) => ((!way || kind === way) && (!door || Number(port) === door) ? line : "");
+  const reached = (line, kind, address, port) => {
+    const known = (!way || kind === way) && (!door || Number(port) === door) && (!host || address === host);
+    return known ? line : "";
+  };
 
-  /** The transport of the pair in use on both ends, and of all that the browser sends to. */
-  async function pair(name) {
+  /** Both ends of the pair in use, and of all that the browser sends to. */
+  async function ends(name) {
     const entries = new Map((await stats(name)).map((entry) => [entry.id, entry]));
     const { selectedCandidatePairId: id } = [...entries.values()].find((entry) => entry.type === "transport");
     const { localCandidateId, remoteCandidateId } = entries.get(id);
-    return [localCandidateId, remoteCandidateId].map((end) => entries.get(end).protocol);
+    return [localCandidateId, remoteCandidateId].map((end) => entries.get(end));
+  }
+
+  /** The transport of both. */
+  async function pair(name) {
+    return (await ends(name)).map(({ protocol }) => protocol);
+  }
+
+  /** Transport and address of the server's. */
+  async function far(name) {
+    const { protocol, address } = (await ends(name))[1];
+    return [protocol, address];
+  }
+
+  /** Transport and address of all candidates of the server, the preferred first. */
+  function offered(name) {
+    return people.get(name).offered;
   }
 
   function preferCodec(transceiver, codec) {
@@ -227,6 +250,6 @@ globalThis.peers = (() => {
 
   return {
     people, picture, tone, sound,
-    only, pair, publish, view, firstFrame, look, hear, stats, captureError, restartIce, leave, negotiated, checkUser,
+    only, pair, far, offered, publish, view, firstFrame, look, hear, stats, captureError, restartIce, leave, negotiated, checkUser,
   };
 })();

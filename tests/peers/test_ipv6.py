@@ -1,6 +1,7 @@
 """The whole server over IPv6 alone, interface and media, with aiortc at the ends.
 
-Not with Chromium: it offers no IPv6 candidate on a machine that has only the loopback's address of that family.
+Chromium offers no IPv6 candidate on a machine that has only the loopback's address of that family: test_addresses.py
+gives it another.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
 from signaling.http.health import Fault, Health, HealthEndpoint, Part
 from signaling.http.listener import listening
+from signaling.ice.turn import NO_TURN, Turn
 from signaling.webrtc.exchange import Exchange
 
 EVERYTHING: Final = "token-for-everything-1"
@@ -57,6 +58,7 @@ async def running_node(
     page: Path = console.STATIC,
     origins: Iterable[str] = (),
     language: str = "zh-CN",
+    turn: Turn = NO_TURN,
 ) -> AsyncIterator[Node]:
     """Run a node; assert at the end that nothing of it is left in the plane."""
     before = live_objects()
@@ -86,6 +88,7 @@ async def running_node(
             max_sdp_bytes=MAX_SDP_BYTES,
             origins=origins,
             language=language,
+            turn=turn,
         )
         port = await ends.enter_async_context(listening(app, "127.0.0.1", 0))
         yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources, app)

@@ -16,17 +16,17 @@ user.max_net_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_re
 and what a container forbids)"""
 
 
-def run_alone(module: str, *arguments: str) -> Any:
-    """Run a program in a new network namespace, as root or as root of a user namespace; return the JSON it printed."""
+def run_alone(module: str, *arguments: str, package: str = "tests.media.plane", seconds: float = PATIENCE_S) -> Any:
+    """Run a program of `package` in a new network namespace, as root there; return the JSON it printed."""
     alone = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
     allowed = _run([*alone, "true"])
     assert allowed.returncode == 0, f"{NEEDED}: {allowed.stderr.strip()}"
-    done = _run([*alone, sys.executable, "-m", f"tests.media.plane.{module}", *arguments])
+    done = _run([*alone, sys.executable, "-m", f"{package}.{module}", *arguments], seconds)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], seconds: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     # Debian's ethtool is where a user's own path does not lead.
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     return subprocess.run(
@@ -35,6 +35,6 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=seconds,
         check=False,
     )

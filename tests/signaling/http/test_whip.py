@@ -11,10 +11,14 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from signaling.client.http import HttpOptions
+from signaling.client.session import SessionOptions, WhipSession
 from signaling.http import body
+from signaling.ice.turn import Turn
+from signaling.sdp.offer import PublishTrack, offer_codecs
 from tests.signaling.http.asking import FRAGMENT, SDP, ask, attribute, problem, publish, view
 from tests.signaling.http.conftest import client
-from tests.signaling.node import MAX_SDP_BYTES, Node, running_node
+from tests.signaling.node import EVERYTHING, MAX_SDP_BYTES, Node, running_node
 from tests.signaling.sdp.samples import raw
 
 FRESH = b"a=ice-ufrag:frsh\r\na=ice-pwd:fresh-password-of-24-char\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
@@ -306,3 +310,41 @@ async def test_viewers_are_answered_for_what_the_present_publisher_has(node: Nod
     assert (await publish(http, offer=only_sound)).status == 201
     assert set(node.exchange.media["camera"].codecs) == {"audio"}
     assert (await view(http, offer=only_vp8)).status == 201
+
+
+async def test_clients_are_told_of_turn_servers_with_credentials_of_their_session() -> None:
+    turn = Turn(("stun:a.example", "turn:a.example?transport=udp", "turns:a.example:443"), "the-two-servers-secret")
+    async with running_node(turn=turn) as node, client(node) as http:
+        for path, offer in (("/whip/camera", "chromium-publish"), ("/whep/camera", "chromium-view")):
+            async with http.post(path, data=raw(offer), headers=SDP) as response:
+                stun, *closed = response.headers.getall("Link")
+            assert stun == '<stun:a.example>; rel="ice-server"'
+            session = response.headers["Location"].rsplit("/", 1)[1]
+            for link, url in zip(closed, turn.urls[1:], strict=True):
+                found = re.fullmatch(
+                    rf'<{re.escape(url)}>; rel="ice-server"; username="(\d+:{session})"; credential="([^"]+)"; '
+                    'credential-type="password"',
+                    link,
+                )
+                assert found
+                ends = int(found[1].partition(":")[0])
+                assert turn.servers(session, ends - turn.lifetime_s)[1].credential == found[2]
+            assert turn.secret not in str(response.headers)
+        # Whoever has not shown a token is told nothing.
+        async with aiohttp.ClientSession(node.url) as stranger:
+            assert "Link" not in (await ask(stranger, "OPTIONS", "/whip/camera")).headers
+            assert "Link" not in (await ask(stranger, "POST", "/whip/camera")).headers
+
+
+async def test_our_own_client_passes_over_turn_servers() -> None:
+    track = PublishTrack("audio", offer_codecs("audio", ["opus"]), "s", "a", "unit@node", ssrc=7)
+    options = SessionOptions(HttpOptions(EVERYTHING))
+    async with (
+        running_node(turn=Turn(("turn:a.example",), "the-two-servers-secret")) as node,
+        WhipSession(f"{node.url}/whip/camera", [track], options) as session,
+    ):
+        assert session.transport.is_connected
+
+
+async def test_without_a_turn_server_nothing_is_told(http: aiohttp.ClientSession) -> None:
+    assert "Link" not in (await publish(http)).headers

@@ -33,6 +33,7 @@ from dispatch.tables import Change, Tables
 from huishang.authority import Names, create_authority, issue
 from signaling.http.listener import listening
 from signaling.http.problem import problems
+from signaling.ice.turn import NO_TURN, Turn
 from signaling.ws.connection import DEFAULT_LIMITS, Limits
 from signaling.ws.hub import PATH, Hub
 from signaling.ws.messages import AnsweredLine, LineQuality, LineSize, Offer
@@ -169,7 +170,11 @@ class Node:
     """The server; tokens are people's ids."""
 
     def __init__(
-        self, limits: Limits = DEFAULT_LIMITS, tls: Certificate | None = None, grace_us: int = GRACE_US
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        tls: Certificate | None = None,
+        grace_us: int = GRACE_US,
+        turn: Turn = NO_TURN,
     ) -> None:
         self.tls = tls
         tables = Tables()
@@ -186,6 +191,7 @@ class Node:
         self.door = Door()
         self.until_us = {"wang": NEVER_US, "li": NEVER_US, "zhao": NEVER_US, "qian": NEVER_US}
         self.limits = limits
+        self.turn = turn
         self.hub = self._new_hub()
         self._stack = contextlib.AsyncExitStack()
 
@@ -209,6 +215,7 @@ class Node:
             node="node",
             tracks=no_tracks,
             limits=self.limits,
+            turn=self.turn,
         )
 
     async def restart_hub(self) -> None:

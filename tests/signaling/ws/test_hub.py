@@ -14,6 +14,7 @@ from dispatch.acts.consultation import Join
 from dispatch.desk import coordinator as coordinator_module
 from dispatch.entry import Origin
 from dispatch.permissions import Actor
+from signaling.ice.turn import IceServer, Turn
 from signaling.ws import hub as hub_module
 from signaling.ws.connection import MAX_IN_HAND, Limits
 from signaling.ws.hub import MAX_PAGES_OF_PERSON, Hub
@@ -231,6 +232,23 @@ async def test_who_only_connects_takes_no_more_than_a_share_and_gives_it_back(mo
             await node.connect()
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await node.connect()
+
+
+async def test_a_page_is_told_of_turn_servers_and_again_before_their_credentials_end() -> None:
+    turn = Turn(("turn:a.example",), "the-two-servers-secret", lifetime_s=2)
+    async with Node(turn=turn) as node:
+        tab = await node.tab("li")
+        first = (await tab.answer("welcome"))["ice_servers"]
+        again = (await tab.answer("servers"))["servers"]
+        ends = [int(told[0]["username"].removesuffix(":li")) for told in (first, again)]
+        assert ends[0] < ends[1]
+        for told, end in zip((first, again), ends, strict=True):
+            assert msgspec.convert(told, tuple[IceServer, ...]) == turn.servers("li", end - turn.lifetime_s)
+        await tab.leave()
+    async with Node() as node:
+        tab = await node.tab("li")
+        assert (await tab.answer("welcome"))["ice_servers"] == []
+        await tab.leave()
 
 
 async def test_unwatch_ends_a_topic_and_watch_begins_it_again() -> None:

@@ -1,0 +1,52 @@
+"""Another machine, cabled to this one: a network namespace, and a browser in it. For programs under `unshare --net`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+from tests.console.browser import CHROMIUM
+from tests.media.plane.far_end import another, cable, inside, namespace, run
+from tests.media.plane.narrow_path import loopback
+
+
+class Laptop:
+    """The machine; made while this process is alone in its namespace."""
+
+    def __init__(self) -> None:
+        loopback(65_536)
+        self._here = namespace()
+        self._there = another(self._here)
+
+    def plug(self, name: str, here: Sequence[str], there: Sequence[str]) -> None:
+        """Lay a cable `name` with these addresses (as `ip address` takes them) at our end, `here`, and at its own."""
+        cable(f"{name}-here", name, self._there)
+        _up(f"{name}-here", here)
+        with inside(self._there, self._here):
+            _up(name, there)
+
+    def ip(self, *arguments: str) -> None:
+        """Run `ip` there."""
+        with inside(self._there, self._here):
+            run("ip", *arguments)
+
+    @asynccontextmanager
+    async def browser(self, folder: Path, flags: Sequence[str]) -> AsyncIterator[Browser]:
+        """Run Chromium there; `folder` keeps what starts it."""
+        start = folder / "chromium-there"
+        start.write_text(f'#!/bin/sh\nexec nsenter --net=/proc/{os.getpid()}/fd/{self._there} {CHROMIUM} "$@"\n')
+        start.chmod(0o700)
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=str(start), args=list(flags))
+            yield browser
+            await browser.close()
+
+
+def _up(name: str, addresses: Sequence[str]) -> None:
+    for address in addresses:
+        run("ip", "address", "add", address, "dev", name, *(("nodad",) if ":" in address else ()))
+    run("ip", "link", "set", name, "up")
