@@ -29,7 +29,7 @@ from media.allocation.patience import HOLD_US, EstimateHistory, Setbacks
 from media.allocation.plan import Allocation, Pause, Share
 
 #: Room that a new step needs beyond its cost: an estimate is within some percent, a keyframe is a burst.
-MARGIN_PERCENT: Final = 10
+MARGIN_PERCENT: Final = 5
 #: A link that carries so much of what a step needs is another one than that which took the step back.
 ANOTHER_PERCENT: Final = 130
 #: What a link is taken to carry while nothing is known of it, sound and lowest places together.

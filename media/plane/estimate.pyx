@@ -11,14 +11,16 @@ whether it does is tried: a decrease that does not lessen the loss is taken back
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from media.plane.linkmeter cimport linkmeter_delivered_bps, linkmeter_feedback, linkmeter_rebase, linkmeter_train_bps
+from media.plane.linkmeter cimport (
+    linkmeter_delivered_bps, linkmeter_feedback, linkmeter_peak_bps, linkmeter_rebase, linkmeter_train_bps,
+)
 from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccResult, twcc_history_init, twcc_receive, twcc_sent
 
 cdef enum:
     QUEUE_LONG_US = 60000           # the link is full
     QUEUE_SHORT_US = 25000          # it is not
     SETTLE_NS = 100000000           # beside the round trip: until a decrease shows
-    SHORT_BUCKETS = 8               # 131 ms of arrivals, while the link is full and they never stop
+    SHORT_BUCKETS = 8              # 197 ms of arrivals, while the link is full and they never stop
     DRAIN_BUCKETS = 16              # 262 ms, once what is measured is the thinner link alone
     LONG_BUCKETS = 32               # 524 ms, which evens out frames
     PACKET_BITS = 9600
@@ -35,6 +37,7 @@ cdef enum:
 
 cdef double ONE_SECOND_NS = 1e9
 cdef double OTHER_LINK = 0.4         # two who share a link see trains twice as fast as their share, not more
+cdef double EVEN = 0.8               # of its busiest moment a link that is full has in its mean
 cdef double LOSS_CREDIT = 0.1       # more than that is lost because the link is full
 
 
@@ -66,8 +69,11 @@ cdef void _decrease(Estimate *e, double lost, int64_t now_ns) noexcept nogil:
     `lost`: the share of what the link carries that it loses afterwards.
     """
     cdef int buckets = DRAIN_BUCKETS if e.draining else _busy_buckets(e, now_ns) if e.full_since_ns else SHORT_BUCKETS
-    cdef double delivered = linkmeter_delivered_bps(&e.meter, buckets) / (1.0 - lost)
+    cdef double delivered = linkmeter_delivered_bps(&e.meter, buckets)
+    # Of a link that only bursts have filled, the mean would say far less than it carries.
+    cdef double peak = EVEN * linkmeter_peak_bps(&e.meter, buckets, e.target_bps)
     cdef double drain = e.meter.queue_us / 1e6
+    delivered = (peak if peak > delivered else delivered) / (1.0 - lost)
     if drain > 0.4:
         drain = 0.4
     e.capacity_bps = <int64_t>delivered

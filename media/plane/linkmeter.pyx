@@ -15,6 +15,8 @@ cdef enum:
     BUCKET_SHIFT = 14               # 16.384 ms
     BASE_NS = 30000000000           # a stretch of the base
     STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
+    PEAK_BUCKETS = 4
+    PEAK_BYTES = 9000
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3
     TRAIN_BYTES = 1500
@@ -147,6 +149,28 @@ cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexce
     for back in range(1, buckets + 1):
         octets += meter.buckets[(newest - back) & (METER_BUCKETS - 1)]
     return octets * 8000000 // (<int64_t>buckets << BUCKET_SHIFT)
+
+
+cdef int64_t linkmeter_peak_bps(const LinkMeter *meter, int buckets, int64_t likely_bps) noexcept nogil:
+    """Bits a second that arrived in the busiest stretch of the last `buckets` before the newest.
+
+    A link that is full delivers evenly; between the frames of one that is not nothing comes, which says nothing of it.
+    A stretch holds some packets at the rate that is likely: of two packets nobody reads a rate.
+    """
+    cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
+    cdef int64_t octets = 0
+    cdef int64_t most = 0
+    cdef int64_t wanted = PEAK_BYTES * 8000000 // (likely_bps + 1) >> BUCKET_SHIFT
+    cdef int width = PEAK_BUCKETS if wanted < PEAK_BUCKETS else buckets if wanted > buckets else <int>wanted
+    cdef int back
+    width = buckets if width > buckets else width
+    for back in range(1, buckets + 1):
+        octets += meter.buckets[(newest - back) & (METER_BUCKETS - 1)]
+        if back > width:
+            octets -= meter.buckets[(newest - back + width) & (METER_BUCKETS - 1)]
+        if octets > most:
+            most = octets
+    return most * 8000000 // (<int64_t>width << BUCKET_SHIFT)
 
 
 cdef int64_t linkmeter_train_bps(const LinkMeter *meter) noexcept nogil:
