@@ -27,6 +27,7 @@ from huishang.desk import NodeDesk
 from huishang.home import access_keys
 from huishang.interface import interface_routes
 from media.relay import Relay
+from media.stills.stills import Stills
 from signaling.auth.acting import SignedActs
 from signaling.auth.endpoint import SessionEndpoint
 from signaling.auth.passwords import Passwords
@@ -40,6 +41,7 @@ from signaling.http.acts import all_acts
 from signaling.http.health import Fault, Health, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
 from signaling.http.metrics import Metrics, dispatch_readers, plane_readers
+from signaling.http.stills import StillsEndpoint
 from signaling.webhooks.service import Webhooks
 from signaling.webrtc.exchange import Exchange
 from signaling.ws.hub import Hub
@@ -119,9 +121,12 @@ async def edge(
         metrics.read([*webhooks.readers(), *dispatch_readers(tables, exchange.registry, lambda: hub.pages)])
         metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures, lambda: exchange.links))
         index = _index(desk, ends)
+        stills = Stills(relay)
+        ends.push_async_callback(stills.close)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
+            *StillsEndpoint(exchange, access, stills, tables).routes(),
             *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes, acts)
