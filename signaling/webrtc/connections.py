@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -18,7 +19,7 @@ from media.relay import Relay
 from signaling.bucket import Bucket
 from signaling.ice.types import Credentials
 from signaling.sdp.continuation import restarts_ice
-from signaling.sdp.model import SessionDescription
+from signaling.sdp.model import Codec, SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
 from signaling.webrtc.adaptation import Viewer
@@ -225,7 +226,9 @@ class Connections:
         receiving = self._get(connection_id).present.receiving
         for mid, sight in sights.items():
             if mid in receiving:
-                receiving[mid].taking.sight = sight
+                taking = receiving[mid].taking
+                codec = self._sources.codecs(taking.source).get("video")
+                taking.sight = _slowed(sight, codec) if sight.slow else sight
 
     def sending(self) -> Iterator[tuple[str, str]]:
         """Give every connection that publishes, with each of its sources."""
@@ -366,6 +369,13 @@ class Connections:
                 listener(event)
             except Exception:  # so broad, because others listen too, and what ended here must end whole
                 _log.exception("connection_listener_failed", kind=type(event).__name__)
+
+
+def _slowed(sight: Sight, codec: Codec | None) -> Sight:
+    """Return what stands for a low frame rate where the codec has no temporal layers: the smallest picture."""
+    if codec is not None and codec.encoding.upper() == "VP8":
+        return sight
+    return replace(sight, width=min(sight.width, 1), height=min(sight.height, 1))
 
 
 def _parse(offer: bytes) -> SessionDescription:
