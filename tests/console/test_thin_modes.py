@@ -125,7 +125,7 @@ async def test_sound_only_shows_nothing_and_hears_everything(page: Page) -> None
     page.on("request", lambda request: asked.append(request.url))
     await choose(page, "sound")
     await expect(tile).to_have_attribute("data-state", "soundMode")
-    await expect(tile.locator(".state .title")).to_have_text("只听声音")
+    await expect(tile.locator(".state .title")).to_have_text("不收画面")
     await heard_without_pictures(page)
     assert not [url for url in asked if url.endswith("/still")]
     await choose(page, "auto")
