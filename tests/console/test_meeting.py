@@ -25,6 +25,11 @@ COLOUR = """(video) => {
   return [...pen.getImageData(video.videoWidth * 0.1, video.videoHeight * 0.5, 1, 1).data.slice(0, 3)];
 }"""
 
+STILL_COLOUR = """(still) => {
+  const { data } = still.getContext("2d").getImageData(still.width * 0.1, still.height * 0.5, 1, 1);
+  return [...data.slice(0, 3)];
+}"""
+
 
 @dataclass
 class Two:
@@ -102,6 +107,19 @@ async def test_each_sees_the_others_camera(two: Two) -> None:
             partial(video.evaluate, COLOUR),
             lambda colour: colour[1] > colour[0] + 60 and colour[1] > colour[2] + 60,
         )
+
+
+async def test_who_chose_stills_sees_a_still_of_the_others_camera_by_being_in_it_together(two: Two) -> None:
+    chair = seat(two.member, "李秀英")
+    await two.member.locator(".acts .mode").click()
+    await two.member.locator('[role="menuitemradio"]').filter(has_text="静态画面").last.click()
+    await expect(chair).to_have_attribute("data-state", "stills")
+    await expect(chair.locator(".state .title")).to_contain_text(":")
+    colour = await chair.locator("canvas.still").evaluate(STILL_COLOUR)
+    assert colour[1] > colour[0] + 60 and colour[1] > colour[2] + 60
+    await two.member.locator(".acts .mode").click()
+    await two.member.locator('[role="menuitemradio"]').first.click()
+    await expect(chair).to_have_attribute("data-state", "live")
 
 
 async def test_chair_cuts_a_sound_off_and_both_are_told(two: Two) -> None:
