@@ -121,15 +121,22 @@ async def edge(
         metrics.read([*webhooks.readers(), *dispatch_readers(tables, exchange.registry, lambda: hub.pages)])
         metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures, lambda: exchange.links))
         index = _index(desk, ends)
-        stills = Stills(relay)
-        ends.push_async_callback(stills.close)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
-            *StillsEndpoint(exchange, access, stills, tables).routes(),
+            *_stills(relay, exchange, access, tables, ends),
             *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes, acts)
+
+
+def _stills(
+    relay: Relay, exchange: Exchange, access: Access, tables: Tables, ends: contextlib.AsyncExitStack
+) -> list[web.RouteDef]:
+    """Give stills of sources, made by a worker process that ends with us."""
+    stills = Stills(relay)
+    ends.push_async_callback(stills.close)
+    return StillsEndpoint(exchange, access, stills, tables).routes()
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:
