@@ -99,6 +99,21 @@ async def test_killed_worker_takes_what_is_in_hand_and_another_comes(process: Wo
     assert process.pid not in (None, first)
 
 
+async def test_worker_that_hangs_is_ended_and_another_comes(
+    process: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await still(process, ring_of("VP8", keyframe("VP8")), PATIENCE_S)
+    first = process.pid
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr("media.stills.process._PATIENCE_SECONDS", 0.2)
+        with pytest.raises(StillBusy):
+            await still(process, ring_of("VP8", keyframe("VP8")), 0.0)
+    assert is_red((await still(process, ring_of("H264", keyframe("H264")), PATIENCE_S)).jpeg)
+    assert process.pid != first
+
+
 async def test_worker_ends_with_us(process: WorkerProcess) -> None:
     await still(process, ring_of("VP8", keyframe("VP8")), PATIENCE_S)
     pid = process.pid
