@@ -27,6 +27,7 @@ from huishang.desk import NodeDesk
 from huishang.home import access_keys
 from huishang.interface import interface_routes
 from media.relay import Relay
+from media.stills.stills import Stills
 from signaling.auth.acting import SignedActs
 from signaling.auth.endpoint import SessionEndpoint
 from signaling.auth.passwords import Passwords
@@ -40,6 +41,7 @@ from signaling.http.acts import all_acts
 from signaling.http.health import Fault, Health, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
 from signaling.http.metrics import Metrics, dispatch_readers, plane_readers
+from signaling.http.stills import StillsEndpoint
 from signaling.ice.turn import Turn
 from signaling.webhooks.service import Webhooks
 from signaling.webrtc.exchange import Exchange
@@ -121,9 +123,19 @@ async def edge(
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
+            *_stills(relay, exchange, access, tables, ends),
             *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
+
+
+def _stills(
+    relay: Relay, exchange: Exchange, access: Access, tables: Tables, ends: contextlib.AsyncExitStack
+) -> list[web.RouteDef]:
+    """Give stills of sources, made by a worker process that ends with us."""
+    stills = Stills(relay)
+    ends.push_async_callback(stills.close)
+    return StillsEndpoint(exchange, access, stills, tables).routes()
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:

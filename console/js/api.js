@@ -1,6 +1,8 @@
 // The server over HTTP as the page sees it: requests that end in an answer or in one kind of error.
 
 const TIMEOUT_MS = 6000;
+/** The server waits for a keyframe, and a link that carries little takes seconds for the rest. */
+const STILL_TIMEOUT_MS = 20000;
 /** The longest we let a server send us away for. */
 const LONGEST_AWAY_MS = 60000;
 const SESSION = "/api/v1/session";
@@ -95,6 +97,28 @@ export async function refreshSession() {
 
 export async function closeSession(token) {
   await request(SESSION, { method: "DELETE", token, keepalive: true });
+}
+
+/**
+ * A still of a source, by the right that `context` names; `tag`: of the one there is already, or "". Gives {blob, tag,
+ * takenMs of the server's UTC, transferMs of its body}; without `blob` when it is the same. Throws ApiError.
+ */
+export async function stillOf(id, { context, tag, token }) {
+  const query = context ? `?context=${encodeURIComponent(context)}` : "";
+  const headers = { "X-Huishang": "1", Authorization: `Bearer ${token}`, ...(tag ? { "If-None-Match": tag } : {}) };
+  const signal = AbortSignal.timeout(STILL_TIMEOUT_MS);
+  try {
+    const path = `/api/v1/sources/${encodeURIComponent(id)}/still${query}`;
+    const response = await fetch(path, { headers, cache: "no-store", signal });
+    const begun = performance.now();
+    if (response.status === 304) return { blob: null };
+    if (!response.ok) throw toError(response, await response.text());
+    const blob = await response.blob();
+    const takenMs = Date.parse(response.headers.get("Last-Modified"));
+    return { blob, tag: response.headers.get("ETag") ?? "", takenMs, transferMs: performance.now() - begun };
+  } catch (error) {
+    throw error instanceof ApiError ? error : new ApiError("network");
+  }
 }
 
 /** The record of a unit. */

@@ -2,7 +2,7 @@
 
 import { Acts } from "./acts.js";
 import { AdminPage } from "./admin/page.js";
-import { ApiError, searchNames, unitOf } from "./api.js";
+import { ApiError, searchNames, stillOf, unitOf } from "./api.js";
 import { KeysDialog, Question } from "./ask.js";
 import { AnnounceDialog } from "./consultation/announce.js";
 import { ConsultationPage } from "./consultation/page.js";
@@ -19,6 +19,7 @@ import { consultationsOf, TOPICS } from "./overview/places.js";
 import { Own } from "./own.js";
 import { Rhythm } from "./rhythm.js";
 import { toggleTheme } from "./theme.js";
+import { modeItems } from "./thinmenu.js";
 import { Top } from "./top.js";
 import { topView } from "./topview.js";
 import { Tree } from "./tree/tree.js";
@@ -52,7 +53,8 @@ export class Desk {
     this.link = new Link({ account, device, changed: () => this.#linkTurned(), heard });
     this.now = this.link.now;
     this.rhythm = new Rhythm(this.now);
-    this.media = new Media({ link: this.link, changed: () => this.render() });
+    const still = (id, asked) => account.ask((token) => stillOf(id, { ...asked, token }));
+    this.media = new Media({ link: this.link, still, changed: () => this.render() });
     this.acts = new Acts(this.link);
     this.question = new Question();
     this.keys = new KeysDialog();
@@ -284,6 +286,7 @@ export class Desk {
       stop: () => (this.consultation ? this.router.go("consultation", this.consultation.id) : this.own.stop()),
       admin: () => this.router.go("admin"),
       muteAll: () => this.overview.wall.muteAll(),
+      modes: () => modeItems(this.media.thin),
       theme: toggleTheme,
       language: toggleLanguage,
       keys: () => this.keys.open(),

@@ -1,7 +1,6 @@
 // How one source looks on the wall: its elements, and what is shown on them. Decides nothing.
 
 import { h, icon, set, setAria, setIcon, setLabel, setText } from "./dom.js";
-import { timeOfDay } from "./clock.js";
 import { t } from "./i18n.js";
 import { FittedName } from "./fitted.js";
 import { nameOf, tagOf } from "./names.js";
@@ -12,7 +11,7 @@ import * as words from "./words.js";
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off",
-  noRoom: "thin",
+  noRoom: "thin", stills: "thin", soundMode: "sound",
 };
 
 export class Face {
@@ -84,25 +83,29 @@ export class Face {
 
   /** Keep what the video shows now, for when it shows nothing; true if it showed something. */
   keepStill() {
-    const { still, video } = this;
+    const { video } = this;
     if (!video.videoWidth) return false;
-    still.width = video.videoWidth;
-    still.height = video.videoHeight;
-    still.getContext("2d").drawImage(video, 0, 0);
-    this.#hasStill = true;
+    this.showStill(video, video.videoWidth, video.videoHeight);
     return true;
+  }
+
+  /** Show a picture of this size while the video shows nothing. */
+  showStill(image, width, height) {
+    const { still } = this;
+    set(still, { width, height });
+    still.getContext("2d").drawImage(image, 0, 0);
+    this.#hasStill = true;
   }
 
   #renderState({ state, since, error }) {
     set(this.box, { hidden: state === "live" });
     if (state === "live") return;
     setIcon(this.boxIcon, ICONS[state]);
-    setText(this.boxTitle, titleOf(state, error));
-    const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
-    setText(this.boxWhy, [when, whyOf(state, error)].filter(Boolean).join(" · "));
+    setText(this.boxTitle, titleOf(state, error, since));
+    setText(this.boxWhy, whyOf(state, error, since));
   }
 
-  #renderActs({ source, state, error, audioOnly, muted, paused, big }) {
+  #renderActs({ source, state, since, error, audioOnly, muted, paused, big }) {
     setIcon(this.mute.firstElementChild, muted ? "muted" : "sound");
     setLabel(this.mute, t(muted ? "tile.unmute" : "tile.mute"));
     setAria(this.mute, { pressed: !muted });
@@ -110,7 +113,7 @@ export class Face {
     setLabel(this.pause, t(paused ? "tile.resume" : "tile.pause"));
     setIcon(this.enlarge.firstElementChild, big ? "reduce" : "enlarge");
     setLabel(this.enlarge, t(big ? "tile.reduce" : "tile.enlarge"));
-    const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : titleOf(state, error);
+    const said = state === "live" ? t(audioOnly ? "state.liveSound" : "state.live") : titleOf(state, error, since);
     const label = t("tile.label", { name: nameOf(source), state: said });
     setAria(this.picture, { label });
   }

@@ -5,6 +5,8 @@ import { Connection } from "./connection.js";
 import { Line } from "./line.js";
 import { qualityOf } from "./quality.js";
 import { Sizes } from "./sizes.js";
+import { Stills } from "./stills.js";
+import { Thin } from "./thin.js";
 import { Refusal } from "./wire.js";
 
 /** Media that stop have been in doubt for seconds: a link that answers nothing within this is gone with them. */
@@ -31,12 +33,15 @@ export class Media {
   #number = 0;
   #counts = null;
 
-  /** `link`: carries offers; `changed()` when the state of the connection did. */
-  constructor({ link, changed }) {
+  /** `link`: carries offers; `still`: as Stills fetches; `changed()` when the state of the connection did. */
+  constructor({ link, still, changed }) {
     this.link = link;
     this.changed = changed;
+    this.thin = new Thin();
+    this.thin.listen(() => this.#turnedThin());
+    this.stills = new Stills({ fetch: still, way: () => this.way });
     this.code = "";
-    /** What the link to this page is like, {state, bps, paused}: null while the server has not said. */
+    /** What the link to this page is like, {state, bps, queueMs, paused}: null while the server has not said. */
     this.way = null;
     this.connection = new Connection({
       exchange: (sdp, lines, fresh) => this.#exchange(sdp, lines, fresh),
@@ -134,12 +139,20 @@ export class Media {
     if (message.lines.length > 0) this.link.tell(message);
   }
 
+  /** Views that take no pictures any more, or take them again, hear of it by themselves. */
+  #turnedThin() {
+    this.resized();
+    this.stills.hurry();
+    this.changed();
+  }
+
   #tellSizes() {
     this.#telling = 0;
     this.#sizesAt = performance.now();
     if (this.link.state !== "up" || this.#life !== this.link.life) return;
     const taken = [...this.#lines].filter(({ handle }) => handle.way === "receive" && handle.kind === "video");
-    const shown = new Map(taken.map((line) => [line.handle, line.shown]));
+    const slow = this.thin.mode === "slow";
+    const shown = new Map(taken.map((line) => [line.handle, { ...line.shown, slow }]));
     const known = [...this.#answered].filter(([, handle]) => shown.has(handle));
     const lines = known.map(([mid, handle]) => ({ mid, handle, shown: shown.get(handle) }));
     const news = this.#sizes.news(this.#number, lines);
@@ -188,8 +201,8 @@ export class Media {
     }
   }
 
-  #carries({ state, bps }, told) {
-    this.way = { state, bps, paused: told.filter(({ held }) => held === "no-room").length };
+  #carries({ state, bps, queue_ms: queueMs }, told) {
+    this.way = { state, bps, queueMs, paused: told.filter(({ held }) => held === "no-room").length };
     for (const one of told) this.#lineOf(one.mid)?.carries(one);
   }
 

@@ -26,9 +26,12 @@ function place(element, anchor, point) {
 }
 
 function line(item) {
-  const words = h("span", { class: "words" }, item.label, item.reason ? h("small", {}, item.reason) : null);
+  const more = item.reason ?? item.note;
+  const words = h("span", { class: "words" }, item.label, more ? h("small", {}, more) : null);
   const looks = ["item", item.danger && "danger"];
-  const made = h("button", { class: looks, type: "button", role: "menuitem", tabIndex: -1 });
+  const role = item.checked === undefined ? "menuitem" : "menuitemradio";
+  const made = h("button", { class: looks, type: "button", role, tabIndex: -1 });
+  if (item.checked !== undefined) made.setAttribute("aria-checked", String(item.checked));
   made.append(icon(item.icon ?? "none"), words);
   if (item.reason) made.setAttribute("aria-disabled", "true");
   made.addEventListener("click", () => {
@@ -40,7 +43,7 @@ function line(item) {
 }
 
 function step(element, key) {
-  const all = [...element.querySelectorAll("[role=menuitem]")];
+  const all = [...element.querySelectorAll("[role^=menuitem]")];
   const at = all.indexOf(document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1 + all.length, Home: 0, End: all.length - 1 }[key];
   if (to === undefined || all.length === 0) return false;
@@ -49,8 +52,8 @@ function step(element, key) {
 }
 
 /**
- * Open at `anchor` (or at `point`, {left, top, bottom}) with `items`: {label, icon, reason, danger, act}; a `reason`
- * says why it cannot be done now. `title` heads it.
+ * Open at `anchor` (or at `point`, {left, top, bottom}), `items`: {label, icon, note, reason, danger, checked, act};
+ * a `reason` says why it cannot be done now; `checked`, of choices only, which is chosen. `title` heads it.
  */
 export function openMenu(anchor, items, { title = "", point = null } = {}) {
   const again = open?.anchor === anchor && !point;
@@ -76,5 +79,5 @@ export function openMenu(anchor, items, { title = "", point = null } = {}) {
   addEventListener("pointerdown", outside, { signal, capture: true });
   addEventListener("resize", () => close(false), { signal });
   addEventListener("hashchange", () => close(false), { signal });
-  element.querySelector("[role=menuitem]")?.focus();
+  element.querySelector("[aria-checked=true], [role=menuitem]")?.focus();
 }

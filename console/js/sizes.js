@@ -5,8 +5,8 @@ export class Sizes {
   #told = new Map();
 
   /**
-   * Of `lines`, {mid, handle, shown: {width, height, rank}} of a connection, those to tell now, as the server reads
-   * them: what differs from what it was told, and what is another handle's. `handle` is what the line carries.
+   * Of `lines`, {mid, handle, shown: {width, height, rank, slow}} of a connection, those to tell now, as the server
+   * reads them: what differs from what it was told, and what is another handle's. `handle` is what the line carries.
    */
   news(connection, lines) {
     if (connection !== this.#connection) this.#told.clear();
@@ -19,5 +19,5 @@ export class Sizes {
 
 function differs({ handle, shown }, before) {
   if (before?.handle !== handle) return true;
-  return ["width", "height", "rank"].some((name) => shown[name] !== before.shown[name]);
+  return ["width", "height", "rank", "slow"].some((name) => shown[name] !== before.shown[name]);
 }

@@ -6,12 +6,14 @@ export const FROZEN_AFTER_MS = 2500;
 /**
  * Decide the state of a tile: {state, since} with `since` in ms of UTC or null.
  * States: live, connecting, frozen, paused, cutOff, noRoom, still, soundOnly, silent, offline, cameraOff, retrying,
- * forbidden.
+ * forbidden, stills (a still every few seconds instead of a moving picture), soundMode (no picture was chosen).
  *
  * facts: `source` as the server lists it; `refused` when it will not let us watch; `asks` {video, audio} of what is
  * asked for; `link` of the viewer ("connecting", "connected", "retrying"); `held` when the server holds the picture
  * back; `frameAt` when the last new frame was seen, null before the first; `audioOnly`; `stillAt` when the still was
- * kept; `pausedAt`, `linkLostAt`, `heldAt`, `noRoomAt`, `cameraOffAt` when these began.
+ * kept; `thin` "stills" or "sound" where no moving picture is taken by choice, else ""; `takenAt` when the still was
+ * taken that is shown instead, null without one; `pausedAt`, `linkLostAt`, `heldAt`, `noRoomAt`, `cameraOffAt` when
+ * these began.
  */
 export function decide(facts, now) {
   const { source, asks } = facts;
@@ -21,10 +23,15 @@ export function decide(facts, now) {
     return { state: source.state, since: source.since_us / 1000 || null };
   }
   if (facts.cameraOffAt) return { state: "cameraOff", since: facts.cameraOffAt };
+  const heard = asks.audio && facts.link === "retrying";
+  if (facts.thin && !asks.video && !heard) {
+    return facts.thin === "sound" ? { state: "soundMode", since: null } : { state: "stills", since: facts.takenAt };
+  }
   if (!asks.video && !asks.audio) return { state: "still", since: facts.stillAt };
   if (facts.link === "retrying") return { state: "retrying", since: facts.linkLostAt };
   if (facts.link !== "connected") return { state: "connecting", since: null };
   if (facts.held) return { state: "cutOff", since: facts.heldAt };
+  if (facts.noRoomAt && facts.takenAt) return { state: "stills", since: facts.takenAt };
   if (facts.noRoomAt) return { state: "noRoom", since: facts.noRoomAt };
   if (facts.audioOnly) return { state: "live", since: null };
   if (!asks.video) return { state: "soundOnly", since: facts.stillAt };

@@ -7,7 +7,7 @@ import { openMenu } from "./menu.js";
 import * as words from "./words.js";
 
 export class Top {
-  /** `acts`: {home, left, right, publish, stop, admin, muteAll, theme, language, keys, signOut}, without arguments. */
+  /** `acts`: {left, right, stop, admin, muteAll, theme, language, keys, signOut}, and `modes()`: items of a menu. */
   constructor(element, acts) {
     this.acts = acts;
     const button = (name, picture) => {
@@ -38,6 +38,9 @@ export class Top {
     this.me = h("div", { class: "me" }, this.meName, this.meUnit);
     this.admin = button("admin", "admin");
     this.muteAll = button("muteAll", "muted");
+    this.mode = h("button", { class: ["button", "bare", "mode"], type: "button" }, icon("thin"));
+    this.mode.setAttribute("aria-haspopup", "menu");
+    this.mode.addEventListener("click", () => this.#openModes(this.mode));
     this.theme = button("theme", "theme");
     this.language = button("language");
     this.language.classList.add("bare");
@@ -46,7 +49,7 @@ export class Top {
     this.more = h("button", { class: ["button", "bare", "more"], type: "button" }, icon("more"));
     this.more.setAttribute("aria-haspopup", "menu");
     this.more.addEventListener("click", () => this.#openMore());
-    const whole = [this.admin, this.muteAll, this.theme, this.language, this.keys];
+    const whole = [this.admin, this.muteAll, this.mode, this.theme, this.language, this.keys];
     const own = [...whole, this.signOut, this.more, this.right];
     element.append(
       this.left, this.brand, this.title, this.link, this.air,
@@ -56,9 +59,9 @@ export class Top {
   }
 
   /**
-   * `view`: {now, title, link, way: as Media, lostAt, retryInMs, heard, person, unit, sides: {left, right}, calls,
-   * air: {state, name, since} or null, admin: whether there is anything to administer}; `person` null when nobody is
-   * signed in; `sides` null, or whether each is shown.
+   * `view`: {now, title, link, way: as Media, mode: as Thin, lostAt, retryInMs, heard, person, unit, sides: {left,
+   * right}, calls, air: {state, name, since} or null, admin: whether there is anything to administer}; `person` null
+   * when nobody is signed in; `sides` null, or whether each is shown.
    */
   render(view) {
     setText(this.brandWords, t("app.name"));
@@ -111,12 +114,18 @@ export class Top {
     setIcon(this.muteAll.firstElementChild, view.heard ? "sound" : "muted");
     set(this.admin, { hidden: !view.admin });
     setLabel(this.admin, t("admin.title"));
+    set(this.mode, { hidden: !view.person });
+    setLabel(this.mode, t("top.mode", { mode: t(`mode.${view.mode}`) }));
     setLabel(this.theme, t("top.theme"));
     setText(this.language, t("top.otherLanguage"));
     set(this.language, { lang: language() === "zh" ? "en" : "zh-CN" });
     setLabel(this.keys, t("top.keys"));
     setLabel(this.signOut, t("top.signOut"));
     setLabel(this.more, t("top.more"));
+  }
+
+  #openModes(anchor) {
+    openMenu(anchor, this.acts.modes(), { title: t("mode.title") });
   }
 
   #openMore() {
@@ -126,6 +135,8 @@ export class Top {
       item("theme", t("top.theme"), "theme"),
       item("language", t("top.otherLanguage"), "language"),
     ];
+    const modes = { label: this.mode.title, icon: "thin", act: () => this.#openModes(this.more) };
+    if (!this.mode.hidden) items.splice(1, 0, modes);
     if (!this.admin.hidden) items.unshift(item("admin", t("admin.title"), "admin"));
     if (!this.signOut.hidden) items.push(item("signOut", t("top.signOut"), "leave"));
     openMenu(this.more, items, { title: this.me.title });

@@ -13,11 +13,17 @@ function airOf({ consultation, frame, media, now, own }) {
   return { state: media.state === "retrying" ? "retrying" : "live", name: own.name(), since: own.since };
 }
 
+/** Modes that show less than there is: the sign says that they are on. */
+const SAID = new Set(["slow", "stills", "sound"]);
+
 /** How the link is: what the way of the media is like is said only while there is something to say. */
 function linkOf({ account, link, media, signIn }) {
   if (account.state !== "in") return account.state === "asking" && signIn.isAsking ? "asking" : "none";
+  if (link.state !== "up") return link.state;
+  const { mode, moves } = media.thin;
   const way = media.way?.state ?? "good";
-  return link.state === "up" && way !== "good" ? way : link.state;
+  if (moves && way !== "good") return way;
+  return SAID.has(mode) ? mode : "up";
 }
 
 /** The view of `Top.render`; `unit`: the record of my unit, or null. */
@@ -29,6 +35,7 @@ export function topView(desk, unit) {
     title: frame.page?.title() ?? "",
     link: linkOf(desk),
     way: media.way,
+    mode: media.thin.mode,
     lostAt: link.lostAt,
     retryInMs: Math.max(0, link.retryAt - performance.now()),
     heard: frame.page === overview ? tiles.some((tile) => !tile.muted) : null,

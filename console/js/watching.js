@@ -8,6 +8,8 @@ import { isLess, wanted } from "./wanted.js";
 
 /** Samples come once a second; a frame seen by the last one still counts as moving until the next is overdue. */
 const NEXT_SAMPLE_MS = 1500;
+/** A picture without room for so long is shown as stills: shorter troubles pass by themselves. */
+const HELD_MS = 3000;
 /** What is no longer wanted is kept for this long: who scrolls on, or looks at one picture shortly, comes back. */
 const KEEP_MS = 3000;
 /** States in which figures tell something: otherwise they would be of a picture that is not there. */
@@ -24,13 +26,16 @@ export class Watching {
   #cameraOffAt = 0;
   #stillAt = null;
   #heldUtc = null;
+  #takenAt = null;
+  #ends = [];
   #captureOffset = null;
   #captureExact = true;
   #settling = 0;
   #link = "closed";
 
   /**
-   * `source`: the record; `picture`: {video, keepStill(), onFrame(act)} it is shown on; `media`, `context` as Viewer;
+   * `source`: the record; `picture`: {video, keepStill(), showStill(image, width, height), onFrame(act)}
+   * it is shown on; `media`, `context` as Viewer;
    * `now()`: server UTC in ms; `changed()` when `said` may differ.
    */
   constructor({ source, picture, media, context, now, changed }) {
@@ -38,6 +43,9 @@ export class Watching {
     this.picture = picture;
     this.now = now;
     this.changed = changed;
+    this.context = context;
+    this.thin = media.thin;
+    this.#ends = [media.thin.listen(() => this.#turnedThin()), media.stills.join(this)];
     this.viewer = new Viewer({ media, source: source.id, context, changed: () => this.#linkChanged() });
     picture.video.srcObject = this.viewer.stream;
     this.sized = new ResizeObserver(([{ contentRect }]) => {
@@ -69,6 +77,25 @@ export class Watching {
     return decide(this.#facts(), this.now());
   }
 
+  /** How much it matters, as Line has it. */
+  get rank() {
+    return this.#place.rank;
+  }
+
+  /** A still is to be fetched from time to time: by choice, or because the link has no room for more. */
+  get wantsStill() {
+    if (this.paused || this.viewer.refused || this.source.state !== "live") return false;
+    const held = this.#noRoomAt !== 0 && this.now() - this.#noRoomAt > HELD_MS;
+    return this.#thin === "stills" || (this.thin.mode === "auto" && held && this.viewer.asks.video);
+  }
+
+  /** Show a still that was fetched, taken at `takenMs` of server UTC. */
+  showStill(bitmap, takenMs) {
+    this.picture.showStill(bitmap, bitmap.width, bitmap.height);
+    this.#takenAt = takenMs;
+    this.changed();
+  }
+
   /** Figures of what is shown, null when there is nothing to measure. */
   figuresOf(state) {
     return MEASURED.has(state) ? this.viewer.figures : null;
@@ -82,6 +109,7 @@ export class Watching {
   }
 
   dispose() {
+    for (const end of this.#ends) end();
     clearTimeout(this.#settling);
     this.sized.disconnect();
     this.viewer.changed = () => {};
@@ -126,6 +154,7 @@ export class Watching {
    * does, and stands when it stands.
    */
   capture(state) {
+    if (state === "stills" || state === "soundMode") return null;
     if (this.#captureOffset !== null) {
       const now = this.now();
       const moving = state === "live" && (this.audioOnly || now - this.#frameAt < NEXT_SAMPLE_MS);
@@ -152,7 +181,22 @@ export class Watching {
       linkLostAt: this.#linkLostAt,
       audioOnly: this.audioOnly,
       cameraOffAt: this.#cameraOffAt,
+      thin: this.#thin,
+      takenAt: this.#takenAt,
     };
+  }
+
+  /** "stills" or "sound" where there is a picture to see, and by choice it is not taken. */
+  get #thin() {
+    const { seen, big, aside, away } = this.#place;
+    const shown = (seen || big) && !aside && !away && (this.source.tracks ?? []).includes("video");
+    return shown && !this.thin.moves ? this.thin.mode : "";
+  }
+
+  #turnedThin() {
+    this.#takenAt = null;
+    this.#settle();
+    this.changed();
   }
 
   /** Ask for more at once, and for less when that has lasted, or when there is nothing yet to lose. */
@@ -160,8 +204,9 @@ export class Watching {
     clearTimeout(this.#settling);
     const { paused, muted, source } = this;
     const tracks = source.state === "offline" ? [] : (source.tracks ?? []);
-    const asks = wanted(this.#place, { paused, muted, tracks });
-    const lasts = isLess(asks, this.viewer.asks) && this.viewer.link === "connected" && !paused;
+    const { moves } = this.thin;
+    const asks = wanted(this.#place, { paused, muted, tracks, moves });
+    const lasts = isLess(asks, this.viewer.asks) && this.viewer.link === "connected" && !paused && moves;
     if (lasts) this.#settling = setTimeout(() => this.#watch(asks), KEEP_MS);
     else this.#watch(asks);
     this.#show();
@@ -207,6 +252,7 @@ export class Watching {
     const { noRoom } = this.viewer;
     if (noRoom === (this.#noRoomAt !== 0)) return;
     this.#noRoomAt = noRoom ? this.now() : 0;
+    this.#takenAt = null;
     if (noRoom) this.#keepStill();
     else this.#awaitFrame();
   }

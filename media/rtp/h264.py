@@ -1,4 +1,4 @@
-"""H.264 into RTP payloads (RFC 6184, packetization mode 1): single NAL unit, STAP-A, FU-A.
+"""H.264 into RTP payloads and back (RFC 6184, packetization mode 1): single NAL unit, STAP-A, FU-A.
 
 Core: bytes in, payloads out, no state between access units.
 """
@@ -66,6 +66,57 @@ def packetize(units: Sequence[bytes], max_payload_bytes: int = MAX_PAYLOAD_BYTES
         else:
             payloads += _fragment(unit, max_payload_bytes)
     return payloads + _aggregate(waiting)
+
+
+def depacketize(payloads: Sequence[bytes]) -> list[bytes]:
+    """Return the NAL units of one access unit from its RTP payloads, which are all there and in order.
+
+    Raises PayloadError for a payload that is cut off, empty, or of a type of another packetization mode.
+    """
+    units: list[bytes] = []
+    fragments: list[bytes] = []
+    for payload in payloads:
+        if len(payload) < 2:
+            raise PayloadError("no NAL unit")
+        kind = payload[0] & 31
+        if kind == _FU_A:
+            _join(fragments, payload, units)
+        elif fragments:
+            raise PayloadError("another unit inside a fragmented one")
+        elif kind == _STAP_A:
+            units += _aggregated(payload)
+        elif 0 < kind < _STAP_A:
+            units.append(payload)
+        else:
+            raise PayloadError("NAL unit type")
+    if fragments or not units:
+        raise PayloadError("no whole NAL unit")
+    return units
+
+
+def _aggregated(payload: bytes) -> list[bytes]:
+    """Undo RFC 6184 section 5.7.1."""
+    units: list[bytes] = []
+    at = 1
+    while at < len(payload):
+        size = int.from_bytes(payload[at : at + 2], "big")
+        unit = payload[at + 2 : at + 2 + size]
+        if not unit or len(unit) < size:
+            raise PayloadError("an aggregate that is cut off")
+        units.append(unit)
+        at += 2 + size
+    return units
+
+
+def _join(fragments: list[bytes], payload: bytes, units: list[bytes]) -> None:
+    """Undo RFC 6184 section 5.8: add a fragment, and with the last one the unit."""
+    starts, ends = payload[1] & 0x80, payload[1] & 0x40
+    if bool(starts) == bool(fragments):
+        raise PayloadError("a fragment out of its place")
+    fragments.append(bytes((payload[0] & 0xE0 | payload[1] & 31,)) + payload[2:] if starts else payload[2:])
+    if ends:
+        units.append(b"".join(fragments))
+        fragments.clear()
 
 
 def _stap_bytes(units: Sequence[bytes]) -> int:

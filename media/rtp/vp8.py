@@ -1,10 +1,11 @@
-"""VP8 into RTP payloads (RFC 7741) with 15-bit picture identifiers.
+"""VP8 into RTP payloads (RFC 7741) with 15-bit picture identifiers, and back.
 
 Core: one `Vp8Packetizer` per stream keeps the identifier.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from media.rtp.h264 import MAX_PAYLOAD_BYTES, split_evenly
@@ -14,12 +15,38 @@ _DESCRIPTOR_BYTES: Final = 4
 _EXTENDED: Final = 0x80
 _START: Final = 0x10
 _PICTURE_ID: Final = 0x80
+_TL0_PICTURE: Final = 0x40
+_LAYER_OR_KEY: Final = 0x30
 _FIFTEEN_BITS: Final = 0x8000
 
 
 def is_keyframe(frame: bytes) -> bool:
     """Tell whether a VP8 frame is a keyframe (RFC 6386 section 9.1: P bit is zero)."""
     return bool(frame) and not frame[0] & 1
+
+
+def depacketize(payloads: Sequence[bytes]) -> bytes:
+    """Return one frame from its RTP payloads, which are all there and in order.
+
+    Raises PayloadError for a payload whose descriptor (RFC 7741 section 4.2) leaves no room for a picture.
+    """
+    pieces = [payload[_descriptor_bytes(payload) :] for payload in payloads]
+    if not pieces or not all(pieces):
+        raise PayloadError("a VP8 payload without picture")
+    return b"".join(pieces)
+
+
+def _descriptor_bytes(payload: bytes) -> int:
+    if len(payload) < 2 or not payload[0] & _EXTENDED:
+        return 1
+    extensions, size = payload[1], 2
+    if extensions & _PICTURE_ID:
+        size += 2 if payload[2:3] >= b"\x80" else 1
+    if extensions & _TL0_PICTURE:
+        size += 1
+    if extensions & _LAYER_OR_KEY:
+        size += 1
+    return size
 
 
 class Vp8Packetizer:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
 
 from signaling.auth import operations as session
 from signaling.http.operation import BASE, JSON, Operation
@@ -10,6 +13,12 @@ from signaling.http.operation import BASE, JSON, Operation
 _SDP: Final = "application/sdp"
 _FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 _BODY: Final = frozenset({408, 413, 415})
+
+
+class StillQuery(msgspec.Struct, frozen=True):
+    """`context`: the right by which the picture is taken, as in a line of a page's offer."""
+
+    context: Annotated[str, Meta(max_length=80)] = ""
 
 
 def _media(kind: str, right: str, verb: str) -> list[Operation]:
@@ -62,6 +71,18 @@ def _sources() -> list[Operation]:
             why="only what the token allows is in the answer",
             gives={200: {JSON: dict[str, Any]}},
             refuses=frozenset({401}),
+            tag="sources",
+            names_device=False,
+        ),
+        Operation(
+            name="sources.still",
+            method="GET",
+            path=f"{BASE}/sources/{{source}}/still",
+            summary="The source's picture as a small JPEG, at most some seconds old",
+            why="the token must allow to watch the source; a person is asked what a line of its page would be asked",
+            query=StillQuery,
+            gives={200: {"image/jpeg": None}, 304: {}},
+            refuses=frozenset({401, 403, 404, 409, 422, 503}),
             tag="sources",
             names_device=False,
         ),

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from dispatch.errors import Refused
 from dispatch.sources import SourceError
 from media.plane.names import PlaneError
+from media.stills import StillBusy, StillError, StillNone, StillUnfit
 from signaling.dtls.certificate import DtlsError
 from signaling.ice.types import IceError
 from signaling.sdp.errors import SdpError
@@ -53,6 +54,10 @@ CODES: dict[str, tuple[int, str]] = {
     "source-unknown": (404, "No such source"),
     "source-invalid": (400, "The source's identifier or name cannot be used"),
     "source-limit": (503, "The node has as many sources as it may"),
+    "picture-none": (409, "The source sends no picture"),
+    "picture-off": (409, "The chair has cut this picture off"),
+    "still-unfit": (409, "No still can be made of this picture"),
+    "still-none": (503, "No picture came in time"),
     "session-unknown": (404, "No such session"),
     "session-limit": (503, "The node has as many sessions as it may"),
     "sdp-malformed": (400, "The body is not a session description"),
@@ -87,6 +92,11 @@ KINDS: dict[str, tuple[int, str]] = {
     "full": (429, "A limit is reached"),
     "unavailable": (503, "The node cannot do this just now"),
     "refused": (500, "A fault of the server"),
+}
+_STILLS: dict[type[StillError], str] = {
+    StillNone: "still-none",
+    StillUnfit: "still-unfit",
+    StillBusy: "node-busy",
 }
 #: Seconds after which asking again is worth while (RFC 9725 section 4.5), whatever there is none of.
 RETRY_SECONDS = 2
@@ -161,6 +171,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ConnectionError | HttpProcessingError | web.RequestPayloadError):
         # The peer left in the middle, or its framing or compression is broken: nothing that we should log.
         return Problem("body-incomplete", "the connection or the coding of the body broke off")
+    if isinstance(error, StillError):
+        return Problem(_STILLS[type(error)], str(error))
     if isinstance(error, PlaneError):
         return Problem("plane-busy", str(error))
     if isinstance(error, web.HTTPNotFound):

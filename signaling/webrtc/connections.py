@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -18,7 +19,7 @@ from media.relay import Relay
 from signaling.bucket import Bucket
 from signaling.ice.types import Credentials
 from signaling.sdp.continuation import restarts_ice
-from signaling.sdp.model import SessionDescription
+from signaling.sdp.model import Codec, SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
 from signaling.webrtc.adaptation import Viewer
@@ -228,8 +229,13 @@ class Connections:
         """The page tells how it shows the pictures of these lines; others of its mids are passed over."""
         receiving = self._get(connection_id).present.receiving
         for mid, sight in sights.items():
-            if mid in receiving and receiving[mid].taking.sight != sight:
-                receiving[mid].taking.sight = sight
+            if mid not in receiving:
+                continue
+            taking = receiving[mid].taking
+            if sight.slow:
+                sight = _slowed(sight, self._sources.codecs(taking.source).get("video"))
+            if taking.sight != sight:
+                taking.sight = sight
                 self._taken_otherwise(connection_id)
 
     def sending(self) -> Iterator[tuple[str, str]]:
@@ -371,6 +377,13 @@ class Connections:
                 listener(event)
             except Exception:  # so broad, because others listen too, and what ended here must end whole
                 _log.exception("connection_listener_failed", kind=type(event).__name__)
+
+
+def _slowed(sight: Sight, codec: Codec | None) -> Sight:
+    """Return what stands for a low frame rate where the codec has no temporal layers: the smallest picture."""
+    if codec is not None and codec.encoding.upper() == "VP8":
+        return sight
+    return replace(sight, width=min(sight.width, 1), height=min(sight.height, 1))
 
 
 def _parse(offer: bytes) -> SessionDescription:

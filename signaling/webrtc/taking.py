@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.allocation.repair import NOTHING, Repair
-from media.plane.objects import PlaneRoute
+from media.plane.objects import TEMPORAL_ALL, PlaneRoute
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a viewer shows of a picture: pixels of its screen (0 by 0: nothing), and how it ranks, the greater first."""
+    """What a viewer shows of a picture: pixels of its screen (0 by 0: nothing), and how it ranks, the greater first.
+
+    `slow`: the lowest frame rate will do.
+    """
 
     width: int
     height: int
     rank: int = 0
+    slow: bool = False
 
 
 #: Of viewers that do not tell: players, and pages in the moment before they do. No larger layer is sent anyway.
@@ -26,7 +30,7 @@ UNTOLD: Final = Sight(1920, 1080)
 
 
 class Taking:
-    """A kind of a source that a viewer takes. `layer` and `temporal` are as last ordered; `held`: no room for it."""
+    """A kind of a source that a viewer takes. `layer` and `slow` are as last ordered; `held`: no room for it."""
 
     def __init__(self, source: str, kind: str, route: PlaneRoute, *, allowed: bool = True) -> None:
         self.source = source
@@ -37,6 +41,7 @@ class Taking:
         self.layer = 0
         self.held = False
         self.shown = True
+        self.slow = False
         self.repair = NOTHING
 
     def allow(self, allowed: bool) -> None:
@@ -46,9 +51,13 @@ class Taking:
             self._order()
 
     def share(self, layer: int, *, held: bool, shown: bool) -> None:
-        """Send this layer, or nothing while the link has no room or nobody looks. Raises PlaneError."""
-        if (layer, held, shown) != (self.layer, self.held, self.shown):
-            self.layer, self.held, self.shown = layer, held, shown
+        """Send this layer, or nothing while the link has no room or nobody looks. Raises PlaneError.
+
+        How slow it may be is ordered along with it, as it is told by then.
+        """
+        slow = self.sight.slow
+        if (layer, held, shown, slow) != (self.layer, self.held, self.shown, self.slow):
+            self.layer, self.held, self.shown, self.slow = layer, held, shown, slow
             self._order()
 
     def make_up(self, repair: Repair) -> None:
@@ -62,4 +71,5 @@ class Taking:
             self.route.repair(*repair)
 
     def _order(self) -> None:
-        self.route.set(paused=not self.allowed or self.held or not self.shown, layer=self.layer)
+        paused = not self.allowed or self.held or not self.shown
+        self.route.set(paused=paused, layer=self.layer, temporal=0 if self.slow else TEMPORAL_ALL)

@@ -21,6 +21,8 @@ from signaling.ws.ports import Page
 LOOKS_A_LINK = 4
 #: A rate that differs by less than a tenth is no news.
 _NEWS_PERCENT = 10
+#: In a longer queue speech suffers: pages fetch no stills then.
+_LONG_QUEUE_MS = 200
 
 
 class LinkNews(Rounds):
@@ -94,4 +96,6 @@ def _is_news(before: Link | None, now: Link) -> bool:
         return True
     if before.bps is None or now.bps is None:
         return before.bps is not now.bps
+    if (before.queue_ms > _LONG_QUEUE_MS) != (now.queue_ms > _LONG_QUEUE_MS):
+        return True
     return now.state != "good" and abs(now.bps - before.bps) * 100 > before.bps * _NEWS_PERCENT

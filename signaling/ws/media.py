@@ -104,7 +104,7 @@ class PageMedia:
         """Take how a page shows its pictures; of a connection that has been given up it is passed over."""
         held = self._held.get(page.id)
         if held is not None and held.connection and held.number == number:
-            sights = {line.mid: Sight(line.width, line.height, line.rank) for line in lines}
+            sights = {line.mid: Sight(line.width, line.height, line.rank, line.slow) for line in lines}
             self._connections.see(held.connection, sights)
 
     def pages(self) -> list[tuple[str, Page, int]]:

@@ -137,12 +137,16 @@ class Quality(msgspec.Struct, frozen=True, tag_field="t", tag="quality"):
 
 
 class LineSize(msgspec.Struct, frozen=True):
-    """How a page shows a picture: pixels of its screen, 0 by 0 when not at all; a greater `rank` comes first."""
+    """How a page shows a picture: pixels of its screen, 0 by 0 when not at all; a greater `rank` comes first.
+
+    `slow`: the lowest frame rate that there is will do.
+    """
 
     mid: Mid
     width: Annotated[int, Meta(ge=0, le=65_535)]
     height: Annotated[int, Meta(ge=0, le=65_535)]
     rank: Annotated[int, Meta(ge=0, le=100)] = 0
+    slow: bool = False
 
 
 class Sizes(msgspec.Struct, frozen=True, tag_field="t", tag="sizes"):

@@ -102,6 +102,8 @@ FACTS = {
     "linkLostAt": None,
     "audioOnly": False,
     "cameraOffAt": 0,
+    "thin": "",
+    "takenAt": None,
 }
 
 
@@ -120,6 +122,11 @@ FACTS = {
         ({"asks": SOUND, "audioOnly": True}, "live", None),
         ({"held": True, "heldAt": 80_000}, "cutOff", 80_000),
         ({"noRoomAt": 80_000, "frameAt": None}, "noRoom", 80_000),
+        ({"noRoomAt": 80_000, "takenAt": 98_000}, "stills", 98_000),
+        ({"thin": "stills", "asks": NOTHING, "link": "closed"}, "stills", None),
+        ({"thin": "stills", "asks": SOUND, "takenAt": 98_000}, "stills", 98_000),
+        ({"thin": "stills", "asks": SOUND, "link": "retrying", "linkLostAt": 90_000}, "retrying", 90_000),
+        ({"thin": "sound", "asks": SOUND, "takenAt": None}, "soundMode", None),
         ({"noRoomAt": 80_000, "held": True, "heldAt": 90_000}, "cutOff", 90_000),
         ({"noRoomAt": 80_000, "link": "retrying", "linkLostAt": 90_000}, "retrying", 90_000),
         ({"pausedAt": 80_000, "link": "closed"}, "paused", 80_000),

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -23,6 +24,11 @@ COLOUR = """(video) => {
   const pen = canvas.getContext("2d");
   pen.drawImage(video, 0, 0);
   return [...pen.getImageData(video.videoWidth * 0.1, video.videoHeight * 0.5, 1, 1).data.slice(0, 3)];
+}"""
+
+STILL_COLOUR = """(still) => {
+  const { data } = still.getContext("2d").getImageData(still.width * 0.1, still.height * 0.5, 1, 1);
+  return [...data.slice(0, 3)];
 }"""
 
 
@@ -102,6 +108,51 @@ async def test_each_sees_the_others_camera(two: Two) -> None:
             partial(video.evaluate, COLOUR),
             lambda colour: colour[1] > colour[0] + 60 and colour[1] > colour[2] + 60,
         )
+
+
+async def test_who_chose_stills_sees_a_still_of_the_others_camera_by_being_in_it_together(two: Two) -> None:
+    chair = seat(two.member, "李秀英")
+    await two.member.locator(".acts .mode").click()
+    await two.member.locator('[role="menuitemradio"]').filter(has_text="静态画面").last.click()
+    await expect(chair).to_have_attribute("data-state", "stills")
+    await expect(chair.locator(".state .title")).to_contain_text(":")
+    colour = await chair.locator("canvas.still").evaluate(STILL_COLOUR)
+    assert colour[1] > colour[0] + 60 and colour[1] > colour[2] + 60
+    await two.member.locator(".acts .mode").click()
+    await two.member.locator('[role="menuitemradio"]').first.click()
+    await expect(chair).to_have_attribute("data-state", "live")
+
+
+async def test_still_is_had_by_who_may_take_the_picture_just_now(two: Two, node: Node) -> None:
+    async with two.chair.expect_request(lambda request: "/still?" in request.url) as asking:
+        await two.chair.locator(".acts .mode").click()
+        await two.chair.locator('[role="menuitemradio"]').filter(has_text="静态画面").last.click()
+    asked = await asking.value
+    headers = {"Authorization": await asked.header_value("Authorization") or ""}
+    context = parse_qs(urlsplit(asked.url).query)["context"][0]
+    consultation = f"{node.url}/api/v1/consultations/{context.removeprefix('consultation:')}/participants"
+
+    async def still(address: str = asked.url) -> tuple[int, str]:
+        answer = await two.chair.request.get(address, headers=headers)
+        return answer.status, "" if answer.ok else (await answer.json())["code"]
+
+    async def cut(off: bool) -> None:
+        people = (await (await two.chair.request.get(consultation, headers=headers)).json())["items"]
+        (member,) = (one["id"] for one in people if one["name"] == "王强")
+        answer = await two.chair.request.post(f"{consultation}/{member}/mute", headers=headers, data={"picture": off})
+        assert answer.ok, await answer.text()
+
+    assert await still() == (200, "")
+    assert await still(asked.url.replace(context.partition(":")[2], "elsewhere")) == (403, "forbidden")
+    await cut(True)
+    assert await still() == (409, "picture-off")
+    await expect(seat(two.chair, "王强")).to_have_attribute("data-state", "cutOff")
+    await cut(False)
+    assert await still() == (200, "")
+    await expect(seat(two.chair, "王强")).to_have_attribute("data-state", "stills")
+    await two.chair.locator(".acts .mode").click()
+    await two.chair.locator('[role="menuitemradio"]').first.click()
+    await expect(seat(two.chair, "王强")).to_have_attribute("data-state", "live")
 
 
 async def test_chair_cuts_a_sound_off_and_both_are_told(two: Two) -> None:

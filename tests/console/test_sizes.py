@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 NEWS = """(() => {
   const sizes = new m.Sizes();
   return a.map(([connection, lines]) => sizes.news(connection, lines.map(
-    ([mid, handle, width, height, rank]) => ({ mid, handle, shown: { width, height, rank } }),
+    ([mid, handle, width, height, rank]) => ({ mid, handle, shown: { width, height, rank, slow: false } }),
   )).map(({ mid, width, height, rank }) => [mid, width, height, rank]));
 })()"""
 

@@ -73,10 +73,10 @@ class Line:
         assert self.route is not None
         self.route.send(json.dumps({"t": t, "connection": self.offered["connection"], **said}))
 
-    def link(self, state: str, bps: int | None, layer: int, held: str = "") -> None:
+    def link(self, state: str, bps: int | None, layer: int, held: str = "", *, queue_ms: int = 30) -> None:
         """Say how the link is, and what it carries of every picture."""
         lines = [{"mid": mid, "layer": layer, "layers": 3, "held": held} for mid in self.shown()]
-        self.say("link", state=state, bps=bps, queue_ms=30, loss=0.02, lines=lines)
+        self.say("link", state=state, bps=bps, queue_ms=queue_ms, loss=0.02, lines=lines)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

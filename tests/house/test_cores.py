@@ -12,6 +12,8 @@ CORES = (
     "dispatch",
     "media/allocation",
     "media/rtp",
+    "media/stills/joining.py",
+    "media/stills/wire.py",
     "signaling/auth",
     "signaling/bucket.py",
     "signaling/dtls",

@@ -15,6 +15,7 @@ from config import Media, Token
 from dispatch.sources import SourceRegistry
 from media.plane.memory import live_objects
 from media.relay import Relay
+from media.stills.stills import Stills
 from signaling.dtls.certificate import Certificate
 from signaling.dtls.context import DtlsContext
 from signaling.http.access import Access
@@ -22,6 +23,7 @@ from signaling.http.api import SourcesEndpoint
 from signaling.http.app import make_app
 from signaling.http.health import Fault, Health, HealthEndpoint, Part
 from signaling.http.listener import listening
+from signaling.http.stills import StillsEndpoint
 from signaling.ice.turn import NO_TURN, Turn
 from signaling.webrtc.exchange import Exchange
 
@@ -45,6 +47,7 @@ class Node:
     relay: Relay
     sources: SourcesEndpoint
     app: web.Application
+    stills: Stills
 
 
 @asynccontextmanager
@@ -80,16 +83,18 @@ async def running_node(
         exchange.start()
         ends.push_async_callback(exchange.close)
         plane = Part(lambda: None if exchange.is_healthy else Fault("plane-unwell"), vital=True)
+        access, stills = Access(TOKENS), Stills(relay)
+        ends.push_async_callback(stills.close)
         app, sources = make_app(
             exchange,
-            Access(TOKENS),
+            access,
             page,
-            HealthEndpoint(Health({"plane": plane})).routes(),
+            [*HealthEndpoint(Health({"plane": plane})).routes(), *StillsEndpoint(exchange, access, stills).routes()],
             max_sdp_bytes=MAX_SDP_BYTES,
             origins=origins,
             language=language,
             turn=turn,
         )
         port = await ends.enter_async_context(listening(app, "127.0.0.1", 0))
-        yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources, app)
+        yield Node(f"http://127.0.0.1:{port}", exchange, relay, sources, app, stills)
     assert live_objects() == before

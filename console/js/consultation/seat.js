@@ -1,7 +1,6 @@
 // One place on the stage: a participant's picture, or word of why there is none, with its signs and its menu.
 
 import { Note } from "../acts.js";
-import { timeOfDay } from "../clock.js";
 import { h, icon, set, setAria, setIcon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { Meter } from "../meter.js";
@@ -13,7 +12,7 @@ import { SeatWho } from "./seatwho.js";
 const ICONS = {
   connecting: "waiting", retrying: "waiting", frozen: "frozen", paused: "pause", still: "play", soundOnly: "sound",
   silent: "gone", offline: "gone", cameraOff: "camera-off", forbidden: "alert", cutOff: "camera-off", away: "gone",
-  noRoom: "thin",
+  noRoom: "thin", stills: "thin", soundMode: "sound",
   noCamera: "person", microphoneOnly: "person", audioOnly: "sound", ownOff: "person",
   ownSound: "person", soundCut: "mic-off",
 };
@@ -139,9 +138,8 @@ export class Seat {
     if (state !== "live") {
       const error = this.#watching?.viewer.error ?? null;
       setIcon(this.boxIcon, ICONS[state]);
-      setText(this.boxTitle, titleOf(state, error));
-      const when = since ? t("state.since", { time: timeOfDay(since) }) : "";
-      setText(this.boxWhy, [when, whyOf(state, error)].filter(Boolean).join(" · "));
+      setText(this.boxTitle, titleOf(state, error, since));
+      setText(this.boxWhy, whyOf(state, error, since));
     }
     const shown = state === "live" ? t("state.live") : this.boxTitle.textContent;
     const label = t("seat.label", { name: participant.name, state: shown });
@@ -161,13 +159,18 @@ export class Seat {
   }
 
   keepStill() {
-    const { still, video } = this;
+    const { video } = this;
     if (!video.videoWidth) return false;
-    still.width = video.videoWidth;
-    still.height = video.videoHeight;
-    still.getContext("2d").drawImage(video, 0, 0);
-    this.#hasStill = true;
+    this.showStill(video, video.videoWidth, video.videoHeight);
     return true;
+  }
+
+  /** Show a picture of this size while the video shows nothing. */
+  showStill(image, width, height) {
+    const { still } = this;
+    set(still, { width, height });
+    still.getContext("2d").drawImage(image, 0, 0);
+    this.#hasStill = true;
   }
 
   #record() {

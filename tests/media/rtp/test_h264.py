@@ -7,7 +7,7 @@ from aiortc.codecs.h264 import h264_depayload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.rtp.h264 import MAX_PAYLOAD_BYTES, is_keyframe, packetize, split_annex_b
+from media.rtp.h264 import MAX_PAYLOAD_BYTES, depacketize, is_keyframe, packetize, split_annex_b
 from media.rtp.header import PayloadError
 from tests.media.rtp.pictures import decoded_count, encoded
 
@@ -28,6 +28,7 @@ def rebuilt(payloads: list[bytes]) -> list[bytes]:
 def test_units_come_back_in_order_within_the_size(access_unit: list[bytes], most: int) -> None:
     payloads = packetize(access_unit, most)
     assert rebuilt(payloads) == access_unit
+    assert depacketize(payloads) == access_unit
     assert max(map(len, payloads)) <= most
 
 
@@ -78,3 +79,21 @@ def test_stream_without_units_is_refused(stream: bytes) -> None:
 def test_units_that_rtp_would_misread_are_refused(unit: bytes) -> None:
     with pytest.raises(PayloadError):
         packetize([unit])
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_unit_with_a_fragment_missing_at_an_end_or_out_of_order_is_refused(lost: int) -> None:
+    payloads = packetize([b"\x65" + b"x" * 3000])
+    broken = [payloads[1], payloads[0], payloads[2]] if lost == 1 else payloads[:lost] + payloads[lost + 1 :]
+    with pytest.raises(PayloadError):
+        depacketize(broken)
+
+
+@pytest.mark.fuzz
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_hostile_payloads_give_units_or_an_error(payloads: list[bytes]) -> None:
+    try:
+        units = depacketize(payloads)
+    except PayloadError:
+        return
+    assert all(units) and sum(map(len, units)) <= sum(map(len, payloads))

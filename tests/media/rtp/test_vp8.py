@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.rtp.header import PayloadError
-from media.rtp.vp8 import Vp8Packetizer, is_keyframe
+from media.rtp.vp8 import Vp8Packetizer, depacketize, is_keyframe
 from tests.media.rtp.pictures import decoded_count, encoded
 
 
@@ -16,6 +16,7 @@ from tests.media.rtp.pictures import decoded_count, encoded
 def test_frame_comes_back_within_the_size(frame: bytes, most: int) -> None:
     payloads = Vp8Packetizer(0, most).packetize(frame)
     assert b"".join(map(vp8_depayload, payloads)) == frame
+    assert depacketize(payloads) == frame
     assert max(map(len, payloads)) <= most
     starts = [VpxPayloadDescriptor.parse(payload)[0].partition_start for payload in payloads]
     assert starts == [1] + [0] * (len(payloads) - 1)
@@ -38,3 +39,16 @@ def test_encoder_output_decodes_after_the_round_trip() -> None:
 def test_empty_frame_is_refused() -> None:
     with pytest.raises(PayloadError):
         Vp8Packetizer().packetize(b"")
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_any_descriptor_is_as_long_as_aiortc_takes_it_to_be(payload: bytes) -> None:
+    try:
+        ours: bytes | None = depacketize([payload])
+    except PayloadError:
+        ours = None
+    try:
+        theirs = vp8_depayload(payload) or None
+    except (ValueError, IndexError):
+        theirs = None
+    assert ours == theirs

@@ -49,6 +49,12 @@ class Scene:
         self.viewers[f"viewer {len(self.viewers)}"] = peer.transport, {"0": taking}
         return taking
 
+    def see(self, taking: Taking, sight: Sight) -> None:
+        """Let a viewer show a picture otherwise."""
+        taking.sight = sight
+        for viewer in self.viewers:
+            self.adaptation.soon(viewer)
+
     def turn(self) -> None:
         """Send a picture of each layer when it is time, and look at the links."""
         now = time.monotonic()
@@ -122,7 +128,7 @@ def test_who_shows_nothing_is_sent_nothing_until_it_does(scene: Scene, stage: St
     before = len(page.read().packets)
     scene.until("others go on", lambda: shown(wall) == 2)
     assert len(page.read().packets) == before
-    taking.sight = Sight(640, 360)
+    scene.see(taking, Sight(640, 360))
     scene.until("it is sent the middle", lambda: shown(page) == 1)
 
 
@@ -135,9 +141,38 @@ def test_layers_that_nobody_takes_are_not_needed_after_a_while_and_needed_again_
     scene.until("the largest is not needed", lambda: scene.adaptation.measured.unneeded == {SOURCE: frozenset({2})})
     # Its publisher does as it is told: what it would cost is known all the same.
     scene.silent = frozenset({2})
-    taking.sight = Sight(1280, 720)
+    scene.see(taking, Sight(1280, 720))
     scene.until("it is needed", lambda: scene.adaptation.measured.unneeded == {})
     assert taking.layer == 2
+
+
+def test_low_frame_rate_takes_the_lowest_rung_until_it_is_no_longer_asked_for(stage: Stage) -> None:
+    camera, track, page = stage.peer(), stage.track(), stage.peer()
+    publication = camera.publish(track)
+    taking = Taking(SOURCE, "video", page.watch(track))
+    measured = Measured({SOURCE: SourceMedia({}, {"video": publication})})
+    adaptation = Adaptation(measured, lambda: iter([("page", page.transport, {"0": taking}.copy)]))
+    number = 0
+
+    def came() -> list[int]:
+        """Send the next picture, look at the link, and give the temporal ids of what came."""
+        nonlocal number
+        key = number % 8 == 0
+        # Every picture above the lowest rung says that one may go up at it.
+        rung = 0 if key else number % 2
+        head = bytes([0x90, 0xE0, 0x80 | number >> 8 & 0x7F, number & 0xFF, number & 0xFF, rung << 6 | rung << 5])
+        body = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xb4\x00" if key else b"\x11\x02\x00"
+        camera.send(rtp(number, head + body + bytes(30), timestamp=number * 6000))
+        number += 1
+        adaptation.look(number * 500_000)
+        stage.settle()
+        return [packet.payload[5] >> 6 for packet in page.read().packets[-8:]]
+
+    wait_until(lambda: 1 in came(), "all frames")
+    taking.sight = Sight(640, 360, slow=True)
+    wait_until(lambda: len(rungs := came()) == 8 and not any(rungs), "the lowest rung only")
+    taking.sight = Sight(640, 360)
+    wait_until(lambda: 1 in came(), "all frames again")
 
 
 def test_layer_that_its_publisher_stops_gives_way_to_the_next(scene: Scene, stage: Stage) -> None:
