@@ -22,8 +22,8 @@ LEAST_WINDOW_US: Final = 400_000
 SAMPLE_US: Final = 190_000
 #: A layer among others that has said nothing for so long is gone: an encoder that is short of room stops it.
 SILENT_US: Final = 1_200_000
-#: RTP header, extensions, SRTP tag; the plane's estimate counts as much.
-PACKET_BITS: Final = 40 * 8
+#: RTP header, extensions, SRTP tag, UDP and IP; the plane's estimate counts as much.
+PACKET_BITS: Final = 68 * 8
 
 
 class Counts(NamedTuple):

@@ -14,6 +14,7 @@ Touches the plane's own state only; raises nothing, allocates nothing.
 
 from libc.stdint cimport int64_t, uint32_t
 
+from media.plane.batch cimport TAG_BYTES, UDP_IP_BYTES
 from media.plane.burst cimport burst_slot
 from media.plane.forward cimport forward_waited
 from media.plane.keyframe cimport keyframe_want
@@ -24,7 +25,7 @@ from media.plane.pacer cimport (
 )
 
 cdef enum:
-    PACKET_BYTES = 44               # what the viewer's header, extension and tag take beside the payload
+    PACKET_BYTES = 28 + TAG_BYTES + UDP_IP_BYTES    # what the viewer's packet takes beside the payload
     # As much delay as a conversation bears; what is older is only in the way of what is new.
     WAIT_MOST_NS = 300000000
     KEYFRAME_WAIT_MOST_NS = 5000000000

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from media.plane.backlog cimport backlog_add, backlog_begin, backlog_passes
-from media.plane.batch cimport batch_commit, batch_room
+from media.plane.batch cimport TAG_BYTES, UDP_IP_BYTES, batch_commit, batch_room
 from media.plane.burst cimport burst_slot
 from media.plane.codec cimport CODEC_OPUS, CODEC_VP8
 from media.plane.estimate cimport estimate_repair
@@ -33,7 +33,7 @@ from media.plane.twcc cimport twcc_sent
 
 cdef enum:
     WIDE_AT = 17                # where the transport-wide number stands in what we send
-    HEADER_BYTES = 40           # header, extension and tag, for the record of what was sent
+    HEADER_BYTES = 24 + TAG_BYTES + UDP_IP_BYTES    # beside the payload, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
     SRTP_WINDOW = 512           # SEND_WINDOW_PACKETS of srtp.pyx: libsrtp does not protect numbers older than this
     # The same packet is not resent more often, whatever is asked: neither while the first answer is on its way.
@@ -117,7 +117,7 @@ cdef inline void _finish(PlaneState *plane, Route *route, uint8_t *out, int leng
         route.drops += 1
         return
     if transport.paced:
-        pacer_spend(transport.pacer, length)
+        pacer_spend(transport.pacer, length + UDP_IP_BYTES)
     batch_commit(plane, transport, out, length)
 
 

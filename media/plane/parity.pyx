@@ -6,7 +6,7 @@ Touches the plane's own state only; raises nothing, allocates nothing.
 
 from libc.stdint cimport uint8_t
 
-from media.plane.batch cimport batch_commit, batch_room
+from media.plane.batch cimport TAG_BYTES, UDP_IP_BYTES, batch_commit, batch_room
 from media.plane.flexfec cimport FlexFec, flexfec_begin, flexfec_write
 from media.plane.model cimport DROP_PROTECT, Transport, drop
 from media.plane.pacer cimport pacer_spend
@@ -38,13 +38,13 @@ cdef void _send(PlaneState *plane, Route *route, int index) noexcept nogil:
         write16(out + 12, 0xBEDE)
         write16(out + 14, 1)
         out[16] = (transport.extension_ids[EXTENSION_TWCC] << 4) | 1
-        write16(out + 17, twcc_sent(transport.sends, plane.now_ns, length))
+        write16(out + 17, twcc_sent(transport.sends, plane.now_ns, length + TAG_BYTES + UDP_IP_BYTES))
         out[19] = 0
     if transport.srtp_sender != NULL and srtp_protect(transport.srtp_sender, out, &length) != SRTP_OK:
         drop(plane, transport, DROP_PROTECT)
         return
     if transport.paced:
-        pacer_spend(transport.pacer, length)
+        pacer_spend(transport.pacer, length + UDP_IP_BYTES)
     batch_commit(plane, transport, out, length)
 
 

@@ -13,7 +13,7 @@ own state only; raises nothing, allocates nothing.
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 
-from media.plane.batch cimport batch_commit, batch_room
+from media.plane.batch cimport TAG_BYTES, UDP_IP_BYTES, batch_commit, batch_room
 from media.plane.model cimport CODEC_SLOTS, DROP_PROTECT, Route, drop
 from media.plane.rtp cimport EXTENSION_TWCC, write16, write32
 from media.plane.srtp cimport SRTP_OK, srtp_protect
@@ -90,7 +90,7 @@ cdef int _pad(PlaneState *plane, Transport *transport, Route *route) noexcept no
     write16(out + 12, 0xBEDE)
     write16(out + 14, 1)
     out[16] = (transport.extension_ids[EXTENSION_TWCC] << 4) | 1
-    write16(out + 17, twcc_sent(transport.sends, plane.now_ns, length))
+    write16(out + 17, twcc_sent(transport.sends, plane.now_ns, length + TAG_BYTES + UDP_IP_BYTES))
     out[19] = 0
     memset(out + HEADER_BYTES, 0, PADDING_BYTES - 1)
     out[length - 1] = PADDING_BYTES
@@ -99,7 +99,7 @@ cdef int _pad(PlaneState *plane, Transport *transport, Route *route) noexcept no
         drop(plane, transport, DROP_PROTECT)
         return length
     batch_commit(plane, transport, out, length)
-    return length
+    return length + UDP_IP_BYTES
 
 
 cdef int64_t _due(PlaneState *plane, Transport *transport) noexcept nogil:

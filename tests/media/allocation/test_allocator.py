@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from media.allocation.allocator import MAX_SUBSCRIPTIONS, START_BITS, Allocator
+from media.allocation.allocator import MARGIN_PERCENT, MAX_SUBSCRIPTIONS, START_BITS, Allocator
 from media.allocation.demand import MAX_BITS, DemandError, Sound
 from media.allocation.ladder import steps_in_order
 from media.allocation.patience import HOLD_US, LONGEST_WAIT_US, MEMORY_US
@@ -241,7 +241,7 @@ def test_what_is_sought_is_the_estimate_with_which_the_next_step_comes() -> None
     while True:
         said = settle(Allocator(), bits, page, sounds)
         seen.append(heights(said, page))
-        assert said.planned_bits == said.sound_bits or said.planned_bits * 110 <= bits * 100
+        assert said.planned_bits == said.sound_bits or said.planned_bits * (100 + MARGIN_PERCENT) <= bits * 100
         if not said.sought_bits:
             break
         assert heights(settle(Allocator(), said.sought_bits - 1, page, sounds), page) == seen[-1]
