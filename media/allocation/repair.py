@@ -21,21 +21,20 @@ SMOOTH_US: Final = 4_000_000
 TWO_LOST: Final = 0.02
 THREE_LOST: Final = 0.1
 #: Parities for each packet that is lost, and what makes sense at all, in percent.
-PARITIES_A_LOSS: Final = 6
+PARITIES_A_LOSS: Final = 10
 LEAST_PERCENT: Final = 10
 MOST_PERCENT: Final = 50
 _STEP_PERCENT: Final = 5
 
 
 class Repair(NamedTuple):
-    """Former sounds in each packet of sound, and parities for a hundred packets of pictures in groups of `wait_s`."""
+    """Former sounds in each packet of sound, and parities for a hundred packets of pictures."""
 
     redundancy: int
     percent: int
-    wait_s: float
 
 
-NOTHING: Final = Repair(0, 0, 0.1)
+NOTHING: Final = Repair(0, 0)
 
 
 class Room(NamedTuple):
@@ -72,7 +71,7 @@ class Repairing:
         more = 2 if self._loss >= THREE_LOST else 1 if self._loss >= TWO_LOST or self._is_long else 0
         more = min(more, max(room.spare, 0) // max(room.sound, 1))
         percent = self._percent(room.spare - more * room.sound, room.pictures) if self._is_long else 0
-        return Repair(1 + more, percent, min(max(rtt_ms / 2, 100.0), 300.0) // 50 * 50 / 1000)
+        return Repair(1 + more, percent)
 
     def _percent(self, spare: int, pictures: int) -> int:
         wanted = min(max(100 * PARITIES_A_LOSS * self._loss, LEAST_PERCENT), MOST_PERCENT)

@@ -15,7 +15,7 @@ cdef enum:
     BUCKET_SHIFT = 14               # 16.384 ms
     BASE_NS = 30000000000           # a stretch of the base
     STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
-    PEAK_BUCKETS = 4
+    PEAK_BUCKETS = 3
     PEAK_BYTES = 9000
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3

@@ -63,7 +63,7 @@ class Taking:
     def make_up(self, repair: Repair) -> None:
         """Make up for losses like this, as far as the viewer has agreed to it. Raises PlaneError."""
         if self.kind == "audio":
-            repair = repair._replace(percent=0, wait_s=NOTHING.wait_s) if self.route.has_red else NOTHING
+            repair = repair._replace(percent=0) if self.route.has_red else NOTHING
         else:
             repair = repair._replace(redundancy=0) if repair.percent and self.route.has_flexfec else NOTHING
         if repair != self.repair:
