@@ -41,7 +41,7 @@ export class Media {
     this.thin.listen(() => this.#turnedThin());
     this.stills = new Stills({ fetch: still, way: () => this.way });
     this.code = "";
-    /** What the link to this page is like, {state, bps, queueMs, paused}: null while the server has not said. */
+    /** The link to this page, {state, bps, queueMs, loss, repair, paused}: null while the server has not said. */
     this.way = null;
     this.connection = new Connection({
       exchange: (sdp, lines, fresh) => this.#exchange(sdp, lines, fresh),
@@ -201,8 +201,8 @@ export class Media {
     }
   }
 
-  #carries({ state, bps, queue_ms: queueMs }, told) {
-    this.way = { state, bps, queueMs, paused: told.filter(({ held }) => held === "no-room").length };
+  #carries({ state, bps, queue_ms: queueMs, loss, repair }, told) {
+    this.way = { state, bps, queueMs, loss, repair, paused: told.filter(({ held }) => held === "no-room").length };
     for (const one of told) this.#lineOf(one.mid)?.carries(one);
   }
 

@@ -86,7 +86,11 @@ export class Top {
     set(this.link, { hidden: view.link === "none" });
     set(this.link.dataset, { link: view.link });
     if (view.link === "none") return;
-    setText(this.linkWords, t(`link.${view.link}`, { time: timeOfDay(view.lostAt), n: view.way?.paused }));
+    const { paused, loss = 0, repair } = view.way ?? {};
+    const lossy = repair ? t(`link.lossy.${repair}`, { percent: Math.max(1, Math.round(loss * 100)) }) : "";
+    const said = view.link === "lossy" ? lossy : t(`link.${view.link}`, { time: timeOfDay(view.lostAt), n: paused });
+    setText(this.linkWords, said);
+    set(this.link, { title: lossy });
     setText(this.linkAgain, this.#againWords(view));
   }
 

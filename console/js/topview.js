@@ -23,7 +23,8 @@ function linkOf({ account, link, media, signIn }) {
   const { mode, moves } = media.thin;
   const way = media.way?.state ?? "good";
   if (moves && way !== "good") return way;
-  return SAID.has(mode) ? mode : "up";
+  if (SAID.has(mode)) return mode;
+  return media.way?.repair ? "lossy" : "up";
 }
 
 /** The view of `Top.render`; `unit`: the record of my unit, or null. */

@@ -16,7 +16,7 @@ from media.allocation.allocator import Allocator
 from media.allocation.demand import MAX_BITS, Layer, Picture, Sound
 from media.allocation.plan import Allocation, Pause, Share
 from media.allocation.probing import Probing
-from media.allocation.repair import Repairing, Room
+from media.allocation.repair import NOTHING, Repair, Repairing, Room
 from media.plane.transport import PlaneTransport
 from signaling.webrtc.linkfacts import LinkFacts, link_facts
 from signaling.webrtc.measured import MEASURE_US, Measured
@@ -40,15 +40,15 @@ _LACK_US: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class LinkReport:
-    """A viewer's link; `bps` None where nothing is known. `is_short`: it was found full, and more is wanted. `ahead`:
-    what makes up for losses is sent before anybody asks.
+    """A viewer's link; `bps` None where nothing is known. `is_short`: it was found full, and more is wanted. `repair`:
+    how losses are made up for.
     """
 
     bps: int | None
     queue_ms: float
     loss: float
     is_short: bool
-    ahead: bool
+    repair: Repair
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class _Link:
     sought_bits: tuple[int, int] = (0, 0)  # for the next picture, and for all
     probed: bool = False
     lacking: dict[str, int] = field(default_factory=dict)
-    ahead: bool = False
+    repair: Repair = NOTHING
     taken: frozenset[tuple[str, int]] = frozenset()
 
     def is_calm(self, now_us: int, version: int, full_bps: int) -> bool:
@@ -117,9 +117,9 @@ class Adaptation:
         """Return how the link of a viewer is."""
         facts, link = transport.estimate, self._links.get(viewer)
         if facts is None or link is None:
-            return LinkReport(None, 0.0, 0.0, is_short=False, ahead=False)
+            return LinkReport(None, 0.0, 0.0, is_short=False, repair=NOTHING)
         is_short = link.sought_bits[0] > 0 and facts["was_full"]
-        return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short, link.ahead)
+        return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short, link.repair)
 
     def _look_at(
         self, link: _Link, now_us: int, transport: PlaneTransport, taken: Callable[[], Mapping[str, Taking]]
@@ -162,10 +162,9 @@ class Adaptation:
         sound = sum(self.measured.sound_bits(item.source) for item in taken if item.kind == "audio")
         pictures = allocation.planned_bits - allocation.sound_bits
         spare = int(facts.room * _FILLED) - allocation.planned_bits if facts.was_full else MAX_BITS
-        repair = link.repairing.choose(now_us, facts.rtt_ms, facts.loss, Room(sound, pictures, spare))
+        link.repair = link.repairing.choose(now_us, facts.rtt_ms, facts.loss, Room(sound, pictures, spare))
         for item in taken:
-            item.make_up(repair)
-        link.ahead = any(item.repair.redundancy or item.repair.percent for item in taken)
+            item.make_up(link.repair)
 
     def _share(
         self, link: _Link, now_us: int, facts: LinkFacts, share: Share, item: Taking, layers: Sequence[Layer]

@@ -79,6 +79,7 @@ class LinkNews(Rounds):
             bps=report.bps,
             queue_ms=round(report.queue_ms),
             loss=round(report.loss, 3),
+            repair="ahead" if report.repair.percent else "asked" if report.repair.redundancy else "",
             lines=lines,
         )
         if _is_news(self._told.get(connection), word):
@@ -91,8 +92,12 @@ class LinkNews(Rounds):
         return LinkLine(mid, place, len(numbers), "no-room" if item.held else "")
 
 
+def _signs(word: Link) -> tuple[object, ...]:
+    return word.state, word.repair, word.lines, word.connection
+
+
 def _is_news(before: Link | None, now: Link) -> bool:
-    if before is None or (before.state, before.lines, before.connection) != (now.state, now.lines, now.connection):
+    if before is None or _signs(before) != _signs(now):
         return True
     if before.bps is None or now.bps is None:
         return before.bps is not now.bps

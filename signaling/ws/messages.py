@@ -262,13 +262,18 @@ class LinkLine(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True, tag_field="t", tag="link"):
-    """What the way to the page carries. good: all that is wanted; tight: less of it; poor: not every picture."""
+    """What the way to the page carries. good: all that is wanted; tight: less of it; poor: not every picture.
+
+    `repair`: how losses are made up for. asked: pictures are sent again when they are asked for; ahead: parities go
+    beside them; sound comes twice or more in both. Empty: nothing is lost.
+    """
 
     connection: int
     state: Literal["good", "tight", "poor"]
     bps: int | None
     queue_ms: int
     loss: float
+    repair: Literal["", "asked", "ahead"]
     lines: list[LinkLine]
 
 

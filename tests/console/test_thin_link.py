@@ -73,10 +73,12 @@ class Line:
         assert self.route is not None
         self.route.send(json.dumps({"t": t, "connection": self.offered["connection"], **said}))
 
-    def link(self, state: str, bps: int | None, layer: int, held: str = "", *, queue_ms: int = 30) -> None:
+    def link(
+        self, state: str, bps: int | None, layer: int, held: str = "", *, queue_ms: int = 30, repair: str = ""
+    ) -> None:
         """Say how the link is, and what it carries of every picture."""
         lines = [{"mid": mid, "layer": layer, "layers": 3, "held": held} for mid in self.shown()]
-        self.say("link", state=state, bps=bps, queue_ms=queue_ms, loss=0.02, lines=lines)
+        self.say("link", state=state, bps=bps, queue_ms=queue_ms, loss=0.02, repair=repair, lines=lines)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -137,6 +139,19 @@ async def test_picture_without_room_is_a_still_that_says_so_and_comes_back(page:
     await expect(tile).to_have_attribute("data-state", "live")
     await expect(top).to_have_attribute("data-link", "up")
     await expect(tile.locator(".figures")).to_contain_text("第 3 层，共 3 层")
+
+
+async def test_how_losses_are_made_up_for_is_said(page: Page, line: Line) -> None:
+    top = page.locator(".link")
+    await until("a size", lambda: bool(line.shown()))
+    line.link("good", None, 2, repair="asked")
+    await expect(top).to_contain_text("丢包 2%：声音重复发送，画面丢失后补发。")
+    line.link("tight", 400_000, 0, repair="ahead")
+    await expect(top).to_contain_text("线路较窄，画面缩小。")
+    await expect(top).to_have_attribute("title", "丢包 2%：声音重复发送，画面附带冗余。")
+    line.link("good", None, 2)
+    await expect(top).to_have_attribute("data-link", "up")
+    await expect(top).to_have_attribute("title", "")
 
 
 async def test_word_of_an_earlier_connection_is_not_heeded(page: Page, line: Line) -> None:

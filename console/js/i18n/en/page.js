@@ -32,6 +32,8 @@ export default {
   "link.up": "Connected",
   "link.tight": "Thin link: smaller pictures.",
   "link.poor": "Thin link: pictures paused: {n}.",
+  "link.lossy.asked": "{percent} % of packets get lost: sound comes twice, pictures are sent again.",
+  "link.lossy.ahead": "{percent} % of packets get lost: sound comes twice, pictures with spare parts.",
   "link.slow": "Low frame rate.",
   "link.stills": "Stills only; sound as ever.",
   "link.sound": "Sound only, no pictures.",

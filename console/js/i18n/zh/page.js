@@ -32,6 +32,8 @@ export default {
   "link.up": "已连接",
   "link.tight": "线路较窄，画面缩小。",
   "link.poor": "线路太窄，{n} 路画面暂停。",
+  "link.lossy.asked": "丢包 {percent}%：声音重复发送，画面丢失后补发。",
+  "link.lossy.ahead": "丢包 {percent}%：声音重复发送，画面附带冗余。",
   "link.slow": "低帧率模式。",
   "link.stills": "静态画面模式，声音不变。",
   "link.sound": "只听声音，不收画面。",
