@@ -53,6 +53,9 @@ class Picture:
         self.packets_asked = 0
         self.has_new_holes = False
         """Whether something is missing that was not asked for yet."""
+        self.playout_id = 0
+        """Of the header extension that tells how long frames are to wait; 0: none was agreed."""
+        self._least_ms = 0.0
         self._packets: dict[int, _Received] = {}
         self._keyframes: set[int] = set()
         self._holes: dict[int, _Hole] = {}
@@ -135,6 +138,9 @@ class Picture:
 
     def _add(self, first: int, end: int, at_ns: int) -> None:
         of_frame = [self._packets[number] for number in range(first, end + 1)]
+        told = of_frame[0].packet.extension(self.playout_id) if self.playout_id else None
+        if told is not None:
+            self._least_ms = (int.from_bytes(told) >> 12) * 10.0
         self.frames.append(
             Frame(
                 of_frame[-1].packet.timestamp,
@@ -142,6 +148,7 @@ class Picture:
                 max(one.at_ns for one in of_frame),
                 at_ns,
                 any(one.was_asked_for for one in of_frame),
+                self._least_ms,
             )
         )
         self._waits_since_ns = at_ns

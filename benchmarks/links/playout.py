@@ -45,6 +45,8 @@ class Frame:
     """When all that it needs was there too."""
     was_asked_for: bool
     """Whether a packet of it came upon a NACK."""
+    least_ms: float = 0.0
+    """For how long the server wants it to wait at least (playout-delay)."""
 
 
 class Jitter:
@@ -157,7 +159,7 @@ def decoded_ns(frames: Iterable[Frame]) -> list[int]:
             if measured_came_ms:
                 jitter.note(came_ms - measured_came_ms - (taken_ms - measured_taken_ms), frame.size_bytes)
             measured_came_ms, measured_taken_ms = came_ms, taken_ms
-        target_ms = jitter.wait_ms + DECODING_MS + DRAWING_MS
+        target_ms = max(jitter.wait_ms + DECODING_MS + DRAWING_MS, frame.least_ms)
         most = CHANGE_A_S * max(step_ms, 0.0)
         waits_ms += min(max(target_ms - waits_ms, -most), most)
         if at_ms > due_ms:

@@ -25,7 +25,7 @@ from media.rtp import header, red, rtcp
 from media.rtp.flexfec import Recovery, without_wide_number
 from signaling.client.transport import PacketHandler, Transport
 from signaling.sdp.accepted import AcceptedMedia
-from signaling.sdp.extensions import TRANSPORT_CC
+from signaling.sdp.extensions import PLAYOUT_DELAY, TRANSPORT_CC
 
 # As often as libwebrtc looks for packets to ask for again.
 TICK_S = 0.02
@@ -101,6 +101,7 @@ class Viewer:
 
     async def __aenter__(self) -> Viewer:
         await self.session.start()
+        self.picture.playout_id = self._id_of(PLAYOUT_DELAY)
         self._answering = asyncio.create_task(self._answer())
         return self
 
@@ -142,8 +143,11 @@ class Viewer:
 
     @cached_property
     def _wide_id(self) -> int:
+        return self._id_of(TRANSPORT_CC)
+
+    def _id_of(self, uri: str) -> int:
         lines: list[AcceptedMedia] = self.session.media
-        return next((line.extensions[TRANSPORT_CC] for line in lines if TRANSPORT_CC in line.extensions), 0)
+        return next((line.extensions[uri] for line in lines if uri in line.extensions), 0)
 
     def _on_rtp(self, data: bytes) -> None:
         now_ns = time.monotonic_ns()

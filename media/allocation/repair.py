@@ -25,16 +25,23 @@ PARITIES_A_LOSS: Final = 10
 LEAST_PERCENT: Final = 10
 MOST_PERCENT: Final = 50
 _STEP_PERCENT: Final = 5
+#: What an answer takes beside the round trip: until a loss is seen, and until it is its turn.
+BESIDE_MS: Final = 100.0
+MOST_WAIT_MS: Final = 1_000
+_STEP_MS: Final = 100
 
 
 class Repair(NamedTuple):
-    """Former sounds in each packet of sound, and parities for a hundred packets of pictures."""
+    """Former sounds in each packet of sound, parities for a hundred packets of pictures, and for how long a viewer that
+    only watches keeps pictures before it shows them, so that what is asked for again comes in time.
+    """
 
     redundancy: int
     percent: int
+    wait_ms: int
 
 
-NOTHING: Final = Repair(0, 0)
+NOTHING: Final = Repair(0, 0, 0)
 
 
 class Room(NamedTuple):
@@ -53,6 +60,7 @@ class Repairing:
         self._looked_us = 0
         self._lossy_us: int | None = None
         self._is_long = False
+        self._wait_ms = 0
 
     def choose(self, now_us: int, rtt_ms: float, loss: float, room: Room) -> Repair:
         """Return what is right now; to be asked about once a second.
@@ -67,11 +75,15 @@ class Repairing:
             self._lossy_us = now_us
         if self._lossy_us is None or now_us - self._lossy_us >= CLEAN_US:
             self._lossy_us = None
+            self._wait_ms = 0
             return NOTHING
         more = 2 if self._loss >= THREE_LOST else 1 if self._loss >= TWO_LOST or self._is_long else 0
         more = min(more, max(room.spare, 0) // max(room.sound, 1))
         percent = self._percent(room.spare - more * room.sound, room.pictures) if self._is_long else 0
-        return Repair(1 + more, percent)
+        if self._is_long:
+            wait_ms = -(-int(rtt_ms + BESIDE_MS) // _STEP_MS) * _STEP_MS
+            self._wait_ms = min(max(self._wait_ms, wait_ms), MOST_WAIT_MS)
+        return Repair(1 + more, percent, self._wait_ms)
 
     def _percent(self, spare: int, pictures: int) -> int:
         wanted = min(max(100 * PARITIES_A_LOSS * self._loss, LEAST_PERCENT), MOST_PERCENT)

@@ -194,6 +194,9 @@ cdef bint _apply_media(PlaneState *plane, Command *command) noexcept nogil:
         route.redundancy.depth = <uint8_t>command.numbers[0] if route.redundancy.payload_type else 0
         if route.fec != NULL:
             flexfec_set(route.fec, <int>command.numbers[1], command.numbers[2])
+        # A viewer keeps to what it was told last.
+        if command.numbers[3] or route.playout >= 0:
+            route.playout = <int>command.numbers[3]
     elif command.kind == COMMAND_WANT_KEYFRAME:
         keyframe_want(plane, track, <int>command.numbers[0])
     return True

@@ -26,12 +26,13 @@ from media.plane.rewrite cimport (
     rewrite_leaves_out, rewrite_packet, rewrite_switch, rewrite_thins, rewrite_vp8,
 )
 from media.plane.rtp cimport (
-    EXTENSION_CAPTURE_TIME, EXTENSION_LEVEL, EXTENSION_ROTATION, EXTENSION_TWCC, write16, write32,
+    EXTENSION_CAPTURE_TIME, EXTENSION_LEVEL, EXTENSION_PLAYOUT, EXTENSION_ROTATION, EXTENSION_TWCC, write16, write32,
 )
 from media.plane.srtp cimport SRTP_OK, srtp_protect
 from media.plane.twcc cimport twcc_sent
 
 cdef enum:
+    PLAYOUT_MOST = 0xFFF        # the viewer may wait longer, if it must
     WIDE_AT = 17                # where the transport-wide number stands in what we send
     HEADER_BYTES = 24 + TAG_BYTES + UDP_IP_BYTES    # beside the payload, for the record of what was sent
     PACKET_ROOM = 1600          # header, extensions, payload, padding, tag
@@ -44,7 +45,8 @@ cdef enum:
     TAKES_ANEW = 2              # the route begins a new stretch of its numbers
 
 
-cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, uint8_t *out, int twcc) noexcept nogil:
+cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, uint8_t *out, int twcc,
+                                 int playout) noexcept nogil:
     """Write the RFC 8285 one-byte-header block for this viewer; return its bytes, 0 when there is nothing to say."""
     cdef uint8_t *at = out + 4
     cdef int length
@@ -65,6 +67,11 @@ cdef inline int _write_extension(Transport *transport, const PacketSlot *slot, u
             at[0] = (transport.extension_ids[EXTENSION_CAPTURE_TIME] << 4) | 7
             memcpy(at + 1, slot.capture_time, 8)
             at += 9
+    if playout >= 0 and transport.extension_ids[EXTENSION_PLAYOUT]:
+        at[0] = (transport.extension_ids[EXTENSION_PLAYOUT] << 4) | 2
+        at[1] = <uint8_t>(playout >> 4)
+        write16(at + 2, <uint16_t>(playout << 12 | PLAYOUT_MOST))
+        at += 4
     length = <int>(at - out) - 4
     if length == 0:
         return 0
@@ -93,15 +100,16 @@ cdef inline int _takes(Route *route, Stream *stream, const PacketSlot *slot) noe
     return TAKES_ANEW
 
 
-cdef inline int _write_header(PlaneState *plane, Transport *transport, const PacketSlot *slot, uint8_t *out,
+cdef inline int _write_header(PlaneState *plane, const Route *route, const PacketSlot *slot, uint8_t *out,
                               uint8_t number, uint16_t sequence, uint32_t timestamp, uint32_t ssrc,
                               int payload_bytes) noexcept nogil:
     """Write RTP header and extension; return their bytes."""
+    cdef Transport *transport = route.transport
     cdef int twcc = -1
     cdef int extension
     if transport.sends != NULL:
         twcc = twcc_sent(transport.sends, plane.now_ns, payload_bytes + HEADER_BYTES)
-    extension = _write_extension(transport, slot, out + 12, twcc)
+    extension = _write_extension(transport, slot, out + 12, twcc, route.playout)
     out[0] = 0x90 if extension else 0x80
     out[1] = (slot.marker << 7) | number
     write16(out + 2, sequence)
@@ -152,7 +160,7 @@ cdef void _send_redundant(PlaneState *plane, Route *route, const PacketSlot *slo
     cdef RedBlocks blocks
     cdef int length
     _gather(route, slot, &blocks)
-    length = _write_header(plane, route.transport, slot, out, route.redundancy.payload_type, sequence, timestamp,
+    length = _write_header(plane, route, slot, out, route.redundancy.payload_type, sequence, timestamp,
                            route.ssrc, slot.payload_length + blocks.size_bytes)
     length += redundancy_write(&blocks, route.payload_types[slot.codec], out + length)
     memcpy(out + length, slot.payload, slot.payload_length)
@@ -166,7 +174,7 @@ cdef inline void _send(PlaneState *plane, Route *route, const PacketSlot *slot, 
     if route.redundancy.depth and slot.codec == CODEC_OPUS:
         _send_redundant(plane, route, slot, out, sequence, timestamp)
         return
-    length = _write_header(plane, route.transport, slot, out, route.payload_types[slot.codec], sequence, timestamp,
+    length = _write_header(plane, route, slot, out, route.payload_types[slot.codec], sequence, timestamp,
                            route.ssrc, slot.payload_length)
     if slot.temporal and rewrite_empties(&route.rewrite, slot.temporal):
         _leave(plane, route, out, length)
@@ -189,13 +197,13 @@ cdef void _resend(PlaneState *plane, Route *route, const PacketSlot *slot, uint1
     cdef uint8_t *out = batch_room(plane, route.transport, PACKET_ROOM)
     cdef int length
     if as_rtx:
-        length = _write_header(plane, route.transport, slot, out, route.rtx_payload_types[slot.codec],
+        length = _write_header(plane, route, slot, out, route.rtx_payload_types[slot.codec],
                                route.rtx_sequence, timestamp, route.rtx_ssrc, slot.payload_length)
         route.rtx_sequence += 1
         write16(out + length, sequence)
         length += 2
     else:
-        length = _write_header(plane, route.transport, slot, out, route.payload_types[slot.codec], sequence,
+        length = _write_header(plane, route, slot, out, route.payload_types[slot.codec], sequence,
                                timestamp, route.ssrc, slot.payload_length)
     if slot.temporal and rewrite_find_empty(&route.rewrite, sequence, slot.temporal):
         _finish(plane, route, out, length)

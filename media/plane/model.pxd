@@ -92,7 +92,6 @@ cdef enum SlotExtension:
     SLOT_ROTATION = 2
     SLOT_CAPTURE_TIME = 4
 
-cdef struct Connection
 cdef struct Publication
 cdef struct Stream
 cdef struct Transport
@@ -257,7 +256,8 @@ cdef struct Route:
     uint64_t octets
     Redundancy redundancy
     FlexFec *fec                    # NULL: not agreed
-    uint8_t _line[32]
+    int playout                     # least delay of pictures that the viewer is told, in 10 ms; -1: it is told none
+    uint8_t _line[28]
     Rewrite rewrite
     uint64_t id
     Track *track

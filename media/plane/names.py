@@ -81,6 +81,7 @@ EXTENSIONS = {
     "urn:3gpp:video-orientation": 6,
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time": 7,
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time": 8,
+    "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay": 9,
 }
 
 

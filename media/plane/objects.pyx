@@ -201,6 +201,7 @@ cdef class PlaneRoute(PlaneHandle):
         state.rtx_ssrc = rtx_ssrc
         state.layer = layer
         state.paused = paused
+        state.playout = -1
         state.redundancy.payload_type = red_payload_type
         memset(state.payload_types, NO_PAYLOAD_TYPE, sizeof(state.payload_types))
         for codec, (number, rtx) in payload_types.items():
@@ -240,21 +241,26 @@ cdef class PlaneRoute(PlaneHandle):
         """Whether the viewer takes parities beside pictures."""
         return self.state.fec != NULL
 
-    def repair(self, int redundancy=0, int percent=0, double wait_s=0.1):
+    def repair(self, int redundancy=0, int percent=0, int wait_ms=0, double group_s=0.1):
         """Make up for losses beforehand, where the viewer has agreed to it.
 
         `redundancy`: former sounds with each, 0 to 3 (RED); `percent`: parities for a hundred packets of pictures, 0 to
-        100, in groups of `wait_s` (FlexFEC). Raises ValueError.
+        100, in groups of `group_s` (FlexFEC); `wait_ms`: for so long it shall keep pictures before it shows them, 0 to
+        10,000, so that repairs come in time (playout-delay; libwebrtc keeps the sound of the same stream with them).
+        Raises ValueError.
         """
         cdef Command *command
         if not 0 <= redundancy <= REDUNDANCY_MOST:
             raise ValueError(f"a packet of sound holds 0 to {REDUNDANCY_MOST} former ones, not {redundancy}")
         if not 0 <= percent <= 100:
             raise ValueError(f"{percent} parities for a hundred packets are not from 0 to 100")
+        if not 0 <= wait_ms <= 10_000:
+            raise ValueError(f"{wait_ms} ms are not from 0 to 10,000")
         command = self.begin(COMMAND_SET_REPAIR)
         command.numbers[0] = redundancy
         command.numbers[1] = percent
-        command.numbers[2] = <int64_t>(wait_s * 1e9)
+        command.numbers[2] = <int64_t>(group_s * 1e9)
+        command.numbers[3] = wait_ms // 10
         self.thread.commit()
 
     def stats(self):

@@ -20,7 +20,8 @@ cdef enum:                      # ExtensionKind
     EXTENSION_ROTATION = 6
     EXTENSION_CAPTURE_TIME = 7
     EXTENSION_SEND_TIME = 8
-    EXTENSION_KINDS = 9
+    EXTENSION_PLAYOUT = 9       # sent only
+    EXTENSION_KINDS = 10
 
 ctypedef struct RtpHeader:
     uint8_t marker
@@ -35,8 +36,8 @@ ctypedef struct RtpHeader:
     int payload_length      # without padding
 
 ctypedef struct RtpExtensions:
-    const uint8_t *values[9]    # by ExtensionKind, NULL where absent
-    uint8_t lengths[9]
+    const uint8_t *values[10]   # by ExtensionKind, NULL where absent
+    uint8_t lengths[10]
 
 cdef int rtp_parse(const uint8_t *packet, int length, bint protected, RtpHeader *header) noexcept nogil
 cdef void rtp_extensions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from media.plane.names import EXTENSIONS, codec_number
 from media.relay import PublicationFormat, RouteFormat
 from signaling.sdp.accepted import AcceptedCodec, AcceptedMedia
-from signaling.sdp.extensions import TRANSPORT_CC
+from signaling.sdp.extensions import PLAYOUT_DELAY, TRANSPORT_CC
 
 #: Extensions that we write towards viewers. The rest is for the publisher's own leg, or (MID) not needed: the SSRCs
 #: are announced in the answer.
@@ -14,6 +14,7 @@ _SENT = (
     TRANSPORT_CC,
     "urn:3gpp:video-orientation",
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+    PLAYOUT_DELAY,
 )
 
 

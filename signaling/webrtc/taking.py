@@ -30,13 +30,19 @@ UNTOLD: Final = Sight(1920, 1080)
 
 
 class Taking:
-    """A kind of a source that a viewer takes. `layer` and `slow` are as last ordered; `held`: no room for it."""
+    """A kind of a source that a viewer takes. `layer` and `slow` are as last ordered; `held`: no room for it.
 
-    def __init__(self, source: str, kind: str, route: PlaneRoute, *, allowed: bool = True) -> None:
+    `converses`: its viewer talks with who is seen, so that no delay is to be added.
+    """
+
+    def __init__(
+        self, source: str, kind: str, route: PlaneRoute, *, allowed: bool = True, converses: bool = False
+    ) -> None:
         self.source = source
         self.kind = kind
         self.route = route
         self.allowed = allowed
+        self.converses = converses
         self.sight = UNTOLD
         self.layer = 0
         self.held = False
@@ -63,9 +69,11 @@ class Taking:
     def make_up(self, repair: Repair) -> None:
         """Make up for losses like this, as far as the viewer has agreed to it. Raises PlaneError."""
         if self.kind == "audio":
-            repair = repair._replace(percent=0) if self.route.has_red else NOTHING
+            repair = Repair(repair.redundancy if self.route.has_red else 0, 0, 0)
         else:
-            repair = repair._replace(redundancy=0) if repair.percent and self.route.has_flexfec else NOTHING
+            percent = repair.percent if self.route.has_flexfec else 0
+            # Browsers keep the sound with its picture: who talks has the picture falter rather than wait for an answer.
+            repair = Repair(0, percent, 0 if self.converses else repair.wait_ms)
         if repair != self.repair:
             self.repair = repair
             self.route.repair(*repair)

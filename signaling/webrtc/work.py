@@ -64,7 +64,7 @@ class Work:
         track = self._sources.watch(line.source, self._connection).tracks[line.kind]
         allowed = line.flow is Flow.OPEN
         route = track.route(self._transport, begun.format, paused=not allowed)
-        taking = Taking(line.source, line.kind, route, allowed=allowed)
+        taking = Taking(line.source, line.kind, route, allowed=allowed, converses=bool(line.context))
         self.receiving[line.mid] = Receiving(line, begun.track, begun.format, taking, line.flow)
 
     def _note(self, items: Sequence[tuple[SendLine, Feed]], made: Sequence[PlanePublication]) -> None:

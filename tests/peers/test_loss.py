@@ -76,6 +76,15 @@ async def test_on_a_long_way_losses_are_made_up_for_before_anybody_asks(server: 
 
         # Browsers' own speech takes 80 octets.
         await until("sounds with those before them", larger, bool)
+        pictures = await far.stats(viewer, "inbound-rtp", "video")
+
+        async def waits() -> float:
+            now = await far.stats(viewer, "inbound-rtp", "video")
+            frames = now["jitterBufferEmittedCount"] - pictures["jitterBufferEmittedCount"]
+            return float((now["jitterBufferDelay"] - pictures["jitterBufferDelay"]) / max(frames, 1))
+
+        # As long as an answer takes: without a word of the server's a browser keeps them a tenth of that.
+        await until("pictures that wait for repairs", waits, (0.3).__le__)
         before = await far.stats(viewer, "inbound-rtp", "audio")
 
         async def lost() -> int:

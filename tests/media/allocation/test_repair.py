@@ -26,6 +26,7 @@ def test_sound_is_sent_ahead_and_pictures_only_where_an_answer_takes_long() -> N
     near, far = settled(Repairing(), 60, 0.05), settled(Repairing(), 600, 0.05)
     assert (near.redundancy, near.percent) == (2, 0)
     assert far.redundancy == 2 and 20 <= far.percent <= MOST_PERCENT
+    assert near.wait_ms == 0 and far.wait_ms == 700  # a round trip, and until the loss is seen
 
 
 def test_parities_take_no_more_than_the_layers_leave() -> None:
@@ -68,4 +69,5 @@ def test_whatever_a_viewer_claims_the_answer_is_bounded(
         if chosen == NOTHING:
             continue
         assert 1 <= chosen.redundancy <= 3 and 0 <= chosen.percent <= MOST_PERCENT
+        assert 0 <= chosen.wait_ms <= 1_000
         assert (chosen.redundancy - 1) * sound + chosen.percent * pictures / 100 <= max(spare, 0)

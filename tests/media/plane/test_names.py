@@ -38,6 +38,7 @@ def test_every_header_extension_has_its_uri() -> None:
     words |= {
         "capture_time": "abs-capture",
         "send_time": "abs-send",
+        "playout": "playout-delay",
         "rid": "mes:rtp-stream",
         "repaired_rid": "repaired",
     }

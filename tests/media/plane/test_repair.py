@@ -11,6 +11,8 @@ from tests.media.plane.peers import CM, GCM, TWCC, Peer, Stage
 
 RED, FEC, FEC_SSRC = 63, 49, 1002
 WIDE_ID = 4
+#: Extension kind as `PlaneTransport` wants it
+PLAYOUT = 9
 
 
 def sound(number: int) -> bytes:
@@ -81,7 +83,7 @@ def test_parities_make_again_what_is_lost(stage: Stage, profile: str, told: bool
     publisher.publish(track)
     route = viewer.watch(track, first_sequence=65_530, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
     assert route.has_flexfec
-    route.repair(percent=25, wait_s=0.0)
+    route.repair(percent=25, group_s=0.0)
     stage.unapplied = True
     publisher.send(*picture(0, 0, key=True, count=16))
     came = viewer.wait_packets(20)
@@ -103,7 +105,7 @@ def test_what_parities_make_good_is_not_sent_again(stage: Stage) -> None:
     publisher, viewer, track = stage.peer(), stage.peer(), stage.track()
     publisher.publish(track)
     route = viewer.watch(track, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
-    route.repair(percent=25, wait_s=0.0)
+    route.repair(percent=25, group_s=0.0)
     stage.unapplied = True
     publisher.send(*picture(0, 0, key=True, count=4))
     (parity,) = (packet for packet in viewer.wait_packets(5) if packet.ssrc == FEC_SSRC)
@@ -115,9 +117,28 @@ def test_what_parities_make_good_is_not_sent_again(stage: Stage) -> None:
     assert viewer.wait_packets(6)[-1].original == 102
 
 
+def test_viewer_is_told_how_long_pictures_shall_wait_and_when_no_longer(stage: Stage) -> None:
+    publisher, track = stage.peer(), stage.track()
+    viewer, other = stage.peer(send_ids={TWCC: WIDE_ID, PLAYOUT: 6}), stage.peer(send_ids={PLAYOUT: 6})
+    publisher.publish(track)
+    route, _ = viewer.watch(track), other.watch(track)
+
+    def told(number: int) -> bytes | None:
+        stage.unapplied = True
+        publisher.send(*picture(number, number, key=True, count=1))
+        return viewer.wait_packets(number + 1)[-1].extensions.get(6)
+
+    assert told(0) is None
+    route.repair(wait_ms=700)
+    assert told(1) == (70 << 12 | 0xFFF).to_bytes(3)
+    route.repair()
+    assert told(2) == (0xFFF).to_bytes(3) == told(3)  # it would keep to the last word
+    assert all(6 not in packet.extensions for packet in other.wait_packets(4))
+
+
 def test_numbers_that_make_no_sense_are_refused(stage: Stage) -> None:
     viewer, track = stage.peer(), stage.track()
     route = viewer.watch(track, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
-    for options in ({"redundancy": 4}, {"redundancy": -1}, {"percent": 101}, {"percent": -1}):
+    for options in ({"redundancy": 4}, {"redundancy": -1}, {"percent": 101}, {"percent": -1}, {"wait_ms": 10_001}):
         with pytest.raises(ValueError, match="0 to"):
             route.repair(**options)
