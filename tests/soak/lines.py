@@ -41,8 +41,10 @@ class Eyes(Picture):
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
+        self.packets = 0
 
     def note(self, number: int, packet: RtpPacket, at_ns: int) -> None:
+        self.packets += 1
         before = len(self.frames)
         super().note(number, packet, at_ns)
         self.count += len(self.frames) - before
@@ -130,8 +132,16 @@ class Watcher(Someone):
         """See that sound and pictures come once the line is clean, and that the session is still the first one."""
         self.shape(CLEAN)
         seen, heard = self.eyes.count, self.ears.count
-        await until("pictures again", lambda: self.eyes.count > seen + 25)
-        await until("sound again", lambda: self.ears.count > heard + 50)
+        came = self.eyes.packets
+        try:
+            await until("pictures again", lambda: self.eyes.count > seen + 25)
+            await until("sound again", lambda: self.ears.count > heard + 50)
+        except AssertionError as error:
+            error.add_note(
+                f"{self.eyes.packets - came} packets, {self.eyes.count - seen} pictures, {self.ears.count - heard} sounds;"
+                f" {self.eyes.keyframes_asked} keyframes asked for in all"
+            )
+            raise
         assert self._session is not None and not self._session.transport.closed.done()
 
     def _drawn(self) -> Shape:

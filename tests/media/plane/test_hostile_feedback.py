@@ -133,7 +133,8 @@ def of_others(base: int, count: int, turn: int) -> list[bytes]:
     """About the other's streams, the publisher's, and the other's numbers."""
     found = []
     for ssrc in (OTHER, OTHER + 1, OTHER + 2, 77):
-        found += [nack(ssrc, range(100, 350)), pli(ssrc), fir(ssrc, turn), rr(9, report_block(ssrc, fraction=255, lost=99))]
+        found += [nack(ssrc, range(100, 350)), pli(ssrc), fir(ssrc, turn)]
+        found += [rr(9, report_block(ssrc, fraction=255, lost=99)), told(base, [0] * count, number=turn)]
     return found
 
 
