@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -128,21 +129,21 @@ class Watcher(Someone):
         for way in (self._relay.uplink, self._relay.downlink):
             way.link.shape = shape
 
-    async def is_served(self) -> None:
-        """See that sound and pictures come once the line is clean, and that the session is still the first one."""
-        self.shape(CLEAN)
-        seen, heard = self.eyes.count, self.ears.count
-        came = self.eyes.packets
+    async def is_served(self) -> float:
+        """Wait for sound and pictures over a line that is clean now; return how long that took in seconds."""
+        began = time.monotonic()
+        packets, seen, heard = self.eyes.packets, self.eyes.count, self.ears.count
         try:
-            await until("pictures again", lambda: self.eyes.count > seen + 25)
             await until("sound again", lambda: self.ears.count > heard + 50)
+            await until("pictures again", lambda: self.eyes.count > seen + 25)
         except AssertionError as error:
             error.add_note(
-                f"{self.eyes.packets - came} packets, {self.eyes.count - seen} pictures, {self.ears.count - heard} sounds;"
-                f" {self.eyes.keyframes_asked} keyframes asked for in all"
+                f"{self.eyes.packets - packets} packets of pictures, {self.eyes.count - seen} pictures, "
+                f"{self.ears.count - heard} sounds; {self.eyes.keyframes_asked} keyframes asked for in all"
             )
             raise
         assert self._session is not None and not self._session.transport.closed.done()
+        return time.monotonic() - began
 
     def _drawn(self) -> Shape:
         draw = self._chance

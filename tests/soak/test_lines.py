@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.report import Figure, Report
 from tests.soak.figures import GROWTH_BYTES, SECONDS, SEED, growth, sample, tell
-from tests.soak.lines import SOURCE, Watcher, sending
+from tests.soak.lines import CLEAN, SOURCE, Watcher, sending
 from tests.soak.server import WatchedServer
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
@@ -61,7 +61,9 @@ async def test_lines_that_change_for_long_leave_the_server_as_it_was(server: Wat
         await asyncio.gather(*tasks)
         assert passed >= SECONDS
         for watcher in watchers:
-            await watcher.is_served()
+            watcher.shape(CLEAN)
+        longest = max(await asyncio.gather(*(watcher.is_served() for watcher in watchers)))
+    figures.add(Figure("lines: longest wait for pictures on a line that is clean again", longest, "s"))
     await asyncio.to_thread(server.stop_source, SOURCE)
     await server.becomes_empty(descriptors)
     tell(figures)
