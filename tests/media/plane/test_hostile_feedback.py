@@ -39,8 +39,8 @@ LIAR, OTHER = 1000, 2000
 FEC = 49
 INTERVAL_S = 0.5
 "between two requests for a keyframe"
-DELIVERED_S = 0.524
-"over which the estimate looks at what was delivered"
+BUSIEST_S = 0.065
+"the shortest stretch of which the estimate believes what was delivered"
 
 
 def told(base: int, ticks: Sequence[int | None], *, reference: int = 0, number: int = 0) -> bytes:
@@ -224,9 +224,8 @@ def assert_bounded(liar: Peer, scene: Scene, seconds: float) -> None:
     assert len(of(got, LIAR + 1)) <= RESENDS_A_SECOND * (1 + seconds)
     estimate = liar.transport.estimate
     if estimate is not None:
-        claimed_bps = sum(len(packet.raw) for packet in got) * 8 / DELIVERED_S
-        assert LEAST_BPS <= estimate["settled_bps"] <= max(START_BPS, 1.5 * claimed_bps + 20_000)
-        assert LEAST_BPS <= estimate["bps"] <= max(START_BPS, 1.5 * claimed_bps + 20_000)
+        most_bps = max(START_BPS, sum(len(packet.raw) for packet in got) * 8 / BUSIEST_S)
+        assert LEAST_BPS <= estimate["bps"] <= most_bps and LEAST_BPS <= estimate["settled_bps"] <= most_bps
         assert 0 <= estimate["loss"] <= 1 and estimate["queue_ms"] >= 0
 
 
