@@ -1,4 +1,4 @@
-"""A source for bad links, in a process of its own: `python -m benchmarks.links.camera URL TOKEN SOURCE`.
+"""A source for bad links, in a process of its own: `python -m benchmarks.links.camera URL TOKEN SOURCE [CA_FILE]`.
 
 A picture in H.264 with a camera's noise in three layers, as a browser sends 720p, and Opus sound. What is seen is made
 before anything is sent; it is encoded as it is sent, because a browser's encoder keeps its rate whenever it is asked
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import uvloop
@@ -126,7 +127,7 @@ async def every(interval_s: float) -> AsyncIterator[float]:
 class Camera:
     """The source."""
 
-    def __init__(self, url: str, token: str, source: str) -> None:
+    def __init__(self, url: str, token: str, source: str, ca_file: Path | None = None) -> None:
         self._layers = Layers()
         self._sound = sound()
         rids = tuple(layer.rid for layer in LAYERS)
@@ -134,7 +135,7 @@ class Camera:
             PublishTrack("video", offer_codecs("video", ("H264",)), source, "video", source, rids=rids),
             PublishTrack("audio", offer_codecs("audio", ("opus",)), source, "audio", source, secrets.randbits(31) + 1),
         ]
-        options = SessionOptions(HttpOptions(token))
+        options = SessionOptions(HttpOptions(token, ca_file))
         self.publisher = Publisher(
             f"{url}/whip/{source}", tracks, options, lambda _track, layer: self._layers.want_keyframe(layer)
         )
@@ -159,8 +160,8 @@ class Camera:
 
 async def run(arguments: Sequence[str]) -> None:
     """Send until standard input ends."""
-    url, token, source = arguments
-    camera = Camera(url, token, source)
+    url, token, source, *authority = arguments
+    camera = Camera(url, token, source, Path(*authority) if authority else None)
     await camera.publisher.start()
     sys.stdout.buffer.write(SENDING)
     sys.stdout.buffer.flush()

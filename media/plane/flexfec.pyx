@@ -43,6 +43,8 @@ cdef void flexfec_set(FlexFec *f, int percent, int64_t wait_ns) noexcept nogil:
     if f.percent == 0:
         flexfec_begin(f)
         f.credit = 0
+        # The numbers may have gone round meanwhile.
+        memset(f.covered, 0, sizeof(f.covered))
     f.percent = percent
     f.wait_ns = wait_ns
 
@@ -208,6 +210,9 @@ cdef class Protector:
         if count:
             flexfec_begin(self.f)
         return parities
+
+    def set(self, int percent, int64_t wait_ns):
+        flexfec_set(self.f, percent, wait_ns)
 
     def covers(self, uint16_t sequence):
         return bool(flexfec_covers(self.f, sequence))

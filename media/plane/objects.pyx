@@ -209,6 +209,7 @@ cdef class PlaneRoute(PlaneHandle):
             state.payload_types[codec] = number
             state.rtx_payload_types[codec] = rtx
         rewrite_init(&state.rewrite, first_sequence, first_timestamp, clock_rate)
+        state.rtx_sequence = <uint16_t>first_sequence
         bucket_init(&state.resend_bucket, RESENDS_A_SECOND, RESENDS_A_SECOND)
         if fec_ssrc:
             flexfec_init(state.fec, fec_payload_type, fec_ssrc, <uint16_t>first_sequence)

@@ -126,6 +126,19 @@ def test_the_viewers_clock_may_wrap_and_be_set() -> None:
     assert 0.8e6 <= made.mean_bps(61, 81) <= 1.2e6
 
 
+def test_wide_numbers_that_go_round_are_no_loss_and_no_queue() -> None:
+    estimator, recorder, now_ns = Estimator(), Recorder(), NS
+    for _ in range(1_400):
+        for _ in range(50):
+            recorder.record(estimator.sent(now_ns, 1_200), now_ns + VIEWER_NS)
+            now_ns += NS // 1_000
+        while packet := recorder.build():
+            assert estimator.receive(packet, now_ns)
+    assert (estimator.facts["loss"], estimator.facts["draining"]) == (0, 0)
+    assert estimator.facts["queue_us"] < 1_000
+    assert estimator.bps > 1.2 * 9.6e6
+
+
 def test_a_viewer_who_claims_that_all_came_at_once_is_given_no_more_than_a_half_beyond_what_was_sent() -> None:
     world = World()
     made = way(world, Shape(), wants_bps=1e6)

@@ -75,6 +75,24 @@ def test_sound_from_before_a_pause_is_not_sent_behind_it(stage: Stage) -> None:
     assert [blocks(packet) for packet in heard[1:]] == [[(4, 0)], [(4, 960), (5, 0)]]
 
 
+def test_former_sounds_are_told_over_the_edges_of_numbers_and_timestamps(stage: Stage) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(), stage.track(video=False)
+    publisher.publish(track)
+    route = viewer.watch(track, first_sequence=65_534, first_timestamp=2**32 - 960, red_payload_type=RED)
+    route.repair(redundancy=2)
+    stage.unapplied = True
+    for index in range(6):
+        timestamp = 2**32 - 1920 + 960 * index
+        publisher.send(rtp(65_533 + index, bytes([index]) * 20, payload_type=111, timestamp=timestamp, ssrc=55))
+    heard = viewer.wait_packets(6)
+    assert [blocks(packet) for packet in heard[:2]] == [[(0, 0)], [(0, 960), (1, 0)]]
+    assert [blocks(packet) for packet in heard[2:]] == [
+        [(index - 2, 1920), (index - 1, 960), (index, 0)] for index in range(2, 6)
+    ]
+    assert continuous(sequences(heard), 65_534)
+    assert [packet.timestamp for packet in heard] == [(960 * index - 960) & 0xFFFFFFFF for index in range(6)]
+
+
 @pytest.mark.parametrize("profile", [GCM, CM])
 @pytest.mark.parametrize("told", [True, False], ids=["with wide numbers", "without"])
 def test_parities_make_again_what_is_lost(stage: Stage, profile: str, told: bool) -> None:
@@ -134,6 +152,26 @@ def test_viewer_is_told_how_long_pictures_shall_wait_and_when_no_longer(stage: S
     route.repair()
     assert told(2) == (0xFFF).to_bytes(3) == told(3)  # it would keep to the last word
     assert all(6 not in packet.extensions for packet in other.wait_packets(4))
+
+
+@pytest.mark.parametrize("profile", [GCM, CM])
+def test_pictures_parities_and_answers_go_over_the_edge_of_their_numbers(stage: Stage, profile: str) -> None:
+    publisher, viewer, track = stage.peer(), stage.peer(profile=profile), stage.track()
+    publisher.publish(track)
+    route = viewer.watch(track, first_sequence=65_534, fec_payload_type=FEC, fec_ssrc=FEC_SSRC)
+    route.repair(percent=25, group_s=0.0)
+    stage.unapplied = True
+    publisher.send(*picture(0, 65_533, key=True, count=16))
+    viewer.wait_packets(20)
+    lost = [65_534, 65_535, 0, 1]
+    # Of each parity's packets the first that is asked for is thought to be made again.
+    viewer.send(nack(1000, lost))
+    viewer.settle()
+    viewer.send(nack(1000, lost))
+    came = viewer.wait_packets(24)
+    assert [packet.original for packet in came if packet.ssrc == 1001] == lost
+    for ssrc in (1000, 1001, FEC_SSRC):
+        assert continuous(sequences(packet for packet in came if packet.ssrc == ssrc), 65_534)
 
 
 def test_numbers_that_make_no_sense_are_refused(stage: Stage) -> None:

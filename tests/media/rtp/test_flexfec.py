@@ -91,6 +91,21 @@ def test_packet_that_a_parity_makes_again_is_not_answered_but_the_next_of_the_sa
     assert not protector.covers(99) and not protector.covers(104)
 
 
+def test_what_a_parity_covers_over_the_edge_of_the_numbers_is_known() -> None:
+    protector = Protector(25, 0)
+    assert len(parities(protector, stream(3, 65_534, 4, 4), 4)) == 1
+    assert not protector.covers(65_533) and not protector.covers(2)
+    assert protector.covers(1)
+
+
+def test_what_was_covered_before_parities_were_switched_off_is_forgotten() -> None:
+    protector = Protector(25, 0)
+    assert len(parities(protector, stream(3, 100, 4, 4), 4)) == 1
+    protector.set(0, 0)
+    protector.set(25, 0)
+    assert not any(protector.covers(number) for number in range(100, 104))
+
+
 def test_nothing_is_sent_for_what_comes_behind_its_turn() -> None:
     protector = Protector(100, 10**9)
     first, second, late = (stream(4, number, 1, 2)[0] for number in (50, 51, 40))
