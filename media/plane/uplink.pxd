@@ -13,6 +13,8 @@ ctypedef struct Uplink:
     TwccResult results[UPLINK_PACKETS]      # of the stretch that is being collected
     int count
     int64_t began_ns                # its first packet
+    int64_t flows_ns                # since when packets come without a pause
+    int64_t newest_ns
     int started
     uint32_t origin                 # arrival minus sending of the first packet of all, in ticks of 24 bits
     int64_t delay_ns                # of the last packet beside that

@@ -14,11 +14,13 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from media.plane.estimate cimport estimate_feedback, estimate_init
-from media.plane.linkmeter cimport METER_BUCKETS, linkmeter_delivered_bps
+from media.plane.linkmeter cimport METER_BUCKETS, linkmeter_delivered_bps, linkmeter_feedback
 from media.plane.twcc cimport TwccReport
 
 cdef enum:
     STRETCH_NS = 50000000
+    PAUSE_NS = 500000000
+    FLOW_NS = 600000000             # the rate of arrivals is read over up to 524 ms
     # A tick is 2**-18 s: 1953125/512 ns.
     TICKS = 512
     TICKS_NS = 1953125
@@ -46,8 +48,12 @@ cdef void _end_stretch(Uplink *uplink, int64_t lost, int64_t rtt_ns, int64_t now
     report.late = <int>-lost if lost < 0 else 0
     # What is told now shows behind what waits already.
     report.round_trip_ns = rtt_ns + estimate.meter.queue_us * 1000 if rtt_ns > 0 else -1
-    estimate_feedback(estimate, &report, 0, now_ns)
     uplink.count = 0
+    if now_ns - uplink.flows_ns < FLOW_NS:
+        # In this window there was nothing first: it would be taken for a thin link.
+        linkmeter_feedback(&estimate.meter, &report, now_ns)
+        return
+    estimate_feedback(estimate, &report, 0, now_ns)
     if not estimate.was_full:
         untried = <int64_t>(UNTRIED * linkmeter_delivered_bps(&estimate.meter, METER_BUCKETS // 2))
         untried = estimate.most_bps if untried > estimate.most_bps else untried
@@ -82,6 +88,9 @@ cdef void uplink_packet(
         _end_stretch(uplink, 0, -1, now_ns)
     if uplink.count == 0:
         uplink.began_ns = now_ns
+    if now_ns - uplink.newest_ns > PAUSE_NS:
+        uplink.flows_ns = now_ns
+    uplink.newest_ns = now_ns
     result = &uplink.results[uplink.count]
     result.sent_ns = now_ns - uplink.delay_ns
     result.arrival_us = now_ns // 1000

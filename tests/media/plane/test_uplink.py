@@ -127,11 +127,18 @@ def test_it_follows_an_uplink_that_becomes_thin_and_wide_again() -> None:
     assert made.mean_bps(61, 71) >= 0.9e6
 
 
-def test_what_was_a_fall_is_said_at_once() -> None:
-    made = after(Shape(((0.0, 2e6), (20.0, 4e5)), 0.03, 2.0), 24.0, 1.2e6)
-    assert made.said[0][0] < 22
-    falls = [later for (_, before), (_, later) in zip(made.said, made.said[1:], strict=False) if later < before]
-    assert all(bps <= made.said[0][1] for bps in falls)
+def test_a_fall_is_said_at_once_and_no_far_too_low_rate_ever() -> None:
+    made = after(Shape(((0.0, 2e6), (20.2, 4e5)), 0.03, 2.0), 30.0, 1.2e6)
+    assert 21.2 < made.said[0][0] < 21.7
+    assert min(bps for _, bps in made.said) >= 0.4 * 4e5
+
+
+@settings(max_examples=20, deadline=None)
+@given(rate=st.floats(3e5, 3e6), more=st.floats(1.1, 3.0), rtt=st.sampled_from([0.02, 0.06, 0.2, 0.6]))
+def test_a_camera_that_begins_too_fast_is_not_told_far_too_little(rate: float, more: float, rtt: float) -> None:
+    made = after(Shape(((0.0, rate),), rtt / 2, 2.0), 10.0, more * rate)
+    assert made.said
+    assert min(bps for _, bps in made.said) >= 0.35 * rate
 
 
 def test_resends_with_the_time_of_their_first_sending_are_not_taken_for_a_queue() -> None:
