@@ -65,6 +65,9 @@ cdef void _nack(PlaneState *plane, Stream *stream) noexcept nogil:
     cdef uint8_t *out
     cdef int count, length
     cdef int64_t rtt_ns = transport.rtt_ns if transport.rtt_ns else ASSUMED_RTT_NS
+    if transport.uplink != NULL:
+        # An answer waits behind what waits already: asked for again before, it would only make that longer.
+        rtt_ns += transport.uplink.estimate.meter.queue_us * 1000
     count = receive_nacks(&stream.receive, plane.now_ns, rtt_ns, sequences, MAX_NACKS)
     stream.nack_due_ns = receive_nack_timer(&stream.receive)
     if count == 0 or not stream.publication.nack:
