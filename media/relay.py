@@ -43,6 +43,7 @@ class PublicationFormat:
     nack: bool = True
     pli: bool = True
     fir: bool = False
+    remb: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ class RelayTrack:
             nack=negotiated.nack,
             pli=negotiated.pli,
             fir=negotiated.fir,
+            remb=negotiated.remb,
         )
 
     def route(self, transport: PlaneTransport, negotiated: RouteFormat, *, paused: bool = False) -> PlaneRoute:

@@ -20,6 +20,7 @@ cdef enum CommandKind:
     COMMAND_FORGET = 26             # object: Transport, remote: no longer its address
     COMMAND_SET_EXTENSIONS = 27     # object: Transport, data: kinds by id, ids by kind; numbers: what they need
     COMMAND_SET_PROBE = 28          # object: Transport, numbers: bits a second, packets together
+    COMMAND_SET_UPLINK = 29         # object: Transport, numbers: its memory
     COMMAND_TAKE_CONNECTION = 32    # numbers: descriptor, family
     COMMAND_ADD_TRACK = 10          # object: Track
     COMMAND_REMOVE_TRACK = 11       # object: Track -> EVENT_FREED

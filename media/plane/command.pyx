@@ -35,6 +35,7 @@ from media.plane.probe cimport probe_set
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
 from media.plane.twcc cimport TwccHistory, TwccRecorder
+from media.plane.uplink cimport Uplink
 
 cdef enum:
     DRAIN_LIMIT = 256           # commands of one wake-up
@@ -158,6 +159,8 @@ cdef bint _apply_transport(PlaneState *plane, Command *command) noexcept nogil:
         _set_extensions(transport, command)
     elif command.kind == COMMAND_SET_PROBE:
         probe_set(plane, transport, command.numbers[0], <int>command.numbers[1])
+    elif command.kind == COMMAND_SET_UPLINK:
+        transport.uplink = <Uplink *>command.numbers[0]
     return True
 
 

@@ -23,6 +23,7 @@ from media.plane.senderclock cimport SenderClock, StreamClock
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
 from media.plane.tapring cimport TapRing
 from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccRecorder, TwccResult
+from media.plane.uplink cimport Uplink
 
 cdef enum:
     DATAGRAM_CAPACITY = 1600        # larger datagrams are counted and dropped
@@ -223,9 +224,7 @@ cdef struct Publication:        # one media line of a publisher
     uint32_t declared_ssrcs[MAX_DECLARED_SSRCS]
     uint32_t declared_rtx_ssrcs[MAX_DECLARED_SSRCS]
     int declared_count
-    int nack
-    int pli
-    int fir
+    int nack, pli, fir, remb        # what its sender was told that it will be sent
     int level_dbov                  # smoothed audio level, -127 silent
     Stream *streams[MAX_LAYERS]
     int linked
@@ -342,6 +341,7 @@ cdef struct Transport:
     Publication *publications
     Route *routes
     TwccRecorder *arrivals
+    Uplink *uplink                  # of a publisher that is told of it by REMB
     Estimate *estimate              # of the link to a viewer; with `sends` or not at all
     int64_t probe_bps               # its link is filled up to this rate (probe.pyx); 0: it is not
     int64_t probe_until_ns

@@ -49,6 +49,7 @@ class PlanePublication(PlaneHandle):
         nack: bool = True,
         pli: bool = True,
         fir: bool = False,
+        remb: bool = False,
     ) -> None: ...
     @property
     def codec(self) -> str: ...

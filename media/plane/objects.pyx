@@ -63,14 +63,15 @@ cdef class PlanePublication(PlaneHandle):
     """One media line of a publisher, feeding a track.
 
     `payload_types`: (number, encoding, clock rate, repaired payload type or 0). `rids`: simulcast layers in the order
-    of the offer; empty for one layer. `ssrcs`: declared (media, RTX or 0) pairs; empty when undeclared.
+    of the offer; empty for one layer. `ssrcs`: declared (media, RTX or 0) pairs; empty when undeclared. `remb`: its sender
+    is told by REMB what its uplink carries, if it tells when it sends.
     """
 
     def __cinit__(self):
         self.state = <Publication *>self.own(calloc(1, sizeof(Publication)))
 
     def __init__(self, PlaneTransport transport, PlaneTrack track, *, bytes mid, payload_types, rids=(), ssrcs=(),
-                 nack=True, pli=True, fir=False):
+                 nack=True, pli=True, fir=False, remb=False):
         cdef Publication *state = self.state
         cdef int layer
         if transport.thread is not track.thread:
@@ -85,6 +86,7 @@ cdef class PlanePublication(PlaneHandle):
         state.nack = nack
         state.pli = pli
         state.fir = fir
+        state.remb = remb
         state.mid_length = min(len(mid), IDENTIFIER_CAPACITY)
         memcpy(state.mid, <const char *>mid, state.mid_length)
         self._set_formats(payload_types, rids, ssrcs)
@@ -94,6 +96,8 @@ cdef class PlanePublication(PlaneHandle):
             state.streams[layer].track = track.state
             state.streams[layer].layer = layer
             state.streams[layer].sender_clock = &transport.state.sender_clock
+        if remb:
+            transport.estimate_uplink()
         self.hand_over(transport.thread, "publication", COMMAND_ADD_PUBLICATION, COMMAND_REMOVE_PUBLICATION)
 
     def _set_formats(self, payload_types, rids, ssrcs):

@@ -31,12 +31,14 @@ from media.plane.receive cimport (
 )
 from media.plane.rtp cimport (
     EXTENSION_CAPTURE_TIME, EXTENSION_LEVEL, EXTENSION_MID, EXTENSION_REPAIRED_RID, EXTENSION_RID,
-    EXTENSION_ROTATION, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, rtp_extensions, rtp_parse,
+    EXTENSION_ROTATION, EXTENSION_SEND_TIME, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, read24,
+    rtp_extensions, rtp_parse,
 )
 from media.plane.senderclock cimport streamclock_init, streamclock_packet
 from media.plane.srtp cimport srtp_open, srtp_unprotect
 from media.plane.tap cimport tap_packet
 from media.plane.twcc cimport twcc_record
+from media.plane.uplink cimport uplink_packet
 
 cdef enum:
     LEVEL_SHIFT = 3             # smoothing of the audio level: 1/8 of the difference a packet
@@ -155,6 +157,7 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
     cdef RtpExtensions found
     cdef Stream *stream
     cdef bint is_rtx = False
+    cdef int size_bytes = length
     if transport.publications == NULL:
         drop(plane, transport, DROP_NOT_PUBLISHED)
         return
@@ -185,6 +188,10 @@ cdef void publish_packet(PlaneState *plane, Transport *transport, uint8_t *packe
             drop(plane, transport, DROP_NOT_PUBLISHED)
             return
         is_rtx = not stream.bound or stream.ssrc != header.ssrc
+    if transport.uplink != NULL and found.lengths[EXTENSION_SEND_TIME] == 3:
+        uplink_packet(
+            transport.uplink, read24(found.values[EXTENSION_SEND_TIME]), size_bytes, is_rtx, plane.now_ns
+        )
     _take(plane, stream, packet, &header, &found, is_rtx)
 
 

@@ -2,7 +2,7 @@
 """Outbound RTCP: repair and feedback towards publishers, sender reports towards viewers.
 
 Publishers are looked after at every tick (transport feedback every 100 ms; receiver reports every second, with a
-reference time, whose answer tells the round trip), which comes earlier when something is urgent (NACK, keyframe wishes:
+reference time, whose answer tells the round trip, and REMB to those without transport feedback), which comes earlier when something is urgent (NACK, keyframe wishes:
 `tick_by`); viewers in turn, so that each gets a sender report a second and no tick serves them all at once.
 
 A forwarded sender report says what the viewer's RTP clock reads for a picture captured now, in the server's UTC: the
@@ -16,16 +16,17 @@ from media.plane.batch cimport batch_commit, batch_room
 from media.plane.estimate cimport estimate_silence
 from media.plane.keyframe cimport keyframe_due, keyframe_want
 from media.plane.model cimport DROP_PROTECT, Publication, Route, Stream, Transport, drop, tick_by
-from media.plane.receive cimport ReceiveReport, receive_nack_timer, receive_nacks, receive_report
+from media.plane.receive cimport ReceiveReport, ReceiveState, receive_nack_timer, receive_nacks, receive_report
 from media.plane.rewrite cimport rewrite_timestamp
 from media.plane.rtcp cimport (
     RtcpReport, ntp_from_utc_us, ntp_middle32, rtcp_write_cname, rtcp_write_fir, rtcp_write_nack, rtcp_write_pli,
-    rtcp_write_rr, rtcp_write_rrtr, rtcp_write_sr,
+    rtcp_write_remb, rtcp_write_rr, rtcp_write_rrtr, rtcp_write_sr,
 )
 from media.plane.roundtrip cimport RTT_NACK, roundtrip_asked
 from media.plane.senderclock cimport senderclock_rtt, streamclock_rtp_at
 from media.plane.srtp cimport SRTP_OK, srtp_protect_rtcp
 from media.plane.twcc cimport twcc_build
+from media.plane.uplink cimport uplink_due, uplink_lost, uplink_say
 
 cdef enum:
     COMPOUND_BYTES = 1200       # of RTCP before protection, fits every path
@@ -64,6 +65,9 @@ cdef void _nack(PlaneState *plane, Stream *stream) noexcept nogil:
     cdef uint8_t *out
     cdef int count, length
     cdef int64_t rtt_ns = transport.rtt_ns if transport.rtt_ns else ASSUMED_RTT_NS
+    if transport.uplink != NULL:
+        # An answer waits behind what waits already: asked for again before, it would only make that longer.
+        rtt_ns += transport.uplink.estimate.meter.queue_us * 1000
     count = receive_nacks(&stream.receive, plane.now_ns, rtt_ns, sequences, MAX_NACKS)
     stream.nack_due_ns = receive_nack_timer(&stream.receive)
     if count == 0 or not stream.publication.nack:
@@ -150,6 +154,51 @@ cdef void _repaired(PlaneState *plane, Transport *transport, Stream *stream) noe
         transport.rtt_ns = answered_ns
 
 
+cdef int64_t _missing(const Transport *transport) noexcept nogil:
+    """Packets of all streams that did not come, or came by a resend only."""
+    cdef Publication *publication = transport.publications
+    cdef ReceiveState *receive
+    cdef int64_t missing = 0
+    cdef int layer
+    while publication != NULL:
+        for layer in range(publication.layer_count):
+            receive = &publication.streams[layer].receive
+            if receive.started:
+                missing += receive.highest_ext - receive.base_ext + 1 - receive.received
+        publication = publication.next
+    return missing
+
+
+cdef int _remb(Transport *transport, uint8_t *out, int capacity) noexcept nogil:
+    """Write what the uplink carries, of all streams together that are to hear it."""
+    cdef uint32_t ssrcs[MAX_BLOCKS]
+    cdef Publication *publication = transport.publications
+    cdef int64_t bps = uplink_say(transport.uplink)
+    cdef int layer
+    cdef int count = 0
+    while publication != NULL:
+        for layer in range(publication.layer_count):
+            if publication.remb and publication.streams[layer].bound and count < MAX_BLOCKS:
+                ssrcs[count] = publication.streams[layer].ssrc
+                count += 1
+        publication = publication.next
+    return rtcp_write_remb(out, capacity, transport.local_ssrc, bps, ssrcs, count) if bps else 0
+
+
+cdef void _look_at_uplink(PlaneState *plane, Transport *transport) noexcept nogil:
+    cdef uint8_t *out
+    cdef int prefix, length
+    if not uplink_due(transport.uplink, plane.now_ns):
+        return
+    if not uplink_lost(transport.uplink, _missing(transport), transport.rtt_ns, plane.now_ns):
+        return
+    out = batch_room(plane, transport, COMPOUND_ROOM)
+    prefix = _begin(transport, out)
+    length = _remb(transport, out + prefix, COMPOUND_BYTES - prefix)
+    if length:
+        _send(plane, transport, out, prefix + length)
+
+
 cdef void _receiver_report(PlaneState *plane, Transport *transport) noexcept nogil:
     cdef RtcpReport blocks[MAX_BLOCKS]
     cdef Publication *publication = transport.publications
@@ -168,6 +217,8 @@ cdef void _receiver_report(PlaneState *plane, Transport *transport) noexcept nog
         out + length, COMPOUND_BYTES - length, transport.local_ssrc, transport.cname, transport.cname_length
     )
     length += _reference_time(plane, transport, out + length, COMPOUND_BYTES - length)
+    if transport.uplink != NULL:
+        length += _remb(transport, out + length, COMPOUND_BYTES - length)
     _send(plane, transport, out, length)
 
 
@@ -195,6 +246,8 @@ cdef void _publisher(PlaneState *plane, Transport *transport) noexcept nogil:
     if transport.arrivals != NULL and plane.now_ns >= transport.next_twcc_ns:
         transport.next_twcc_ns = plane.now_ns + TWCC_NS
         _transport_feedback(plane, transport)
+    if transport.uplink != NULL:
+        _look_at_uplink(plane, transport)
     if plane.now_ns >= transport.next_report_ns:
         transport.next_report_ns = plane.now_ns + REPORT_NS
         _receiver_report(plane, transport)

@@ -16,6 +16,7 @@ from media.plane.rtcpwriter cimport (
     rtcp_write_fir,
     rtcp_write_nack,
     rtcp_write_pli,
+    rtcp_write_remb,
     rtcp_write_rr,
     rtcp_write_rrtr,
     rtcp_write_sr,

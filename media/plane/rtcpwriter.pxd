@@ -29,6 +29,9 @@ cdef int rtcp_write_pli(uint8_t *out, int capacity, uint32_t sender_ssrc, uint32
 cdef int rtcp_write_fir(
     uint8_t *out, int capacity, uint32_t sender_ssrc, uint32_t media_ssrc, uint8_t command_sequence
 ) noexcept nogil
+cdef int rtcp_write_remb(
+    uint8_t *out, int capacity, uint32_t sender_ssrc, uint64_t bps, const uint32_t *ssrcs, int n
+) noexcept nogil
 cdef int rtcp_write_rrtr(uint8_t *out, int capacity, uint32_t ssrc, uint64_t ntp) noexcept nogil
 cdef int rtcp_write_dlrr(
     uint8_t *out, int capacity, uint32_t ssrc, uint32_t receiver_ssrc, uint32_t lrr, uint32_t dlrr

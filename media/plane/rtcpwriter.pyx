@@ -22,6 +22,7 @@ cdef enum:
     FORMAT_NACK = 1
     FORMAT_PLI = 1
     FORMAT_FIR = 4
+    FORMAT_APPLICATION = 15
     BLOCK_RRTR = 4
     BLOCK_DLRR = 5
     SDES_CNAME = 1
@@ -29,6 +30,7 @@ cdef enum:
     MAX_REPORTS = 31            # five bits of count
     SENDER_INFO_END = 28
     FEEDBACK_HEADER = 12
+    MAX_MANTISSA = 0x3FFFF      # 18 bits
 
 cdef int64_t NTP_UNIX_SECONDS = 2208988800      # from 1900 to 1970
 cdef uint64_t HALF = <uint64_t>1 << 31
@@ -171,6 +173,28 @@ cdef int rtcp_write_fir(
     return write_feedback(out, FORMAT_FIR, TYPE_PSFB, sender_ssrc, 0, FEEDBACK_HEADER + 8)
 
 
+cdef int rtcp_write_remb(
+    uint8_t *out, int capacity, uint32_t sender_ssrc, uint64_t bps, const uint32_t *ssrcs, int n
+) noexcept nogil:
+    """Receiver estimated maximum bitrate of `n` 1 to 255 streams together (draft-alvestrand-rmcat-remb-03 section 2.2).
+
+    The rate is rounded down to 18 bits.
+    """
+    cdef int size = FEEDBACK_HEADER + 8 + 4 * n
+    cdef int exponent = 0
+    cdef int i
+    if n < 1 or n > 255 or size > capacity:
+        return 0
+    while bps > MAX_MANTISSA:
+        bps >>= 1
+        exponent += 1
+    memcpy(out + 12, b"REMB", 4)
+    write32(out + 16, (<uint32_t>n << 24) | (<uint32_t>exponent << 18) | <uint32_t>bps)
+    for i in range(n):
+        write32(out + 20 + 4 * i, ssrcs[i])
+    return write_feedback(out, FORMAT_APPLICATION, TYPE_PSFB, sender_ssrc, 0, size)
+
+
 cdef int rtcp_write_rrtr(uint8_t *out, int capacity, uint32_t ssrc, uint64_t ntp) noexcept nogil:
     """XR with a receiver reference time block (RFC 3611 section 4.4)."""
     if capacity < 20:
@@ -306,6 +330,17 @@ def write_pli(sender_ssrc, media_ssrc, capacity=1500):
 def write_fir(sender_ssrc, media_ssrc, command_sequence, capacity=1500):
     cdef Buffer out = Buffer(capacity)
     return out.taken(rtcp_write_fir(out.at, capacity, sender_ssrc, media_ssrc, command_sequence))
+
+
+def write_remb(sender_ssrc, bps, ssrcs, capacity=1500):
+    cdef Buffer out = Buffer(capacity)
+    cdef uint32_t *listed = <uint32_t *>malloc(4 * len(ssrcs) or 1)
+    try:
+        for i, ssrc in enumerate(ssrcs):
+            listed[<int>i] = ssrc
+        return out.taken(rtcp_write_remb(out.at, capacity, sender_ssrc, bps, listed, len(ssrcs)))
+    finally:
+        free(listed)
 
 
 def write_rrtr(ssrc, ntp, capacity=1500):

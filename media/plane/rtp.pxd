@@ -47,6 +47,9 @@ cdef void rtp_extensions(
 cdef inline uint16_t read16(const uint8_t *at) noexcept nogil:
     return (<uint16_t>at[0] << 8) | at[1]
 
+cdef inline uint32_t read24(const uint8_t *at) noexcept nogil:
+    return (<uint32_t>at[0] << 16) | (<uint32_t>at[1] << 8) | at[2]
+
 cdef inline uint32_t read32(const uint8_t *at) noexcept nogil:
     return (<uint32_t>at[0] << 24) | (<uint32_t>at[1] << 16) | (<uint32_t>at[2] << 8) | at[3]
 

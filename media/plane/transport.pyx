@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from media.plane.command cimport (
     COMMAND_ADD_TRANSPORT, COMMAND_ADD_UFRAG, COMMAND_FORGET, COMMAND_REMOVE_TRANSPORT, COMMAND_REMOVE_UFRAG,
     COMMAND_SELECT, COMMAND_SEND, COMMAND_SET_CONSENT, COMMAND_SET_EXTENSIONS, COMMAND_SET_KEYS, COMMAND_SET_PROBE,
-    COMMAND_SET_RTT, COMMAND_VALIDATE, Command, CommandKind,
+    COMMAND_SET_RTT, COMMAND_SET_UPLINK, COMMAND_VALIDATE, Command, CommandKind,
 )
 from media.plane.estimate cimport Estimate, estimate_init, estimate_settled
 from media.plane.linkmeter cimport linkmeter_train_bps
@@ -23,7 +23,7 @@ from media.plane.net cimport monotonic_ns
 from media.plane.pacer cimport Pacer, pacer_init
 from media.plane.ranges import SsrcRanges
 from media.plane.ratelimit cimport bucket_init
-from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_TWCC
+from media.plane.rtp cimport EXTENSION_KINDS, EXTENSION_NONE, EXTENSION_SEND_TIME, EXTENSION_TWCC
 from media.plane.roundtrip cimport RTT_HANDSHAKE
 from media.plane.roundtrip import SOURCES
 from media.plane.senderclock cimport senderclock_error_ns, senderclock_init
@@ -31,6 +31,7 @@ from media.plane.sockets import WILDCARDS, tell_destinations
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, ssrc_table_free, ssrc_table_init
 from media.plane.thread cimport PlaneThread
 from media.plane.twcc cimport TwccHistory, TwccRecorder, twcc_history_init, twcc_recorder_init
+from media.plane.uplink cimport Uplink, uplink_init
 
 # STUN checks an address may make: a browser checks every 2.5 s, and at the start a few times a second per candidate.
 CHECKS_A_SECOND = 20
@@ -194,6 +195,20 @@ cdef class PlaneTransport(PlaneHandle):
         command.numbers[2] = <int64_t>self.link
         command.numbers[3] = <int64_t>self.pacer
         self.thread.commit()
+
+    cdef int estimate_uplink(self) except -1:
+        """Estimate the publisher's uplink from now on, and say it by REMB, if it agreed to tell when it sends."""
+        cdef Command *command
+        if self.uplink != NULL or ("received", EXTENSION_SEND_TIME) not in self.extensions:
+            return 0
+        self.uplink = <Uplink *>malloc(sizeof(Uplink))
+        if self.uplink == NULL:
+            raise MemoryError
+        uplink_init(self.uplink, LEAST_BPS, MOST_BPS)
+        command = self.begin(COMMAND_SET_UPLINK)
+        command.numbers[0] = <int64_t>self.uplink
+        self.thread.commit()
+        return 0
 
     def add_ufrag(self, bytes ufrag):
         """STUN requests that name this local ufrag are for this transport. Raises ValueError when it is too long."""
@@ -383,10 +398,12 @@ cdef class PlaneTransport(PlaneHandle):
         ssrc_table_free(&self.state.rtx_ssrcs)
         ssrc_table_free(&self.state.route_ssrcs)
         free(self.arrivals)
+        free(self.uplink)
         free(self.sends)
         free(self.link)
         free(self.pacer)
         self.arrivals = self.state.arrivals = NULL
+        self.uplink = self.state.uplink = NULL
         self.sends = self.state.sends = NULL
         self.link = self.state.estimate = NULL
         self.pacer = self.state.pacer = NULL

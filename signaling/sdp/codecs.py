@@ -22,8 +22,8 @@ speak it.
 _RATES = {"opus": (48000, 2), "G722": (8000, 1), "PCMU": (8000, 1), "PCMA": (8000, 1)}
 _VIDEO_RATE = (90000, 1)
 
-ACCEPTED_FEEDBACK = (("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("transport-cc", ""))
-"""goog-remb is left out: the relay speaks transport-wide feedback."""
+ACCEPTED_FEEDBACK = (("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("transport-cc", ""), ("goog-remb", ""))
+"""goog-remb only where transport-wide feedback is not to be had: a sender must not be told two things of its uplink."""
 
 
 class Match(IntEnum):
@@ -180,20 +180,22 @@ _ANSWERED_FMTP = {
 }
 
 
-def answered(codec: Codec, *, transport_cc: bool) -> Codec:
+def answered(codec: Codec, *, transport_cc: bool, remb: bool = False) -> Codec:
     """The format as an answer states it: the offer's configuration without the offerer's own stream
     properties.
 
     A publisher that announces stereo is asked for it. Feedback is what both sides have; transport-cc needs
-    its header extension too (`transport_cc`), or the peer would wait for numbers that never come.
+    its header extension too (`transport_cc`), or the peer would wait for numbers that never come. goog-remb
+    is agreed where that is not, and only with one who sends to us and tells when it sends each packet
+    (`remb`): its loss alone is in the receiver reports.
     """
     keys = _ANSWERED_FMTP.get(codec.encoding, ())
     fmtp = {key: value for key, value in codec.fmtp.items() if key in keys}
     if codec.encoding == "opus" and codec.fmtp.get("sprop-stereo") == "1":
         fmtp["stereo"] = "1"
-    feedback = tuple(
-        item for item in ACCEPTED_FEEDBACK if item in codec.feedback and (transport_cc or item[0] != "transport-cc")
-    )
+    transport_cc = transport_cc and ("transport-cc", "") in codec.feedback
+    agreed = {"transport-cc": transport_cc, "goog-remb": remb and not transport_cc}
+    feedback = tuple(item for item in ACCEPTED_FEEDBACK if item in codec.feedback and agreed.get(item[0], True))
     return Codec(codec.payload_type, codec.encoding, codec.clock_rate, codec.channels, fmtp, feedback)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from signaling.sdp.accepted import AcceptedCodec, OfferedSsrc
 from signaling.sdp.codecs import answered, answered_rtx, best_match, choose, relayed, rtx_formats
-from signaling.sdp.extensions import RID, TRANSPORT_CC, answer_extensions
+from signaling.sdp.extensions import ABS_SEND_TIME, RID, TRANSPORT_CC, answer_extensions
 from signaling.sdp.model import (
     Codec,
     Direction,
@@ -92,7 +92,9 @@ class Negotiation:
     def _accept(
         self, media: MediaDescription, codecs: Sequence[Codec], direction: Direction
     ) -> tuple[AcceptedCodec, ...]:
-        transport_cc = any(extension.uri == TRANSPORT_CC for extension in self.extensions(media, direction))
+        uris = {extension.uri for extension in self.extensions(media, direction)}
+        transport_cc = TRANSPORT_CC in uris
+        remb = ABS_SEND_TIME in uris and direction == "recvonly"
         repairing = rtx_formats(media)
         accepted: list[AcceptedCodec] = []
         for codec in codecs:
@@ -103,7 +105,7 @@ class Negotiation:
             else:
                 rtx = None
             accepted.append(
-                AcceptedCodec(answered(codec, transport_cc=transport_cc), rtx.payload_type if rtx else None)
+                AcceptedCodec(answered(codec, transport_cc=transport_cc, remb=remb), rtx.payload_type if rtx else None)
             )
         return tuple(accepted)
 

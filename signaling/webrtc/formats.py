@@ -62,6 +62,7 @@ def publication_format(line: AcceptedMedia) -> PublicationFormat:
         nack=("nack", "") in feedback,
         pli=("nack", "pli") in feedback,
         fir=("ccm", "fir") in feedback,
+        remb=("goog-remb", "") in feedback,
     )
 
 

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 
 import pytest
-from aiortc.rtp import RtcpByePacket, RtcpPacket, RtcpRrPacket, RtcpRtpfbPacket, RtcpSdesPacket, RtcpSrPacket
+from aiortc.rtp import (
+    RtcpByePacket,
+    RtcpPacket,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSdesPacket,
+    RtcpSrPacket,
+    unpack_remb_fci,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,6 +123,25 @@ def test_small_packets_read_back(a: int, b: int, octet: int, ntp: int, word: int
     assert RtcpByePacket(sources=[a]) in RtcpPacket.parse(data)
 
 
+@given(u32, u64, st.lists(u32, min_size=1, max_size=255))
+def test_remb_reads_back_rounded_down_to_18_bits(sender: int, bps: int, ssrcs: list[int]) -> None:
+    data = rtcpwriter.write_remb(sender, bps, ssrcs)
+    (parsed,) = RtcpPacket.parse(data)
+    assert isinstance(parsed, RtcpPsfbPacket)
+    assert (parsed.fmt, parsed.ssrc, parsed.media_ssrc) == (15, sender, 0)
+    said, listed = unpack_remb_fci(parsed.fci)
+    assert listed == ssrcs
+    assert said == bps if bps < 2**18 else 0 <= bps - said < bps / 2**17
+    assert rtcp.check(data) == 0
+    (item,) = rtcp.read(data)
+    assert (item.kind, item.media_ssrc, item.bitrate) == ("REMB", ssrcs[0], min(said, 2**63 - 1))
+
+
+@pytest.mark.parametrize("streams", [0, 256])
+def test_remb_of_no_stream_or_more_than_are_counted_is_not_written(streams: int) -> None:
+    assert rtcpwriter.write_remb(1, 2, range(streams)) == b""
+
+
 WRITERS: list[Callable[[int], bytes]] = [
     lambda capacity: rtcpwriter.write_sr(1, 2, 3, 4, 5, [(1, 2, 3, 4, 5, 6, 7)] * 3, capacity),
     lambda capacity: rtcpwriter.write_rr(1, [(1, 2, 3, 4, 5, 6, 7)] * 3, capacity),
@@ -122,6 +150,7 @@ WRITERS: list[Callable[[int], bytes]] = [
     lambda capacity: rtcpwriter.write_pli(1, 2, capacity),
     lambda capacity: rtcpwriter.write_fir(1, 2, 3, capacity),
     lambda capacity: rtcpwriter.write_bye(1, capacity),
+    lambda capacity: rtcpwriter.write_remb(1, 2, [3, 4], capacity),
     lambda capacity: rtcpwriter.write_rrtr(1, 2, capacity),
     lambda capacity: rtcpwriter.write_dlrr(1, 2, 3, 4, capacity),
 ]

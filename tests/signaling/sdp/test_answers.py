@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from signaling.sdp.accepted import Accepted, AcceptedMedia
 from signaling.sdp.codecs import AUDIO_PREFERENCE, VIDEO_PREFERENCE, match, relayed
 from signaling.sdp.errors import SdpBadSetup, SdpError, SdpNoCommonCodec, SdpNoIce
-from signaling.sdp.extensions import RID, TRANSPORT_CC
+from signaling.sdp.extensions import ABS_SEND_TIME, RID, TRANSPORT_CC
 from signaling.sdp.model import Codec, MediaDescription, SessionDescription
 from signaling.sdp.offer import read_answer
 from signaling.sdp.parse import parse
@@ -89,6 +89,10 @@ def check_formats(offer: SessionDescription, answer: SessionDescription) -> None
             assert item.id not in (0, 15) and ids.setdefault(item.id, item.uri) == item.uri
         numbered = any(item.uri == TRANSPORT_CC for item in line.extensions)
         assert numbered or not any(("transport-cc", "") in codec.feedback for codec in line.codecs)
+        timed = line.direction == "recvonly" and any(item.uri == ABS_SEND_TIME for item in line.extensions)
+        for codec in line.codecs:
+            told = {("transport-cc", ""), ("goog-remb", "")} & set(codec.feedback)
+            assert len(told) < 2 and (timed or ("goog-remb", "") not in told)
 
 
 def check_read_back(offer: SessionDescription, accepted: Accepted) -> None:

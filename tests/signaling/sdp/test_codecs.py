@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,10 +179,14 @@ def test_an_answer_states_configuration_and_common_feedback_only() -> None:
             ("nack", "sli"),
         ),
     )
-    with_extension, without = answered(codec, transport_cc=True), answered(codec, transport_cc=False)
+    with_extension, without = answered(codec, transport_cc=True, remb=True), answered(codec, transport_cc=False)
     assert with_extension.fmtp == {"packetization-mode": "1", "profile-level-id": "42c015"}
     assert with_extension.feedback == (("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("transport-cc", ""))
     assert without.feedback == (("nack", ""), ("nack", "pli"), ("ccm", "fir"))
+    instead = answered(codec, transport_cc=False, remb=True)
+    assert instead.feedback == (*without.feedback, ("goog-remb", ""))
+    unspoken = replace(codec, feedback=(("goog-remb", ""), ("nack", "")))
+    assert answered(unspoken, transport_cc=True, remb=True).feedback == (("nack", ""), ("goog-remb", ""))
 
 
 def test_a_publisher_that_announces_stereo_is_asked_for_stereo() -> None:

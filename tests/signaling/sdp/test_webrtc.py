@@ -70,7 +70,8 @@ def check_answer(offer: SessionDescription, accepted: Accepted) -> None:
         assert {item.id for item in media.extensions} <= {item.id for item in offered.extensions}
         assert {item.codec.payload_type for item in result.codecs} <= {codec.payload_type for codec in media.codecs}
         for item in result.codecs:
-            assert ("goog-remb", "") not in item.codec.feedback
+            remb = ("goog-remb", "") in item.codec.feedback
+            assert not remb or (result.direction == "recv" and ext.ABS_SEND_TIME in result.extensions)
 
 
 @pytest.mark.parametrize("name", PUBLISHERS)
@@ -125,6 +126,17 @@ def test_transport_cc_needs_its_extension() -> None:
     assert feedback == (("nack", "pli"), ("ccm", "fir"))
     feedback = line(accept_publish(load("chromium-publish"), LOCAL), "video").codecs[0].codec.feedback
     assert feedback == (("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("transport-cc", ""))
+
+
+def test_remb_is_for_publishers_without_transport_cc_that_tell_when_they_send() -> None:
+    remb = ("goog-remb", "")
+    assert remb in line(accept_publish(load("aiortc-publish"), LOCAL), "video").codecs[0].codec.feedback
+    # OBS offers goog-remb and does not tell when it sends.
+    assert remb in load("obs").media[1].codecs[0].feedback
+    assert remb not in line(accept_publish(load("obs"), LOCAL), "video").codecs[0].codec.feedback
+    assert remb in load("aiortc-view").media[1].codecs[0].feedback
+    seen = accept_view(load("aiortc-view"), [video_track(VP8), audio_track()], LOCAL)
+    assert all(remb not in accepted.codec.feedback for item in seen.media for accepted in item.codecs)
 
 
 def test_ffmpeg_as_dtls_server_is_refused_unless_allowed() -> None:
