@@ -63,8 +63,8 @@ cdef class PlanePublication(PlaneHandle):
     """One media line of a publisher, feeding a track.
 
     `payload_types`: (number, encoding, clock rate, repaired payload type or 0). `rids`: simulcast layers in the order
-    of the offer; empty for one layer. `ssrcs`: declared (media, RTX or 0) pairs; empty when undeclared. `remb`: its sender
-    is told by REMB what its uplink carries, if it tells when it sends.
+    of the offer; empty for one layer. `ssrcs`: declared (media, RTX or 0) pairs; empty when undeclared. `remb`: its
+    sender is told by REMB what its uplink carries, if it tells when it sends.
     """
 
     def __cinit__(self):

@@ -2,8 +2,9 @@
 """Outbound RTCP: repair and feedback towards publishers, sender reports towards viewers.
 
 Publishers are looked after at every tick (transport feedback every 100 ms; receiver reports every second, with a
-reference time, whose answer tells the round trip, and REMB to those without transport feedback), which comes earlier when something is urgent (NACK, keyframe wishes:
-`tick_by`); viewers in turn, so that each gets a sender report a second and no tick serves them all at once.
+reference time, whose answer tells the round trip, and REMB to those without transport feedback), which comes earlier
+when something is urgent (NACK, keyframe wishes: `tick_by`); viewers in turn, so that each gets a sender report a
+second and no tick serves them all at once.
 
 A forwarded sender report says what the viewer's RTP clock reads for a picture captured now, in the server's UTC: the
 publisher's own NTP time never leaves the server, because its clock is not trusted as UTC. So every page can show and
