@@ -29,7 +29,7 @@ cdef enum CommandKind:
     COMMAND_ADD_ROUTE = 14          # object: Route
     COMMAND_REMOVE_ROUTE = 15       # object: Route -> EVENT_FREED
     COMMAND_SET_ROUTE = 16          # object: Route, numbers: paused, layer, highest temporal id
-    COMMAND_SET_REPAIR = 33         # object: Route, numbers: former sounds in a packet, parities for a hundred, ns, playout
+    COMMAND_SET_REPAIR = 33         # object: Route, numbers: former sounds a packet, parities a hundred, ns, playout
     COMMAND_WANT_KEYFRAME = 17      # object: Track, numbers: layer
     COMMAND_ADD_TAP = 18            # object: Tap
     COMMAND_REMOVE_TAP = 19         # object: Tap -> EVENT_FREED

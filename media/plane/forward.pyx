@@ -332,11 +332,11 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         return
     if route.resent[place] == sequence and plane.now_ns - route.resent_ns[place] < _resend_pause_ns(route):
         return
-    if route.fec != NULL and route.fec.percent and flexfec_covers(route.fec, sequence):
-        return
     # Before the search, so that asking for what is gone is bounded as well.
     if not bucket_take(&route.resend_bucket, plane.now_ns):
         drop(plane, transport, DROP_RESEND_RATE)
+        return
+    if route.fec != NULL and route.fec.percent and flexfec_covers(route.fec, sequence):
         return
     slot = NULL
     if rewrite_find(&route.rewrite, sequence, &key, &ext) == 0:

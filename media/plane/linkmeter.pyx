@@ -160,7 +160,7 @@ cdef int64_t linkmeter_peak_bps(const LinkMeter *meter, int buckets, int64_t lik
     cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
     cdef int64_t octets = 0
     cdef int64_t most = 0
-    cdef int64_t wanted = PEAK_BYTES * 8000000 // (likely_bps + 1) >> BUCKET_SHIFT
+    cdef int64_t wanted = (<int64_t>PEAK_BYTES * 8000000 // (likely_bps + 1)) >> BUCKET_SHIFT
     cdef int width = PEAK_BUCKETS if wanted < PEAK_BUCKETS else buckets if wanted > buckets else <int>wanted
     cdef int back
     width = buckets if width > buckets else width
