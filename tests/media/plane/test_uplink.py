@@ -138,7 +138,8 @@ def test_a_fall_is_said_at_once_and_no_far_too_low_rate_ever() -> None:
 def test_a_camera_that_begins_too_fast_is_not_told_far_too_little(rate: float, more: float, rtt: float) -> None:
     made = after(Shape(((0.0, rate),), rtt / 2, 2.0), 10.0, more * rate)
     assert made.said
-    assert min(bps for _, bps in made.said) >= 0.35 * rate
+    # The queue that it has made must go, too; without that first second a fifth was told.
+    assert min(bps for _, bps in made.said) >= 0.25 * rate
 
 
 def test_resends_with_the_time_of_their_first_sending_are_not_taken_for_a_queue() -> None:
