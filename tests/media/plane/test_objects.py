@@ -152,7 +152,7 @@ def test_objects_of_two_threads_cannot_be_joined(stage: Stage) -> None:
     [
         lambda peer, track: PlaneTransport(peer.plane, send_ids={200: 1}),
         lambda peer, track: PlaneTransport(peer.plane, send_ids={-1: 1}),
-        lambda peer, track: PlaneTransport(peer.plane, receive_ids={9: 1}),
+        lambda peer, track: PlaneTransport(peer.plane, receive_ids={10: 1}),
         lambda peer, track: peer.publish(track, payload_types=((96, 12, 90_000, 0),)),
         lambda peer, track: peer.publish(track, payload_types=((128, VP8, 90_000, 0),)),
         lambda peer, track: peer.watch(track, payload_types={12: (100, 101)}),
