@@ -144,7 +144,7 @@ cdef void _gather(const Route *route, const PacketSlot *slot, RedBlocks *blocks)
     cdef const Stream *stream = route.input
     cdef const PacketSlot *former
     cdef int64_t ext = slot.ext - route.redundancy.depth
-    redundancy_begin(blocks)
+    redundancy_begin(blocks, slot.payload_length)
     if ext < route.rewrite.first_in_ext:
         ext = route.rewrite.first_in_ext
     while stream != NULL and ext < slot.ext:

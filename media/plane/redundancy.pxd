@@ -18,7 +18,8 @@ cdef struct RedBlocks:
     RedBlock blocks[REDUNDANCY_MOST]
     int count
     int size_bytes              # of all beside the newest sound
+    int most_bytes              # that it may become
 
-cdef void redundancy_begin(RedBlocks *blocks) noexcept nogil
+cdef void redundancy_begin(RedBlocks *blocks, int newest_bytes) noexcept nogil
 cdef bint redundancy_add(RedBlocks *blocks, const uint8_t *payload, int length, uint32_t before) noexcept nogil
 cdef int redundancy_write(const RedBlocks *blocks, uint8_t number, uint8_t *out) noexcept nogil

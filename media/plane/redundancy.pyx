@@ -11,14 +11,15 @@ from libc.string cimport memcpy
 cdef enum:
     BLOCK_MOST = 1023           # ten bits
     BEFORE_MOST = 16383         # fourteen: 341 ms of Opus
-    # With the newest sound, header and tag it stays well below any link's packet: speech is 80 bytes, music 320.
-    SIZE_MOST = 1000
+    # All sounds of a packet: with header and tag it fits every path, and the room it is written to. Speech is 80 bytes.
+    SOUNDS_MOST = 1200
 
 
-cdef void redundancy_begin(RedBlocks *blocks) noexcept nogil:
-    """Begin a packet."""
+cdef void redundancy_begin(RedBlocks *blocks, int newest_bytes) noexcept nogil:
+    """Begin a packet whose newest sound is so large; what a publisher sends may leave no room beside it."""
     blocks.count = 0
     blocks.size_bytes = 1
+    blocks.most_bytes = SOUNDS_MOST - newest_bytes
 
 
 cdef bint redundancy_add(RedBlocks *blocks, const uint8_t *payload, int length, uint32_t before) noexcept nogil:
@@ -26,7 +27,7 @@ cdef bint redundancy_add(RedBlocks *blocks, const uint8_t *payload, int length, 
     cdef RedBlock *block
     if blocks.count == REDUNDANCY_MOST or length <= 0 or length > BLOCK_MOST or not 0 < before <= BEFORE_MOST:
         return False
-    if blocks.size_bytes + 4 + length > SIZE_MOST:
+    if blocks.size_bytes + 4 + length > blocks.most_bytes:
         return False
     block = &blocks.blocks[blocks.count]
     block.payload = payload
@@ -58,12 +59,12 @@ cdef int redundancy_write(const RedBlocks *blocks, uint8_t number, uint8_t *out)
     return <int>(at - out)
 
 
-def written(former, int number):
+def written(former, int number, int newest_bytes=0):
     """Write blocks of (payload, timestamp units before), the oldest first. Return which fit, and the bytes."""
     cdef RedBlocks blocks
     cdef uint8_t out[2048]
     cdef bytes payload
-    redundancy_begin(&blocks)
+    redundancy_begin(&blocks, newest_bytes)
     fits = [bool(redundancy_add(&blocks, <const uint8_t *>payload, <int>len(payload), before))
             for payload, before in former]
     return fits, out[:redundancy_write(&blocks, <uint8_t>number, out)]

@@ -51,6 +51,22 @@ def test_each_sound_brings_those_before_it_as_far_as_they_came(stage: Stage) -> 
     assert sequences(heard) == [100, 101, 102, 104, 105]
 
 
+def test_large_sounds_leave_no_room_for_those_before_them(stage: Stage) -> None:
+    publisher, viewer = listener(stage)
+    sizes = (900, 1300, 80, 200, 1300)
+    for number, size in enumerate(sizes):
+        publisher.send(rtp(number, bytes([number]) * size, payload_type=111, timestamp=number * 960, ssrc=55))
+    heard = viewer.wait_packets(len(sizes))
+    assert [blocks(packet) for packet in heard] == [
+        [(0, 0)],
+        [(1, 0)],
+        [(0, 1920), (2, 0)],
+        [(2, 960), (3, 0)],
+        [(4, 0)],
+    ]
+    assert max(len(packet.clear) for packet in heard) <= 1500
+
+
 def test_who_has_not_agreed_to_it_gets_each_sound_once(stage: Stage) -> None:
     publisher, viewer = listener(stage, red=0)
     publisher.send(*(sound(number) for number in range(3)))
