@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
-from huishang.demo.units import by_id
+from huishang.demo.units import Unit, by_id
 from tests.console.browser import REPEATED
 from tests.console.node import LiveUnit, Node, sign_in
 from tests.patience import until
@@ -86,17 +87,24 @@ async def line() -> Line:
     return Line()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
-    """The page of somebody who watches a unit."""
+@asynccontextmanager
+async def watching(context: BrowserContext, node: Node, line: Line, unit: Unit) -> AsyncIterator[Page]:
+    """The page of somebody who watches a unit over a line that the test speaks on."""
     page = await context.new_page()
     await page.add_init_script(WATCH)
     await page.route_web_socket("**/api/v1/ws", line.pass_on)
-    async with LiveUnit(UNIT, node):
+    async with LiveUnit(unit, node):
         await sign_in(page, node)
         await expect(page.locator(".tile")).to_have_attribute("data-state", "live")
         yield page
     await page.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
+    """The page of somebody who watches a unit."""
+    async with watching(context, node, line, UNIT) as page:
+        yield page
 
 
 async def test_page_tells_how_large_it_shows_a_picture_and_how_much_it_matters(page: Page, line: Line) -> None:

@@ -11,8 +11,8 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from huishang.demo.units import Unit, by_id
-from tests.console.node import LiveUnit, Node, sign_in
-from tests.console.test_thin_link import WATCH, Line
+from tests.console.node import Node
+from tests.console.test_thin_link import Line, watching
 from tests.patience import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,16 +53,10 @@ async def line() -> Line:
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
     """The page of somebody who watches and hears a red unit."""
-    page = await context.new_page()
-    await page.add_init_script(WATCH)
-    await page.route_web_socket("**/api/v1/ws", line.pass_on)
-    async with LiveUnit(UNIT, node):
-        await sign_in(page, node)
-        await expect(page.locator(".tile")).to_have_attribute("data-state", "live")
+    async with watching(context, node, line, UNIT) as page:
         await page.locator(".tile .mute").click()
         await until("sound", lambda: came(page, "audio"))
         yield page
-    await page.close()
 
 
 async def came(page: Page, what: str) -> int:
