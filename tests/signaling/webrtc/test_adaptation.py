@@ -137,7 +137,6 @@ def test_layers_that_nobody_takes_are_not_needed_after_a_while_and_needed_again_
 ) -> None:
     taking = scene.view(stage.peer(), Sight(640, 360))
     scene.until("it has the middle", lambda: taking.layer == 1)
-    scene.until("the two are needed", lambda: scene.adaptation.measured.unneeded == {})
     scene.until("the largest is not needed", lambda: scene.adaptation.measured.unneeded == {SOURCE: frozenset({2})})
     # Its publisher does as it is told: what it would cost is known all the same.
     scene.silent = frozenset({2})
