@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from media.plane.linkmeter cimport (
-    linkmeter_delivered_bps, linkmeter_feedback, linkmeter_peak_bps, linkmeter_rebase, linkmeter_train_bps,
+    linkmeter_busy_bps, linkmeter_delivered_bps, linkmeter_feedback, linkmeter_rebase, linkmeter_train_bps,
 )
 from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccResult, twcc_history_init, twcc_receive, twcc_sent
 
@@ -37,8 +37,6 @@ cdef enum:
 
 cdef double ONE_SECOND_NS = 1e9
 cdef double OTHER_LINK = 0.4         # two who share a link see trains twice as fast as their share, not more
-cdef double EVEN = 0.8               # of its busiest moment a link that is full has in its mean
-cdef double LOSS_CREDIT = 0.1       # more than that is lost because the link is full
 
 
 cdef void estimate_init(Estimate *e, int64_t start_bps, int64_t least_bps, int64_t most_bps) noexcept nogil:
@@ -63,22 +61,19 @@ cdef inline int _busy_buckets(const Estimate *e, int64_t now_ns) noexcept nogil:
     return <int>buckets if buckets < SHORT_BUCKETS else SHORT_BUCKETS
 
 
-cdef void _decrease(Estimate *e, double lost, int64_t now_ns) noexcept nogil:
-    """Go below what is delivered while the link is full, the further the longer its queue.
+cdef inline int _buckets(const Estimate *e, int64_t now_ns) noexcept nogil:
+    """Return how far is looked back for what the link carries now."""
+    return DRAIN_BUCKETS if e.draining else _busy_buckets(e, now_ns) if e.full_since_ns else SHORT_BUCKETS
 
-    `lost`: the share of what the link carries that it loses afterwards.
-    """
-    cdef int buckets = DRAIN_BUCKETS if e.draining else _busy_buckets(e, now_ns) if e.full_since_ns else SHORT_BUCKETS
-    cdef double delivered = linkmeter_delivered_bps(&e.meter, buckets)
-    # Of a link that only bursts have filled, the mean would say far less than it carries.
-    cdef double peak = EVEN * linkmeter_peak_bps(&e.meter, buckets, e.target_bps)
+
+cdef void _decrease(Estimate *e, double carried_bps, int64_t now_ns) noexcept nogil:
+    """Go below what the link carries while it is full, the further the longer its queue."""
     cdef double drain = e.meter.queue_us / 1e6
-    delivered = (peak if peak > delivered else delivered) / (1.0 - lost)
     if drain > 0.4:
         drain = 0.4
-    e.capacity_bps = <int64_t>delivered
-    if delivered * (0.95 - drain) < e.target_bps:
-        _set(e, delivered * (0.95 - drain))
+    e.capacity_bps = <int64_t>carried_bps
+    if carried_bps * (0.95 - drain) < e.target_bps:
+        _set(e, carried_bps * (0.95 - drain))
     e.decreased_ns = now_ns
     e.decreased_queue_us = e.meter.queue_us
     e.draining = 1
@@ -148,20 +143,23 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     cdef double passed_s = (now_ns - e.updated_ns) / ONE_SECOND_NS if e.updated_ns else 0.0
     cdef bint settled = now_ns - e.decreased_ns >= _settles_ns(e)
     cdef bint loses = _loses(e, now_ns)
+    cdef int64_t busy_bps
     e.updated_ns = now_ns
     _wait_for_queue(e, now_ns)
     if e.meter.queue_us > QUEUE_LONG_US:
         if not _is_busy(e, now_ns):
             return
         if settled or (e.draining and e.meter.queue_us > e.decreased_queue_us + QUEUE_MORE_US):
-            _decrease(e, e.meter.loss_share if e.meter.loss_share < LOSS_CREDIT else LOSS_CREDIT, now_ns)
+            busy_bps = linkmeter_busy_bps(&e.meter, _buckets(e, now_ns))
+            if busy_bps:
+                _decrease(e, busy_bps, now_ns)
     elif loses:
         if settled:
             e.trial_losses = e.meter.losses
             e.trial_share = e.meter.loss_share
             e.trial_bps = e.target_bps
             e.trial_was_full = e.was_full
-            _decrease(e, 0.0, now_ns)
+            _decrease(e, linkmeter_delivered_bps(&e.meter, _buckets(e, now_ns)), now_ns)
     elif e.meter.queue_us < QUEUE_SHORT_US:
         if e.draining and settled:
             _set(e, estimate_settled(e))
@@ -267,7 +265,8 @@ cdef class Estimator:
             "own_loss": self.state.own_loss, "rtt_ns": self.state.meter.rtt_ns,
             "capacity_bps": self.state.capacity_bps, "train_bps": linkmeter_train_bps(&self.state.meter),
             "delivered_bps": linkmeter_delivered_bps(&self.state.meter, LONG_BUCKETS),
-            "draining": self.state.draining,
+            "draining": self.state.draining, "was_full": bool(self.state.was_full),
+            "settled_bps": estimate_settled(self.state),
         }
 
 

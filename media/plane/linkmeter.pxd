@@ -8,11 +8,19 @@ cdef enum:
     METER_BUCKETS = 64              # of 16.384 ms of arrivals, a power of two
     METER_TRAINS = 5
 
+ctypedef struct MeterBucket:        # arrivals of 16.384 ms
+    uint32_t bytes
+    uint32_t busy_bytes             # of what had to wait for the packet before it,
+    uint32_t busy_lost              # what was lost between the two,
+    uint32_t busy_us                # and how long after that it came
+
 # All zero is a meter that has heard nothing.
 ctypedef struct LinkMeter:
     int started
     int64_t newest_us               # arrival of the newest packet, viewer's clock
-    uint32_t buckets[METER_BUCKETS]     # bytes that arrived
+    MeterBucket buckets[METER_BUCKETS]
+    int64_t last_us                 # arrival of the packet before, viewer's clock; 0: not known
+    uint32_t lost_bytes             # lost since then
     int64_t base_us                 # least of arrival minus sending in the last stretch but one, and in this one
     int64_t base_next_us
     int64_t base_since_ns
@@ -34,5 +42,5 @@ ctypedef struct LinkMeter:
 cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t now_ns) noexcept nogil
 cdef void linkmeter_rebase(LinkMeter *meter, int64_t now_ns) noexcept nogil
 cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexcept nogil
-cdef int64_t linkmeter_peak_bps(const LinkMeter *meter, int buckets, int64_t likely_bps) noexcept nogil
+cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept nogil
 cdef int64_t linkmeter_train_bps(const LinkMeter *meter) noexcept nogil

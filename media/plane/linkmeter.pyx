@@ -4,7 +4,9 @@
 Touches nothing but its struct. The viewer's clock and ours have an offset nobody knows and drift apart by a little: the
 least difference between arrival and sending of the last half to whole minute stands for an empty queue. What every
 packet of one feedback waited above that is the standing queue; what single packets wait more is their own burst's
-doing. Packets that left together and arrive one after another (a train) came at the link's own rate.
+doing. Packets that left together and arrive one after another (a train) came at the link's own rate. A packet that
+reached the link before the one ahead of it had left it was waited for: from one arrival to the other the link was busy,
+and what comes while it is busy comes at the rate that it has for us, whatever stands still in between.
 
 Everything here is the viewer's word and may be made up: it moves only what is sent to that viewer.
 """
@@ -15,8 +17,9 @@ cdef enum:
     BUCKET_SHIFT = 14               # 16.384 ms
     BASE_NS = 30000000000           # a stretch of the base
     STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
-    PEAK_BUCKETS = 3
-    PEAK_BYTES = 9000
+    BUSY_US = 30000                 # of shorter, or of fewer bytes, no rate is read
+    BUSY_BYTES = 4000
+    BUSY_LOST_PART = 4              # more than a quarter beside what came is lost because there was no room for it
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3
     TRAIN_BYTES = 1500
@@ -28,7 +31,9 @@ cdef enum:
 cdef int64_t MOST_BPS = 10000000000
 
 
-cdef void _deliver(LinkMeter *meter, int64_t arrival_us, int size_bytes) noexcept nogil:
+cdef void _deliver(LinkMeter *meter, int64_t sent_ns, int64_t arrival_us, int size_bytes) noexcept nogil:
+    """Count one packet, and whether the link was busy between the one before and it."""
+    cdef MeterBucket *of
     cdef int64_t bucket = arrival_us >> BUCKET_SHIFT
     cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
     cdef int64_t clear
@@ -38,10 +43,18 @@ cdef void _deliver(LinkMeter *meter, int64_t arrival_us, int size_bytes) noexcep
         clear = bucket - METER_BUCKETS if bucket - newest > METER_BUCKETS else newest
         while clear < bucket:
             clear += 1
-            meter.buckets[clear & (METER_BUCKETS - 1)] = 0
+            memset(&meter.buckets[clear & (METER_BUCKETS - 1)], 0, sizeof(MeterBucket))
     if arrival_us > meter.newest_us:
         meter.newest_us = arrival_us
-    meter.buckets[bucket & (METER_BUCKETS - 1)] += size_bytes
+    of = &meter.buckets[bucket & (METER_BUCKETS - 1)]
+    of.bytes += size_bytes
+    if meter.last_us and arrival_us >= meter.last_us > sent_ns // 1000 + meter.base_us:
+        of.busy_bytes += size_bytes
+        of.busy_lost += meter.lost_bytes
+        of.busy_us += <uint32_t>(arrival_us - meter.last_us)
+    meter.lost_bytes = 0
+    if arrival_us > meter.last_us:
+        meter.last_us = arrival_us
 
 
 cdef void _end_train(LinkMeter *meter) noexcept nogil:
@@ -104,8 +117,11 @@ cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t
     cdef int64_t delay_us
     cdef int heard = 0
     cdef int index
+    if report.missed_feedback:
+        meter.last_us = 0           # what came in between is not known
     for index in range(report.count):
         if not report.results[index].received:
+            meter.lost_bytes += report.results[index].size_bytes
             continue
         delay_us = report.results[index].arrival_us - report.results[index].sent_ns // 1000
         if not meter.started or delay_us > meter.base_us + STEP_US or delay_us < meter.base_us - STEP_US:
@@ -113,7 +129,9 @@ cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t
         if not heard or delay_us < least_us:
             least_us = delay_us
         heard = 1
-        _deliver(meter, report.results[index].arrival_us, report.results[index].size_bytes)
+        _deliver(
+            meter, report.results[index].sent_ns, report.results[index].arrival_us, report.results[index].size_bytes
+        )
         _ride(
             meter, report.results[index].sent_ns, report.results[index].arrival_us, report.results[index].size_bytes
         )
@@ -147,30 +165,29 @@ cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexce
     cdef int64_t octets = 0
     cdef int back
     for back in range(1, buckets + 1):
-        octets += meter.buckets[(newest - back) & (METER_BUCKETS - 1)]
+        octets += meter.buckets[(newest - back) & (METER_BUCKETS - 1)].bytes
     return octets * 8000000 // (<int64_t>buckets << BUCKET_SHIFT)
 
 
-cdef int64_t linkmeter_peak_bps(const LinkMeter *meter, int buckets, int64_t likely_bps) noexcept nogil:
-    """Bits a second that arrived in the busiest stretch of the last `buckets` before the newest.
+cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept nogil:
+    """Bits a second that the link carried while packets waited, in the last `buckets` and the newest; 0: too few did.
 
-    A link that is full delivers evenly; between the frames of one that is not nothing comes, which says nothing of it.
-    A stretch holds some packets at the rate that is likely: of two packets nobody reads a rate.
+    What it lost afterwards is among it.
     """
+    cdef const MeterBucket *of
     cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
     cdef int64_t octets = 0
-    cdef int64_t most = 0
-    cdef int64_t wanted = (<int64_t>PEAK_BYTES * 8000000 // (likely_bps + 1)) >> BUCKET_SHIFT
-    cdef int width = PEAK_BUCKETS if wanted < PEAK_BUCKETS else buckets if wanted > buckets else <int>wanted
+    cdef int64_t lost = 0
+    cdef int64_t busy_us = 0
     cdef int back
-    width = buckets if width > buckets else width
-    for back in range(1, buckets + 1):
-        octets += meter.buckets[(newest - back) & (METER_BUCKETS - 1)]
-        if back > width:
-            octets -= meter.buckets[(newest - back + width) & (METER_BUCKETS - 1)]
-        if octets > most:
-            most = octets
-    return most * 8000000 // (<int64_t>width << BUCKET_SHIFT)
+    for back in range(buckets + 1):
+        of = &meter.buckets[(newest - back) & (METER_BUCKETS - 1)]
+        octets += of.busy_bytes
+        lost += of.busy_lost
+        busy_us += of.busy_us
+    if busy_us < BUSY_US or octets < BUSY_BYTES:
+        return 0
+    return (octets + (lost if lost < octets // BUSY_LOST_PART else octets // BUSY_LOST_PART)) * 8000000 // busy_us
 
 
 cdef int64_t linkmeter_train_bps(const LinkMeter *meter) noexcept nogil:
