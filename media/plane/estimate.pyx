@@ -52,7 +52,8 @@ cdef inline void _set(Estimate *e, double bps) noexcept nogil:
 
 
 cdef inline int64_t _settles_ns(const Estimate *e) noexcept nogil:
-    return e.meter.rtt_ns + SETTLE_NS
+    # Behind a queue that has gone the mean is of former times.
+    return (e.meter.rtt_ns if e.meter.rtt_ns < e.meter.trip_ns else e.meter.trip_ns) + SETTLE_NS
 
 
 cdef inline int _busy_buckets(const Estimate *e, int64_t now_ns) noexcept nogil:

@@ -25,7 +25,8 @@ ctypedef struct LinkMeter:
     int64_t base_next_us
     int64_t base_since_ns
     int64_t queue_us                # what every packet of the last feedback waited at least
-    int64_t rtt_ns                  # smoothed, reporting delay included; 0 unknown
+    int64_t trip_ns                 # round trip of the last feedback, reporting delay included; 0 unknown
+    int64_t rtt_ns                  # the same smoothed
     int64_t train_sent_ns           # of the train that is being read: when its last packet left
     int64_t train_first_us
     int64_t train_last_us

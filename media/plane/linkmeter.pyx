@@ -27,6 +27,7 @@ cdef enum:
     # At five percent a window of thirty packets shows ten percent every other minute.
     LOSS_NS = 1000000000
     LOSS_PACKETS = 60
+    FULL_US = 60000
 
 cdef int64_t MOST_BPS = 10000000000
 
@@ -96,6 +97,11 @@ cdef void _begin(LinkMeter *meter, int64_t delay_us, int64_t arrival_us, int64_t
 cdef void _count_loss(LinkMeter *meter, const TwccReport *report, int64_t now_ns) noexcept nogil:
     cdef int told
     cdef double share
+    if meter.queue_us > FULL_US:
+        # The link was full: what it lost it had no room for.
+        meter.loss_received = meter.loss_lost = 0
+        meter.loss_since_ns = now_ns
+        return
     meter.loss_received += report.received
     # What comes late had been told lost before.
     meter.loss_lost += report.lost - report.late
@@ -147,6 +153,7 @@ cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t
         meter.base_us = least_us
     meter.queue_us = least_us - meter.base_us
     if report.round_trip_ns >= 0:
+        meter.trip_ns = report.round_trip_ns
         meter.rtt_ns += (report.round_trip_ns - meter.rtt_ns) // (8 if meter.rtt_ns else 1)
     _count_loss(meter, report, now_ns)
 
