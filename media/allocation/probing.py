@@ -23,6 +23,9 @@ LONGEST_WAIT_US: Final = 30_000_000
 #: As long at most when packets that leave together arrive so much faster than the estimate, in hundredths.
 HINT_WAIT_US: Final = 2_000_000
 HINT_PERCENT: Final = 150
+#: As long at least when they arrive no faster than that: the link is known not to carry more, until it is another one.
+DENIED_WAIT_US: Final = 10_000_000
+DENIED_PERCENT: Final = 115
 #: A queue of so much belongs to a link that is full.
 QUEUE_MS: Final = 40.0
 #: Packets of padding that leave together, and how often.
@@ -77,7 +80,11 @@ class Probing:
         if not self._is_filling:
             is_hinted = train_bps * 100 >= estimate * HINT_PERCENT
             wait_us = min(self._wait_us, HINT_WAIT_US) if is_hinted else self._wait_us
-            if queue_ms > QUEUE_MS or now_us - self._failed_us < wait_us:
+            if 0 < train_bps * 100 < estimate * DENIED_PERCENT:
+                wait_us = max(wait_us, DENIED_WAIT_US)
+            if queue_ms > QUEUE_MS:
+                self._failed_us = now_us  # found full, without a trial
+            if now_us - self._failed_us < wait_us or queue_ms > QUEUE_MS:
                 return False
             self._is_filling = True
             self._best, self._best_us = estimate, now_us

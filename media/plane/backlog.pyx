@@ -29,6 +29,7 @@ cdef enum:
     # As much delay as a conversation bears; what is older is only in the way of what is new.
     WAIT_MOST_NS = 300000000
     KEYFRAME_WAIT_MOST_NS = 5000000000
+    KEYFRAME_OLD_NS = 500000000     # a newer one is there sooner than what came since would be caught up with
     QUEUE_BAD_US = 150000           # speech suffers
     ASK_PAUSE_NS = 1000000000       # a keyframe costs the link as much as a second of pictures
 
@@ -151,6 +152,10 @@ cdef void backlog_begin(PlaneState *plane, Transport *transport) noexcept nogil:
         _skip(plane, <Route *>first.route, first.timestamp)
         first = pacer_first(pacer)
     if first == NULL or not transport.ready or not pacer_may_begin(pacer):
+        return
+    if first.starts_keyframe and plane.now_ns - first.since_ns > KEYFRAME_OLD_NS:
+        # Nothing of it has left, and now that there is room the publisher gives a newer one as quickly.
+        _skip(plane, <Route *>first.route, first.timestamp)
         return
     while first != NULL and pacer.room_bytes > 0:
         _send_first(plane, first)

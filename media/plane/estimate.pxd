@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from media.plane.linkmeter cimport LinkMeter
-from media.plane.twcc cimport TwccReport
+from media.plane.twcc cimport TwccHistory, TwccReport
 
 ctypedef struct Estimate:
     LinkMeter meter
@@ -14,6 +14,7 @@ ctypedef struct Estimate:
     int64_t updated_ns
     int64_t heard_ns                # the last feedback, or when there was nothing to be told of
     uint64_t sent                   # packets there had been then
+    int64_t ahead_bytes             # sent behind the newest packet that was told of; 0: not known
     int64_t decreased_ns
     int64_t decreased_queue_us      # how long the queue was then
     int64_t full_since_ns           # since when the queue has not been empty; 0: it is
@@ -31,7 +32,9 @@ ctypedef struct Estimate:
     int64_t own_loss_ns
 
 cdef void estimate_init(Estimate *e, int64_t start_bps, int64_t least_bps, int64_t most_bps) noexcept nogil
-cdef void estimate_feedback(Estimate *e, const TwccReport *report, uint64_t sent, int64_t now_ns) noexcept nogil
+cdef void estimate_feedback(
+    Estimate *e, const TwccReport *report, const TwccHistory *history, int64_t now_ns
+) noexcept nogil
 cdef int64_t estimate_settled(const Estimate *e) noexcept nogil
 cdef bint estimate_repair(Estimate *e, int size_bytes, int64_t now_ns) noexcept nogil
 cdef void estimate_silence(Estimate *e, uint64_t sent, int64_t now_ns) noexcept nogil

@@ -14,10 +14,11 @@ from libc.string cimport memset
 from media.plane.linkmeter cimport (
     linkmeter_busy_bps, linkmeter_delivered_bps, linkmeter_feedback, linkmeter_rebase, linkmeter_train_bps,
 )
-from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccResult, twcc_history_init, twcc_receive, twcc_sent
+from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccResult, twcc_ahead, twcc_history_init, twcc_receive, twcc_sent
 
 cdef enum:
     QUEUE_LONG_US = 60000           # the link is full
+    QUEUE_BAD_US = 150000           # speech suffers
     QUEUE_SHORT_US = 25000          # it is not
     SETTLE_NS = 100000000           # beside the round trip: until a decrease shows
     SHORT_BUCKETS = 8              # 197 ms of arrivals, while the link is full and they never stop
@@ -28,6 +29,7 @@ cdef enum:
     NEAR_BPS = 40000
     NEAR_LEAST_BPS = 20000          # a thin link that is far away would be overrun before that is told
     QUEUE_MORE_US = 50000           # a queue that goes on growing is not waited for
+    FALL_BUCKETS = 4                # 66 ms and the newest
     BUSY_BUCKETS = 3                # what was delivered before a queue began says nothing of the link
     SILENT_NS = 1000000000
     STUCK_NS = 3000000000
@@ -36,6 +38,7 @@ cdef enum:
     REPAIR_BYTES = 6000             # in one go, on the thinnest link
 
 cdef double ONE_SECOND_NS = 1e9
+cdef double FALLEN = 0.7             # of what it carried, a link carries that has become another one
 cdef double OTHER_LINK = 0.4         # two who share a link see trains twice as fast as their share, not more
 
 
@@ -88,7 +91,9 @@ cdef void _grow(Estimate *e, double passed_s) noexcept nogil:
     cdef double train_bps = linkmeter_train_bps(&e.meter)
     if e.capacity_bps and (bps > 1.15 * e.capacity_bps or OTHER_LINK * train_bps > e.capacity_bps):
         e.capacity_bps = 0
-    if not e.was_full or (e.capacity_bps == 0 and 0.8 * train_bps > bps):
+    if 0 < train_bps < bps:
+        step = NEAR_BPS             # trains pass no quicker: there is hardly more
+    elif not e.was_full or (e.capacity_bps == 0 and 0.8 * train_bps > bps):
         step = bps
     elif e.capacity_bps == 0:
         step = 0.35 * bps
@@ -140,6 +145,27 @@ cdef inline bint _is_busy(const Estimate *e, int64_t now_ns) noexcept nogil:
     return e.draining or _busy_buckets(e, now_ns) >= BUSY_BUCKETS
 
 
+cdef bint _will_be_gone(const Estimate *e, int64_t now_ns) noexcept nogil:
+    """Whether the queue will be gone when what is sent now comes to it.
+
+    The newest packet told of found so much; what was sent since stands behind it, and meanwhile the link has carried on.
+    """
+    cdef int64_t behind_ns
+    if e.ahead_bytes == 0 or e.capacity_bps == 0:
+        return False
+    behind_ns = <int64_t>(e.ahead_bytes * 8 * ONE_SECOND_NS / e.capacity_bps)
+    return e.meter.newest_queue_us * 1000 + behind_ns < now_ns - e.meter.newest_sent_ns + QUEUE_SHORT_US * 1000
+
+
+cdef bint _fall(Estimate *e, int64_t now_ns) noexcept nogil:
+    """Decrease at once where a link that has just carried more no longer does: its queue grows faster than is told."""
+    cdef int64_t busy_bps = linkmeter_busy_bps(&e.meter, FALL_BUCKETS)
+    if busy_bps == 0 or busy_bps > FALLEN * linkmeter_delivered_bps(&e.meter, LONG_BUCKETS):
+        return False
+    _decrease(e, busy_bps, now_ns)
+    return True
+
+
 cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     cdef double passed_s = (now_ns - e.updated_ns) / ONE_SECOND_NS if e.updated_ns else 0.0
     cdef bint settled = now_ns - e.decreased_ns >= _settles_ns(e)
@@ -147,13 +173,21 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
     cdef int64_t busy_bps
     e.updated_ns = now_ns
     _wait_for_queue(e, now_ns)
-    if e.meter.queue_us > QUEUE_LONG_US:
+    if e.draining and _will_be_gone(e, now_ns):
+        _set(e, estimate_settled(e))
+        e.draining = 0
+        e.decreased_ns = now_ns
+    elif e.meter.queue_us > QUEUE_LONG_US:
         if not _is_busy(e, now_ns):
+            if settled:
+                _fall(e, now_ns)
             return
         if settled or (e.draining and e.meter.queue_us > e.decreased_queue_us + QUEUE_MORE_US):
             busy_bps = linkmeter_busy_bps(&e.meter, _buckets(e, now_ns))
             if busy_bps:
                 _decrease(e, busy_bps, now_ns)
+    elif e.meter.newest_queue_us > QUEUE_LONG_US and settled and _fall(e, now_ns):
+        return
     elif loses:
         if settled:
             e.trial_losses = e.meter.losses
@@ -162,18 +196,25 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
             e.trial_was_full = e.was_full
             _decrease(e, linkmeter_delivered_bps(&e.meter, _buckets(e, now_ns)), now_ns)
     elif e.meter.queue_us < QUEUE_SHORT_US:
-        if e.draining and settled:
+        if e.draining:
             _set(e, estimate_settled(e))
             e.draining = 0
         elif not e.draining:
             _grow(e, passed_s if passed_s < 1.0 else 1.0)
 
 
-cdef void estimate_feedback(Estimate *e, const TwccReport *report, uint64_t sent, int64_t now_ns) noexcept nogil:
-    """Take one feedback that `twcc_receive` has read, with its results; `sent`: packets so far."""
+cdef void estimate_feedback(
+    Estimate *e, const TwccReport *report, const TwccHistory *history, int64_t now_ns
+) noexcept nogil:
+    """Take one feedback that `twcc_receive` has read, with its results.
+
+    `history`: of what was sent; NULL where others send.
+    """
     e.heard_ns = now_ns
-    e.sent = sent
+    e.sent = history.sent if history != NULL else 0
     linkmeter_feedback(&e.meter, report, now_ns)
+    if history != NULL:
+        e.ahead_bytes = twcc_ahead(history, e.meter.newest_sequence)
     _decide(e, now_ns)
 
 
@@ -200,13 +241,15 @@ cdef int64_t estimate_settled(const Estimate *e) noexcept nogil:
 cdef bint estimate_repair(Estimate *e, int size_bytes, int64_t now_ns) noexcept nogil:
     """Tell whether a resend may take so much of the link: all of them together a quarter of it, some in one go.
 
-    What is asked for while a link is full would keep it full, and the less comes the more is asked for. A link that
-    never was full is not spared.
+    What is asked for while a link is full would keep it full, and the less comes the more is asked for: behind a long
+    queue nothing is answered, it would come too late. A link that never was full is not spared.
     """
     cdef double bytes_a_second = e.target_bps / 8.0 / REPAIR_PART
     cdef double most = 0.5 * bytes_a_second + REPAIR_BYTES
     if not e.was_full:
         return True
+    if e.meter.queue_us > QUEUE_BAD_US:
+        return False
     e.repair_bytes += bytes_a_second * (now_ns - e.repair_ns) / ONE_SECOND_NS
     if e.repair_bytes > most:
         e.repair_bytes = most
@@ -248,7 +291,7 @@ cdef class Estimator:
         report.capacity = TWCC_RESULTS
         if twcc_receive(self.history, packet, len(packet), now_ns, &report) != 0:
             return False
-        estimate_feedback(self.state, &report, self.history.sent, now_ns)
+        estimate_feedback(self.state, &report, self.history, now_ns)
         return True
 
     def silence(self, now_ns):

@@ -94,7 +94,7 @@ cdef void _transport_feedback(PlaneState *plane, Transport *transport, const Rtc
         return
     transport.twcc_reported += report.received
     transport.twcc_lost += report.lost
-    estimate_feedback(transport.estimate, &report, transport.sends.sent, plane.now_ns)
+    estimate_feedback(transport.estimate, &report, transport.sends, plane.now_ns)
     transport.paced = transport.estimate.was_full or transport.waits
 
 

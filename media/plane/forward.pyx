@@ -320,6 +320,7 @@ cdef PacketSlot *_held(Track *track, uint64_t key, int64_t ext) noexcept nogil:
 cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noexcept nogil:
     """Answer a viewer's NACK from the cache, also for what was sent before another layer or publisher fed the route.
 
+    Not the latter on a link that was full: there layers change because it has no room, and the answer would need more.
     As RTX where it was negotiated; with the same SSRC only where the nonce rule allows it (AES-CM, no encryption).
     """
     cdef Transport *transport = route.transport
@@ -340,6 +341,8 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         return
     slot = NULL
     if rewrite_find(&route.rewrite, sequence, &key, &ext) == 0:
+        if key != route.key and route.key and transport.estimate != NULL and transport.estimate.was_full:
+            return                  # a keyframe of another layer has made it needless
         slot = _held(route.track, key, ext)
     if slot == NULL:
         drop(plane, transport, DROP_RESEND_GONE)

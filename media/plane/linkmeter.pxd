@@ -1,6 +1,6 @@
 """What transport-wide feedback says of the link to a viewer: standing queue, delivered rate, loss, trains."""
 
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
 
 from media.plane.twcc cimport TwccReport
 
@@ -25,6 +25,9 @@ ctypedef struct LinkMeter:
     int64_t base_next_us
     int64_t base_since_ns
     int64_t queue_us                # what every packet of the last feedback waited at least
+    int64_t newest_queue_us         # what its newest packet waited,
+    int64_t newest_sent_ns          # when that left,
+    uint16_t newest_sequence        # and its number
     int64_t trip_ns                 # round trip of the last feedback, reporting delay included; 0 unknown
     int64_t rtt_ns                  # the same smoothed
     int64_t train_sent_ns           # of the train that is being read: when its last packet left

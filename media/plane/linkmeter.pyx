@@ -13,13 +13,14 @@ Everything here is the viewer's word and may be made up: it moves only what is s
 
 from libc.string cimport memset
 
+from media.plane.twcc cimport TwccResult
+
 cdef enum:
     BUCKET_SHIFT = 14               # 16.384 ms
     BASE_NS = 30000000000           # a stretch of the base
     STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
     BUSY_US = 30000                 # of shorter, or of fewer bytes, no rate is read
-    BUSY_BYTES = 4000
-    BUSY_LOST_PART = 4              # more than a quarter beside what came is lost because there was no room for it
+    BUSY_BYTES = 3000
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3
     TRAIN_BYTES = 1500
@@ -29,6 +30,7 @@ cdef enum:
     LOSS_PACKETS = 60
     FULL_US = 60000
 
+cdef double BUSY_LOST = 3.0          # times the loss of other times: more is lost because there was no room for it
 cdef int64_t MOST_BPS = 10000000000
 
 
@@ -120,8 +122,8 @@ cdef void _count_loss(LinkMeter *meter, const TwccReport *report, int64_t now_ns
 cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t now_ns) noexcept nogil:
     """Read what `twcc_receive` made of one feedback; its results are wanted. `now_ns` is our monotonic clock."""
     cdef int64_t least_us = 0
+    cdef const TwccResult *newest = NULL
     cdef int64_t delay_us
-    cdef int heard = 0
     cdef int index
     if report.missed_feedback:
         meter.last_us = 0           # what came in between is not known
@@ -132,16 +134,16 @@ cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t
         delay_us = report.results[index].arrival_us - report.results[index].sent_ns // 1000
         if not meter.started or delay_us > meter.base_us + STEP_US or delay_us < meter.base_us - STEP_US:
             _begin(meter, delay_us, report.results[index].arrival_us, now_ns)
-        if not heard or delay_us < least_us:
+        if newest == NULL or delay_us < least_us:
             least_us = delay_us
-        heard = 1
+        newest = &report.results[index]
         _deliver(
             meter, report.results[index].sent_ns, report.results[index].arrival_us, report.results[index].size_bytes
         )
         _ride(
             meter, report.results[index].sent_ns, report.results[index].arrival_us, report.results[index].size_bytes
         )
-    if not heard:
+    if newest == NULL:
         return
     if now_ns - meter.base_since_ns > BASE_NS:
         meter.base_us = meter.base_next_us
@@ -152,6 +154,9 @@ cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t
     if least_us < meter.base_us:
         meter.base_us = least_us
     meter.queue_us = least_us - meter.base_us
+    meter.newest_queue_us = newest.arrival_us - newest.sent_ns // 1000 - meter.base_us
+    meter.newest_sent_ns = newest.sent_ns
+    meter.newest_sequence = newest.sequence
     if report.round_trip_ns >= 0:
         meter.trip_ns = report.round_trip_ns
         meter.rtt_ns += (report.round_trip_ns - meter.rtt_ns) // (8 if meter.rtt_ns else 1)
@@ -185,6 +190,7 @@ cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept no
     cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
     cdef int64_t octets = 0
     cdef int64_t lost = 0
+    cdef int64_t lost_most
     cdef int64_t busy_us = 0
     cdef int back
     for back in range(buckets + 1):
@@ -194,7 +200,8 @@ cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept no
         busy_us += of.busy_us
     if busy_us < BUSY_US or octets < BUSY_BYTES:
         return 0
-    return (octets + (lost if lost < octets // BUSY_LOST_PART else octets // BUSY_LOST_PART)) * 8000000 // busy_us
+    lost_most = <int64_t>(octets * BUSY_LOST * meter.loss_share)
+    return (octets + (lost if lost < lost_most else lost_most)) * 8000000 // busy_us
 
 
 cdef int64_t linkmeter_train_bps(const LinkMeter *meter) noexcept nogil:

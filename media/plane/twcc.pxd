@@ -20,6 +20,7 @@ from media.plane.twcchistory cimport (
     TwccHistory,
     TwccReport,
     TwccResult,
+    twcc_ahead,
     twcc_history_init,
     twcc_receive,
     twcc_sent,

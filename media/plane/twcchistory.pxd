@@ -61,3 +61,4 @@ cdef uint16_t twcc_sent(TwccHistory *history, int64_t now_ns, int size_bytes) no
 cdef int twcc_receive(
     TwccHistory *history, const uint8_t *packet, int length, int64_t now_ns, TwccReport *out
 ) noexcept nogil
+cdef int64_t twcc_ahead(const TwccHistory *history, uint16_t sequence) noexcept nogil

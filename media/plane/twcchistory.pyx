@@ -238,6 +238,16 @@ cdef int twcc_receive(
     return TWCC_OK
 
 
+cdef int64_t twcc_ahead(const TwccHistory *history, uint16_t sequence) noexcept nogil:
+    """Return the bytes that were sent behind a packet, as far back as the history remembers."""
+    cdef int behind = <uint16_t>(history.next_sequence - sequence - 1)
+    cdef int64_t octets = 0
+    cdef int back
+    for back in range(1, (behind if behind < TWCC_HISTORY else TWCC_HISTORY) + 1):
+        octets += history.slots[<uint16_t>(history.next_sequence - back) & (TWCC_HISTORY - 1)].size_bytes
+    return octets
+
+
 class Result(NamedTuple):
     sequence: int
     received: bool

@@ -53,7 +53,7 @@ cdef void _end_stretch(Uplink *uplink, int64_t lost, int64_t rtt_ns, int64_t now
         # In this window there was nothing first: it would be taken for a thin link.
         linkmeter_feedback(&estimate.meter, &report, now_ns)
         return
-    estimate_feedback(estimate, &report, 0, now_ns)
+    estimate_feedback(estimate, &report, NULL, now_ns)
     if not estimate.was_full:
         untried = <int64_t>(UNTRIED * linkmeter_delivered_bps(&estimate.meter, METER_BUCKETS // 2))
         untried = estimate.most_bps if untried > estimate.most_bps else untried

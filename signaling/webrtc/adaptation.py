@@ -161,7 +161,9 @@ class Adaptation:
         """Choose how losses are made up for, within what the pictures leave."""
         sound = sum(self.measured.sound_bits(item.source) for item in taken if item.kind == "audio")
         pictures = allocation.planned_bits - allocation.sound_bits
-        spare = int(facts.room * _FILLED) - allocation.planned_bits if facts.was_full else MAX_BITS
+        # While a queue is to go, what it goes by is not to spare.
+        now_bits = facts.room if facts.bps is None else min(facts.room, facts.bps)
+        spare = int(now_bits * _FILLED) - allocation.planned_bits if facts.was_full else MAX_BITS
         link.repair = link.repairing.choose(now_us, facts.rtt_ms, facts.loss, Room(sound, pictures, spare))
         for item in taken:
             item.make_up(link.repair)
