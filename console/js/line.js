@@ -12,7 +12,7 @@ export class Line {
     this.flowCode = "";
     /** How large it is shown, in pixels of the screen, and how much it matters: 0 one of many, 1 more, 2 most. */
     this.shown = UNSEEN;
-    /** What the link carries of a picture, {layer, layers, slowed: fewer frames than there are}; null while that is not known. */
+    /** What the link carries of a picture, {layer, layers, slowed: with fewer frames}; null while that is not known. */
     this.carried = null;
     /** The server pauses the picture because the link has no room for it. */
     this.noRoom = false;
