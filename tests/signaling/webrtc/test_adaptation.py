@@ -199,11 +199,13 @@ class Stepped:
         self.number = 0
 
     def show(self, pictures: int) -> None:
+        made: list[bytes] = []
         for number in range(self.number, self.number + pictures):
             for index in range(4):
                 key, tl0 = number == 0, number // 4 & 0xFF
                 body = payload(number, first=index == 0, key=key, body=bytes(30), tl0=tl0)
-                self.camera.send(rtp(4 * number + index, body, timestamp=6000 * number, marker=index == 3))
+                made.append(rtp(4 * number + index, body, timestamp=6000 * number, marker=index == 3))
+        self.camera.send(*made)
         self.number += pictures
 
     def look(self) -> None:
