@@ -40,7 +40,7 @@ export default {
   "link.sound": "Sound only, no pictures.",
   "mode.title": "What pictures take of the link",
   "mode.auto": "Automatic",
-  "mode.auto.why": "Size and frames as the link carries; stills of what has no room",
+  "mode.auto.why": "As the link carries: size, frames, then stills",
   "mode.full": "All pictures",
   "mode.full.why": "As the link carries; what has no room stands and waits",
   "mode.slow": "Low frame rate",
