@@ -50,7 +50,8 @@ export class Detail {
     const seen = !isAudioOnly(source);
     this.#row("size", found ? words.size(found) : "–", seen);
     this.#row("layer", (found && words.layer(found)) || "–", seen);
-    this.#row("rate", found ? words.frameRate(found.framesPerSecond) : "–", seen);
+    const rate = found && [words.frameRate(found.framesPerSecond), words.slowed(found)].filter(Boolean).join(" · ");
+    this.#row("rate", rate || "–", seen);
     this.#row("capture", tile.captureText() ?? "–");
     this.#row("trip", words.milliseconds(found?.tripMs));
     this.#row("jitter", words.milliseconds(found?.jitterMs));

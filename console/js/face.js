@@ -138,6 +138,7 @@ function figureWords(found, audioOnly) {
   return [
     [(audioOnly ? found.audioCodec : found.videoCodec) ?? "–", false],
     ...(audioOnly ? [] : picture),
+    ...(words.slowed(found) ? [[words.slowed(found), true]] : []),
     ...(words.layer(found) ? [[words.layer(found), false]] : []),
     [words.bitrate(found.bitsPerSecond), false],
     [t("figure.loss", { value: words.percent(found.loss) }), (found.loss ?? 0) > 0.01],

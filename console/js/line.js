@@ -12,7 +12,7 @@ export class Line {
     this.flowCode = "";
     /** How large it is shown, in pixels of the screen, and how much it matters: 0 one of many, 1 more, 2 most. */
     this.shown = UNSEEN;
-    /** What the link carries of a picture, {layer, layers}; null while that is not known. */
+    /** What the link carries of a picture, {layer, layers, slowed: with fewer frames}; null while that is not known. */
     this.carried = null;
     /** The server pauses the picture because the link has no room for it. */
     this.noRoom = false;
@@ -43,7 +43,7 @@ export class Line {
   /** What the server says that the link carries of it, null: not known any more. */
   carries(told) {
     const noRoom = told?.held === "no-room";
-    this.carried = told && { layer: told.layer, layers: told.layers };
+    this.carried = told && { layer: told.layer, layers: told.layers, slowed: told.slowed };
     if (noRoom === this.noRoom) return;
     this.noRoom = noRoom;
     this.changed();

@@ -202,7 +202,9 @@ export class Media {
   }
 
   #carries({ state, bps, queue_ms: queueMs, loss, repair }, told) {
-    this.way = { state, bps, queueMs, loss, repair, paused: told.filter(({ held }) => held === "no-room").length };
+    const paused = told.filter(({ held }) => held === "no-room").length;
+    const slowed = told.filter((one) => one.slowed).length;
+    this.way = { state, bps, queueMs, loss, repair, paused, slowed };
     for (const one of told) this.#lineOf(one.mid)?.carries(one);
   }
 

@@ -69,7 +69,7 @@ export class Slots {
       const { handle, transceiver } = slot;
       slot.told = true;
       if (handle.way === "receive") handle.track = transceiver.receiver.track;
-      if (handle.encodings) this.#turn(slot, setSteps);
+      if (handle.way === "send" && handle.kind === "video") this.#turn(slot, setSteps);
       return handle;
     });
   }

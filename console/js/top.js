@@ -86,9 +86,10 @@ export class Top {
     set(this.link, { hidden: view.link === "none" });
     set(this.link.dataset, { link: view.link });
     if (view.link === "none") return;
-    const { paused, loss = 0, repair } = view.way ?? {};
+    const { paused, slowed, loss = 0, repair } = view.way ?? {};
     const lossy = repair ? t(`link.lossy.${repair}`, { percent: Math.max(1, Math.round(loss * 100)) }) : "";
-    const said = view.link === "lossy" ? lossy : t(`link.${view.link}`, { time: timeOfDay(view.lostAt), n: paused });
+    const key = view.link === "tight" && slowed ? "link.slowed" : `link.${view.link}`;
+    const said = view.link === "lossy" ? lossy : t(key, { time: timeOfDay(view.lostAt), n: paused || slowed });
     setText(this.linkWords, said);
     set(this.link, { title: lossy });
     setText(this.linkAgain, this.#againWords(view));

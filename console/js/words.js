@@ -31,6 +31,11 @@ export function layer({ carried }) {
   return carried?.layers > 1 ? t("figure.layer", { n: carried.layer + 1, of: carried.layers }) : "";
 }
 
+/** That the link has a picture with fewer frames than there are; "" when it has them all. */
+export function slowed({ carried }) {
+  return carried?.slowed ? t("figure.slowed") : "";
+}
+
 /** `12 分 30 秒` / `12 min 30 s`. */
 export function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

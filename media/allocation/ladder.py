@@ -9,6 +9,10 @@ The line does not depend on the link. What a link carries is the beginning of it
    pixels are gained on the page.
 4. The remaining frames of the layer that is large enough.
 
+So a link that becomes thinner takes the frames that are hardly missed, then size, and motion last: what people and
+flames do is seen in a small picture that moves, and not in a large one that stutters. Before a picture is held, it is
+there with its lowest rung: a few frames a second still tell who is there and what happens.
+
 Frames above `SMOOTH_FRAMES` of a layer that is not yet large enough go with the round of the next size, as smaller
 steps towards it: a link between two layers is used. No layer is on a ladder that is larger than the page needs, or that
 has fewer frames than `SMOOTH_FRAMES` and clearly fewer than the layers below it: the top layer of a starved encoder is
@@ -23,8 +27,9 @@ from typing import Final
 
 from media.allocation.demand import Layer, Picture, Rung
 
-#: Frames/s, as measured, from which a picture of people and places is seen as moving: half of 30 or 25, not a third.
-SMOOTH_FRAMES: Final = 12.0
+#: Frames/s, as measured, from which a picture of people and places is seen as moving: half of 30, 25 or 24 however
+#: that is measured, not a third.
+SMOOTH_FRAMES: Final = 11.0
 #: A larger layer stutters with fewer than so much of the frames of those below it; less would be noise of measuring.
 _STUTTER_PERCENT: Final = 75
 #: A layer is large enough when it is stretched by no more than a tenth: pages report 324 pixels for a tile of 320.

@@ -28,6 +28,8 @@ DENIED_WAIT_US: Final = 10_000_000
 DENIED_PERCENT: Final = 115
 #: A queue of so much belongs to a link that is full.
 QUEUE_MS: Final = 40.0
+#: Nothing is told while nothing is sent: by then a queue that was told of has gone.
+GONE_US: Final = 2_000_000
 #: Packets of padding that leave together, and how often.
 TRAIN_PACKETS: Final = 7
 TRAIN_US: Final = 600_000
@@ -53,6 +55,8 @@ class Probing:
         self._failed_us = 0
         self._wait_us = 0
         self._train_us = 0
+        self._told: tuple[int, int, float] = (0, 0, 0.0)
+        self._told_us = 0
 
     def trial(
         self, now_us: int, estimate: int, train_bps: int, queue_ms: float, sought_bits: int, wanted_bits: int
@@ -68,6 +72,10 @@ class Probing:
             self._is_filling = False
             self._wait_us = 0
             return NO_TRIAL
+        if self._told != (estimate, train_bps, queue_ms):
+            self._told, self._told_us = (estimate, train_bps, queue_ms), now_us
+        elif now_us - self._told_us >= GONE_US:
+            queue_ms = 0.0
         packets = 0
         if now_us >= self._train_us and queue_ms <= QUEUE_MS:
             self._train_us = now_us + TRAIN_US

@@ -19,6 +19,7 @@ from media.plane.rewrite cimport Rewrite
 from media.plane.redundancy cimport Redundancy
 from media.plane.ring cimport Ring
 from media.plane.roundtrip cimport RoundTrips
+from media.plane.rungs cimport RUNGS, Rung
 from media.plane.senderclock cimport SenderClock, StreamClock
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
 from media.plane.tapring cimport TapRing
@@ -193,11 +194,10 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint64_t packets
     uint64_t octets
     uint64_t frames                 # changes of timestamp: pictures, or pieces of sound
+    Rung rungs[RUNGS]               # the same by temporal id, of packets taken here
     uint32_t frame_timestamp        # of the newest
-    int width                       # of the last keyframe that told; 0: not known
-    int height
-    uint64_t keyframes
-    uint64_t keyframe_requests
+    int width, height               # of the last keyframe that told; 0: not known
+    uint64_t keyframes, keyframe_requests
     uint64_t nacks_sent
     uint64_t recovered
 

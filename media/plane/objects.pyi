@@ -22,6 +22,7 @@ class StreamStats(TypedDict):
     packets: int
     octets: int
     frames: int
+    rungs: list[tuple[int, int, int]]
     width: int
     height: int
     expected: int

@@ -19,6 +19,7 @@ from media.plane.names import CODECS, PlaneError
 from media.plane.ratelimit cimport bucket_init
 from media.plane.redundancy cimport REDUNDANCY_MOST
 from media.plane.rewrite cimport rewrite_init
+from media.plane.rungs cimport RUNGS, Rung
 from media.plane.thread cimport PlaneThread
 
 RESENDS_A_SECOND = 500
@@ -136,13 +137,19 @@ cdef class PlanePublication(PlaneHandle):
     def stats(self):
         """One dict a layer: what arrived, what is missing, and `heard_ns`, the monotonic time of the last packet.
 
-        `width` and `height` are of the last keyframe that told them, 0 before.
+        `width` and `height` are of the last keyframe that told them, 0 before. `rungs`: (packets, octets, frames) by
+        temporal id, up to the highest that ever came; one for all but VP8.
         """
         cdef Stream *stream
-        cdef int layer
+        cdef int layer, temporal
+        cdef Rung rung
         found = []
         for layer in range(self.state.layer_count):
             stream = self.state.streams[layer]
+            temporal = RUNGS - 1
+            while temporal and not stream.rungs[temporal].packets:
+                temporal -= 1
+            rungs = [(rung.packets, rung.octets, rung.frames) for rung in stream.rungs[:temporal + 1]]
             expected = stream.receive.highest_ext - stream.receive.base_ext + 1 if stream.packets else 0
             found.append(
                 {
@@ -151,6 +158,7 @@ cdef class PlanePublication(PlaneHandle):
                     "packets": stream.packets,
                     "octets": stream.octets,
                     "frames": stream.frames,
+                    "rungs": rungs,
                     "width": stream.width,
                     "height": stream.height,
                     "expected": expected,

@@ -34,6 +34,7 @@ from media.plane.rtp cimport (
     EXTENSION_ROTATION, EXTENSION_SEND_TIME, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, read24,
     rtp_extensions, rtp_parse,
 )
+from media.plane.rungs cimport Rung
 from media.plane.senderclock cimport streamclock_init, streamclock_packet
 from media.plane.srtp cimport srtp_open, srtp_unprotect
 from media.plane.tap cimport tap_packet
@@ -307,11 +308,15 @@ cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *h
 
 cdef void _accept(PlaneState *plane, Stream *stream, PacketSlot *slot, int verdict) noexcept nogil:
     """A checked packet lies in the stream's cache: count it, tap it, forward it."""
+    cdef Rung *rung = &stream.rungs[slot.temporal]
     if stream.packets == 0 or (verdict != RECEIVE_LATE and slot.timestamp != stream.frame_timestamp):
         stream.frames += 1
+        rung.frames += 1
         stream.frame_timestamp = slot.timestamp
     stream.packets += 1
+    rung.packets += 1
     stream.octets += slot.payload_length
+    rung.octets += slot.payload_length
     stream.last_packet_ns = plane.now_ns
     if verdict == RECEIVE_RESTART or slot.codec != stream.codec:
         # Whatever the routes were sent before has nothing to do with what follows.

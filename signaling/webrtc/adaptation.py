@@ -7,7 +7,7 @@ nothing of what arrives get what they ask for. Runs on one event loop; nothing h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ from media.allocation.demand import MAX_BITS, Layer, Picture, Sound
 from media.allocation.plan import Allocation, Pause, Share
 from media.allocation.probing import Probing
 from media.allocation.repair import NOTHING, Repair, Repairing, Room
+from media.plane.objects import TEMPORAL_ALL
 from media.plane.transport import PlaneTransport
 from signaling.webrtc.linkfacts import LinkFacts, link_facts
 from signaling.webrtc.measured import MEASURE_US, Measured
@@ -174,15 +175,16 @@ class Adaptation:
         if share.pause is not Pause.NO_ROOM:
             link.lacking.pop(share.id, None)
         if share.pause is None:
-            item.share(share.layer, held=False, shown=True)
+            layer = next(layer for layer in layers if layer.number == share.layer)
+            item.share(layer.number, _temporal(facts, item, layer, share.temporal), held=False, shown=True)
         elif share.pause is Pause.NOT_SEEN:
-            item.share(item.layer, held=False, shown=False)
+            item.share(item.layer, item.temporal, held=False, shown=False)
         elif share.pause is Pause.NO_ROOM:
             since = link.lacking.setdefault(share.id, now_us)
             held = now_us - since >= _LACK_US
             if held and not item.held:
                 _log.info("picture_held", source=item.source, needs=layers[0].rungs[0].bits, room=facts.room)
-            item.share(layers[0].number, held=held, shown=True)
+            item.share(layers[0].number, _temporal(facts, item, layers[0], 0), held=held, shown=True)
 
     def _probe(self, link: _Link, now_us: int, transport: PlaneTransport, facts: LinkFacts) -> None:
         if facts.bps is None:
@@ -199,10 +201,25 @@ class Adaptation:
     def _picture(self, name: str, item: Taking, now_us: int) -> Picture:
         sight = item.sight
         layers = self.measured.layers(item.source, now_us)
+        if sight.slow:
+            layers = _slowed(layers)
         return Picture(name, item.source, sight.rank, sight.width, sight.height, layers)
 
 
 def _least(sounds: Sequence[Sound], pictures: Sequence[Picture]) -> int:
-    """Return the bits/s of all sounds and of every picture's smallest layer."""
-    smallest = [picture.layers[0].rungs[0].bits for picture in pictures if picture.layers and picture.is_seen]
+    """Return the bits/s of all sounds and of every picture's smallest layer, with all of its frames."""
+    smallest = [picture.layers[0].rungs[-1].bits for picture in pictures if picture.layers and picture.is_seen]
     return sum(sound.bits for sound in sounds) + sum(smallest)
+
+
+def _slowed(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Return what stands for a low frame rate: the lowest rungs, or where there are none, the smallest layer."""
+    stepped = tuple(replace(layer, rungs=layer.rungs[:1]) for layer in layers if len(layer.rungs) > 1)
+    return stepped or tuple(layers[:1])
+
+
+def _temporal(facts: LinkFacts, item: Taking, layer: Layer, temporal: int) -> int:
+    """Return the temporal id to order for a rung: all of them for the highest, and while the link was never full."""
+    if item.sight.slow:
+        return 0
+    return temporal if facts.was_full and temporal < len(layer.rungs) - 1 else TEMPORAL_ALL

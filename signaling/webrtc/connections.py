@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import structlog
 
@@ -19,7 +18,7 @@ from media.relay import Relay
 from signaling.bucket import Bucket
 from signaling.ice.types import Credentials
 from signaling.sdp.continuation import restarts_ice
-from signaling.sdp.model import Codec, SessionDescription
+from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
 from signaling.webrtc.adaptation import Viewer
@@ -232,8 +231,6 @@ class Connections:
             if mid not in receiving:
                 continue
             taking = receiving[mid].taking
-            if sight.slow:
-                sight = _slowed(sight, self._sources.codecs(taking.source).get("video"))
             if taking.sight != sight:
                 taking.sight = sight
                 self._taken_otherwise(connection_id)
@@ -377,13 +374,6 @@ class Connections:
                 listener(event)
             except Exception:  # so broad, because others listen too, and what ended here must end whole
                 _log.exception("connection_listener_failed", kind=type(event).__name__)
-
-
-def _slowed(sight: Sight, codec: Codec | None) -> Sight:
-    """Return what stands for a low frame rate where the codec has no temporal layers: the smallest picture."""
-    if codec is not None and codec.encoding.upper() == "VP8":
-        return sight
-    return replace(sight, width=min(sight.width, 1), height=min(sight.height, 1))
 
 
 def _parse(offer: bytes) -> SessionDescription:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from typing import Final
 
 from media.allocation.demand import Layer
-from media.allocation.rates import Counts, LayerRates
+from media.allocation.rates import Counts, LayerRates, RungCounts
 from media.plane.objects import PlanePublication
 from signaling.webrtc.records import SourceMedia
 
@@ -88,9 +88,7 @@ class Measured:
 def _counts(publication: PlanePublication) -> list[Counts]:
     return [
         Counts(
-            packets=layer["packets"],
-            octets=layer["octets"],
-            frames=layer["frames"],
+            rungs=tuple(RungCounts(*rung) for rung in layer["rungs"]),
             width=layer["width"],
             height=layer["height"],
             heard_us=layer["heard_ns"] // 1000,

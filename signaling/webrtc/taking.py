@@ -30,7 +30,7 @@ UNTOLD: Final = Sight(1920, 1080)
 
 
 class Taking:
-    """A kind of a source that a viewer takes. `layer` and `slow` are as last ordered; `held`: no room for it.
+    """A kind of a source that a viewer takes. `layer` and `temporal` are as last ordered; `held`: no room for it.
 
     `converses`: its viewer talks with who is seen, so that no delay is to be added.
     """
@@ -47,7 +47,7 @@ class Taking:
         self.layer = 0
         self.held = False
         self.shown = True
-        self.slow = False
+        self.temporal = TEMPORAL_ALL
         self.repair = NOTHING
 
     def allow(self, allowed: bool) -> None:
@@ -56,14 +56,18 @@ class Taking:
             self.allowed = allowed
             self._order()
 
-    def share(self, layer: int, *, held: bool, shown: bool) -> None:
-        """Send this layer, or nothing while the link has no room or nobody looks. Raises PlaneError.
+    @property
+    def thinned(self) -> bool:
+        """Whether the link has it with fewer frames than there are; not where its viewer wants no more."""
+        return self.kind == "video" and self.temporal != TEMPORAL_ALL and not self.sight.slow and not self.held
 
-        How slow it may be is ordered along with it, as it is told by then.
+    def share(self, layer: int, temporal: int, *, held: bool, shown: bool) -> None:
+        """Send this layer up to this temporal id, or nothing while the link has no room or nobody looks.
+
+        Raises PlaneError.
         """
-        slow = self.sight.slow
-        if (layer, held, shown, slow) != (self.layer, self.held, self.shown, self.slow):
-            self.layer, self.held, self.shown, self.slow = layer, held, shown, slow
+        if (layer, temporal, held, shown) != (self.layer, self.temporal, self.held, self.shown):
+            self.layer, self.temporal, self.held, self.shown = layer, temporal, held, shown
             self._order()
 
     def make_up(self, repair: Repair) -> None:
@@ -80,4 +84,4 @@ class Taking:
 
     def _order(self) -> None:
         paused = not self.allowed or self.held or not self.shown
-        self.route.set(paused=paused, layer=self.layer, temporal=0 if self.slow else TEMPORAL_ALL)
+        self.route.set(paused=paused, layer=self.layer, temporal=self.temporal)

@@ -89,7 +89,7 @@ class LinkNews(Rounds):
     def _line(self, mid: str, item: Taking, now_us: int) -> LinkLine:
         numbers = [layer.number for layer in self._adaptation.measured.layers(item.source, now_us)]
         place = numbers.index(item.layer) if item.layer in numbers else 0
-        return LinkLine(mid, place, len(numbers), "no-room" if item.held else "")
+        return LinkLine(mid, place, len(numbers), "no-room" if item.held else "", item.thinned)
 
 
 def _signs(word: Link) -> tuple[object, ...]:

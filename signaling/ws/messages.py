@@ -253,12 +253,16 @@ class FlowChange(msgspec.Struct, frozen=True, tag_field="t", tag="flow"):
 
 
 class LinkLine(msgspec.Struct, frozen=True):
-    """A picture on the way to the page: which of its layers, counted from the smallest; why the link holds it back."""
+    """A picture on the way to the page: which of its layers, counted from the smallest; why the link holds it back.
+
+    `slowed`: with fewer frames than there are, because the link has no room for more.
+    """
 
     mid: str
     layer: int
     layers: int
     held: Literal["", "no-room"] = ""
+    slowed: bool = False
 
 
 class Link(msgspec.Struct, frozen=True, tag_field="t", tag="link"):

@@ -72,7 +72,7 @@ export class SeatWho {
       const delay = t("figure.delay", { value: words.milliseconds(found.delayMs) });
       lines.push(loss, delay, words.bitrate(found.bitsPerSecond));
       if (!audioOnly) lines.push(words.size(found), words.frameRate(found.framesPerSecond));
-      if (words.layer(found)) lines.push(words.layer(found));
+      lines.push(...[words.slowed(found), words.layer(found)].filter(Boolean));
     }
     setAria(this.bars, { label: lines.join("\n") });
   }

@@ -9,6 +9,7 @@ from media.allocation.probing import (
     BEYOND_PERCENT,
     FILL_BITS,
     FILL_PERCENT,
+    GONE_US,
     HINT_WAIT_US,
     LONGEST_WAIT_US,
     STALL_US,
@@ -37,6 +38,18 @@ def test_nothing_is_tried_when_nothing_waits_or_while_a_queue_stands() -> None:
     assert probing.trial(TENTH, 400_000, 0, 0.0, 290_000, 290_000) == (0, 0)
     assert probing.trial(2 * TENTH, 400_000, 0, 80.0, SOUGHT, WANTED) == (0, 0)
     assert probing.trial(3 * TENTH, 400_000, 0, 0.0, SOUGHT, WANTED).bps > 400_000
+
+
+def test_who_is_sent_nothing_and_so_tells_nothing_is_tried_when_its_queue_must_have_gone() -> None:
+    probing = Probing()
+    tried = [probing.trial(turn * TENTH, 60_000, 0, 140.0, SOUGHT, WANTED).bps > 0 for turn in range(40)]
+    assert tried.index(True) * TENTH == GONE_US
+
+
+def test_a_queue_that_is_told_of_again_and_again_stands() -> None:
+    probing = Probing()
+    for turn in range(100):
+        assert probing.trial(turn * TENTH, 60_000, 0, 140.0 + turn % 2, SOUGHT, WANTED) == (0, 0)
 
 
 def test_a_full_link_is_filled_ever_more_seldom_but_soon_when_trains_come_fast() -> None:

@@ -184,6 +184,17 @@ def numbers(packets: list[Packet]) -> list[int]:
     return [packet.payload[-2] for packet in packets if packet.payload]
 
 
+def test_what_comes_is_counted_by_temporal_id(stage: Stage) -> None:
+    camera, viewer, track = stage.peer(), stage.peer(), stage.track()
+    publication = camera.publish(track)
+    viewer.watch(track)
+    for number in range(8):
+        camera.send(*packets_of(number, 2 * number))
+    size = sum(len(packet.payload) for packet in viewer.wait_packets(16)) // 8
+    (told,) = publication.stats()
+    assert told["rungs"] == [(4, 2 * size, 2), (4, 2 * size, 2), (8, 4 * size, 4)]
+
+
 def test_a_route_goes_down_at_once_and_up_where_the_pictures_allow_it(stage: Stage) -> None:
     camera, viewer = watched(stage)
     (route,) = stage.routes

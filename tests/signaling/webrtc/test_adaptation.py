@@ -6,17 +6,21 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
+from aiortc.codecs.vpx import VpxPayloadDescriptor
 
-from media.plane.objects import PlanePublication, PlaneTrack
+from media.plane.objects import TEMPORAL_ALL, PlanePublication, PlaneTrack
 from media.plane.transport import PlaneTransport
 from signaling.webrtc.adaptation import Adaptation, Viewer
 from signaling.webrtc.measured import Measured
 from signaling.webrtc.records import SourceMedia
 from signaling.webrtc.taking import Sight, Taking
-from tests.media.plane.packets import rtp, vp8
-from tests.media.plane.peers import MID, RID, Peer, Stage, staged
+from tests.media.plane.packets import PSFB, continuous, picture_ids, rtp, sequences, vp8
+from tests.media.plane.peers import MID, RID, TWCC, Peer, Stage, staged
+from tests.media.plane.test_backlog import is_full
+from tests.media.plane.test_temporal import payload
 from tests.patience import wait_until
 
 SIZES = ((320, 180), (640, 360), (1280, 720))
@@ -64,11 +68,11 @@ class Scene:
         for layer, (width, height) in enumerate(SIZES):
             if layer in self.silent:
                 continue
-            payload = bytearray(vp8(self.number, key=True, body=bytes([layer]) * 400 * (layer + 1)))
-            payload[11:15] = struct.pack("<HH", width, height)
+            key = bytearray(vp8(self.number, key=True, body=bytes([layer]) * 400 * (layer + 1)))
+            key[11:15] = struct.pack("<HH", width, height)
             names = {1: b"0", 2: b"qhf"[layer : layer + 1]}
             stamp = self.number * 6000
-            self.camera.send(rtp(self.number, bytes(payload), timestamp=stamp, ssrc=90 + layer, extensions=names))
+            self.camera.send(rtp(self.number, bytes(key), timestamp=stamp, ssrc=90 + layer, extensions=names))
         self.number += 1
         self.adaptation.look(time.monotonic_ns() // 1000)
 
@@ -172,6 +176,80 @@ def test_low_frame_rate_takes_the_lowest_rung_until_it_is_no_longer_asked_for(st
     wait_until(lambda: len(rungs := came()) == 8 and not any(rungs), "the lowest rung only")
     taking.sight = Sight(640, 360)
     wait_until(lambda: 1 in came(), "all frames again")
+
+
+def test_low_frame_rate_of_what_has_no_rungs_is_its_smallest_layer(scene: Scene, stage: Stage) -> None:
+    page, wall = stage.peer(), stage.peer()
+    scene.view(page, Sight(1280, 720, slow=True))
+    scene.view(wall)
+    scene.until("others have the largest", lambda: shown(wall) == 2)
+    assert shown(page) == 0
+
+
+class Stepped:
+    """A camera whose every picture is of four packets, in libvpx's three rungs, and a page that tells of its link."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.camera, self.page, track = stage.peer(), stage.peer(send_ids={TWCC: 4}), stage.track()
+        publication = self.camera.publish(track)
+        self.taking = Taking(SOURCE, "video", self.page.watch(track))
+        self.measured = Measured({SOURCE: SourceMedia({}, {"video": publication})})
+        viewers = [("page", self.page.transport, {"0": self.taking}.copy)]
+        self.adaptation = Adaptation(self.measured, lambda: iter(viewers))
+        self.number = 0
+
+    def show(self, pictures: int) -> None:
+        made: list[bytes] = []
+        for number in range(self.number, self.number + pictures):
+            for index in range(4):
+                key, tl0 = number == 0, number // 4 & 0xFF
+                body = payload(number, first=index == 0, key=key, body=bytes(30), tl0=tl0)
+                made.append(rtp(4 * number + index, body, timestamp=6000 * number, marker=index == 3))
+        self.camera.send(*made)
+        self.number += pictures
+
+    def look(self) -> None:
+        self.adaptation.look(_now_us())
+
+    def asked(self) -> int:
+        return sum(item.kind == PSFB and item.count == 1 for item in self.camera.read().control)
+
+
+def test_full_link_has_few_frames_before_it_has_none(stage: Stage) -> None:
+    scene = Stepped(stage)
+    page, taking = scene.page, scene.taking
+
+    def measured() -> bool:
+        scene.show(4)
+        scene.look()
+        layers = scene.measured.layers(SOURCE, _now_us())
+        return bool(layers) and len(layers[0].rungs) == 3
+
+    wait_until(measured, "all rungs are measured")
+    assert taking.temporal == TEMPORAL_ALL and not taking.thinned
+    # What its feedback tells of left in one go.
+    before = len(page.settle().packets)
+    scene.show(16)
+    page.wait_packets(before + 64)
+    is_full(page)
+    scene.look()
+    assert (taking.temporal, taking.held, taking.thinned) == (0, False, True)
+    stage.settle()
+    asked = scene.asked()
+    scene.show(32)
+    got = page.wait_packets(before + 64 + 32)
+    # Another reader than ours says what came.
+    pictures = [packet for packet in got[before + 64 :] if packet.marker]
+    told = [VpxPayloadDescriptor.parse(packet.payload)[0] for packet in pictures]
+    assert [one.tid for one in told] == [(0, 0)] * 8
+    assert {late.timestamp - early.timestamp & 0xFFFFFFFF for early, late in pairwise(pictures)} == {4 * 6000}
+    assert continuous(picture_ids(got), 0) and continuous(sequences(got), 100)
+    assert scene.asked() == asked, "fewer frames need no keyframe"
+    taking.sight = Sight(1920, 1080, slow=True)
+    scene.adaptation.soon("page")
+    scene.look()
+    assert not taking.thinned, "its viewer wants no more"
+    assert not scene.adaptation.report("page", page.transport).is_short
 
 
 def test_layer_that_its_publisher_stops_gives_way_to_the_next(scene: Scene, stage: Stage) -> None:

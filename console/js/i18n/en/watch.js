@@ -100,6 +100,7 @@ export default {
   "quality.3": "Quality: good",
   "figure.loss": "loss {value}",
   "figure.delay": "delay {value}",
+  "figure.slowed": "fewer frames",
   "figure.layer": "layer {n} of {of}",
   "unit.ms": "{n} ms",
   "unit.fps": "{n} fps",

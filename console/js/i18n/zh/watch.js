@@ -100,6 +100,7 @@ export default {
   "quality.3": "质量：好",
   "figure.loss": "丢包 {value}",
   "figure.delay": "延迟 {value}",
+  "figure.slowed": "帧率已降",
   "figure.layer": "第 {n} 层，共 {of} 层",
   "unit.ms": "{n} 毫秒",
   "unit.fps": "{n} 帧/秒",
