@@ -178,7 +178,7 @@ cdef class PlaneRoute(PlaneHandle):
 
     `payload_types`: CodecId -> (payload type, RTX payload type or 0) of what the viewer negotiated. Raises PlaneError
     for an SSRC that the transport has sent under its present keys. `red_payload_type`: of RED around Opus, or 0;
-    with `fec_ssrc` FlexFEC can be sent.
+    with `fec_ssrc` FlexFEC can be sent. `counted`: packets and octets that its counters begin with.
     """
 
     def __cinit__(self, *args, uint32_t fec_ssrc=0, **kwargs):
@@ -190,7 +190,7 @@ cdef class PlaneRoute(PlaneHandle):
     def __init__(self, PlaneTrack track, PlaneTransport transport, *, uint32_t ssrc, uint32_t rtx_ssrc=0,
                  payload_types, uint32_t clock_rate, uint32_t first_timestamp, int first_sequence, int layer=0,
                  bint paused=False, uint8_t red_payload_type=0, uint8_t fec_payload_type=0,
-                 uint32_t fec_ssrc=0):
+                 uint32_t fec_ssrc=0, counted=(0, 0)):
         cdef Route *state = self.state
         if transport.thread is not track.thread:
             raise PlaneError("a route's track and transport are on different plane threads")
@@ -205,6 +205,7 @@ cdef class PlaneRoute(PlaneHandle):
         state.rtx_ssrc = rtx_ssrc
         state.layer = layer
         state.paused = paused
+        state.packets, state.octets = counted
         state.playout = -1
         state.redundancy.payload_type = red_payload_type
         memset(state.payload_types, NO_PAYLOAD_TYPE, sizeof(state.payload_types))

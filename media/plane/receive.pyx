@@ -389,13 +389,15 @@ cdef class ReceiveView:
         cdef int verdict = receive_recovered(&self.state, sequence, now_ns, &ext)
         return VERDICTS[verdict], ext
 
-    def run(self, uint16_t first_sequence, int64_t count):
-        """Feed `count` packets in order, 10 ms apart; return the last extended number."""
+    def run(self, uint16_t first_sequence, int64_t count, int64_t step=1):
+        """Feed `count` packets in order, 10 ms and `step` numbers apart; return the last extended number."""
         cdef int64_t ext = 0
         cdef int64_t i
         with nogil:
             for i in range(count):
-                receive_packet(&self.state, <uint16_t>(first_sequence + i), <uint32_t>(i * 900), i * 10_000_000, &ext)
+                receive_packet(
+                    &self.state, <uint16_t>(first_sequence + i * step), <uint32_t>(i * 900), i * 10_000_000, &ext
+                )
         return ext
 
     def nacks(self, int64_t now_ns, int64_t rtt_ns=0, int capacity=RECEIVE_MISSING):
