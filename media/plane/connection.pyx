@@ -2,9 +2,9 @@
 """A peer's TCP connection (RFC 6544, passive): its lists, its end, and what waits to be sent on it.
 
 All packets of one wake-up for one connection leave in one call. What the kernel does not take waits here and not there,
-because here whole frames can still be dropped: what is too old, or what there is no room for. Pictures go before sounds,
-which follow each other too closely to be missed and take little room. The kernel holds only what is on its way and
-little more (sockets.py sets that); nobody waits for a peer that does not read.
+because here whole frames can still be dropped: what is too old, or what there is no room for. Pictures go before
+sounds, which are missed first and take little room. The kernel holds only what is on its way and little more
+(sockets.py sets that); nobody waits for a peer that does not read.
 
 A connection is made where it is accepted, so the thread takes its memory and gives it back. Nothing of control's points
 to one: control knows its number and its far end.

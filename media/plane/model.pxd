@@ -194,8 +194,7 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint64_t octets
     uint64_t frames                 # changes of timestamp: pictures, or pieces of sound
     uint32_t frame_timestamp        # of the newest
-    int width                       # of the last keyframe that told; 0: not known
-    int height
+    int width, height               # of the last keyframe that told; 0: not known
     uint64_t keyframes
     uint64_t keyframe_requests
     uint64_t nacks_sent
@@ -205,6 +204,7 @@ cdef struct PayloadType:
     uint8_t number
     uint8_t codec                   # CodecId of the media
     uint8_t rtx_for                 # payload type repaired by this one, 0 for media
+    uint8_t is_red                  # sounds with those before them (RFC 2198)
     uint32_t clock_rate
 
 cdef struct Publication:        # one media line of a publisher

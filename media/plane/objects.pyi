@@ -50,6 +50,7 @@ class PlanePublication(PlaneHandle):
         pli: bool = True,
         fir: bool = False,
         remb: bool = False,
+        red_payload_type: int = 0,
     ) -> None: ...
     @property
     def codec(self) -> str: ...

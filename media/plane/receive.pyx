@@ -280,6 +280,15 @@ cdef int receive_recovered(ReceiveState *s, uint16_t sequence, int64_t now_ns, i
     return verdict
 
 
+cdef bint receive_lacks(const ReceiveState *s, uint16_t sequence) noexcept nogil:
+    """Whether `receive_recovered` would take a packet of this number: it has not come, and may still."""
+    cdef uint16_t ahead = <uint16_t>(sequence - <uint16_t>s.highest_ext)
+    cdef uint16_t behind = <uint16_t>-ahead
+    if not s.started or 0 < ahead <= MAX_RECOVERED_AHEAD:
+        return s.started
+    return behind < RECEIVE_WINDOW and s.highest_ext - behind > s.base_ext and not _seen(s, s.highest_ext - behind)
+
+
 cdef inline int64_t _due_ns(const ReceiveState *s, const Missing *m) noexcept nogil:
     cdef int64_t due
     if m.tries == 0:
