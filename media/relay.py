@@ -44,6 +44,7 @@ class PublicationFormat:
     pli: bool = True
     fir: bool = False
     remb: bool = False
+    red_payload_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ class RelayTrack:
             pli=negotiated.pli,
             fir=negotiated.fir,
             remb=negotiated.remb,
+            red_payload_type=negotiated.red_payload_type,
         )
 
     def route(self, transport: PlaneTransport, negotiated: RouteFormat, *, paused: bool = False) -> PlaneRoute:

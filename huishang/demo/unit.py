@@ -130,7 +130,7 @@ async def run(unit: Unit, orders: Orders) -> None:
         sender = Sender(unit)
 
         def make() -> Publisher:
-            options = SessionOptions(http)
+            options = SessionOptions(http, follows=True)
             return Publisher(address, publish_tracks(unit), options, sender.want_keyframe)
 
         def on_failure(code: str, reason: str) -> None:

@@ -2,8 +2,9 @@
 """A peer's TCP connection (RFC 6544, passive): its lists, its end, and what waits to be sent on it.
 
 All packets of one wake-up for one connection leave in one call. What the kernel does not take waits here and not there,
-because here whole frames can still be dropped: those that are too old, and those there is no room for. The kernel holds
-only what is on its way and little more (sockets.py sets that); nobody waits for a peer that does not read.
+because here whole frames can still be dropped: what is too old, or what there is no room for. Pictures go before
+sounds, which are missed first and take little room. The kernel holds only what is on its way and little more
+(sockets.py sets that); nobody waits for a peer that does not read.
 
 A connection is made where it is accepted, so the thread takes its memory and gives it back. Nothing of control's points
 to one: control knows its number and its far end.
@@ -15,15 +16,22 @@ from libc.string cimport memcpy
 
 from media.plane.address cimport address_is
 from media.plane.framing cimport frame_commit, frame_forget, frame_room, frame_sent, frame_waits
-from media.plane.model cimport DATAGRAM_CAPACITY, DROP_NOT_TAKEN, WATCH_CONNECTION, drop
+from media.plane.model cimport DATAGRAM_CAPACITY, DROP_NOT_TAKEN, WATCH_CONNECTION, Route, drop
 from media.plane.net cimport (
     EAGAIN, EINTR, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, MSG_DONTWAIT, MSG_NOSIGNAL, close_descriptor,
     epoll_ctl, epoll_event, errno, send,
 )
+from media.plane.rtp cimport read32
+from media.plane.table cimport ssrc_table_get
 
 cdef enum:
     QUEUE_BYTES = 262144        # a keyframe of 1080p and what goes with it; most is never touched
-    STALE_NS = 400000000        # what has waited longer is dropped: later it would only hold up what is newer
+    STALE_NS = 400000000        # pictures that have waited longer are dropped: they would only hold up what is newer
+    SOUND_BYTES = 8192          # a second or two of speech: more would be heard far too late
+    RTP_FIRST = 128             # first byte (RFC 7983)
+    RTP_END = 192
+    RTCP_FIRST = 192            # second byte (RFC 5761)
+    RTCP_END = 224
 
 
 cdef int _watch(PlaneState *plane, Connection *connection, int how, int events) noexcept nogil:
@@ -155,14 +163,33 @@ cdef void connection_end(PlaneState *plane, Connection *connection) noexcept nog
     free(connection)
 
 
+cdef bint _is_no_picture(const void *about, const uint8_t *frame, int length) noexcept nogil:
+    """Whether it is sound, or what is no medium at all: checks, DTLS, reports."""
+    cdef const Transport *transport = <const Transport *>about
+    cdef Route *route
+    if length < 12 or not RTP_FIRST <= frame[0] < RTP_END or RTCP_FIRST <= frame[1] < RTCP_END:
+        return True
+    route = <Route *>ssrc_table_get(&transport.route_ssrcs, read32(frame + 8))
+    return route != NULL and not route.track.is_video
+
+
+cdef void _forget_pictures(PlaneState *plane, Connection *connection) noexcept nogil:
+    cdef int forgotten
+    for forgotten in range(
+        frame_forget(&connection.queue, _is_no_picture, connection.transport, SOUND_BYTES, plane.now_ns)
+    ):
+        drop(plane, connection.transport, DROP_NOT_TAKEN)
+
+
 cdef uint8_t *connection_room(PlaneState *plane, Connection *connection, int length) noexcept nogil:
     """Return where the next packet is to be written; somewhere it is thrown away from when there is no room."""
-    cdef int forgotten
     cdef uint8_t *room
     if frame_waits(&connection.queue, STALE_NS, plane.now_ns):
-        for forgotten in range(frame_forget(&connection.queue)):
-            drop(plane, connection.transport, DROP_NOT_TAKEN)
+        _forget_pictures(plane, connection)
     room = frame_room(&connection.queue, length)
+    if room == NULL:
+        _forget_pictures(plane, connection)
+        room = frame_room(&connection.queue, length)
     return room if room != NULL else plane.spill
 
 

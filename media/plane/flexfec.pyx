@@ -19,6 +19,7 @@ cdef enum:
     FIXED_BYTES = 12            # RTP's header without anything
     WHOLE = 100                 # of credit: one parity
     PACKETS_MOST = 40
+    COVERED_FIRST = 0xFFFFFFFD  # the count of parities begins here, so that it wraps where it is seen
 
 
 cdef void flexfec_init(FlexFec *f, uint8_t payload_type, uint32_t ssrc, uint16_t sequence) noexcept nogil:
@@ -27,6 +28,7 @@ cdef void flexfec_init(FlexFec *f, uint8_t payload_type, uint32_t ssrc, uint16_t
     f.payload_type = payload_type
     f.ssrc = ssrc
     f.sequence = sequence
+    f.covered_count = COVERED_FIRST
 
 
 cdef void flexfec_begin(FlexFec *f) noexcept nogil:

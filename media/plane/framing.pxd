@@ -25,9 +25,13 @@ cdef struct FrameQueue:             # frames that wait to be sent, one behind th
     int mark                        # where the end was at `marked_ns`; 0: no mark
     int64_t marked_ns
 
+# Whether a frame is worth more than the others; `about` is the caller's.
+ctypedef bint (*FrameTest)(const void *about, const uint8_t *frame, int length) noexcept nogil
+
 cdef int frame_read(FrameReader *reader, const uint8_t **data, const uint8_t *end) noexcept nogil
 cdef uint8_t *frame_room(FrameQueue *queue, int length) noexcept nogil
 cdef void frame_commit(FrameQueue *queue, int length, int64_t now_ns) noexcept nogil
 cdef void frame_sent(FrameQueue *queue, int count, int64_t now_ns) noexcept nogil
 cdef bint frame_waits(const FrameQueue *queue, int64_t longer_than_ns, int64_t now_ns) noexcept nogil
-cdef int frame_forget(FrameQueue *queue) noexcept nogil
+cdef int frame_forget(FrameQueue *queue, FrameTest keeps, const void *about, int most_bytes,
+                      int64_t now_ns) noexcept nogil

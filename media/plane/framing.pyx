@@ -65,6 +65,10 @@ cdef void frame_commit(FrameQueue *queue, int length, int64_t now_ns) noexcept n
         queue.marked_ns = now_ns
 
 
+cdef inline int _frame_bytes(const FrameQueue *queue, int at) noexcept nogil:
+    return FRAME_LENGTH_BYTES + (queue.bytes[at] << 8 | queue.bytes[at + 1])
+
+
 cdef void frame_sent(FrameQueue *queue, int count, int64_t now_ns) noexcept nogil:
     """The first `count` bytes have gone."""
     queue.first += count
@@ -72,7 +76,7 @@ cdef void frame_sent(FrameQueue *queue, int count, int64_t now_ns) noexcept nogi
         queue.first = queue.whole = queue.last = queue.mark = 0
         return
     while queue.whole < queue.first:
-        queue.whole += FRAME_LENGTH_BYTES + (queue.bytes[queue.whole] << 8 | queue.bytes[queue.whole + 1])
+        queue.whole += _frame_bytes(queue, queue.whole)
     if queue.first >= queue.mark:
         queue.mark = queue.last
         queue.marked_ns = now_ns
@@ -83,16 +87,46 @@ cdef bint frame_waits(const FrameQueue *queue, int64_t longer_than_ns, int64_t n
     return queue.mark != 0 and now_ns - queue.marked_ns > longer_than_ns
 
 
-cdef int frame_forget(FrameQueue *queue) noexcept nogil:
-    """Take out the frames that have not been begun; return how many."""
+cdef int _kept_bytes(const FrameQueue *queue, FrameTest keeps, const void *about) noexcept nogil:
+    cdef int at = queue.whole
+    cdef int kept = 0
+    cdef int size
+    while at < queue.last:
+        size = _frame_bytes(queue, at)
+        if keeps(about, queue.bytes + at + FRAME_LENGTH_BYTES, size - FRAME_LENGTH_BYTES):
+            kept += size
+        at += size
+    return kept
+
+
+cdef int frame_forget(FrameQueue *queue, FrameTest keeps, const void *about, int most_bytes,
+                      int64_t now_ns) noexcept nogil:
+    """Take out the frames that have not been begun, but for those that `keeps` wants; return how many.
+
+    Of these the newest stay, up to `most_bytes` of them.
+    """
     cdef int count = 0
     cdef int at = queue.whole
-    while at < queue.last:
-        at += FRAME_LENGTH_BYTES + (queue.bytes[at] << 8 | queue.bytes[at + 1])
-        count += 1
+    cdef int end = queue.last
+    cdef int waiting = _kept_bytes(queue, keeps, about)
+    cdef int size
     queue.last = queue.whole
+    while at < end:
+        size = _frame_bytes(queue, at)
+        if not keeps(about, queue.bytes + at + FRAME_LENGTH_BYTES, size - FRAME_LENGTH_BYTES):
+            count += 1
+        elif waiting > most_bytes:
+            waiting -= size
+            count += 1
+        else:
+            memmove(queue.bytes + queue.last, queue.bytes + at, size)
+            queue.last += size
+        at += size
     queue.mark = 0
-    if queue.first == queue.last:
+    if queue.last > queue.whole:
+        queue.mark = queue.last
+        queue.marked_ns = now_ns
+    elif queue.first == queue.last:
         queue.first = queue.whole = queue.last = 0
     return count
 
@@ -127,6 +161,10 @@ cdef class FrameReaderView:
             frames.append((<const char *>self.reader.frame)[:length])
 
 
+cdef bint _begins_with(const void *about, const uint8_t *frame, int length) noexcept nogil:
+    return length > 0 and frame[0] == (<const int *>about)[0]
+
+
 cdef class FrameQueueView:
     """A queue of `capacity` bytes."""
     cdef FrameQueue queue
@@ -159,8 +197,9 @@ cdef class FrameQueueView:
     def waits(self, int64_t longer_than_ns, int64_t now_ns):
         return frame_waits(&self.queue, longer_than_ns, now_ns)
 
-    def forget(self):
-        return frame_forget(&self.queue)
+    def forget(self, int kept=-1, int most_bytes=0, int64_t now_ns=0):
+        """Take out what has not been begun, but for frames whose first byte is `kept`."""
+        return frame_forget(&self.queue, _begins_with, <const void *>&kept, most_bytes, now_ns)
 
     def __len__(self):
         return self.queue.last - self.queue.first

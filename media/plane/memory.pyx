@@ -21,6 +21,9 @@ cdef extern from "<stdlib.h>" nogil:
 cdef enum:
     VIDEO_CACHE_PACKETS = 512   # 0.5 s at 8 Mb/s, 2 s at 2 Mb/s: longer than a satellite round trip
     AUDIO_CACHE_PACKETS = 64
+    # Where a stream's counters of its queue and of intra requests begin, so that they wrap where it is seen.
+    QUEUED_FIRST = 0xFFFFFF80
+    INTRA_FIRST = 0xFA
 
 cdef uint64_t _last_id = 0
 cdef dict _alive = {"transport": 0, "track": 0, "publication": 0, "route": 0, "tap": 0, "mirror": 0}
@@ -95,6 +98,8 @@ cdef Stream *new_stream(bint is_video) except NULL:
         free_stream(stream)
         raise MemoryError
     stream.cache_mask = count - 1
+    stream.first = stream.ready = stream.last = QUEUED_FIRST
+    stream.fir_sequence = INTRA_FIRST
     stream.id = next_id()
     receive_init(&stream.receive, 90000)
     streamclock_init(&stream.clock, 90000)

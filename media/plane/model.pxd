@@ -198,13 +198,13 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint32_t frame_timestamp        # of the newest
     int width, height               # of the last keyframe that told; 0: not known
     uint64_t keyframes, keyframe_requests
-    uint64_t nacks_sent
-    uint64_t recovered
+    uint64_t nacks_sent, recovered
 
 cdef struct PayloadType:
     uint8_t number
     uint8_t codec                   # CodecId of the media
     uint8_t rtx_for                 # payload type repaired by this one, 0 for media
+    uint8_t is_red                  # sounds with those before them (RFC 2198)
     uint32_t clock_rate
 
 cdef struct Publication:        # one media line of a publisher

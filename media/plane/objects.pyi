@@ -51,6 +51,7 @@ class PlanePublication(PlaneHandle):
         pli: bool = True,
         fir: bool = False,
         remb: bool = False,
+        red_payload_type: int = 0,
     ) -> None: ...
     @property
     def codec(self) -> str: ...
@@ -89,6 +90,7 @@ class PlaneRoute(PlaneHandle):
         red_payload_type: int = 0,
         fec_payload_type: int = 0,
         fec_ssrc: int = 0,
+        counted: tuple[int, int] = (0, 0),
     ) -> None: ...
     def set(self, *, paused: bool = False, layer: int = 0, temporal: int = 7) -> None: ...
     @property

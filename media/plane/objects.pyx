@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
-from media.plane.codec cimport CODEC_NONE
+from media.plane.codec cimport CODEC_NONE, CODEC_OPUS
 from media.plane.command cimport (
     COMMAND_ADD_PUBLICATION, COMMAND_ADD_ROUTE, COMMAND_ADD_TRACK, COMMAND_REMOVE_PUBLICATION, COMMAND_REMOVE_ROUTE,
     COMMAND_REMOVE_TRACK, COMMAND_SET_REPAIR, COMMAND_SET_ROUTE, COMMAND_WANT_KEYFRAME, Command,
@@ -13,7 +13,8 @@ from media.plane.command cimport (
 from media.plane.flexfec cimport FlexFec, flexfec_init
 from media.plane.memory cimport allocate_lines, free_stream, new_stream
 from media.plane.model cimport (
-    CODEC_SLOTS, IDENTIFIER_CAPACITY, MAX_DECLARED_SSRCS, MAX_LAYERS, MAX_PAYLOAD_TYPES, NO_PAYLOAD_TYPE, Stream,
+    CODEC_SLOTS, IDENTIFIER_CAPACITY, MAX_DECLARED_SSRCS, MAX_LAYERS, MAX_PAYLOAD_TYPES, NO_PAYLOAD_TYPE, PayloadType,
+    Stream,
 )
 from media.plane.names import CODECS, PlaneError
 from media.plane.ratelimit cimport bucket_init
@@ -65,14 +66,15 @@ cdef class PlanePublication(PlaneHandle):
 
     `payload_types`: (number, encoding, clock rate, repaired payload type or 0). `rids`: simulcast layers in the order
     of the offer; empty for one layer. `ssrcs`: declared (media, RTX or 0) pairs; empty when undeclared. `remb`: its
-    sender is told by REMB what its uplink carries, if it tells when it sends.
+    sender is told by REMB what its uplink carries, if it tells when it sends. `red_payload_type`: of RED around Opus,
+    or 0.
     """
 
     def __cinit__(self):
         self.state = <Publication *>self.own(calloc(1, sizeof(Publication)))
 
     def __init__(self, PlaneTransport transport, PlaneTrack track, *, bytes mid, payload_types, rids=(), ssrcs=(),
-                 nack=True, pli=True, fir=False, remb=False):
+                 nack=True, pli=True, fir=False, remb=False, uint8_t red_payload_type=0):
         cdef Publication *state = self.state
         cdef int layer
         if transport.thread is not track.thread:
@@ -91,6 +93,8 @@ cdef class PlanePublication(PlaneHandle):
         state.mid_length = min(len(mid), IDENTIFIER_CAPACITY)
         memcpy(state.mid, <const char *>mid, state.mid_length)
         self._set_formats(payload_types, rids, ssrcs)
+        if red_payload_type:
+            self._set_red(red_payload_type)
         for layer in range(state.layer_count):
             state.streams[layer] = new_stream(track.is_video)
             state.streams[layer].publication = state
@@ -118,6 +122,17 @@ cdef class PlanePublication(PlaneHandle):
             state.declared_ssrcs[state.declared_count] = media
             state.declared_rtx_ssrcs[state.declared_count] = rtx
             state.declared_count += 1
+
+    def _set_red(self, uint8_t number):
+        cdef PayloadType *added = &self.state.payload_types[self.state.payload_type_count]
+        if self.state.payload_type_count == MAX_PAYLOAD_TYPES:
+            raise ValueError("no room for RED beside so many payload types")
+        _check(CODEC_OPUS, number)
+        added.number = number
+        added.codec = CODEC_OPUS
+        added.clock_rate = 48000
+        added.is_red = 1
+        self.state.payload_type_count += 1
 
     @property
     def codec(self):
@@ -186,7 +201,7 @@ cdef class PlaneRoute(PlaneHandle):
 
     `payload_types`: CodecId -> (payload type, RTX payload type or 0) of what the viewer negotiated. Raises PlaneError
     for an SSRC that the transport has sent under its present keys. `red_payload_type`: of RED around Opus, or 0;
-    with `fec_ssrc` FlexFEC can be sent.
+    with `fec_ssrc` FlexFEC can be sent. `counted`: packets and octets that its counters begin with.
     """
 
     def __cinit__(self, *args, uint32_t fec_ssrc=0, **kwargs):
@@ -198,7 +213,7 @@ cdef class PlaneRoute(PlaneHandle):
     def __init__(self, PlaneTrack track, PlaneTransport transport, *, uint32_t ssrc, uint32_t rtx_ssrc=0,
                  payload_types, uint32_t clock_rate, uint32_t first_timestamp, int first_sequence, int layer=0,
                  bint paused=False, uint8_t red_payload_type=0, uint8_t fec_payload_type=0,
-                 uint32_t fec_ssrc=0):
+                 uint32_t fec_ssrc=0, counted=(0, 0)):
         cdef Route *state = self.state
         if transport.thread is not track.thread:
             raise PlaneError("a route's track and transport are on different plane threads")
@@ -213,6 +228,7 @@ cdef class PlaneRoute(PlaneHandle):
         state.rtx_ssrc = rtx_ssrc
         state.layer = layer
         state.paused = paused
+        state.packets, state.octets = counted
         state.playout = -1
         state.redundancy.payload_type = red_payload_type
         memset(state.payload_types, NO_PAYLOAD_TYPE, sizeof(state.payload_types))

@@ -6,6 +6,10 @@ Control says up to which rate to try, all that is sent counted; what is missing 
 only, which every receiver passes over (RFC 4588 has no other use for them). They leave a few at once, because packets
 that left together tell the link's own rate (linkmeter).
 
+Who agreed to transport feedback but to no RTX is not tried, and its estimate grows with its pictures only. Padding
+under the pictures' own SSRC would take numbers between theirs, so each lot of it would end a segment of the route's
+history (rewrite): forty lots a second leave less than two seconds of it. Browsers all know RTX.
+
 An order holds for a second: control that stands still fills nobody's link. A queue ends it at once. Touches the plane's
 own state only; raises nothing, allocates nothing.
 """

@@ -9,7 +9,7 @@ is still sent on a line that has been withdrawn would become another line's.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from media.plane.admission cimport (
     admission_admits, admission_bind_media, admission_bind_repair, admission_media, admission_note, admission_repair,
@@ -27,8 +27,9 @@ from media.plane.model cimport (
 )
 from media.plane.receive cimport (
     RECEIVE_DUPLICATE, RECEIVE_LATE, RECEIVE_PROBATION, RECEIVE_RESTART, RECEIVE_TOO_OLD, receive_init,
-    receive_nack_timer, receive_packet, receive_recovered,
+    receive_lacks, receive_nack_timer, receive_packet, receive_recovered,
 )
+from media.plane.redundancy cimport RedFound, redundancy_read
 from media.plane.rtp cimport (
     EXTENSION_CAPTURE_TIME, EXTENSION_LEVEL, EXTENSION_MID, EXTENSION_REPAIRED_RID, EXTENSION_RID,
     EXTENSION_ROTATION, EXTENSION_SEND_TIME, EXTENSION_TWCC, RTP_OK, RtpExtensions, RtpHeader, read16, read24,
@@ -274,15 +275,55 @@ cdef int _judge(PlaneState *plane, Stream *stream, const RtpHeader *header, bint
 cdef void _take(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *header, RtpExtensions *found,
                 bint is_rtx) noexcept nogil:
     cdef PayloadType *payload_type
-    cdef PacketSlot *slot
-    cdef int64_t ext
-    cdef int verdict
     if stream.track.publication != stream.publication:
         drop(plane, stream.publication.transport, DROP_REPLACED)
         return
     payload_type = _format_of(plane, stream, packet, header, is_rtx)
     if payload_type == NULL:
         return
+    if payload_type.is_red:
+        _take_redundant(plane, stream, packet, header, found)
+    else:
+        _store(plane, stream, packet, header, found, payload_type, is_rtx)
+
+
+cdef void _take_redundant(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *header,
+                          RtpExtensions *found) noexcept nogil:
+    """Take a sound, and before it those it brings that have not come: the last one had the number before, and so on."""
+    cdef RedFound red
+    cdef RtpHeader former
+    cdef RtpExtensions nothing
+    cdef PayloadType *payload_type
+    cdef int index
+    if redundancy_read(packet + header.payload_at, header.payload_length, &red) < 0:
+        drop(plane, stream.publication.transport, DROP_RTP_MALFORMED)
+        return
+    payload_type = _payload_type(stream.publication, red.number)
+    if payload_type == NULL or payload_type.is_red or payload_type.rtx_for:
+        drop(plane, stream.publication.transport, DROP_PAYLOAD_TYPE)
+        return
+    memset(&nothing, 0, sizeof(nothing))
+    for index in range(red.count):
+        former = header[0]
+        former.sequence = <uint16_t>(header.sequence - (red.count - index))
+        if red.blocks[index].length == 0 or not receive_lacks(&stream.receive, former.sequence):
+            continue
+        former.timestamp = header.timestamp - red.blocks[index].before
+        former.marker = 0
+        former.payload_at = <int>(red.blocks[index].payload - packet)
+        former.payload_length = red.blocks[index].length
+        _store(plane, stream, packet, &former, &nothing, payload_type, True)
+    header.payload_at = <int>(red.newest - packet)
+    header.payload_length = red.newest_length
+    _store(plane, stream, packet, header, found, payload_type, False)
+
+
+cdef void _store(PlaneState *plane, Stream *stream, uint8_t *packet, RtpHeader *header, RtpExtensions *found,
+                 PayloadType *payload_type, bint is_rtx) noexcept nogil:
+    """Keep a packet of the medium itself, out of every wrapping; `is_rtx`: it is a repair."""
+    cdef PacketSlot *slot
+    cdef int64_t ext
+    cdef int verdict
     if payload_type.clock_rate != stream.receive.clock_rate:
         _new_clock(stream, payload_type.clock_rate)
     verdict = _judge(plane, stream, header, is_rtx, &ext)

@@ -66,6 +66,7 @@ cdef void receive_init(ReceiveState *s, uint32_t clock_rate) noexcept nogil
 cdef int receive_packet(ReceiveState *s, uint16_t sequence, uint32_t rtp_timestamp, int64_t now_ns,
                         int64_t *ext) noexcept nogil
 cdef int receive_recovered(ReceiveState *s, uint16_t sequence, int64_t now_ns, int64_t *ext) noexcept nogil
+cdef bint receive_lacks(const ReceiveState *s, uint16_t sequence) noexcept nogil
 cdef int receive_nacks(ReceiveState *s, int64_t now_ns, int64_t rtt_ns, uint16_t *out, int capacity) noexcept nogil
 cdef int64_t receive_nack_timer(const ReceiveState *s) noexcept nogil
 cdef void receive_report(ReceiveState *s, int64_t now_ns, ReceiveReport *out) noexcept nogil

@@ -280,6 +280,15 @@ cdef int receive_recovered(ReceiveState *s, uint16_t sequence, int64_t now_ns, i
     return verdict
 
 
+cdef bint receive_lacks(const ReceiveState *s, uint16_t sequence) noexcept nogil:
+    """Whether `receive_recovered` would take a packet of this number: it has not come, and may still."""
+    cdef uint16_t ahead = <uint16_t>(sequence - <uint16_t>s.highest_ext)
+    cdef uint16_t behind = <uint16_t>-ahead
+    if not s.started or 0 < ahead <= MAX_RECOVERED_AHEAD:
+        return s.started
+    return behind < RECEIVE_WINDOW and s.highest_ext - behind > s.base_ext and not _seen(s, s.highest_ext - behind)
+
+
 cdef inline int64_t _due_ns(const ReceiveState *s, const Missing *m) noexcept nogil:
     cdef int64_t due
     if m.tries == 0:
@@ -389,13 +398,15 @@ cdef class ReceiveView:
         cdef int verdict = receive_recovered(&self.state, sequence, now_ns, &ext)
         return VERDICTS[verdict], ext
 
-    def run(self, uint16_t first_sequence, int64_t count):
-        """Feed `count` packets in order, 10 ms apart; return the last extended number."""
+    def run(self, uint16_t first_sequence, int64_t count, int64_t step=1):
+        """Feed `count` packets in order, 10 ms and `step` numbers apart; return the last extended number."""
         cdef int64_t ext = 0
         cdef int64_t i
         with nogil:
             for i in range(count):
-                receive_packet(&self.state, <uint16_t>(first_sequence + i), <uint32_t>(i * 900), i * 10_000_000, &ext)
+                receive_packet(
+                    &self.state, <uint16_t>(first_sequence + i * step), <uint32_t>(i * 900), i * 10_000_000, &ext
+                )
         return ext
 
     def nacks(self, int64_t now_ns, int64_t rtt_ns=0, int capacity=RECEIVE_MISSING):

@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Sound with the sounds before it in one packet (RFC 2198): what is lost comes again 20 ms later.
 
-An answer to a NACK comes a round trip later, too late for speech on a long link. The core writes blocks; which sounds
-they are is the caller's. It touches what it is given only; raises nothing, allocates nothing.
+An answer to a NACK comes a round trip later, too late for speech on a long link. The core writes blocks and reads
+those of publishers; which sounds they are is the caller's. It touches what it is given only; raises nothing, allocates
+nothing.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -57,6 +58,45 @@ cdef int redundancy_write(const RedBlocks *blocks, uint8_t number, uint8_t *out)
         memcpy(at, block.payload, block.length)
         at += block.length
     return <int>(at - out)
+
+
+cdef int redundancy_read(const uint8_t *payload, int length, RedFound *found) noexcept nogil:
+    """Find the sounds of a packet; 0, or -1 for lengths that exceed it, blocks of several formats, or too many."""
+    cdef int at = 0
+    cdef int index
+    found.count = 0
+    while True:
+        if at >= length or (found.count and (payload[at] & 0x7F) != found.number):
+            return -1
+        found.number = payload[at] & 0x7F
+        if not payload[at] & 0x80:
+            break
+        if at + 4 > length or found.count == REDUNDANCY_READ:
+            return -1
+        found.blocks[found.count].before = (<uint32_t>payload[at + 1] << 6) | (payload[at + 2] >> 2)
+        found.blocks[found.count].length = ((payload[at + 2] & 3) << 8) | payload[at + 3]
+        found.count += 1
+        at += 4
+    at += 1
+    for index in range(found.count):
+        found.blocks[index].payload = payload + at
+        at += found.blocks[index].length
+    found.newest = payload + at
+    found.newest_length = length - at
+    return 0 if at <= length else -1
+
+
+def read(bytes payload):
+    """Give [(payload type, timestamp units before, sound)], the newest last; None where it is refused."""
+    cdef RedFound found
+    cdef int index
+    if redundancy_read(<const uint8_t *>payload, <int>len(payload), &found) < 0:
+        return None
+    blocks = [
+        (found.number, found.blocks[index].before, found.blocks[index].payload[:found.blocks[index].length])
+        for index in range(found.count)
+    ]
+    return [*blocks, (found.number, 0, found.newest[:found.newest_length])]
 
 
 def written(former, int number, int newest_bytes=0):

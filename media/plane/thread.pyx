@@ -41,6 +41,7 @@ from media.plane.table cimport address_table_free, address_table_init, ufrag_tab
 cdef enum:
     RING_SLOTS = 1024
     COMMAND_WAIT_S = 2          # a healthy plane empties its ring in microseconds
+    CONNECTIONS_FIRST = 65533   # connections are numbered from behind this, so that the numbers wrap where it is seen
 
 # STUN checks of unknown addresses that one plane thread hands to control, all together: at 15 us each 2 % of a core.
 STRANGER_CHECKS_A_SECOND = 1000
@@ -145,6 +146,7 @@ cdef class PlaneThread:
         if self.sockets.feedback is not None:
             self._fill_socket(&state.feedback_socket, self.sockets.feedback, host)
             state.has_feedback_socket = 1
+        state.connections_numbered = CONNECTIONS_FIRST
         state.max_connections = max_transports + MAX_ADDRESSES
         if self.sockets.listener is not None:
             self._fill_socket(&state.listener, self.sockets.listener, host)

@@ -58,11 +58,15 @@ class SignalingResource:
 
     def __init__(self, options: HttpOptions) -> None:
         """Set up inside a running loop.  Raises OSError or ssl.SSLError for an unusable `ca_file`."""
-        headers = {} if options.token is None else {"Authorization": f"Bearer {options.token}"}
-        connector = aiohttp.TCPConnector(ssl=_tls_context(options.ca_file), limit=2)
-        self._http = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, headers=headers)
+        self._options = options
+        self._http = self._connections()
         self.location: str | None = None
         """Absolute URL of the session, None before POST and after DELETE."""
+
+    def _connections(self) -> aiohttp.ClientSession:
+        headers = {} if self._options.token is None else {"Authorization": f"Bearer {self._options.token}"}
+        connector = aiohttp.TCPConnector(ssl=_tls_context(self._options.ca_file), limit=2)
+        return aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, headers=headers)
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,6 +108,9 @@ class SignalingResource:
         """
         if self.location is None:
             raise HttpFailed("http-bad-answer", "the server gave the session no URL")
+        # A connection of before may lead over a network that is gone, and would only tell by its silence.
+        former, self._http = self._http, self._connections()
+        await former.close()
         headers = {"Content-Type": _FRAGMENT, "If-Match": "*"}
         status, answer, _ = await self._exchange("PATCH", self.location, fragment, headers)
         if status != 200 or not answer:

@@ -16,6 +16,7 @@ from typing import Self
 from signaling.client.errors import HttpFailed
 from signaling.client.http import HttpOptions, SignalingResource
 from signaling.client.peer import Closed, Peer, RemoteParameters
+from signaling.client.roaming import follow
 from signaling.client.transport import Detached, PacketHandler, Transport
 from signaling.dtls.certificate import Certificate, FingerprintError, usable_fingerprints
 from signaling.dtls.context import DtlsContext
@@ -36,7 +37,7 @@ class SessionOptions:
 
     `context` is to be shared by many sessions of one process (None makes a certificate for this one).
     `address` replaces the host of every candidate of the server, `port` its port, for servers behind a port
-    forwarding.
+    forwarding. `follows`: the session goes along when its machine changes networks, as that of a mobile unit must.
     """
 
     http: HttpOptions = field(default_factory=HttpOptions)
@@ -44,6 +45,7 @@ class SessionOptions:
     address: str | None = None
     port: int | None = None
     connect_seconds: float = 20.0
+    follows: bool = False
 
 
 def candidate_addresses(
@@ -99,6 +101,7 @@ class ClientSession:
         self._resource: SignalingResource | None = None
         self._transport: Transport | None = None
         self._bundle: tuple[str, ...] = ()
+        self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -155,6 +158,8 @@ class ClientSession:
         peer = Peer(self._context, local, remote, dtls_client=dtls_client)
         self._transport = Transport(peer, *self._handlers)
         await self._transport.connect(remote.candidates, self._options.connect_seconds)
+        if self._options.follows:
+            self._following = asyncio.create_task(follow(self._transport, self.restart_ice))
 
     async def closed(self) -> Closed:
         """Wait for the end of the media path and return its reason."""
@@ -163,6 +168,9 @@ class ClientSession:
 
     async def close(self) -> None:
         """End media and session (DELETE); may be called any number of times."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
         if self._transport is not None:
             self._transport.close()
         if self._resource is not None:

@@ -82,6 +82,23 @@ class Transport:
         """Whether packets can be sent."""
         return self._tx is not None and not self.closed.done()
 
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the other side has not answered our checks, 0 when it is not asked."""
+        answered = self.peer.ice.last_answer
+        return 0.0 if answered is None else time.monotonic() - answered
+
+    def has_moved(self) -> bool:
+        """Whether packets to the other side would now leave from another address than the path's; nothing is sent."""
+        if self._socket is None or self._path is None:
+            return False
+        with socket.socket(self._family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(self._destination(self._path))
+            except OSError:
+                return False  # no network at all: there is nowhere to go yet
+            return bool(probe.getsockname()[0] != self._socket.getsockname()[0])
+
     async def connect(self, candidates: tuple[Address, ...], timeout_seconds: float = 20.0) -> Connected:
         """Open the socket and wait until media may flow.
 

@@ -87,6 +87,11 @@ class Answer:
         """
         extensions = self._negotiation.extensions(media, "recvonly")
         line = answer_line(media, codecs, extensions, "recvonly")
+        red = self._negotiation.repairs(media, codecs).red
+        if red is not None:
+            # Before the format that it wraps: libwebrtc sends the first of an answer.
+            line.codecs.insert(0, red)
+            line.formats.insert(0, str(red.payload_type))
         rids = sent_rids(media, extensions)
         line.rids = [Rid(rid, "recv") for rid in rids]
         if rids:
@@ -103,6 +108,7 @@ class Answer:
                 extensions=_ids(extensions),
                 rids=rids,
                 ssrcs=offered_ssrcs(media),
+                red=red.payload_type if red else 0,
                 stream_id=media.stream_id,
                 track_id=media.track_id,
                 cname=media.cname,

@@ -2,7 +2,7 @@
 
 The relay forwards packets untouched, so "the same" means that a decoder set up for one description plays the
 other's packets. Levels and sizes are no part of it: peers play more than they declare, and a relay cannot
-change what arrives. RED, ULPFEC, FlexFEC and telephone-event are parsed but not taken. Pure functions.
+change what arrives. ULPFEC and telephone-event are parsed but not taken; RED and FlexFEC: see `repair`. Pure functions.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Negotiation:
         return self._accept(media, offered, "sendonly")
 
     def repairs(self, media: MediaDescription, codecs: Sequence[AcceptedCodec]) -> Repairs:
-        """What a viewer takes on a line besides these formats, to make up for losses."""
+        """What may come on a line besides these formats, to make up for losses."""
         found = offered_repairs(media, codecs)
         red, flexfec = (codec if codec and self._same_meaning(codec) else None for codec in (found.red, found.flexfec))
         repairs = Repairs(red, flexfec)

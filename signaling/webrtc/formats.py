@@ -63,6 +63,7 @@ def publication_format(line: AcceptedMedia) -> PublicationFormat:
         pli=("nack", "pli") in feedback,
         fir=("ccm", "fir") in feedback,
         remb=("goog-remb", "") in feedback,
+        red_payload_type=line.red,
     )
 
 

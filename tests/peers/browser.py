@@ -55,8 +55,9 @@ class PeerPage:
         simulcast: bool = False,
         size: tuple[int, int] = (320, 180),
         rate: int = 15,
+        speaks: bool = False,
     ) -> str:
-        """Publish; return the publisher's name."""
+        """Publish, a tone or what sounds like speech; return the publisher's name."""
         name = f"publish-{source}"
         wanted = {
             "name": name,
@@ -64,6 +65,7 @@ class PeerPage:
             "token": self._server.token,
             "colour": colour.COLOURS[colour_name],
             "frequency": tone_hz,
+            "speaks": speaks,
             "codec": codec,
             "simulcast": simulcast,
             "width": size[0],

@@ -105,7 +105,30 @@ globalThis.peers = (() => {
     return target.stream.getAudioTracks()[0];
   }
 
-  async function publish({ name, source, token, colour, frequency, codec, simulcast, width, height, rate }) {
+  // What Opus takes for speech: a buzz whose pitch and formants move, in syllables.
+  function voice(person, frequency) {
+    const target = new MediaStreamAudioDestinationNode(sound);
+    const swing = (rate, gain, what) => {
+      const slow = new OscillatorNode(sound, { frequency: rate });
+      slow.connect(new GainNode(sound, { gain })).connect(what);
+      slow.start();
+    };
+    const buzz = new OscillatorNode(sound, { type: "sawtooth", frequency });
+    const syllables = new GainNode(sound, { gain: 0.5 });
+    swing(2.3, frequency / 5, buzz.frequency);
+    swing(3.1, 0.5, syllables.gain);
+    for (const [formant, Q] of [[600, 5], [1100, 6], [2500, 8]]) {
+      const filter = new BiquadFilterNode(sound, { type: "bandpass", frequency: formant, Q });
+      swing(1.7, formant / 4, filter.frequency);
+      buzz.connect(filter).connect(syllables);
+    }
+    syllables.connect(target);
+    buzz.start();
+    person.oscillator = buzz;
+    return target.stream.getAudioTracks()[0];
+  }
+
+  async function publish({ name, source, token, colour, frequency, speaks, codec, simulcast, width, height, rate }) {
     await sound.resume();
     const person = { connection: new RTCPeerConnection(), colour };
     people.set(name, person);
@@ -117,7 +140,7 @@ globalThis.peers = (() => {
       ...(simulcast ? { sendEncodings: rids } : {}),
     });
     preferCodec(video, codec);
-    person.connection.addTransceiver(tone(person, frequency), { direction: "sendonly", streams: [stream] });
+    person.connection.addTransceiver((speaks ? voice : tone)(person, frequency), { direction: "sendonly", streams: [stream] });
     await connect(person, `/whip/${source}`, token);
   }
 

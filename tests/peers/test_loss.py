@@ -39,6 +39,40 @@ async def test_what_a_publisher_lost_is_asked_for_and_restored(server: Server, b
         await near.shows(viewer, "green")
 
 
+async def test_sound_that_a_publishers_uplink_lost_is_there_all_the_same(server: Server, browser: Browser) -> None:
+    """By RED: each sound brings the one before it, and what two in a row took is all that a viewer misses."""
+    thin = Shape(delay_s=0.04, loss=Loss(0.05))
+    async with detoured_page(browser, server, thin) as (far, _), open_page(browser, server) as near:
+        await far.publish("hoarse", "blue", 900)
+        viewer = await near.view("hoarse")
+        await near.hears(viewer, 900)
+
+        def track() -> dict[str, Any]:
+            entry = server.source("hoarse")
+            assert entry is not None
+            return next((item for item in entry["tracks"] if item["kind"] == "audio"), {"recovered": 0})
+
+        await until("sounds that came with the next", track, lambda seen: seen["recovered"] >= 40)
+        sound = await near.stats(viewer, "inbound-rtp", "audio")
+        assert sound["packetsReceived"] > 400
+        assert sound["packetsLost"] < 0.01 * sound["packetsReceived"]
+        assert track()["lost"] < 0.2 * track()["recovered"]
+
+
+async def test_speech_over_a_lossy_uplink_has_opus_fec_that_viewers_decode(server: Server, browser: Browser) -> None:
+    """Our reports tell the publisher's libopus of the loss; what RED has not filled in, the viewer's decoder makes."""
+    poor = Shape(delay_s=0.04, loss=Loss(0.15))
+    async with detoured_page(browser, server, poor) as (far, _), open_page(browser, server) as near:
+        await far.publish("speaker", "red", 130, speaks=True)
+        viewer = await near.view("speaker")
+
+        async def used() -> int:
+            sound = await near.stats(viewer, "inbound-rtp", "audio")
+            return int(sound.get("fecPacketsReceived", 0) - sound.get("fecPacketsDiscarded", 0))
+
+        await until("sounds that were made from the next one", used, (3).__le__)
+
+
 async def test_what_a_viewer_lost_comes_again_when_it_asks(server: Server, browser: Browser) -> None:
     async with open_page(browser, server) as near, detoured_page(browser, server, LOSS) as (far, relays):
         await near.publish("lossy-down", "blue", 1100, rate=25)

@@ -65,6 +65,38 @@ def test_a_queue_sends_whole_frames_in_order_whatever_is_forgotten(steps: list[t
     assert frames(sent) == ([frame for frame in waiting if frame not in gone], b"")
 
 
+@given(
+    frames_put=st.lists(st.tuples(st.booleans(), st.integers(1, 60)), min_size=1, max_size=30),
+    taken=st.integers(0, 200),
+    most_bytes=st.integers(0, 600),
+)
+def test_of_what_is_to_be_kept_the_newest_stay_whole_and_in_order(
+    frames_put: list[tuple[bool, int]], taken: int, most_bytes: int
+) -> None:
+    queue = FrameQueueView(4000)
+    waiting = [bytes([7 if kept else 1, number]) + bytes(size) for number, (kept, size) in enumerate(frames_put)]
+    for frame in waiting:
+        assert queue.put(frame)
+    sent = queue.take(taken)
+    begun = len(frames(sent)[0]) + bool(frames(sent)[1])
+    gone = queue.forget(7, most_bytes, now_ns=10)
+    whole = frames(sent + queue.take(4000))[0]
+    assert whole[:begun] == waiting[:begun]
+    wanted = [frame for frame in waiting[begun:] if frame[0] == 7]
+    while sum(len(frame) + 2 for frame in wanted) > most_bytes:
+        wanted.pop(0)
+    assert whole[begun:] == wanted
+    assert gone == len(waiting) - len(whole)
+
+
+def test_what_was_kept_waits_anew() -> None:
+    queue = FrameQueueView(1000)
+    queue.put(b"\7" + bytes(97), now_ns=0)
+    queue.put(b"\1" + bytes(97), now_ns=0)
+    assert queue.forget(7, 500, now_ns=60) == 1
+    assert not queue.waits(50, 100) and queue.waits(50, 111)
+
+
 def test_a_queue_tells_when_something_has_waited_too_long() -> None:
     queue = FrameQueueView(1000)
     assert not queue.waits(0, 10**12)

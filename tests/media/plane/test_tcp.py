@@ -8,7 +8,7 @@ import pytest
 
 from media.plane.names import TcpAddress
 from media.plane.thread import DatagramReceived
-from tests.media.plane.packets import picture, rtp
+from tests.media.plane.packets import continuous, picture, rtp, vp8
 from tests.media.plane.peers import Peer, Stage, staged
 from tests.media.plane.tcp_peer import TcpPeer, framed, opened
 from tests.media.plane.test_datagram import request
@@ -209,6 +209,48 @@ def test_who_does_not_read_loses_whole_packets_and_holds_up_nobody(stage: Stage)
     newest = sleeper.wait(lambda got: len(got.packets) >= 3 * number - lost + 3, "what came after").packets[-1]
     assert newest.sequence == reader.wait_packets(3 * number + 3)[-1].sequence
     assert sleeper.received.refused == []
+
+
+def test_who_does_not_read_loses_pictures_before_sounds(stage: Stage) -> None:
+    publisher, track, sound = stage.peer(), stage.track(), stage.track(video=False)
+    publisher.publish(track, mid=b"0")
+    publisher.publish(sound, mid=b"1", ssrcs=[(88, 0)])
+    sleeper = TcpPeer(stage, receive_bytes=4096)
+    sleeper.watch(track)
+    sleeper.watch(sound, ssrc=2000)
+    number = 0
+
+    def loses_pictures() -> bool:
+        nonlocal number
+        publisher.send(*large(number))
+        publisher.send(rtp(number, b"sound", ssrc=88, timestamp=960 * number, payload_type=111))
+        number += 1
+        return sleeper.transport.stats()["drops"].get("not_taken", 0) > 100
+
+    # By their age, or because there is no room for more: 256 KiB are eighty such pictures and as many sounds.
+    wait_until(loses_pictures, "pictures that nobody takes are dropped")
+    stage.settle()
+
+    def heard() -> list[int]:
+        return [packet.sequence for packet in sleeper.received.packets if packet.ssrc == 2000]
+
+    sleeper.wait(lambda _: len(heard()) == number, f"{number} sounds")
+    assert continuous(heard(), 100)
+    assert sleeper.received.refused == []
+
+
+def large(number: int) -> list[bytes]:
+    """A picture of three large packets."""
+    body = bytes(1200)
+    return [
+        rtp(
+            3 * number + index,
+            vp8(number, key=number == 0, first=index == 0, body=body),
+            timestamp=number * 3000,
+            marker=index == 2,
+        )
+        for index in range(3)
+    ]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.plane.redundancy import written
+from media.plane.redundancy import read, written
 from media.rtp.header import PacketError
 from media.rtp.red import RedBlock, parse
 
@@ -26,12 +26,29 @@ def test_what_the_header_cannot_say_is_left_out() -> None:
     assert fits == [False, False, False, False, True]
 
 
+@given(st.lists(st.tuples(st.binary(max_size=90), st.integers(1, 16_383)), max_size=3), st.binary(max_size=90))
+def test_the_plane_reads_what_was_put_in(former: list[tuple[bytes, int]], newest: bytes) -> None:
+    _, head = written([item for item in former if item[0]], 111, len(newest))
+    blocks = parse(head + newest)
+    assert read(head + newest) == [(block.payload_type, block.before, block.payload) for block in blocks]
+
+
+def test_the_plane_refuses_several_formats_and_too_many_blocks() -> None:
+    one = b"\xef\x0f\x00\x01"
+    assert read(one * 8 + b"\x6f" + bytes(8) + b"x") is not None
+    assert read(one * 9 + b"\x6f" + bytes(9) + b"x") is None
+    assert read(one + b"\x60" + b"ax") is None
+
+
 @given(st.binary(max_size=60))
 def test_anything_is_read_or_refused(payload: bytes) -> None:
     try:
         blocks = parse(payload)
     except PacketError:
+        assert read(payload) is None
         return
+    found = read(payload)
+    assert found is None or found == [(block.payload_type, block.before, block.payload) for block in blocks]
     assert sum(len(block.payload) for block in blocks) + 4 * len(blocks) - 3 == len(payload)
 
 

@@ -346,3 +346,14 @@ def test_lines_and_formats_beyond_any_use_are_refused() -> None:
     assert [item.rejected for item in accepted.media] == [False] * 16 + [True] * 4
     (taken,) = accept_view(expensive(1, 80), [video_track(VP8)], LOCAL, allow_dtls_client=True).media
     assert len(taken.codecs) == 64
+
+
+def test_a_publisher_that_offers_red_around_its_sound_is_asked_for_it() -> None:
+    def asked(name: str) -> tuple[list[str], int]:
+        accepted = accept_publish(load(name), LOCAL, session_id=1)
+        answered = next(media for media in accepted.answer.media if media.kind == "audio")
+        return [codec.encoding for codec in answered.codecs], line(accepted, "audio").red
+
+    # First: libwebrtc sends the first format of an answer.
+    assert asked("chromium-publish") == (["red", "opus"], 63)
+    assert asked("aiortc-publish") == (["opus"], 0)

@@ -43,16 +43,16 @@ async def node() -> AsyncIterator[Node]:
         yield node
 
 
-def whip(node: Node, source: str = "camera", encoding: str = "H264") -> Publisher:
+def whip(node: Node, source: str = "camera", encoding: str = "H264", options: SessionOptions = OPTIONS) -> Publisher:
     track = PublishTrack("video", offer_codecs("video", [encoding]), "s", "t", "cname", ssrc=10, rtx_ssrc=11)
-    return Publisher(f"{node.url}/whip/{source}", [track], OPTIONS)
+    return Publisher(f"{node.url}/whip/{source}", [track], options)
 
 
 class Viewer(WhepSession):
     """Counts complete pictures."""
 
-    def __init__(self, node: Node, source: str = "camera") -> None:
-        super().__init__(f"{node.url}/whep/{source}", ("video",), OPTIONS, on_rtp=self._on_rtp)
+    def __init__(self, node: Node, source: str = "camera", options: SessionOptions = OPTIONS) -> None:
+        super().__init__(f"{node.url}/whep/{source}", ("video",), options, on_rtp=self._on_rtp)
         self.payload_types: list[int] = []
 
     def _on_rtp(self, packet: bytes) -> None:
