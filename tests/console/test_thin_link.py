@@ -132,7 +132,8 @@ async def test_picture_without_room_is_a_still_that_says_so_and_comes_back(page:
     await expect(tile.locator(".figures")).to_contain_text("第 1 层，共 3 层")
     await expect(tile).to_have_attribute("data-state", "live")
 
-    line.link("poor", 90_000, 0, "no-room")
+    # With a queue, so that no still comes and the words stay.
+    line.link("poor", 90_000, 0, "no-room", queue_ms=700)
     await expect(tile).to_have_attribute("data-state", "noRoom")
     await expect(tile.locator(".state .title")).to_have_text("线路太窄，画面暂停")
     await expect(tile.locator(".state .why")).to_contain_text("声音不受影响")
