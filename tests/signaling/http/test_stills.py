@@ -86,7 +86,8 @@ async def test_still_is_the_picture_of_now_and_costs_one_keyframe_for_all(
         assert parsedate_to_datetime(first.headers["Last-Modified"]).timestamp() >= int(before)
         same = await still(http, **{"If-None-Match": first.headers["ETag"]})
         assert (same.status, same.body) == (304, b"")
-        assert sender.asked <= 1
+        # Asked again each second, while a slow machine makes the still.
+        assert sender.asked <= 1 + time.time() - before
         # What was tapped is given back: nothing of it goes on while nobody asks.
         await until("the tap is gone", lambda: live_objects()["tap"], (0).__eq__)
 
