@@ -15,7 +15,7 @@ from tests.console.node import PASSWORD, LiveUnit, Node
 from tests.console.test_meeting import Two, choose, open_page, row, seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TITLE = "山洪灾害会商"
 LIVE, DARK = "河堤一号摄像机", "仓库二号摄像机"
@@ -43,7 +43,7 @@ async def enter_cameras(node: Node) -> dict[str, str]:
     return found
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def held(browser: Browser, node: Node) -> AsyncIterator[Held]:
     camera = (await enter_cameras(node))[LIVE]
     trouble: list[str] = []

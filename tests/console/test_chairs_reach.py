@@ -15,12 +15,12 @@ from tests.console.seat import Seat
 from tests.console.test_meeting import choose, row, seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 LARGE = "() => [...document.querySelectorAll('.seat:not([hidden]):not(.small) .name')].map((one) => one.title).sort()"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def two(browser: Browser, county: County) -> AsyncIterator[tuple[Seat, Seat]]:
     """Officer and east in the officer's consultation, both with sound and picture."""
     officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.async_api import Browser, WebSocketRoute
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 OPEN = """async () => {
   const { Link } = await import("/js/link.js");

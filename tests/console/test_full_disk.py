@@ -14,7 +14,7 @@ from tests.console.test_long_session import running, talking
 from tests.console.test_meeting import row
 from tests.huishang.test_bad_days import fill_up, until_refused
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 
 

@@ -21,7 +21,7 @@ from tests.console.test_meeting import row, seat
 from tests.huishang.troubled import TroubledCounty
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 #: The page renews with a fifth of the time left, and never sooner than after five seconds.
 TOKEN_S = 8
@@ -119,7 +119,7 @@ async def test_restart_of_the_node_brings_both_back_into_it_with_sound_and_pictu
                 await one.flows(kind)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def laptop() -> AsyncIterator[Browser]:
     """A browser that can be stopped with all its processes, as a machine that sleeps stops them."""
     async with async_playwright() as playwright:

@@ -16,7 +16,7 @@ from tests.console.node import Node, sign_in
 from tests.console.said import says_done
 from tests.patience import PATIENCE_S, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TITLE = "东河流域汛情会商"
 COLOUR = """(video) => {
@@ -64,7 +64,7 @@ async def choose(page: Page, words: str) -> None:
     await page.locator('[role="menuitem"]').filter(has_text=words).first.click()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def two(browser: Browser, node: Node) -> AsyncIterator[Two]:
     trouble: list[str] = []
     chair = await open_page(browser, node, "chair", trouble)

@@ -15,13 +15,13 @@ from tests.console.office import go
 from tests.console.seat import Seat
 from tests.console.test_meeting import row
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 SCRIPT = "<img src=x onerror=window.hit=1>"
 OTHER = '"><svg onload=window.hit=2>'
 FROM_THE_RIGHT = "مركز"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def county(tmp_path: Path) -> AsyncIterator[County]:
     county = County(tmp_path)
     await county.start()

@@ -14,13 +14,13 @@ from tests.console.browser import REPEATED
 from tests.console.node import LiveUnit, Node, sign_in
 from tests.patience import PATIENCE_S, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 # Two pictures and one sound are enough to tell who is who.
 SHOWN = tuple(by_id(name) for name in ("county-command", "drone-1", "radio-phone"))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
     """The units of `SHOWN`, publishing."""
     live = {unit.id: LiveUnit(unit, node) for unit in SHOWN}
@@ -32,7 +32,7 @@ async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
         await unit.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def signed_in(context: BrowserContext, node: Node) -> AsyncIterator[Page]:
     """The page with the administrator signed in; fails the test when a script fails or the policy is broken."""
     trouble: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: The server's clock is 300 ms ahead of the page's.
 AHEAD_MS = 300
@@ -27,7 +27,7 @@ DRIVE = """async (ahead) => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def rhythm(browser: Browser, files: str) -> AsyncIterator[Page]:
     page = await browser.new_page()
     await page.goto(f"{files}/icons.svg")

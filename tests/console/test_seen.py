@@ -12,7 +12,7 @@ from tests.console.node import LiveUnit, Node, sign_in
 from tests.console.test_logic import run
 from tests.console.test_page import plays, tile, wait_state
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 COUNTY, DRONE = by_id("county-command"), by_id("drone-1")
 # Small enough that one tile fills the screen and the next is well below.
@@ -20,7 +20,7 @@ ONE_TILE = {"width": 390, "height": 300}
 DESK = {"width": 1440, "height": 900}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def units(node: Node) -> AsyncIterator[None]:
     async with LiveUnit(COUNTY, node), LiveUnit(DRONE, node):
         await node.wait(lambda sources: [source["state"] for source in sources.values()] == ["live", "live"])

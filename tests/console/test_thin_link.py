@@ -20,7 +20,7 @@ from tests.console.browser import REPEATED
 from tests.console.node import LiveUnit, Node, sign_in
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 UNIT = by_id("county-command")
 WATCH = """
@@ -82,7 +82,7 @@ class Line:
         self.say("link", state=state, bps=bps, queue_ms=queue_ms, loss=0.02, repair=repair, lines=lines)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def line() -> Line:
     return Line()
 
@@ -100,7 +100,7 @@ async def watching(context: BrowserContext, node: Node, line: Line, unit: Unit) 
     await page.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
     """The page of somebody who watches a unit."""
     async with watching(context, node, line, UNIT) as page:

@@ -15,7 +15,7 @@ from tests.console.node import Node
 from tests.console.test_thin_link import Line, watching
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 def red_unit() -> Unit:
@@ -45,12 +45,12 @@ RED = """(still) => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def line() -> Line:
     return Line()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
     """The page of somebody who watches and hears a red unit."""
     async with watching(context, node, line, UNIT) as page:

@@ -14,7 +14,7 @@ from tests.console.county import County
 from tests.console.office import go, speak
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: The last two are 1440x900 and 1280x800 at 200 % zoom.
 SIZES: Final = [
@@ -62,7 +62,7 @@ class Pages:
     chief: Seat
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def pages(browser: Browser, county: County) -> AsyncIterator[Pages]:
     chair, away, chief = [await Seat.take(browser, county, login) for login in ("officer", "east", "chief")]
     unit = county.known.units["C"]
