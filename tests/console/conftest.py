@@ -48,6 +48,7 @@ async def files() -> AsyncIterator[str]:
 async def blank(browser: Browser, files: str) -> AsyncIterator[Page]:
     """A page of our origin with nothing on it, to try modules in."""
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(f"{files}/icons.svg")
     yield page
     await page.close()

@@ -60,6 +60,7 @@ RETRYING = "() => window.some.every((one) => one.state === 'retrying')"
 async def page(browser: Browser, files: str) -> AsyncIterator[Page]:
     """A page whose timers run only when the test says so."""
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.clock.install()
     await page.goto(f"{files}/icons.svg")
     await page.clock.pause_at("2100-01-01")
