@@ -20,6 +20,8 @@ from huishang.desk import NodeDesk
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 CONNECTED = "已连接"
+#: Of a page that loads, on a machine that others use too; what is measured has limits of its own.
+PAGE_PATIENCE_MS = 120_000
 CROWD = "竹园镇应急管理站"
 
 
@@ -65,6 +67,7 @@ class Room:
     async def sign_in(self, browser: Browser) -> BrowserContext:
         """Sign the chair in, by the one-time link; pages of what is returned stay signed in."""
         context = await browser.new_context(viewport=VIEWPORT, ignore_https_errors=True, locale="zh-CN")
+        context.set_default_timeout(PAGE_PATIENCE_MS)
         page = await context.new_page()
         await page.goto(f"{self.server.url}/#welcome={self.made.code}")
         await page.get_by_text(CONNECTED).first.wait_for()

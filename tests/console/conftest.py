@@ -13,8 +13,9 @@ from tests.console.seat import Seat
 from tests.patience import PATIENCE_S
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all modules: its start and end take seconds."""
     expect.set_options(timeout=PATIENCE_S * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -22,7 +23,15 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """That browser; what a module left open in it is closed behind it."""
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def files() -> AsyncIterator[str]:
     """Address of the page's files alone, without any server behind."""
     app = web.Application()
@@ -35,16 +44,17 @@ async def files() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def blank(browser: Browser, files: str) -> AsyncIterator[Page]:
     """A page of our origin with nothing on it, to try modules in."""
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(f"{files}/icons.svg")
     yield page
     await page.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
     """A node with people and without sources."""
     node = Node(tmp_path_factory.mktemp("node"))
@@ -54,7 +64,7 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
     await node.stop()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
     """A node with units and the people in them."""
     county = County(tmp_path_factory.mktemp("county"))
@@ -63,7 +73,7 @@ async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Coun
     await county.stop()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def chief(browser: Browser, county: County) -> AsyncIterator[Seat]:
     """The page of the county's administrator."""
     seat = await Seat.take(browser, county, "chief")
@@ -71,7 +81,7 @@ async def chief(browser: Browser, county: County) -> AsyncIterator[Seat]:
     await seat.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A desk's window; its pages are closed after the test."""
     context = await browser.new_context(viewport={"width": 1440, "height": 900})

@@ -72,9 +72,9 @@ class Node:
         return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
 
     @property
-    def session_ends(self) -> list[str]:
-        """The code of every session's end so far, as the log tells."""
-        return re.findall(r"session_ended.* code=(\S+)", logs.read(self._log))
+    def connection_ends(self) -> list[str]:
+        """The code of every end of a page's connection so far, as the log tells."""
+        return re.findall(r"connection_ended.* code=(\S+)", logs.read(self._log))
 
     async def start(self) -> None:
         """Start and wait until it answers. It dies with this process, whatever ends it."""

@@ -7,6 +7,7 @@ from typing import Any
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.console.county import County
+from tests.console.said import says_done
 from tests.console.seat import Seat
 from tests.patience import until
 
@@ -60,8 +61,8 @@ async def press(page: Page, words: str) -> None:
 
 async def save(page: Page) -> None:
     """Send the form, and wait for its being done to be said at it."""
-    await page.locator(".admin-form .main").click()
-    await expect(page.locator(".admin-form .note")).to_have_attribute("data-said", "done")
+    async with says_done(page.locator(".admin-form .note")):
+        await page.locator(".admin-form .main").click()
 
 
 async def agree(page: Page) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.console.county import County
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 #: Keeps the page's connections and what it does at a headset's buttons where a test finds them; the page knows nothing
 #: of it.
@@ -60,6 +60,7 @@ class Seat:
         context = await browser.new_context(
             viewport={"width": 1280, "height": 800}, ignore_https_errors=True, locale="zh-CN"
         )
+        context.set_default_timeout(PATIENCE_S * 1000)
         await context.add_init_script(script + _WATCH)
         page = await context.new_page()
         seat = Seat(county, login, context, page)

@@ -12,7 +12,7 @@ from tests.console.office import agree, another, field, go, gone, known, pick, p
 from tests.console.seat import Seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 PROVINCE, COUNTY, EAST, WEST = (UNITS[key][2] for key in "PCEW")
 SCRIPT = "<img src=x onerror=alert(1)>"

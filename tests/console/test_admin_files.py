@@ -12,7 +12,7 @@ from tests.console.county import CAMERA, UNITS
 from tests.console.office import go, speak
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 PROVINCE, COUNTY = UNITS["P"][2], UNITS["C"][2]
 GOOD = ("乔庄镇", "乡镇", f"{PROVINCE}/{COUNTY}", "510822100")

@@ -9,7 +9,7 @@ from tests.console.county import CAMERA, UNITS, County
 from tests.console.office import agree, go, pick
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 PROVINCE, COUNTY, EAST, WEST = (UNITS[key][2] for key in "PCEW")
 

@@ -13,7 +13,7 @@ import dispatch
 from tests.console.office import field, go, pick, save, speak
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: Names of acts that make entries under other verbs.
 ACTS_ONLY = {
@@ -25,7 +25,7 @@ VERB = re.compile(
 )
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def chief(chief: Seat) -> Seat:
     """The chief's page, loaded anew: nothing that the last test chose on it is left."""
     await chief.page.goto("about:blank")

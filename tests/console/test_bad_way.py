@@ -21,7 +21,7 @@ from tests.console.test_meeting import seat
 from tests.console.test_page import tile
 from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 WAY = Shape(delay_s=0.05, loss=Loss(0.2))
 
 

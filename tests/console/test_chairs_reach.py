@@ -10,16 +10,17 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.console.county import PEOPLE, UNITS, County
+from tests.console.said import says_done
 from tests.console.seat import Seat
 from tests.console.test_meeting import choose, row, seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 LARGE = "() => [...document.querySelectorAll('.seat:not([hidden]):not(.small) .name')].map((one) => one.title).sort()"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def two(browser: Browser, county: County) -> AsyncIterator[tuple[Seat, Seat]]:
     """Officer and east in the officer's consultation, both with sound and picture."""
     officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]
@@ -98,10 +99,10 @@ async def test_wrong_choice_is_taken_back_at_the_thing_it_concerns(two: tuple[Se
     await choose(officer.page, "给所有人放大")
     for one in two:
         await is_large(one.page, EAST)
-    await row(officer.page, EAST).locator(".undo").click()
+    async with says_done(row(officer.page, EAST).locator(".note"), "已完成"):
+        await row(officer.page, EAST).locator(".undo").click()
     for one in two:
         await is_large(one.page, EAST, OFFICER)
-    await expect(row(officer.page, EAST).locator(".note")).to_have_text("已完成")
     # The place's own note has the same way back, and pressing it chooses no picture.
     await row(officer.page, EAST).locator('[aria-haspopup="menu"]').click()
     await choose(officer.page, "设为副主持")

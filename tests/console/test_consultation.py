@@ -15,10 +15,10 @@ from tests.console.county import UNITS, County
 from tests.console.seat import Seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def county(tmp_path: Path) -> AsyncIterator[County]:
     county = County(tmp_path)
     await county.start()

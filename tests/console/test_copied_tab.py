@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from tests.console.county import PEOPLE, County
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 KEPT = "() => sessionStorage.getItem('huishang.publish.id')"
 OFFICER = PEOPLE["officer"][1]
 
@@ -26,7 +26,7 @@ class Tabs:
     other: Page
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def tabs(browser: Browser, county: County) -> AsyncIterator[Tabs]:
     officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]
     made = {"title": "两个标签页", "unit": county.known.units["C"], "invite": [f"unit:{county.known.units['C']}"]}

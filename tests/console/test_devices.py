@@ -14,7 +14,7 @@ from tests.console.seat import Seat
 from tests.console.test_meeting import seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 EAST = PEOPLE["east"][1]
 ONE = "--use-fake-device-for-media-stream"
 #: What is sent: which device it comes from, and that it is not over.
@@ -23,7 +23,7 @@ SENT = """() => window.connections.flatMap((peer) => peer.getSenders())
   .map((track) => track.label)"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def cameras() -> AsyncIterator[Browser]:
     """A browser on a machine with several cameras; the second gives depths, which are no picture to send."""
     flags = [f"{flag}=device-count=3" if flag == ONE else flag for flag in FLAGS]
@@ -33,7 +33,7 @@ async def cameras() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def two(browser: Browser, cameras: Browser, county: County) -> AsyncIterator[tuple[Seat, Seat]]:
     """The officer, and east who has several cameras, with sound and picture."""
     officer, east = await Seat.take(browser, county, "officer"), await Seat.take(cameras, county, "east")

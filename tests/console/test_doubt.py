@@ -5,7 +5,9 @@ import json
 import pytest
 from playwright.async_api import Browser, WebSocketRoute
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.patience import PATIENCE_S
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 OPEN = """async () => {
   const { Link } = await import("/js/link.js");
@@ -33,6 +35,7 @@ async def test_server_that_does_not_answer_is_given_up(
     browser: Browser, files: str, reason: str, answers: bool
 ) -> None:
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.clock.install()
     awake = True
 

@@ -6,7 +6,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from console import STATIC
 from tests.console.node import Node
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 DEFAULT = '<html lang="zh-CN">'
 

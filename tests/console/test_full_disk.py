@@ -9,11 +9,12 @@ from playwright.async_api import Browser, expect
 
 from tests.console.county import PEOPLE
 from tests.console.office import speak
+from tests.console.said import says_done
 from tests.console.test_long_session import running, talking
 from tests.console.test_meeting import row
 from tests.huishang.test_bad_days import fill_up, until_refused
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 
 
@@ -44,8 +45,8 @@ async def test_act_by_click_is_refused_in_words_at_what_it_concerns_and_done_whe
             for kind in ("video", "audio"):
                 await one.flows(kind)
         ballast.unlink()
-        await quick.click()
-        await expect(row(officer.page, EAST).locator(".note")).to_have_attribute("data-said", "done")
+        async with says_done(row(officer.page, EAST).locator(".note")):
+            await quick.click()
         await officer.rests("audio", "video")
         await east.page.locator(".control.hand").click()
         await expect(east.page.locator(".control.hand")).to_have_attribute("data-state", "on")

@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 from tests.console.county import County
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 SCRIPTS = (
     "<img src=x onerror=window.hit=1>",
     "<script>window.hit=2</script>",
@@ -22,7 +22,7 @@ SCRIPTS = (
 EMOJI = "👩‍🚒 مركز الطوارئ"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def county(tmp_path: Path) -> AsyncIterator[County]:
     county = County(tmp_path)
     await county.start()

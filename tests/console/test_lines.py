@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 from tests.console.test_logic import run
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 REPORT: list[dict[str, Any]] = [
     {"id": "c", "type": "codec", "mimeType": "video/H264"},

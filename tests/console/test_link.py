@@ -5,7 +5,7 @@ from playwright.async_api import BrowserContext, expect
 
 from tests.console.node import Node, sign_in
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_seconds_that_count_down_are_not_read_out(context: BrowserContext, node: Node) -> None:

@@ -21,8 +21,8 @@ from tests.console.test_meeting import row, seat
 from tests.huishang.troubled import TroubledCounty
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+OFFICER, EAST, WEST = (PEOPLE[login][1] for login in ("officer", "east", "west"))
 #: The page renews with a fifth of the time left, and never sooner than after five seconds.
 TOKEN_S = 8
 SILENCE_S = 3
@@ -66,7 +66,9 @@ async def talking(county: TroubledCounty, *browsers: Browser) -> AsyncIterator[t
         await one.close()
 
 
-async def test_access_that_runs_out_is_renewed_and_everything_goes_on(browser: Browser, tmp_path: Path) -> None:
+async def test_access_that_runs_out_is_renewed_in_time_and_where_it_ran_out_unseen_when_it_is_wanted(
+    browser: Browser, tmp_path: Path
+) -> None:
     async with running(tmp_path, tokens=TOKEN_S) as county, talking(county, browser, browser) as (officer, east):
         lost: list[str] = []
         officer.page.on("websocket", lambda line: lost.append(line.url))
@@ -77,14 +79,10 @@ async def test_access_that_runs_out_is_renewed_and_everything_goes_on(browser: B
         await expect(officer.page.locator(".control.hand")).to_have_attribute("data-state", "on")
         await finds(officer.page, "yangfang", EAST)
         assert lost == []
-
-
-async def test_access_that_ran_out_unseen_is_renewed_when_it_is_wanted(browser: Browser, tmp_path: Path) -> None:
-    async with running(tmp_path, tokens=TOKEN_S) as county, talking(county, browser, browser) as (officer, _):
         await officer.page.route("**/session/refresh", lambda route: route.abort())
         await runs_out(officer)
         await officer.page.unroute("**/session/refresh")
-        await finds(officer.page, "yangfang", EAST)
+        await finds(officer.page, "liuyang", WEST)
         await officer.flows("video")
 
 
@@ -119,7 +117,7 @@ async def test_restart_of_the_node_brings_both_back_into_it_with_sound_and_pictu
                 await one.flows(kind)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def laptop() -> AsyncIterator[Browser]:
     """A browser that can be stopped with all its processes, as a machine that sleeps stops them."""
     async with async_playwright() as playwright:
@@ -145,19 +143,6 @@ async def asleep(machine: Browser, one: Seat) -> AsyncIterator[None]:
     await inside.send("Page.setWebLifecycleState", {"state": "active"})
 
 
-async def test_page_that_slept_until_it_was_given_up_is_back_without_a_reload(
-    browser: Browser, laptop: Browser, tmp_path: Path
-) -> None:
-    async with running(tmp_path, silence=SILENCE_S) as county, talking(county, browser, laptop) as (officer, east):
-        async with asleep(laptop, east):
-            await expect(row(officer.page, EAST)).to_have_count(0)  # given up, and taken out
-        await expect(row(officer.page, EAST)).to_have_count(1)
-        for one, other in ((officer, EAST), (east, OFFICER)):
-            await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
-            for kind in ("video", "audio"):
-                await one.flows(kind)
-
-
 async def test_page_that_slept_longer_than_consent_comes_back_to_its_place_by_itself(
     browser: Browser, laptop: Browser, tmp_path: Path
 ) -> None:
@@ -176,10 +161,17 @@ async def test_page_that_slept_longer_than_consent_comes_back_to_its_place_by_it
         assert await officer.api("GET", participants) == before
 
 
-async def test_who_slept_while_it_was_locked_sends_nothing_and_waits_until_the_chair_lets_in(
+async def test_page_that_slept_until_it_was_given_up_is_back_by_itself_and_once_locked_out_when_the_chair_lets_in(
     browser: Browser, laptop: Browser, tmp_path: Path
 ) -> None:
     async with running(tmp_path, silence=SILENCE_S) as county, talking(county, browser, laptop) as (officer, east):
+        async with asleep(laptop, east):
+            await expect(row(officer.page, EAST)).to_have_count(0)  # given up, and taken out
+        await expect(row(officer.page, EAST)).to_have_count(1)
+        for one, other in ((officer, EAST), (east, OFFICER)):
+            await expect(seat(one.page, other)).to_have_attribute("data-state", "live")
+            for kind in ("video", "audio"):
+                await one.flows(kind)
         async with asleep(laptop, east):
             await expect(row(officer.page, EAST)).to_have_count(0)
             # Room for the chair's acts side by side.

@@ -13,9 +13,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.console.node import Node, sign_in
+from tests.console.said import says_done
 from tests.patience import PATIENCE_S, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TITLE = "东河流域汛情会商"
 COLOUR = """(video) => {
@@ -63,7 +64,7 @@ async def choose(page: Page, words: str) -> None:
     await page.locator('[role="menuitem"]').filter(has_text=words).first.click()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def two(browser: Browser, node: Node) -> AsyncIterator[Two]:
     trouble: list[str] = []
     chair = await open_page(browser, node, "chair", trouble)
@@ -159,9 +160,8 @@ async def test_chair_cuts_a_sound_off_and_both_are_told(two: Two) -> None:
     await two.member.locator(".control.microphone").click()
     quick = row(two.chair, "王强").locator(".quick")
     await expect(quick).to_have_class("button bare quick heard")
-    await quick.click()
-    # That it was done is said for a moment only.
-    await expect(row(two.chair, "王强").locator(".note")).to_have_text("已完成")
+    async with says_done(row(two.chair, "王强").locator(".note"), "已完成"):
+        await quick.click()
     await expect(two.member.locator(".cut-off")).to_contain_text("您的话筒被主持人静音")
     await expect(seat(two.chair, "王强").locator(".seat-sign.cut")).to_be_visible()
 

@@ -14,14 +14,15 @@ from tests.console.county import County
 from tests.console.office import go
 from tests.console.seat import Seat
 from tests.console.test_meeting import row
+from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 SCRIPT = "<img src=x onerror=window.hit=1>"
 OTHER = '"><svg onload=window.hit=2>'
 FROM_THE_RIGHT = "مركز"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def county(tmp_path: Path) -> AsyncIterator[County]:
     county = County(tmp_path)
     await county.start()
@@ -118,6 +119,7 @@ TURNED = """async ([name, paths]) => {
 
 async def test_name_from_the_right_turns_none_of_the_words_around_it(browser: Browser, files: str) -> None:
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(f"{files}/index.html")
     paths = [f"/{path.relative_to(STATIC)}" for path in sorted((STATIC / "js" / "i18n").rglob("*.js"))]
     found = await page.evaluate(TURNED, [FROM_THE_RIGHT, paths])

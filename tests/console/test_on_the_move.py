@@ -11,7 +11,7 @@ from tests.console.county import PEOPLE, County
 from tests.console.office import go
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 PHONE = {"width": 390, "height": 844}
 UNNAMED = """() => [...document.querySelectorAll("button, a[href], [role=button], select, input, textarea")]
   .filter((one) => one.checkVisibility())

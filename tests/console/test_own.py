@@ -10,7 +10,7 @@ from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from tests.console.node import Node, sign_in
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TITLE = "设备检查会商"
 #: Keeps every track the browser gave, and holds the camera back as long as `window.gate` is unresolved.
@@ -31,7 +31,7 @@ for (const name of ["getUserMedia", "getDisplayMedia"]) {
 ALL_ENDED = "() => window.tracks.length > 0 && window.tracks.every((track) => track.readyState === 'ended')"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def page(context: BrowserContext, node: Node) -> AsyncIterator[Page]:
     """The chair's page, alone in a consultation."""
     page = await context.new_page()

@@ -14,13 +14,13 @@ from tests.console.browser import REPEATED
 from tests.console.node import LiveUnit, Node, sign_in
 from tests.patience import PATIENCE_S, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 # Two pictures and one sound are enough to tell who is who.
 SHOWN = tuple(by_id(name) for name in ("county-command", "drone-1", "radio-phone"))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
     """The units of `SHOWN`, publishing."""
     live = {unit.id: LiveUnit(unit, node) for unit in SHOWN}
@@ -32,7 +32,7 @@ async def units(node: Node) -> AsyncIterator[dict[str, LiveUnit]]:
         await unit.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def signed_in(context: BrowserContext, node: Node) -> AsyncIterator[Page]:
     """The page with the administrator signed in; fails the test when a script fails or the policy is broken."""
     trouble: list[str] = []
@@ -72,7 +72,9 @@ COLOUR_AT = """([id, x, y]) => {
   return [...pen.getImageData(video.videoWidth * x, video.videoHeight * y, 1, 1).data.slice(0, 3)];
 }"""
 
-TONE = """async ([id, patienceMs]) => {
+#: What a tile plays, in Hz: the strongest of a look, looked at until it is the wanted one or patience is over.
+#: The first sound may be another: that of a browser that was late and fills a gap.
+TONE = """async ([id, wantedHz, patienceMs]) => {
   const stream = document.querySelector(`.tile[data-id="${id}"] video`).srcObject;
   const until = performance.now() + patienceMs;
   while (stream.getAudioTracks().length === 0 && performance.now() < until) {
@@ -84,9 +86,10 @@ TONE = """async ([id, patienceMs]) => {
   const bins = new Float32Array(analyser.frequencyBinCount);
   const end = performance.now() + patienceMs;
   let best = {level: -Infinity, hz: 0};
-  while (performance.now() < end && best.level < -45) {
+  while (performance.now() < end && (best.level < -45 || Math.abs(best.hz - wantedHz) >= 8)) {
     await new Promise((done) => setTimeout(done, 200));
     analyser.getFloatFrequencyData(bins);
+    best = {level: -Infinity, hz: 0};
     bins.forEach((level, index) => {
       if (level > best.level) best = {level, hz: index * context.sampleRate / analyser.fftSize};
     });
@@ -94,6 +97,12 @@ TONE = """async ([id, patienceMs]) => {
   await context.close();
   return best.hz;
 }"""
+
+
+async def plays(page: Page, source_id: str, hz: float) -> None:
+    """Wait until a tile plays this tone."""
+    assert abs(await page.evaluate(TONE, [source_id, hz, PATIENCE_S * 1000]) - hz) < 8
+
 
 CAPTURE_GAP = """async (id) => {
   const { timeOfDay } = await import("./js/clock.js");
@@ -179,7 +188,7 @@ async def test_every_tile_sounds_of_its_own_source(page: Page) -> None:
     await wait_live(page)
     for unit in SHOWN:
         await tile(page, unit.id).locator(".mute").click()
-        assert abs(await page.evaluate(TONE, [unit.id, PATIENCE_S * 1000]) - unit.tone_hz) < 8
+        await plays(page, unit.id, unit.tone_hz)
 
 
 async def test_capture_clock_of_picture_with_sound_is_exact(page: Page) -> None:
@@ -242,10 +251,13 @@ async def test_pause_gives_the_source_back_and_keeps_a_still(page: Page, node: N
 
 async def test_closed_page_leaves_no_viewer_behind(page: Page, node: Node) -> None:
     await wait_live(page)
+    # Connections of earlier pages have ended, in whatever way.
     await node.wait(lambda sources: sources["drone-1"]["viewers"] == 1)
+    before = len(node.connection_ends)
     await page.goto("about:blank")
     await node.wait(lambda sources: all(source["viewers"] == 0 for source in sources.values()))
-    assert "consent-lost" not in node.session_ends, "it said so, and was not missed only half a minute later"
+    (code,) = node.connection_ends[before:]
+    assert code != "consent-lost", "it said so, and was not missed only half a minute later"
 
 
 async def test_full_view_by_keyboard_does_not_stop_the_picture(page: Page) -> None:
@@ -317,7 +329,7 @@ async def test_published_test_picture_is_seen_and_goes_when_stopped(page: Page, 
     await wait_state(page, name, "live")
     await colour_is(page, [name, 5.5 / 7, 0.3], lambda red, green, blue: red > 150 and max(green, blue) < 60)
     await tile(page, name).locator(".mute").click()
-    assert abs(await page.evaluate(TONE, [name, PATIENCE_S * 1000]) - 1000) < 8
+    await plays(page, name, 1000)
     await page.locator(".onair .stop").click()
     await expect(page.locator(".onair")).to_be_hidden()
     await wait_state(page, name, "offline")

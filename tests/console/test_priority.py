@@ -10,7 +10,7 @@ from tests.console.seat import Seat
 from tests.console.test_meeting import choose, row, seat
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 OFFICER, EAST = PEOPLE["officer"][1], PEOPLE["east"][1]
 #: With the two people one more than a stage has places.
 CAMERAS = [f"{number} 号摄像机" for number in range(1, 25)]

@@ -8,7 +8,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+from tests.patience import PATIENCE_S
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: The server's clock is 300 ms ahead of the page's.
 AHEAD_MS = 300
@@ -27,9 +29,10 @@ DRIVE = """async (ahead) => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def rhythm(browser: Browser, files: str) -> AsyncIterator[Page]:
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.goto(f"{files}/icons.svg")
     await page.clock.install(time="2026-01-01T00:00:00.050Z")
     await page.clock.pause_at("2026-01-01T00:00:01.050Z")

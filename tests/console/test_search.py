@@ -11,10 +11,10 @@ from playwright.async_api import Browser, Locator, Page, expect
 from tests.console.county import CAMERA, County
 from tests.console.seat import Seat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def page(browser: Browser, county: County) -> AsyncIterator[Page]:
     """The page of the county's duty officer."""
     officer = await Seat.take(browser, county, "officer")

@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 from tests.console.test_logic import run
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 NEWS = """(() => {
   const sizes = new m.Sizes();

@@ -9,7 +9,7 @@ from playwright.async_api import Page
 
 from tests.console.test_logic import run
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from huishang.demo.units import by_id
 from tests.console.node import PASSWORD, LiveUnit, Node
 from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 PHONE = by_id("radio-phone")
 #: A person may have 32 pages.
@@ -56,10 +56,11 @@ HURRY = "() => { for (const one of window.some) one.networkChanged(); }"
 RETRYING = "() => window.some.every((one) => one.state === 'retrying')"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def page(browser: Browser, files: str) -> AsyncIterator[Page]:
     """A page whose timers run only when the test says so."""
     page = await browser.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
     await page.clock.install()
     await page.goto(f"{files}/icons.svg")
     await page.clock.pause_at("2100-01-01")

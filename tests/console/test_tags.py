@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext
 
 from dispatch.records import Level
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: WCAG 2.2, 1.4.3: the least contrast of text of this size.
 LEAST: Final = 4.5

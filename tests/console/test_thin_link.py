@@ -20,7 +20,7 @@ from tests.console.browser import REPEATED
 from tests.console.node import LiveUnit, Node, sign_in
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 UNIT = by_id("county-command")
 WATCH = """
@@ -82,7 +82,7 @@ class Line:
         self.say("link", state=state, bps=bps, queue_ms=queue_ms, loss=0.02, repair=repair, lines=lines)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def line() -> Line:
     return Line()
 
@@ -100,7 +100,7 @@ async def watching(context: BrowserContext, node: Node, line: Line, unit: Unit) 
     await page.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
     """The page of somebody who watches a unit."""
     async with watching(context, node, line, UNIT) as page:
@@ -132,7 +132,8 @@ async def test_picture_without_room_is_a_still_that_says_so_and_comes_back(page:
     await expect(tile.locator(".figures")).to_contain_text("第 1 层，共 3 层")
     await expect(tile).to_have_attribute("data-state", "live")
 
-    line.link("poor", 90_000, 0, "no-room")
+    # With a queue, so that no still comes and the words stay.
+    line.link("poor", 90_000, 0, "no-room", queue_ms=700)
     await expect(tile).to_have_attribute("data-state", "noRoom")
     await expect(tile.locator(".state .title")).to_have_text("线路太窄，画面暂停")
     await expect(tile.locator(".state .why")).to_contain_text("声音不受影响")

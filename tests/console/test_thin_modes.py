@@ -15,7 +15,7 @@ from tests.console.node import Node
 from tests.console.test_thin_link import Line, watching
 from tests.patience import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 def red_unit() -> Unit:
@@ -45,12 +45,12 @@ RED = """(still) => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def line() -> Line:
     return Line()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def page(context: BrowserContext, node: Node, line: Line) -> AsyncIterator[Page]:
     """The page of somebody who watches and hears a red unit."""
     async with watching(context, node, line, UNIT) as page:
@@ -76,14 +76,18 @@ async def choose(page: Page, mode: str) -> None:
 
 async def heard_without_pictures(page: Page) -> None:
     """Two seconds of sound come, and in them no picture: not a packet, and no more bytes than sound has."""
-    before: dict[str, Any] = {}
+    before: dict[str, Any] = await page.evaluate(CAME)
 
     async def settled() -> bool:
+        """Half a second of sound has come since the last packet of a picture."""
         nonlocal before
-        last, before = before, await page.evaluate(CAME)
-        return bool(last) and before["video"] == last["video"] and before["audio"] > last["audio"]
+        now = await page.evaluate(CAME)
+        if now["video"] != before["video"]:
+            before = now
+        return bool(now["audio"] > before["audio"] + 25)
 
     await until("pictures have ended", settled)
+    before = await page.evaluate(CAME)
     await until("two seconds of sound", lambda: came(page, "audio"), lambda packets: packets > before["audio"] + 100)
     after = await page.evaluate(CAME)
     assert after["video"] in (0, before["video"])
@@ -135,27 +139,23 @@ async def test_low_frame_rate_is_told_to_the_server_for_every_picture(page: Page
     await until("the word", lambda: [one["slow"] for one in line.sizes[-1]["lines"]], [False].__eq__)
 
 
-async def test_picture_that_the_link_holds_back_is_shown_as_stills_until_there_is_room(page: Page, line: Line) -> None:
+async def test_picture_that_the_link_holds_back_is_shown_as_stills_once_the_queue_is_gone_until_there_is_room(
+    page: Page, line: Line
+) -> None:
     tile = page.locator(".tile")
-    await until("a size", lambda: bool(line.shown()))
-    line.link("poor", 90_000, 0, "no-room")
-    await expect(tile).to_have_attribute("data-state", "noRoom")
-    await expect(tile).to_have_attribute("data-state", "stills")
-    assert await tile.locator("canvas.still").evaluate(RED) > 0.05
-    await expect(page.locator(".link")).to_have_attribute("data-link", "poor")
-    line.link("good", None, 2)
-    await expect(tile).to_have_attribute("data-state", "live")
-
-
-async def test_stills_wait_while_the_link_has_a_queue(page: Page, line: Line) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await until("a size", lambda: bool(line.shown()))
-    line.link("poor", 60_000, 0, "no-room", queue_ms=700)
+    line.link("poor", 90_000, 0, "no-room", queue_ms=700)
+    await expect(tile).to_have_attribute("data-state", "noRoom")
     # Longer than it takes until stills begin.
     await page.wait_for_function(
         "(end) => performance.now() > end", arg=await page.evaluate("performance.now() + 4500")
     )
     assert not [url for url in asked if url.endswith("/still")]
-    line.link("poor", 60_000, 0, "no-room", queue_ms=30)
-    await expect(page.locator(".tile")).to_have_attribute("data-state", "stills")
+    line.link("poor", 90_000, 0, "no-room", queue_ms=30)
+    await expect(tile).to_have_attribute("data-state", "stills")
+    assert await tile.locator("canvas.still").evaluate(RED) > 0.05
+    await expect(page.locator(".link")).to_have_attribute("data-link", "poor")
+    line.link("good", None, 2)
+    await expect(tile).to_have_attribute("data-state", "live")

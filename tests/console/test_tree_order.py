@@ -5,7 +5,7 @@ import random
 import pytest
 from playwright.async_api import Page
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 ORDERS = """async (steps) => {
   const { Order } = await import("./js/tree/order.js");

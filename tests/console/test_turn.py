@@ -21,7 +21,7 @@ from tests.console.test_meeting import seat
 from tests.coturn import SECRET, Coturn, coturn
 from tests.patience import PATIENCE_S, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: A page behind a firewall that lets it reach the TURN server only, in one way.
 BEHIND: Final = """
@@ -56,7 +56,7 @@ def turn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coturn]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def county(tmp_path_factory: pytest.TempPathFactory, turn: Coturn) -> AsyncIterator[County]:
     urls = json.dumps(list(turn.urls.values()))
     county = County(tmp_path_factory.mktemp("county"), f"[turn]\nurls = {urls}\nsecret = '{SECRET}'\n")
@@ -66,7 +66,7 @@ async def county(tmp_path_factory: pytest.TempPathFactory, turn: Coturn) -> Asyn
     assert SECRET not in (county.folder / "node.log").read_text()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def browser() -> AsyncIterator[Browser]:
     """A browser that takes the TURN server's certificate, whose authority it does not know."""
     expect.set_options(timeout=PATIENCE_S * 1000)

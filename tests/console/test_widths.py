@@ -13,8 +13,9 @@ from playwright.async_api import Browser, Page, expect
 from tests.console.county import County
 from tests.console.office import go, speak
 from tests.console.seat import Seat
+from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: The last two are 1440x900 and 1280x800 at 200 % zoom.
 SIZES: Final = [
@@ -62,7 +63,7 @@ class Pages:
     chief: Seat
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def pages(browser: Browser, county: County) -> AsyncIterator[Pages]:
     chair, away, chief = [await Seat.take(browser, county, login) for login in ("officer", "east", "chief")]
     unit = county.known.units["C"]
@@ -167,6 +168,7 @@ async def test_lobby_and_dialogs_are_whole(pages: Pages, language: str) -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_sign_in_is_whole(browser: Browser, county: County, language: str) -> None:
     context = await browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = await context.new_page()
     await page.goto(county.url)
     await expect(page.locator(".signin .main").first).to_be_visible()

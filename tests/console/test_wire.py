@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 from tests.console.test_logic import run
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 #: `steps` on a Wire with a Store: ["watch", topic], ["unwatch", topic], ["hello"], ["welcome", epoch], ["receive",
 #: message], ["broke"]; gives what each one has the page send.

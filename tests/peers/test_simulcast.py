@@ -42,11 +42,15 @@ async def more_of(door: Door, layers: int, *, of: tuple[int, ...] | None = None)
     wanted = range(layers) if of is None else of
 
     def packets() -> list[int]:
-        return [item["packets"] for item in publication(door).stats()]
+        """Empty while a page that lost its connection, because the machine stood still, makes another."""
+        return [item["packets"] for item in publication(door).stats()] if is_published(door) else []
 
-    assert len(packets()) == layers
-    before = packets()
-    after = await until("more", packets, lambda now: all(now[layer] > before[layer] + 3 for layer in wanted))
+    before = await until("all layers", packets, lambda now: len(now) == layers)
+
+    def more(now: list[int]) -> bool:
+        return len(now) == layers and all(now[layer] > before[layer] + 3 for layer in wanted)
+
+    after = await until("more", packets, more)
     return [now - then for now, then in zip(after, before, strict=True)]
 
 

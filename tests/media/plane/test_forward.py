@@ -308,7 +308,9 @@ def test_a_publisher_that_comes_back_continues_the_viewers_stream(stage: Stage) 
 
 
 def test_what_waits_of_a_replaced_publication_does_not_take_the_viewers_back() -> None:
-    with staged(flush_us=100_000) as stage:
+    # Longer than a machine stands still: the second must come before the first one's beginning is let go.
+    flush_s = 1.0
+    with staged(flush_us=int(flush_s * 1_000_000)) as stage:
         first, second, viewer, track = stage.peer(), stage.peer(), stage.peer(), stage.track()
         first.publish(track)
         viewer.watch(track)
@@ -318,7 +320,7 @@ def test_what_waits_of_a_replaced_publication_does_not_take_the_viewers_back() -
         second.send(*pictures(0, 1, ssrc=88))
         viewer.wait_packets(3)
         # Until the first one's unfinished keyframe may wait no longer, and for some pictures after that.
-        flushed = time.monotonic() + 0.15
+        flushed = time.monotonic() + 1.2 * flush_s
         for number in itertools.count(1):
             second.send(*picture(number, 3 * number, ssrc=88))
             viewer.wait_packets(3 * number + 3)

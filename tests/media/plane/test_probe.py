@@ -44,15 +44,23 @@ def stopped(viewer: Peer) -> list[Packet]:
 
 def test_padding_comes_as_repairs_that_carry_nothing_and_ends_after_a_second(stage: Stage) -> None:
     viewer, _ = watching(stage)
-    viewer.transport.probe(400_000)
-    viewer.wait(lambda _: len(padding(viewer)) > 20, "padding")
-    got = stopped(viewer)
+
+    def whole_second() -> bool:
+        """Try the link; False when the machine stood still meanwhile: that time is not made up for."""
+        before = len(padding(viewer))
+        viewer.transport.probe(400_000)
+        viewer.wait(lambda _: len(padding(viewer)) > before, "padding")
+        octets = (len(stopped(viewer)) - before) * PADDED_BYTES
+        # A second of it, and what one period is late by.
+        assert octets < 1.3 * 50_000
+        return octets > 0.5 * 50_000
+
+    wait_until(whole_second, "padding for a second")
+    got = padding(viewer)
     first = got[0].sequence
     assert sequences(got) == [(first + index) & 0xFFFF for index in range(len(got))]
     assert {(len(packet.payload), packet.padding) for packet in got} == {(0, 255)}
     assert all(4 in packet.extensions for packet in got)
-    # A second of it, and what one period is late by.
-    assert 0.5 * 50_000 < len(got) * PADDED_BYTES < 1.3 * 50_000
 
 
 def test_what_is_sent_anyway_counts(stage: Stage) -> None:
@@ -60,8 +68,8 @@ def test_what_is_sent_anyway_counts(stage: Stage) -> None:
     viewer.transport.probe(400_000)
     began, number = time.monotonic(), 3
     while time.monotonic() - began < 0.8:
-        # More than the rate that is to be reached.
-        for _ in range(6):
+        # Far more than the rate that is to be reached.
+        for _ in range(12):
             publisher.send(rtp(number, vp8(number, body=bytes(1000)), timestamp=number * 3000))
             number += 1
         sent = number

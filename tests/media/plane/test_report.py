@@ -291,7 +291,8 @@ def test_a_publisher_is_asked_for_the_round_trip_beside_every_receiver_report(st
             assert item.body[:8] == struct.pack("!IBBH", 0xABCDEF01, 4, 0, 2) and len(item.body) == 16
             told.append(utc_from_ntp(int.from_bytes(item.body[8:], "big")))
     assert began - ALLOWED_S < told[0] < told[1] < told[2] < time.time() + ALLOWED_S
-    assert told[2] - told[0] == pytest.approx(2.0, abs=1.0)
+    # No more than one a second; a machine that stands still makes it fewer.
+    assert told[2] - told[0] > 1.0
     viewer.wait_control(SR)
     assert not any(item.kind == XR for item in viewer.settle().control)
 

@@ -376,7 +376,7 @@ async def test_plane_that_stands_still_refuses_offers_and_holds_up_nobody() -> N
     async with running_node() as node:
         page = page_of(node)
         with standing_still(node.relay.threads[0]):
-            await until("the standstill is noticed", lambda: not node.exchange.is_healthy)
+            await until("the standstill is noticed", lambda: not node.relay.all_turning)
             page.take("two", "video")
             with pytest.raises(PlaneError):
                 page.exchange()
