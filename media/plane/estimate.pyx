@@ -14,7 +14,9 @@ from libc.string cimport memset
 from media.plane.linkmeter cimport (
     linkmeter_busy_bps, linkmeter_delivered_bps, linkmeter_feedback, linkmeter_rebase, linkmeter_train_bps,
 )
-from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccResult, twcc_ahead, twcc_history_init, twcc_receive, twcc_sent
+from media.plane.twcc cimport (
+    TWCC_RESULTS, TwccHistory, TwccResult, twcc_ahead, twcc_history_init, twcc_receive, twcc_sent,
+)
 
 cdef enum:
     QUEUE_LONG_US = 60000           # the link is full
@@ -24,12 +26,15 @@ cdef enum:
     SHORT_BUCKETS = 8              # 197 ms of arrivals, while the link is full and they never stop
     DRAIN_BUCKETS = 16              # 262 ms, once what is measured is the thinner link alone
     LONG_BUCKETS = 32               # 524 ms, which evens out frames
+    LONG_NS = 524000000
     PACKET_BITS = 9600
     # Growth a second near the rate at which the link was full: the same for all who share it, so that shares even out.
     NEAR_BPS = 40000
     NEAR_LEAST_BPS = 20000          # a thin link that is far away would be overrun before that is told
     QUEUE_MORE_US = 50000           # a queue that goes on growing is not waited for
     FALL_BUCKETS = 4                # 66 ms and the newest
+    BUSY_BYTES = 3000               # of fewer packets a single one that is lost would make a thinner link
+    THIN_BYTES = 600                # of a link that has been full for long: five sounds
     BUSY_BUCKETS = 3                # what was delivered before a queue began says nothing of the link
     SILENT_NS = 1000000000
     STUCK_NS = 3000000000
@@ -148,7 +153,7 @@ cdef inline bint _is_busy(const Estimate *e, int64_t now_ns) noexcept nogil:
 cdef bint _will_be_gone(const Estimate *e, int64_t now_ns) noexcept nogil:
     """Whether the queue will be gone when what is sent now comes to it.
 
-    The newest packet told of found so much; what was sent since stands behind it, and meanwhile the link has carried on.
+    The newest packet told of found so much; what was sent since stands behind it; meanwhile the link has carried on.
     """
     cdef int64_t behind_ns
     if e.ahead_bytes == 0 or e.capacity_bps == 0:
@@ -159,7 +164,7 @@ cdef bint _will_be_gone(const Estimate *e, int64_t now_ns) noexcept nogil:
 
 cdef bint _fall(Estimate *e, int64_t now_ns) noexcept nogil:
     """Decrease at once where a link that has just carried more no longer does: its queue grows faster than is told."""
-    cdef int64_t busy_bps = linkmeter_busy_bps(&e.meter, FALL_BUCKETS)
+    cdef int64_t busy_bps = linkmeter_busy_bps(&e.meter, FALL_BUCKETS, BUSY_BYTES)
     if busy_bps == 0 or busy_bps > FALLEN * linkmeter_delivered_bps(&e.meter, LONG_BUCKETS):
         return False
     _decrease(e, busy_bps, now_ns)
@@ -183,7 +188,9 @@ cdef void _decide(Estimate *e, int64_t now_ns) noexcept nogil:
                 _fall(e, now_ns)
             return
         if settled or (e.draining and e.meter.queue_us > e.decreased_queue_us + QUEUE_MORE_US):
-            busy_bps = linkmeter_busy_bps(&e.meter, _buckets(e, now_ns))
+            busy_bps = linkmeter_busy_bps(&e.meter, _buckets(e, now_ns), BUSY_BYTES)
+            if busy_bps == 0 and now_ns - e.full_since_ns >= LONG_NS:
+                busy_bps = linkmeter_busy_bps(&e.meter, LONG_BUCKETS, THIN_BYTES)
             if busy_bps:
                 _decrease(e, busy_bps, now_ns)
     elif e.meter.newest_queue_us > QUEUE_LONG_US and settled and _fall(e, now_ns):

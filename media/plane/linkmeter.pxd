@@ -46,5 +46,5 @@ ctypedef struct LinkMeter:
 cdef void linkmeter_feedback(LinkMeter *meter, const TwccReport *report, int64_t now_ns) noexcept nogil
 cdef void linkmeter_rebase(LinkMeter *meter, int64_t now_ns) noexcept nogil
 cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexcept nogil
-cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept nogil
+cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets, int least_bytes) noexcept nogil
 cdef int64_t linkmeter_train_bps(const LinkMeter *meter) noexcept nogil

@@ -19,8 +19,7 @@ cdef enum:
     BUCKET_SHIFT = 14               # 16.384 ms
     BASE_NS = 30000000000           # a stretch of the base
     STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
-    BUSY_US = 30000                 # of shorter, or of fewer bytes, no rate is read
-    BUSY_BYTES = 3000
+    BUSY_US = 30000                 # of shorter no rate is read
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3
     TRAIN_BYTES = 1500
@@ -181,10 +180,10 @@ cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexce
     return octets * 8000000 // (<int64_t>buckets << BUCKET_SHIFT)
 
 
-cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept nogil:
-    """Bits a second that the link carried while packets waited, in the last `buckets` and the newest; 0: too few did.
+cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets, int least_bytes) noexcept nogil:
+    """Bits a second that the link carried while packets waited, in the last `buckets` and the newest.
 
-    What it lost afterwards is among it.
+    What it lost afterwards is among it. 0: fewer bytes waited.
     """
     cdef const MeterBucket *of
     cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
@@ -198,7 +197,7 @@ cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets) noexcept no
         octets += of.busy_bytes
         lost += of.busy_lost
         busy_us += of.busy_us
-    if busy_us < BUSY_US or octets < BUSY_BYTES:
+    if busy_us < BUSY_US or octets < least_bytes:
         return 0
     lost_most = <int64_t>(octets * BUSY_LOST * meter.loss_share)
     return (octets + (lost if lost < lost_most else lost_most)) * 8000000 // busy_us

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from media.plane.twcc import Recorder
 from tests.media.plane.packets import PSFB, Packet, continuous, nack, picture, rtp, sequences, vp8
-from tests.media.plane.peers import CM, GCM, TWCC, Closable, Received, Stage, staged
+from tests.media.plane.peers import CM, GCM, TWCC, Closable, Peer, Received, Stage, staged
 from tests.patience import wait_until
 
 SSRC, SOUND = 1000, 9
@@ -26,6 +26,27 @@ def let_go(stage: Stage, *closed: Closable) -> None:
     stage.owned = [thing for thing in stage.owned if thing not in closed]
     stage.settle()
     stage.events()
+
+
+def is_full(viewer: Peer) -> bool:
+    """Tell of what the viewer got last: half of it came without delay, the rest 100 ms later, and so for a while.
+
+    False where that tells of no queue: on a machine that stood still the pictures did not leave together.
+    """
+    told, recorder = viewer.received.packets[-60:], Recorder()
+    for index, packet in enumerate(told):
+        late_ns = 100_000_000 if index >= 30 else 0
+        recorder.record(int.from_bytes(packet.extensions[4], "big"), VIEWER_NS + index * 1_000_000 + late_ns)
+        if index in (29, 44):
+            viewer.send(recorder.build())
+            viewer.settle()
+    # A burst may wait; only what waits for longer is taken for a link that is full.
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.07, "the queue has stood for a while")
+    viewer.send(recorder.build())
+    viewer.settle()
+    link = viewer.transport.estimate
+    return link is not None and link["was_full"] and link["queue_ms"] > 80
 
 
 class Scene:
@@ -45,26 +66,6 @@ class Scene:
         for number in range(FIRST):
             self.camera.send(rtp(number, vp8(number, key=number == 0, body=bytes(90)), timestamp=3000 * number))
         self.viewer.wait_packets(FIRST)
-
-    def is_full(self) -> bool:
-        """Tell of what the viewer got: half of it came without delay, the rest 100 ms later, and so for a while.
-
-        False where that tells of no queue: on a machine that stood still the pictures did not leave together.
-        """
-        recorder = Recorder()
-        for index, packet in enumerate(self.viewer.received.packets):
-            late_ns = 100_000_000 if index >= 30 else 0
-            recorder.record(int.from_bytes(packet.extensions[4], "big"), VIEWER_NS + index * 1_000_000 + late_ns)
-            if index in (29, 44):
-                self.viewer.send(recorder.build())
-                self.viewer.settle()
-        # A burst may wait; only what waits for longer is taken for a link that is full.
-        began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 0.07, "the queue has stood for a while")
-        self.viewer.send(recorder.build())
-        self.viewer.settle()
-        link = self.viewer.transport.estimate
-        return link is not None and link["was_full"] and link["queue_ms"] > 80
 
     def leave(self) -> None:
         """Take all of it off the stage."""
@@ -116,7 +117,7 @@ def full_link(stage: Stage, profile: str = GCM) -> Scene:
         if scenes:
             scenes.pop().leave()
         scenes.append(Scene(stage, profile))
-        return scenes[0].is_full()
+        return is_full(scenes[0].viewer)
 
     wait_until(found, "a link that is known to be full")
     return scenes[0]
@@ -215,6 +216,31 @@ def test_a_keyframe_that_waits_already_is_gone_on_with_and_not_asked_for(stage: 
     assert list(map(number_of, got[-3:])) == [66] * 3
     assert scene.asked() == 0
     assert stage.drops == {"link_full": FIRST + 34 - len(got)}
+
+
+def test_a_keyframe_that_has_waited_for_long_gives_way_to_a_newer_one_when_there_is_room(stage: Stage) -> None:
+    scene = full_link(stage)
+    scene.show(60, 1, key=True)
+    before = len(scene.wait_pictures(FIRST + 1))
+
+    def speaks() -> None:
+        """Leave nothing to pictures for half a second."""
+        for _ in range(300):
+            scene.speak()
+        scene.viewer.wait(lambda got: sum(one.ssrc == SOUND for one in got.packets) == scene.spoken, "all sounds")
+
+    speaks()
+    scene.show(61, 3, key=True)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.3, "the keyframe has waited for some time")
+    speaks()
+    wait_until(lambda: scene.asked() == 1, "another one is asked for")
+    scene.viewer.settle()
+    assert len(scene.pictures()) == before
+    scene.show(62, 3, key=True)
+    got = scene.wait_pictures(before + 3)
+    assert [number_of(packet) for packet in got[before:]] == [62] * 3
+    assert continuous(sequences(got), 100)
 
 
 def test_a_packet_whose_place_in_the_cache_was_needed_is_left_out_with_all_up_to_the_next_keyframe(

@@ -72,6 +72,11 @@ def test_two_who_share_a_link_come_to_equal_shares(rtt: float) -> None:
         assert 0.7e6 <= made.rate_bps(61, 121) <= 1.3e6
 
 
+def test_a_link_that_does_not_even_carry_the_sound_is_known_for_one() -> None:
+    made = after(Shape(((0.0, 4e4),), 0.03, 3.0), 20.0, wants_bps=48_000)
+    assert max(bps for at, bps in made.estimates if at > 3) < 80_000
+
+
 def test_a_link_that_drops_instead_of_queueing_is_not_overrun_for_long() -> None:
     made = after(Shape(((0.0, 1e6),), 0.03, 0.02), 60.0)
     assert 0.6e6 <= made.mean_bps(31, 61) <= 1.2e6

@@ -66,20 +66,21 @@ def test_feedback_of_a_viewer_is_counted(stage: Stage) -> None:
     assert stage.drops == {}
 
 
-def tell_of_queue(stage: Stage, viewer: Peer, base: int) -> None:
-    """Tell of 60 packets that left together: half of them came 192 ms later, and stayed so for a while."""
-    viewer.send(feedback(base, [1] * 30), feedback(base + 30, [1] * 15, reference=1003, number=1))
+def tell_of_queue(stage: Stage, viewer: Peer, base: int, times: int = 3) -> None:
+    """Tell of 60 packets that left together: half of them came 192 ms (64 ms `times`) later, and so for a while."""
+    reference = 1000 + times
+    viewer.send(feedback(base, [1] * 30), feedback(base + 30, [1] * 15, reference=reference, number=1))
     # Feedback has a socket of its own, which is read later.
     stage.settle()
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 0.07, "the queue has stood for a while")
-    viewer.send(feedback(base + 45, [1] * 15, reference=1003, number=2))
+    viewer.send(feedback(base + 45, [1] * 15, reference=reference, number=2))
     stage.settle()
 
 
 def test_a_queue_that_feedback_tells_of_lowers_the_estimate_of_that_viewer_alone(stage: Stage) -> None:
-    viewer, base = estimated(stage, 60)
-    other, other_base = estimated(stage, 60)
+    viewer, base = estimated(stage, 60, more_bytes=100)
+    other, other_base = estimated(stage, 60, more_bytes=100)
     for one in (viewer, other):
         assert one.transport.estimate is None
     tell_of_queue(stage, viewer, base)
@@ -97,7 +98,7 @@ def test_repairs_take_a_part_of_what_may_be_sent(stage: Stage) -> None:
     thin, base = estimated(stage, 60, more_bytes=1000)
     wide, wide_base = estimated(stage, 60, more_bytes=1000)
     thin_route, wide_route = stage.routes
-    tell_of_queue(stage, thin, base)
+    tell_of_queue(stage, thin, base, times=2)
     wide.send(feedback(wide_base, [1] * 30), feedback(wide_base + 30, [1] * 30, number=1))
     # Feedback has a socket of its own, which is read later.
     stage.settle()
@@ -113,6 +114,16 @@ def test_repairs_take_a_part_of_what_may_be_sent(stage: Stage) -> None:
     assert 1 <= thin_route.stats()["resends"] <= most < 30
     assert thin.transport.stats()["drops"]["resend_rate"] == 60 - thin_route.stats()["resends"]
     assert wide_route.stats()["resends"] == 60
+
+
+def test_behind_a_long_queue_no_picture_is_sent_again(stage: Stage) -> None:
+    viewer, base = estimated(stage, 60, more_bytes=1000)
+    tell_of_queue(stage, viewer, base, times=5)
+    first = viewer.received.packets[0].sequence
+    viewer.send(nack(1000, range(first, first + 60)))
+    viewer.settle()
+    assert stage.routes[0].stats()["resends"] == 0
+    assert viewer.transport.stats()["drops"]["resend_rate"] == 60
 
 
 def test_absurd_feedback_is_counted_and_believed_in_nothing(stage: Stage) -> None:
