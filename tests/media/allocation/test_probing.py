@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from media.allocation.probing import (
     BEYOND_PERCENT,
+    DENIED_WAIT_US,
     FILL_BITS,
     FILL_PERCENT,
     GONE_US,
@@ -38,6 +39,14 @@ def test_nothing_is_tried_when_nothing_waits_or_while_a_queue_stands() -> None:
     assert probing.trial(TENTH, 400_000, 0, 0.0, 290_000, 290_000) == (0, 0)
     assert probing.trial(2 * TENTH, 400_000, 0, 80.0, SOUGHT, WANTED) == (0, 0)
     assert probing.trial(3 * TENTH, 400_000, 0, 0.0, SOUGHT, WANTED).bps > 400_000
+
+
+def test_a_link_that_was_just_full_and_whose_trains_come_no_faster_is_left_alone_for_a_while() -> None:
+    for train_bps, waits_us in ((400_000, DENIED_WAIT_US), (700_000, 0), (0, 0)):
+        probing = Probing()
+        assert probing.trial(0, 400_000, train_bps, 80.0, SOUGHT, WANTED) == (0, 0)
+        tried = [probing.trial(turn * TENTH, 400_000, train_bps, 0.0, SOUGHT, WANTED).bps > 0 for turn in range(1, 200)]
+        assert (tried.index(True) + 1) * TENTH == max(waits_us, TENTH)
 
 
 def test_who_is_sent_nothing_and_so_tells_nothing_is_tried_when_its_queue_must_have_gone() -> None:

@@ -61,6 +61,29 @@ def test_it_follows_a_link_that_becomes_thin_and_wide_again(rtt: float, loss: fl
     assert max(made.rate_bps(at, at + 2) for at in range(41, 50)) >= 0.7 * 1.5e6 * (1 - loss)
 
 
+@pytest.mark.parametrize(("rtt", "longest_s"), [(0.06, 0.65), (0.6, 1.1)])
+def test_a_link_that_falls_below_what_is_sent_is_known_before_its_queue_is_long(rtt: float, longest_s: float) -> None:
+    world = World()
+    made = way(world, Shape(STEP, rtt / 2, 1.0), wants_bps=1.2e6)
+    world.run(30.0)
+    assert made.queue_s(21, 31, share=1.0) <= longest_s
+    # What the full link dropped was no loss of its own, and when its queue has gone it is used again at once.
+    again = next(at for at, bps in made.estimates if at > 22 and bps >= 0.9 * 4e5)
+    # Half of the link goes on being filled meanwhile.
+    assert again <= 21 + 2 * rtt + 2.5 * longest_s
+    assert min(bps for at, bps in made.estimates if at > again) >= 0.7 * 4e5
+
+
+def test_feedback_that_is_lost_does_not_make_a_link_look_thinner() -> None:
+    world = World()
+    shape = Shape(((0.0, 4e5),), 0.03, 1.0, Loss(0.05))
+    made = way(world, shape)
+    made.up = Link(Shape(delay_s=0.03, loss=Loss(0.2)), 3)
+    world.run(40.0)
+    assert 0.85 * 4e5 <= made.mean_bps(11, 41) <= 1.05 * 4e5
+    assert min(bps for at, bps in made.estimates if at > 11) >= 0.6 * 4e5
+
+
 @pytest.mark.parametrize("rtt", [0.06, 0.6])
 def test_two_who_share_a_link_come_to_equal_shares(rtt: float) -> None:
     world = World()

@@ -12,7 +12,7 @@ from tests.media.plane.packets import (
     rtp,
     vp8,
 )
-from tests.media.plane.peers import TWCC, Peer, Stage
+from tests.media.plane.peers import MID, RID, TWCC, Peer, Stage
 from tests.media.plane.test_feedback import audience
 from tests.patience import wait_until
 
@@ -124,6 +124,30 @@ def test_behind_a_long_queue_no_picture_is_sent_again(stage: Stage) -> None:
     viewer.settle()
     assert stage.routes[0].stats()["resends"] == 0
     assert viewer.transport.stats()["drops"]["resend_rate"] == 60
+
+
+def test_of_a_layer_that_another_has_replaced_a_full_link_is_sent_nothing_again(stage: Stage) -> None:
+    publisher, viewer = stage.peer(receive_ids={MID: 1, RID: 2}), stage.peer(send_ids={TWCC: 4})
+    track = stage.track()
+    publisher.publish(track, rids=[b"a", b"b"])
+    route = viewer.watch(track)
+
+    def show(first: int, count: int, rid: bytes) -> None:
+        for number in range(first, first + count):
+            head, ssrc = {1: b"0", 2: rid}, 90 + rid[0]
+            publisher.send(rtp(number, vp8(number, key=number == first) + bytes(100), ssrc=ssrc, extensions=head))
+
+    show(0, 60, b"a")
+    got = viewer.wait_packets(60)
+    tell_of_queue(stage, viewer, int.from_bytes(got[0].extensions[4], "big"), times=2)
+    link = viewer.transport.estimate
+    assert link is not None and link["was_full"]
+    route.set(layer=1)
+    stage.settle()
+    show(0, 5, b"b")
+    viewer.wait_packets(65)
+    viewer.send(nack(1000, [110, 161, 120, 163]))
+    assert [packet.original for packet in viewer.wait_packets(67)[65:]] == [161, 163]
 
 
 def test_absurd_feedback_is_counted_and_believed_in_nothing(stage: Stage) -> None:
