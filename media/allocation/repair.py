@@ -15,14 +15,13 @@ SHORT_MS: Final = 160.0
 #: A link that loses so much has its losses made up for, until it has lost less for `CLEAN_US`.
 LOSSY: Final = 0.005
 CLEAN_US: Final = 20_000_000
-#: Losses are looked at over some seconds: a single one in a feedback of ten packets is no ten percent.
-SMOOTH_US: Final = 4_000_000
 #: From here on two in a row are likely within a minute, and three.
 TWO_LOST: Final = 0.02
 THREE_LOST: Final = 0.1
-#: Parities for each packet that is lost, and what makes sense at all, in percent.
+#: Parities for each packet that is lost; and what makes sense at all, what comes first, and most, in percent.
 PARITIES_A_LOSS: Final = 10
-LEAST_PERCENT: Final = 10
+LEAST_PERCENT: Final = 5
+FIRST_PERCENT: Final = 10
 MOST_PERCENT: Final = 50
 _STEP_PERCENT: Final = 5
 #: What an answer takes beside the round trip: until a loss is seen, and until it is its turn.
@@ -56,8 +55,6 @@ class Repairing:
     """One link's choice."""
 
     def __init__(self) -> None:
-        self._loss = 0.0
-        self._looked_us = 0
         self._lossy_us: int | None = None
         self._is_long = False
         self._wait_ms = 0
@@ -65,27 +62,28 @@ class Repairing:
     def choose(self, now_us: int, rtt_ms: float, loss: float, room: Room) -> Repair:
         """Return what is right now; to be asked about once a second.
 
-        `loss` is the share that was lost lately. Sound that gets lost is sent twice whatever the room.
+        `loss` is the share that is lost over some seconds (`losses`). Sound that gets lost is sent twice whatever the
+        room; pictures that wait long for an answer have a few parities before sound is sent a third time.
         """
-        passed_us = min(max(now_us - self._looked_us, 0), SMOOTH_US)
-        self._looked_us = now_us
-        self._loss += (loss - self._loss) * passed_us / SMOOTH_US
         self._is_long = rtt_ms >= (SHORT_MS if self._is_long else LONG_MS)
-        if self._loss >= LOSSY:
+        if loss >= LOSSY:
             self._lossy_us = now_us
         if self._lossy_us is None or now_us - self._lossy_us >= CLEAN_US:
             self._lossy_us = None
             self._wait_ms = 0
             return NOTHING
-        more = 2 if self._loss >= THREE_LOST else 1 if self._loss >= TWO_LOST or self._is_long else 0
-        more = min(more, max(room.spare, 0) // max(room.sound, 1))
-        percent = self._percent(room.spare - more * room.sound, room.pictures) if self._is_long else 0
+        more = 2 if loss >= THREE_LOST else 1 if loss >= TWO_LOST or self._is_long else 0
+        spare = max(room.spare, 0)
+        first = _percent(loss, min(spare, room.pictures * FIRST_PERCENT // 100), room.pictures) if self._is_long else 0
+        more = min(more, (spare - first * room.pictures // 100) // max(room.sound, 1))
+        percent = _percent(loss, spare - more * room.sound, room.pictures) if self._is_long else 0
         if self._is_long:
             wait_ms = -(-int(rtt_ms + BESIDE_MS) // _STEP_MS) * _STEP_MS
             self._wait_ms = min(max(self._wait_ms, wait_ms), MOST_WAIT_MS)
         return Repair(1 + more, percent, self._wait_ms)
 
-    def _percent(self, spare: int, pictures: int) -> int:
-        wanted = min(max(100 * PARITIES_A_LOSS * self._loss, LEAST_PERCENT), MOST_PERCENT)
-        percent = int(min(wanted, 100 * spare / max(pictures, 1))) // _STEP_PERCENT * _STEP_PERCENT
-        return percent if percent >= LEAST_PERCENT else 0
+
+def _percent(loss: float, spare: int, pictures: int) -> int:
+    wanted = min(max(100 * PARITIES_A_LOSS * loss, LEAST_PERCENT), MOST_PERCENT)
+    percent = int(min(wanted, 100 * spare / max(pictures, 1))) // _STEP_PERCENT * _STEP_PERCENT
+    return percent if percent >= LEAST_PERCENT else 0

@@ -14,6 +14,7 @@ import structlog
 
 from media.allocation.allocator import Allocator
 from media.allocation.demand import MAX_BITS, Layer, Picture, Sound
+from media.allocation.losses import Losses
 from media.allocation.plan import Allocation, Pause, Share
 from media.allocation.probing import Probing
 from media.allocation.repair import NOTHING, Repair, Repairing, Room
@@ -33,8 +34,6 @@ _EACH_US: Final = 1_000_000
 _EACH_CALM_US: Final = 3_000_000
 #: The same where only receiver reports tell of the link, every few seconds.
 _EACH_UNTOLD_US: Final = 5_000_000
-#: Of a link's room that may be filled with what makes up for losses.
-_FILLED: Final = 0.95
 #: A picture is held only when there was no room for its lowest layer for so long; the plane leaves out frames before.
 _LACK_US: Final = 1_000_000
 
@@ -57,6 +56,7 @@ class _Link:
     allocator: Allocator = field(default_factory=Allocator)
     probing: Probing = field(default_factory=Probing)
     repairing: Repairing = field(default_factory=Repairing)
+    losses: Losses = field(default_factory=Losses)
     due_us: int = 0
     version: int = -1  # of what was measured when it was allocated
     floor_bits: int = MAX_BITS  # a full link that carries less is looked at at once
@@ -126,7 +126,7 @@ class Adaptation:
         self, link: _Link, now_us: int, transport: PlaneTransport, taken: Callable[[], Mapping[str, Taking]]
     ) -> None:
         asked = {name: item for name, item in taken().items() if item.allowed}
-        facts = link_facts(transport, asked.values())
+        facts = link_facts(now_us, transport, asked.values(), link.losses)
         is_short = facts.was_full and facts.settled_bps < link.floor_bits
         if now_us >= link.due_us or link.version != self.measured.version or is_short:
             link.version = self.measured.version
@@ -164,7 +164,7 @@ class Adaptation:
         pictures = allocation.planned_bits - allocation.sound_bits
         # While a queue is to go, what it goes by is not to spare.
         now_bits = facts.room if facts.bps is None else min(facts.room, facts.bps)
-        spare = int(now_bits * _FILLED) - allocation.planned_bits if facts.was_full else MAX_BITS
+        spare = now_bits - allocation.planned_bits if facts.was_full else MAX_BITS
         link.repair = link.repairing.choose(now_us, facts.rtt_ms, facts.loss, Room(sound, pictures, spare))
         for item in taken:
             item.make_up(link.repair)
