@@ -91,7 +91,7 @@ async def sending(server: Server) -> AsyncIterator[None]:
 
 
 class Watcher(Someone):
-    """A viewer behind a line of its own; counts `changed`, `cut` and `visits`."""
+    """A viewer behind a line of its own; counts `changed`, `cut`, `given up` and `visits`."""
 
     def __init__(self, server: Server, stop: asyncio.Event, seed: int) -> None:
         super().__init__(server, stop, seed)
@@ -100,6 +100,10 @@ class Watcher(Someone):
         self._seed = seed
         self._relay: UdpRelay | None = None
         self._session: WhepSession | None = None
+        self.served: float | None = None
+        """How long sound and pictures took, in seconds, over a line that was clean again at the end; None before."""
+        self.pictures = self.sounds = 0
+        """What was seen and heard in sessions that are over."""
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -122,6 +126,8 @@ class Watcher(Someone):
             async with viewer:
                 await until("the first picture", lambda: self.eyes.count)
                 yield
+            self.pictures += self.eyes.count
+            self.sounds += self.ears.count
 
     def shape(self, shape: Shape) -> None:
         """Let the line be like this from now on, both ways."""
@@ -158,15 +164,31 @@ class Watcher(Someone):
         )
 
     async def wander(self) -> None:
-        """Change the line until told to stop; now and then it is cut."""
-        while not self._stop.is_set():
-            if self._chance.random() < CUTS:
-                self.counted["cut"] += 1
-                self.shape(CUT)
-                await self._rest(CUT_SECONDS)
-            self.counted["changed"] += 1
-            self.shape(self._drawn())
-            await self._rest(CHANGE_SECONDS)
+        """Watch over a line that changes, now and then is cut, and is clean when told to stop; see `served`.
+
+        A line that is bad after a long cut may cost the session, which the client gives up after 15 s without an
+        answer: then one comes again.
+        """
+        while self.served is None:
+            async with self.watching():
+                assert self._session is not None
+                closed = self._session.transport.closed
+                while not self._stop.is_set() and not closed.done():
+                    await self._change()
+                if self._stop.is_set() and not closed.done():
+                    self.shape(CLEAN)
+                    self.served = await self.is_served()
+                else:
+                    self.counted["given up"] += 1
+
+    async def _change(self) -> None:
+        if self._chance.random() < CUTS:
+            self.counted["cut"] += 1
+            self.shape(CUT)
+            await self._rest(CUT_SECONDS)
+        self.counted["changed"] += 1
+        self.shape(self._drawn())
+        await self._rest(CHANGE_SECONDS)
 
     async def come_and_go(self) -> None:
         """Visit after visit over a bad line until told to stop."""
