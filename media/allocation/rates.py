@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from itertools import pairwise, zip_longest
 from typing import Final, NamedTuple
 
 from media.allocation.demand import MAX_FRAMES, MAX_RUNGS, MAX_SIDE, Layer, Rung
@@ -53,6 +54,9 @@ class _Sum(NamedTuple):
     frames: int
 
 
+_NONE: Final = _Sum(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sample:
     at_us: int
@@ -62,12 +66,14 @@ class _Sample:
         """Return the sum up to an id; nothing had come of a higher one than those there are."""
         return self.sums[min(temporal, len(self.sums) - 1)]
 
+    def own(self) -> list[_Sum]:
+        """Return what is of each id alone."""
+        return [_Sum(of.bits - below.bits, of.frames - below.frames) for below, of in pairwise((_NONE, *self.sums))]
+
     def is_below(self, other: _Sample) -> bool:
         """Whether anything was counted back."""
-        return any(
-            mine.bits < theirs.bits or mine.frames < theirs.frames
-            for mine, theirs in zip(self.sums, other.sums, strict=False)
-        )
+        both = zip_longest(self.own(), other.own(), fillvalue=_NONE)
+        return any(mine.bits < theirs.bits or mine.frames < theirs.frames for mine, theirs in both)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from tests.media.plane.peers import staged
 
 VIEWERS = 20
 PICTURES = 40
+MOST = 50
 
 
 def plane_thread() -> int:
@@ -29,14 +30,17 @@ def main(preloaded: str) -> None:
         viewers = [stage.peer() for _ in range(VIEWERS)]
         for viewer in viewers:
             viewer.watch(track)
-        for first in (0, PICTURES):
-            if first:
+        for first in range(0, MOST * PICTURES, PICTURES):
+            if first == PICTURES:
                 calls.watch(plane_thread())
             publisher.send(*pictures(first, PICTURES))
             for viewer in viewers:
                 viewer.wait_packets(3 * (first + PICTURES))
                 viewer.send(rr(1))
             stage.settle()
+            # On a machine with one free core each packet may be read before the next one is sent.
+            if first and calls.most_received_seen() > 1:
+                break
         print(json.dumps([calls.allocations_seen(), calls.most_received_seen()]))
 
 
