@@ -121,6 +121,11 @@ class Relay:
                 _log.exception("plane_event_failed", kind=type(event).__name__)
 
     @property
+    def links_filled(self) -> int:
+        """How many times a viewer's link was found full that was not known to be."""
+        return sum(thread.links_filled for thread in self.threads)
+
+    @property
     def all_turning(self) -> bool:
         """Whether every thread takes orders; to be asked before any that may wait."""
         return all([self.is_turning(thread) for thread in self.threads])

@@ -85,6 +85,7 @@ cdef int _nack(PlaneState *plane, Transport *transport, const RtcpItem *item, in
 
 cdef void _transport_feedback(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:
     cdef TwccReport report
+    cdef bint was_full
     if transport.sends == NULL:
         return
     report.results = plane.results
@@ -94,7 +95,10 @@ cdef void _transport_feedback(PlaneState *plane, Transport *transport, const Rtc
         return
     transport.twcc_reported += report.received
     transport.twcc_lost += report.lost
+    was_full = transport.estimate.was_full
     estimate_feedback(transport.estimate, &report, transport.sends, plane.now_ns)
+    if transport.estimate.was_full and not was_full:
+        plane.links_filled += 1
     transport.paced = transport.estimate.was_full or transport.waits
 
 

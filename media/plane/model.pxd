@@ -471,8 +471,8 @@ cdef struct PlaneState:
     uint64_t notes                  # of SSRCs without a stream
     uint64_t wakeups
     uint64_t received_packets
-    uint64_t sent_packets
-    uint64_t sent_octets
+    uint64_t links_filled           # that were found full
+    uint64_t sent_packets, sent_octets
     uint64_t sent_messages
     uint64_t send_calls
     uint64_t drops[DROP_REASONS]

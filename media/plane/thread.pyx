@@ -327,6 +327,11 @@ cdef class PlaneThread:
         }
 
     @property
+    def links_filled(self):
+        """How many times a viewer's link was found full that was not known to be."""
+        return self.state.links_filled
+
+    @property
     def live_objects(self):
         """Objects whose memory the thread may still use."""
         return len(self.live)

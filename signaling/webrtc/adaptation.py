@@ -28,10 +28,14 @@ _log = structlog.get_logger(__name__)
 
 #: How often links are looked at: a feedback comes each 50 to 100 ms.
 LOOK_SECONDS: Final = 0.1
+#: Links of which nothing new is to be expected are looked at so often.
+_ALL_US: Final = 1_000_000
 #: A link is allocated anew so often although nothing has happened: layers change, and steps wait for time to pass.
 _EACH_US: Final = 1_000_000
 #: The same where nothing waits.
 _EACH_CALM_US: Final = 3_000_000
+#: The same where the link was never full besides: it has all that it wants, and that it is full is told.
+_EACH_RESTING_US: Final = 10_000_000
 #: The same where only receiver reports tell of the link, every few seconds.
 _EACH_UNTOLD_US: Final = 5_000_000
 #: A picture is held only when there was no room for its lowest layer for so long; the plane leaves out frames before.
@@ -53,6 +57,8 @@ class LinkReport:
 
 @dataclass(slots=True)
 class _Link:
+    transport: PlaneTransport
+    taking: Callable[[], Mapping[str, Taking]]
     allocator: Allocator = field(default_factory=Allocator)
     probing: Probing = field(default_factory=Probing)
     repairing: Repairing = field(default_factory=Repairing)
@@ -66,76 +72,92 @@ class _Link:
     repair: Repair = NOTHING
     taken: frozenset[tuple[str, int]] = frozenset()
 
-    def is_calm(self, now_us: int, version: int, full_bps: int) -> bool:
+    @property
+    def is_tried(self) -> bool:
+        """Whether the link is filled with padding, or may be at the next look."""
+        return self.sought_bits[0] > 0 or self.probed
+
+    def is_calm(self, now_us: int, version: int) -> bool:
         """Whether nothing can have happened that asks for another word."""
-        is_tried = self.sought_bits[0] > 0 or self.probed
-        is_short = 0 <= full_bps < self.floor_bits
-        return now_us < self.due_us and version == self.version and not is_tried and not is_short
+        if now_us >= self.due_us or version != self.version or self.is_tried:
+            return False
+        return not 0 <= self.transport.full_bps < self.floor_bits
 
-
-#: A viewer: its identifier, its transport, and what tells what it takes, by names that are its own.
-Viewer = tuple[str, PlaneTransport, Callable[[], Mapping[str, Taking]]]
+    def may_rest(self) -> bool:
+        """Whether nothing can happen that is not told: the link is not tried, and was never full."""
+        return not self.is_tried and self.transport.full_bps < 0
 
 
 class Adaptation:
-    """All viewers' links. `look` ten times a second."""
+    """All viewers' links. `look` ten times a second; `filled` tells how many links the plane has found full so far."""
 
-    def __init__(self, measured: Measured, viewers: Callable[[], Iterable[Viewer]]) -> None:
+    def __init__(self, measured: Measured, filled: Callable[[], int]) -> None:
         self.measured = measured
-        self._viewers = viewers
+        self._filled = filled
+        self._had = (0, -1)  # links found full, and the version of what was measured, when all were looked at
         self._links: dict[str, _Link] = {}
+        # Of hundreds of links all but a few rest: they must cost next to nothing.
+        self._awake: dict[str, _Link] = {}
+        self._taken: set[tuple[str, int]] | None = set()  # by all; None: to be collected
+        self._all_us = 0
         self._measured_us = 0
 
+    def add(self, viewer: str, transport: PlaneTransport, taking: Callable[[], Mapping[str, Taking]]) -> None:
+        """Look after a viewer's link from now on; `taking` tells what it takes, by names that are its own."""
+        self._links[viewer] = self._awake[viewer] = _Link(transport, taking)
+
+    def remove(self, viewer: str) -> None:
+        """Forget a viewer, known or not."""
+        self._links.pop(viewer, None)
+        self._awake.pop(viewer, None)
+        self._taken = None
+
     def look(self, now_us: int) -> None:
-        """Look at every link; `now_us` is monotonic and never goes back."""
+        """Look at every link of which there may be news; `now_us` is monotonic and never goes back."""
         if now_us >= self._measured_us:
             self._measured_us = now_us + MEASURE_US
-            self.measured.measure(now_us, {key for link in self._links.values() for key in link.taken})
-        seen: set[str] = set()
-        version = self.measured.version
-        for identifier, transport, taken in self._viewers():
-            seen.add(identifier)
-            link = self._links.get(identifier)
-            if link is None:
-                link = self._links[identifier] = _Link()
-            # Of hundreds of links all but a few are calm: they must cost next to nothing.
-            elif link.is_calm(now_us, version, transport.full_bps):
-                continue
+            if self._taken is None:
+                self._taken = {key for link in self._links.values() for key in link.taken}
+            self.measured.measure(now_us, self._taken)
+        news = (self._filled(), self.measured.version)
+        if now_us >= self._all_us or news != self._had:
+            self._all_us, self._had = now_us + _ALL_US, news
+            self._awake = dict(self._links)
+        for viewer, link in list(self._awake.items()):
             try:
-                self._look_at(link, now_us, transport, taken)
+                if not link.is_calm(now_us, self.measured.version):
+                    self._look_at(link, now_us)
+                if link.may_rest():
+                    del self._awake[viewer]
             except Exception:  # so broad, because the links behind it are other viewers'
-                _log.exception("link_not_adapted", viewer=identifier)
-        for gone in self._links.keys() - seen:
-            del self._links[gone]
+                _log.exception("link_not_adapted", viewer=viewer)
 
     def soon(self, viewer: str) -> None:
         """What a viewer takes, or how it shows it, has changed: the next look allocates its link."""
         link = self._links.get(viewer)
         if link is not None:
             link.due_us = 0
+            self._awake[viewer] = link
 
-    def report(self, viewer: str, transport: PlaneTransport) -> LinkReport:
+    def report(self, viewer: str) -> LinkReport:
         """Return how the link of a viewer is."""
-        facts, link = transport.estimate, self._links.get(viewer)
+        link = self._links.get(viewer)
+        facts = link.transport.estimate if link is not None else None
         if facts is None or link is None:
             return LinkReport(None, 0.0, 0.0, is_short=False, repair=NOTHING)
         is_short = link.sought_bits[0] > 0 and facts["was_full"]
         return LinkReport(facts["bps"], facts["queue_ms"], facts["loss"], is_short, link.repair)
 
-    def _look_at(
-        self, link: _Link, now_us: int, transport: PlaneTransport, taken: Callable[[], Mapping[str, Taking]]
-    ) -> None:
-        asked = {name: item for name, item in taken().items() if item.allowed}
-        facts = link_facts(now_us, transport, asked.values(), link.losses)
+    def _look_at(self, link: _Link, now_us: int) -> None:
+        asked = {name: item for name, item in link.taking().items() if item.allowed}
+        facts = link_facts(now_us, link.transport, asked.values(), link.losses)
         is_short = facts.was_full and facts.settled_bps < link.floor_bits
         if now_us >= link.due_us or link.version != self.measured.version or is_short:
             link.version = self.measured.version
             allocation = self._allocate(link, now_us, facts, asked)
             self._make_up(link, now_us, facts, allocation, asked.values())
-            is_calm = link.sought_bits[0] == 0 and not link.lacking
-            pause_us = _EACH_CALM_US if transport.is_estimated else _EACH_UNTOLD_US
-            link.due_us = now_us + (pause_us if is_calm else _EACH_US)
-        self._probe(link, now_us, transport, facts)
+            link.due_us = now_us + _pause_us(link, facts)
+        self._probe(link, now_us, facts)
 
     def _allocate(self, link: _Link, now_us: int, facts: LinkFacts, taken: Mapping[str, Taking]) -> Allocation:
         sounds = [self._sound(name, item) for name, item in taken.items() if item.kind == "audio"]
@@ -153,7 +175,10 @@ class Adaptation:
         layers = {picture.id: picture.layers for picture in pictures}
         for share in allocation.shares:
             self._share(link, now_us, facts, share, taken[share.id], layers[share.id])
+        had = link.taken
         link.taken = frozenset((item.source, item.layer) for item in taken.values() if not item.held and item.shown)
+        if link.taken != had:
+            self._taken = None
         return allocation
 
     def _make_up(
@@ -186,12 +211,12 @@ class Adaptation:
                 _log.info("picture_held", source=item.source, needs=layers[0].rungs[0].bits, room=facts.room)
             item.share(layers[0].number, _temporal(facts, item, layers[0], 0), held=held, shown=True)
 
-    def _probe(self, link: _Link, now_us: int, transport: PlaneTransport, facts: LinkFacts) -> None:
+    def _probe(self, link: _Link, now_us: int, facts: LinkFacts) -> None:
         if facts.bps is None:
             return
         trial = link.probing.trial(now_us, facts.bps, facts.train_bps, facts.queue_ms, *link.sought_bits)
         if trial.bps or trial.packets or link.probed:
-            transport.probe(trial.bps, trial.packets)
+            link.transport.probe(trial.bps, trial.packets)
         link.probed = trial.bps > 0
 
     def _sound(self, name: str, item: Taking) -> Sound:
@@ -204,6 +229,15 @@ class Adaptation:
         if sight.slow:
             layers = _slowed(layers)
         return Picture(name, item.source, sight.rank, sight.width, sight.height, layers)
+
+
+def _pause_us(link: _Link, facts: LinkFacts) -> int:
+    """Return for how long a link that was just allocated may stay so when nothing happens."""
+    if link.sought_bits[0] > 0 or link.lacking:
+        return _EACH_US
+    if not link.transport.is_estimated:
+        return _EACH_UNTOLD_US
+    return _EACH_CALM_US if facts.was_full else _EACH_RESTING_US
 
 
 def _least(sounds: Sequence[Sound], pictures: Sequence[Picture]) -> int:

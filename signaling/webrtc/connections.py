@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import structlog
 
 from dispatch.flow import Flow
-from media.plane.transport import PlaneTransport
 from media.relay import Relay
 from signaling.bucket import Bucket
 from signaling.ice.types import Credentials
@@ -21,7 +20,7 @@ from signaling.sdp.continuation import restarts_ice
 from signaling.sdp.model import SessionDescription
 from signaling.sdp.parse import parse
 from signaling.sdp.write import write
-from signaling.webrtc.adaptation import Viewer
+from signaling.webrtc.adaptation import Adaptation
 from signaling.webrtc.connection import (
     Connection,
     ConnectionAnswer,
@@ -65,11 +64,9 @@ class Connections:
         viewers: Places,
         require_open: Callable[[], None],
         displace: Callable[[str, str], None],
-        taken_otherwise: Callable[[str], None],
+        adaptation: Adaptation,
     ) -> None:
-        """`displace(source, publisher)` ends who published before; `require_open` refuses when the node stops;
-        `taken_otherwise(connection)` hears that what it takes, or how it shows that, has changed.
-        """
+        """`displace(source, publisher)` ends who published before; `require_open` refuses when the node stops."""
         self.listeners: list[Listener] = []
         self._relay = relay
         self._peers = peers
@@ -78,7 +75,7 @@ class Connections:
         self._viewers = viewers
         self._require_open = require_open
         self._displace = displace
-        self._taken_otherwise = taken_otherwise
+        self._adaptation = adaptation
         self._connections: dict[str, Connection] = {}
         self._by_peer: dict[WebRtcSession, Connection] = {}
         self._buckets: dict[str, Bucket] = {}
@@ -106,6 +103,7 @@ class Connections:
         connection = Connection(secrets.token_urlsafe(12), owner, present, thread, peer)
         self._connections[connection.id] = self._by_peer[peer] = connection
         self._viewers.taken += 1
+        self._adaptation.add(connection.id, peer.transport, connection.taking)
         try:
             self._apply(connection, planned)
         except Exception:  # passed on: whatever it was, nothing of the connection may stay
@@ -131,7 +129,7 @@ class Connections:
             local = self._peers.local(connection.thread)
             planned = plan(parsed, lines, present, local, self._sources.codecs)
         self._apply(connection, planned)
-        self._taken_otherwise(connection_id)
+        self._adaptation.soon(connection_id)
         if restarts:
             self._restart(connection, planned)
         return self._answer(connection, planned)
@@ -152,7 +150,7 @@ class Connections:
         if flow is not Flow.CLOSED:
             line.taking.allow(flow is Flow.OPEN)
             line.flow = flow
-            self._taken_otherwise(connection_id)
+            self._adaptation.soon(connection_id)
             return
         before = connection.taken()
         line.flow = flow
@@ -204,17 +202,10 @@ class Connections:
             if item.flow is not Flow.CLOSED
         ]
 
-    def viewing(self) -> Iterator[Viewer]:
-        """Give every connection with what it takes, by mid."""
-        for connection in self._connections.values():
-            yield connection.id, connection.peer.transport, connection.taking
-
-    def pictures(self, connection_id: str) -> tuple[PlaneTransport, dict[str, Taking]]:
-        """Return a connection's transport and the pictures that it takes, by mid."""
-        connection = self._get(connection_id)
-        receiving = connection.present.receiving.items()
-        pictures = {mid: item.taking for mid, item in receiving if item.flow is Flow.OPEN and item.line.kind == "video"}
-        return connection.peer.transport, pictures
+    def pictures(self, connection_id: str) -> dict[str, Taking]:
+        """Return the pictures that a connection takes, by mid."""
+        receiving = self._get(connection_id).present.receiving.items()
+        return {mid: item.taking for mid, item in receiving if item.flow is Flow.OPEN and item.line.kind == "video"}
 
     def layered(self, connection_id: str) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Return the lines on which a page sends layers: by mid the source, and the layers' RIDs in order."""
@@ -233,7 +224,7 @@ class Connections:
             taking = receiving[mid].taking
             if taking.sight != sight:
                 taking.sight = sight
-                self._taken_otherwise(connection_id)
+                self._adaptation.soon(connection_id)
 
     def sending(self) -> Iterator[tuple[str, str]]:
         """Give every connection that publishes, with each of its sources."""
@@ -356,6 +347,7 @@ class Connections:
     def _on_end(self, peer: WebRtcSession, ended: SessionEnded) -> None:
         connection = self._by_peer.pop(peer)
         del self._connections[connection.id]
+        self._adaptation.remove(connection.id)
         self._viewers.taken -= 1
         present, taken = connection.present, connection.taken()
         self._end_sending(connection, list(present.sending.values()))

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -25,7 +25,7 @@ from signaling.sdp.parse import parse
 from signaling.sdp.transport import LocalCandidate, LocalTransport
 from signaling.sdp.webrtc import accept_publish, accept_view
 from signaling.sdp.write import write
-from signaling.webrtc.adaptation import LOOK_SECONDS, Adaptation, Viewer
+from signaling.webrtc.adaptation import LOOK_SECONDS, Adaptation
 from signaling.webrtc.connections import Connections
 from signaling.webrtc.errors import ExchangeClosed, SessionUnknown
 from signaling.webrtc.formats import receive_extensions, route_format, send_extensions
@@ -74,6 +74,7 @@ class Exchange:
         # By kind, so that a mass of viewers never keeps a publisher out.
         self._publishers = Places("limits.max_sources", max_publishers)
         self._viewers = Places("limits.max_viewers", max_viewers)
+        self.adaptation = Adaptation(Measured(self._sources.media), lambda: relay.links_filled)
         self.connections = Connections(
             relay,
             self._peers,
@@ -82,9 +83,8 @@ class Exchange:
             viewers=self._viewers,
             require_open=self._require_open,
             displace=self._displace,
-            taken_otherwise=lambda connection: self.adaptation.soon(connection),
+            adaptation=self.adaptation,
         )
-        self.adaptation = Adaptation(Measured(self._sources.media), self._viewing)
         self._by_peer: dict[WebRtcSession, Session] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0
@@ -275,6 +275,8 @@ class Exchange:
         self.sessions[session.id] = session
         self._by_peer[peer] = session
         (self._publishers if publishes else self._viewers).taken += 1
+        if not publishes:
+            self.adaptation.add(session.id, peer.transport, session.taking)
         return session
 
     def _send_track(self, source: str, kind: str, codec: Codec | None) -> SendTrack:
@@ -292,6 +294,7 @@ class Exchange:
     def _on_end(self, peer: WebRtcSession, ended: SessionEnded) -> None:
         session = self._by_peer.pop(peer)
         del self.sessions[session.id]
+        self.adaptation.remove(session.id)
         (self._publishers if session.publishes else self._viewers).taken -= 1
         self._sources.take_back(session.source, session.publications)
         for route in session.routes:
@@ -332,12 +335,6 @@ class Exchange:
                     self.adaptation.look(time.monotonic_ns() // 1000)
             except Exception:  # so broad, because links must be looked at next time
                 _log.exception("links_not_adapted")
-
-    def _viewing(self) -> Iterator[Viewer]:
-        for session in self.sessions.values():
-            if not session.publishes:
-                yield session.id, session.peer.transport, session.taking
-        yield from self.connections.viewing()
 
     def _look(self) -> None:
         self._hold()

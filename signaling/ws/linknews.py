@@ -68,10 +68,9 @@ class LinkNews(Rounds):
             page.news(Layers(number, news))
 
     def _tell_link(self, connection: str, page: Page, number: int) -> None:
-        transport, pictures = self._connections.pictures(connection)
-        report = self._adaptation.report(connection, transport)
+        report = self._adaptation.report(connection)
         now_us = time.monotonic_ns() // 1000
-        lines = [self._line(mid, item, now_us) for mid, item in pictures.items()]
+        lines = [self._line(mid, item, now_us) for mid, item in self._connections.pictures(connection).items()]
         is_poor = any(line.held for line in lines)
         word = Link(
             connection=number,

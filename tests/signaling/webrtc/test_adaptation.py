@@ -12,8 +12,7 @@ import pytest
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 
 from media.plane.objects import TEMPORAL_ALL, PlanePublication, PlaneTrack
-from media.plane.transport import PlaneTransport
-from signaling.webrtc.adaptation import Adaptation, Viewer
+from signaling.webrtc.adaptation import Adaptation
 from signaling.webrtc.measured import Measured
 from signaling.webrtc.records import SourceMedia
 from signaling.webrtc.taking import Sight, Taking
@@ -35,22 +34,20 @@ class Scene:
     camera: Peer
     track: PlaneTrack
     publication: PlanePublication
-    viewers: dict[str, tuple[PlaneTransport, dict[str, Taking]]] = field(default_factory=dict)
+    viewers: list[str] = field(default_factory=list)
     silent: frozenset[int] = frozenset()
     number: int = 0
     due: float = 0.0
 
     def __post_init__(self) -> None:
         media = SourceMedia({}, {"video": self.publication})
-        self.adaptation = Adaptation(Measured({SOURCE: media}), self._viewing)
-
-    def _viewing(self) -> Iterator[Viewer]:
-        yield from ((name, transport, taken.copy) for name, (transport, taken) in self.viewers.items())
+        self.adaptation = Adaptation(Measured({SOURCE: media}), lambda: self.camera.stage.plane.links_filled)
 
     def view(self, peer: Peer, sight: Sight | None = None) -> Taking:
         taking = Taking(SOURCE, "video", peer.watch(self.track))
         taking.sight = sight or taking.sight
-        self.viewers[f"viewer {len(self.viewers)}"] = peer.transport, {"0": taking}
+        self.viewers.append(f"viewer {len(self.viewers)}")
+        self.adaptation.add(self.viewers[-1], peer.transport, {"0": taking}.copy)
         return taking
 
     def see(self, taking: Taking, sight: Sight) -> None:
@@ -154,7 +151,8 @@ def test_low_frame_rate_takes_the_lowest_rung_until_it_is_no_longer_asked_for(st
     publication = camera.publish(track)
     taking = Taking(SOURCE, "video", page.watch(track))
     measured = Measured({SOURCE: SourceMedia({}, {"video": publication})})
-    adaptation = Adaptation(measured, lambda: iter([("page", page.transport, {"0": taking}.copy)]))
+    adaptation = Adaptation(measured, lambda: stage.plane.links_filled)
+    adaptation.add("page", page.transport, {"0": taking}.copy)
     number = 0
 
     def came() -> list[int]:
@@ -194,9 +192,14 @@ class Stepped:
         publication = self.camera.publish(track)
         self.taking = Taking(SOURCE, "video", self.page.watch(track))
         self.measured = Measured({SOURCE: SourceMedia({}, {"video": publication})})
-        viewers = [("page", self.page.transport, {"0": self.taking}.copy)]
-        self.adaptation = Adaptation(self.measured, lambda: iter(viewers))
+        self.adaptation = Adaptation(self.measured, lambda: stage.plane.links_filled)
+        self.adaptation.add("page", self.page.transport, self.taken)
         self.number = 0
+        self.looks = 0
+
+    def taken(self) -> dict[str, Taking]:
+        self.looks += 1
+        return {"0": self.taking}
 
     def show(self, pictures: int) -> None:
         made: list[bytes] = []
@@ -207,6 +210,13 @@ class Stepped:
                 made.append(rtp(4 * number + index, body, timestamp=6000 * number, marker=index == 3))
         self.camera.send(*made)
         self.number += pictures
+
+    def is_told(self) -> bool:
+        """Have the page tell that its link is full, of pictures that left in one go."""
+        before = len(self.page.settle().packets)
+        self.show(16)
+        self.page.wait_packets(before + 64)
+        return is_full(self.page)
 
     def look(self) -> None:
         self.adaptation.look(_now_us())
@@ -228,14 +238,7 @@ def test_full_link_has_few_frames_before_it_has_none(stage: Stage) -> None:
     wait_until(measured, "all rungs are measured")
     assert taking.temporal == TEMPORAL_ALL and not taking.thinned
 
-    def told() -> bool:
-        # What its feedback tells of left in one go.
-        before = len(page.settle().packets)
-        scene.show(16)
-        page.wait_packets(before + 64)
-        return is_full(page)
-
-    wait_until(told, "its link is known to be full")
+    wait_until(scene.is_told, "its link is known to be full")
     before = len(page.settle().packets)
     scene.look()
     assert (taking.temporal, taking.held, taking.thinned) == (0, False, True)
@@ -254,7 +257,26 @@ def test_full_link_has_few_frames_before_it_has_none(stage: Stage) -> None:
     scene.adaptation.soon("page")
     scene.look()
     assert not taking.thinned, "its viewer wants no more"
-    assert not scene.adaptation.report("page", page.transport).is_short
+    assert not scene.adaptation.report("page").is_short
+
+
+def test_link_that_rests_is_looked_at_as_soon_as_it_is_full(stage: Stage) -> None:
+    scene = Stepped(stage)
+
+    def rests() -> bool:
+        scene.show(1)
+        before = scene.looks
+        scene.look()
+        return before == scene.looks > 0
+
+    wait_until(rests, "it has what it wants")
+    rested_us, before = _now_us(), scene.looks
+    scene.adaptation.look(rested_us)
+
+    wait_until(scene.is_told, "its link is known to be full")
+    assert scene.looks == before
+    scene.adaptation.look(rested_us + 50_000)
+    assert scene.looks > before
 
 
 def test_layer_that_its_publisher_stops_gives_way_to_the_next(scene: Scene, stage: Stage) -> None:
