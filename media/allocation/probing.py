@@ -23,6 +23,9 @@ LONGEST_WAIT_US: Final = 30_000_000
 #: As long at most when packets that leave together arrive so much faster than the estimate, in hundredths.
 HINT_WAIT_US: Final = 2_000_000
 HINT_PERCENT: Final = 150
+#: And when so little more than the estimate is sought (hundredths): such a trial costs the least, and who shares a link
+#: with one who has more comes to his share.
+NEAR_PERCENT: Final = 125
 #: As long at least when they arrive no faster than that: the link is known not to carry more, until it is another one.
 DENIED_WAIT_US: Final = 10_000_000
 DENIED_PERCENT: Final = 115
@@ -80,16 +83,18 @@ class Probing:
         if now_us >= self._train_us and queue_ms <= QUEUE_MS:
             self._train_us = now_us + TRAIN_US
             packets = TRAIN_PACKETS
-        if not self._fills(now_us, estimate, train_bps, queue_ms):
+        is_near = sought_bits * 100 <= estimate * NEAR_PERCENT
+        if not self._fills(now_us, estimate, train_bps, queue_ms, is_near=is_near):
             return Trial(0, packets)
         return Trial(min(estimate * FILL_PERCENT // 100 + FILL_BITS, beyond), packets)
 
-    def _fills(self, now_us: int, estimate: int, train_bps: int, queue_ms: float) -> bool:
+    def _fills(self, now_us: int, estimate: int, train_bps: int, queue_ms: float, *, is_near: bool) -> bool:
         if not self._is_filling:
-            is_hinted = train_bps * 100 >= estimate * HINT_PERCENT
-            wait_us = min(self._wait_us, HINT_WAIT_US) if is_hinted else self._wait_us
+            wait_us = self._wait_us
             if 0 < train_bps * 100 < estimate * DENIED_PERCENT:
                 wait_us = max(wait_us, DENIED_WAIT_US)
+            elif is_near or train_bps * 100 >= estimate * HINT_PERCENT:
+                wait_us = min(wait_us, HINT_WAIT_US)
             if queue_ms > QUEUE_MS:
                 self._failed_us = now_us  # found full, without a trial
             if now_us - self._failed_us < wait_us or queue_ms > QUEUE_MS:

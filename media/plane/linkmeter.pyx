@@ -19,6 +19,7 @@ cdef enum:
     BUCKET_SHIFT = 14               # 16.384 ms
     BASE_NS = 30000000000           # a stretch of the base
     STEP_US = 5000000               # a clock that jumps by more was set, or is made up: begin anew
+    LOSSY_US = 110000               # of shorter none where much was lost that may be the link's own loss
     BUSY_US = 30000                 # of shorter no rate is read
     TRAIN_GAP_NS = 2000000          # between packets that left together
     TRAIN_PACKETS = 3
@@ -183,7 +184,7 @@ cdef int64_t linkmeter_delivered_bps(const LinkMeter *meter, int buckets) noexce
 cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets, int least_bytes) noexcept nogil:
     """Bits a second that the link carried while packets waited, in the last `buckets` and the newest.
 
-    What it lost afterwards is among it. 0: fewer bytes waited.
+    What it lost afterwards is among it. 0: that cannot be said yet, or fewer bytes waited.
     """
     cdef const MeterBucket *of
     cdef int64_t newest = meter.newest_us >> BUCKET_SHIFT
@@ -200,6 +201,8 @@ cdef int64_t linkmeter_busy_bps(const LinkMeter *meter, int buckets, int least_b
     if busy_us < BUSY_US or octets < least_bytes:
         return 0
     lost_most = <int64_t>(octets * BUSY_LOST * meter.loss_share)
+    if lost > lost_most > 0 and busy_us < LOSSY_US:
+        return 0                    # of a dozen packets three may be lost by chance
     return (octets + (lost if lost < lost_most else lost_most)) * 8000000 // busy_us
 
 

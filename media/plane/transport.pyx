@@ -378,6 +378,11 @@ cdef class PlaneTransport(PlaneHandle):
         return estimate_settled(self.link)
 
     @property
+    def drains(self):
+        """Whether less is sent than the viewer's link carries, so that its queue goes."""
+        return self.link != NULL and bool(self.link.draining)
+
+    @property
     def is_estimated(self):
         """Whether the viewer has agreed to tell what arrives."""
         return self.link != NULL

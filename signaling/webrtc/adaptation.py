@@ -66,6 +66,7 @@ class _Link:
     due_us: int = 0
     version: int = -1  # of what was measured when it was allocated
     floor_bits: int = MAX_BITS  # a full link that carries less is looked at at once
+    drains: bool = False  # as last looked at; once its queue has gone there may be room for more
     sought_bits: tuple[int, int] = (0, 0)  # for the next picture, and for all
     probed: bool = False
     lacking: dict[str, int] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class _Link:
 
     def is_calm(self, now_us: int, version: int) -> bool:
         """Whether nothing can have happened that asks for another word."""
-        if now_us >= self.due_us or version != self.version or self.is_tried:
+        if now_us >= self.due_us or version != self.version or self.is_tried or self.transport.drains != self.drains:
             return False
         return not 0 <= self.transport.full_bps < self.floor_bits
 
@@ -152,7 +153,9 @@ class Adaptation:
         asked = {name: item for name, item in link.taking().items() if item.allowed}
         facts = link_facts(now_us, link.transport, asked.values(), link.losses)
         is_short = facts.was_full and facts.settled_bps < link.floor_bits
-        if now_us >= link.due_us or link.version != self.measured.version or is_short:
+        is_drained = link.drains and not facts.drains
+        link.drains = facts.drains
+        if now_us >= link.due_us or link.version != self.measured.version or is_short or is_drained:
             link.version = self.measured.version
             allocation = self._allocate(link, now_us, facts, asked)
             self._make_up(link, now_us, facts, allocation, asked.values())

@@ -20,7 +20,7 @@ _MOST_LOSS: Final = 0.25
 @dataclass(frozen=True, slots=True)
 class LinkFacts:
     """Rates in bits/s, `bps` None where nothing is told. `room` is what may be planned with; before the link was found
-    full, no more than was tried. `loss` is evened out.
+    full, no more than was tried. `loss` is evened out. `drains`: less is sent for now, so that its queue goes.
     """
 
     bps: int | None
@@ -31,6 +31,7 @@ class LinkFacts:
     loss: float
     rtt_ms: float
     was_full: bool
+    drains: bool = False
 
 
 def link_facts(now_us: int, transport: PlaneTransport, taken: Iterable[Taking], losses: Losses) -> LinkFacts:
@@ -57,4 +58,5 @@ def link_facts(now_us: int, transport: PlaneTransport, taken: Iterable[Taking], 
         loss,
         told["rtt_ms"],
         told["was_full"],
+        transport.drains,
     )

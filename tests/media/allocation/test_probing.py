@@ -13,6 +13,7 @@ from media.allocation.probing import (
     GONE_US,
     HINT_WAIT_US,
     LONGEST_WAIT_US,
+    NEAR_PERCENT,
     STALL_US,
     TRAIN_PACKETS,
     TRAIN_US,
@@ -61,12 +62,19 @@ def test_a_queue_that_is_told_of_again_and_again_stands() -> None:
         assert probing.trial(turn * TENTH, 60_000, 0, 140.0 + turn % 2, SOUGHT, WANTED) == (0, 0)
 
 
-def test_a_full_link_is_filled_ever_more_seldom_but_soon_when_trains_come_fast() -> None:
-    for train_bps, longest_us in ((400_000, LONGEST_WAIT_US), (1_500_000, HINT_WAIT_US)):
+def test_a_full_link_is_filled_ever_more_seldom_but_soon_when_trains_come_fast_or_little_is_missing() -> None:
+    near = 400_000 * NEAR_PERCENT // 100
+    for train_bps, sought, longest_us in (
+        (400_000, SOUGHT, LONGEST_WAIT_US),
+        (400_000, near, LONGEST_WAIT_US),  # trains deny it
+        (500_000, SOUGHT, LONGEST_WAIT_US),
+        (500_000, near, HINT_WAIT_US),
+        (1_500_000, SOUGHT, HINT_WAIT_US),
+    ):
         probing, bps, idle, pauses, packets = Probing(), 0, 0, [], 0
         for turn in range(3000):
             # Whatever is filled stands in the queue at the next look.
-            bps, together = probing.trial(turn * TENTH, 400_000, train_bps, 120.0 if bps else 0.0, SOUGHT, WANTED)
+            bps, together = probing.trial(turn * TENTH, 400_000, train_bps, 120.0 if bps else 0.0, sought, WANTED)
             packets += together
             idle = 0 if bps else idle + 1
             pauses.append(idle)

@@ -84,6 +84,15 @@ def test_feedback_that_is_lost_does_not_make_a_link_look_thinner() -> None:
     assert min(bps for at, bps in made.estimates if at > 11) >= 0.6 * 4e5
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_keyframe_some_of_which_is_lost_does_not_make_a_link_look_thinner(seed: int) -> None:
+    world = World()
+    made = way(world, Shape(((0.0, 1.5e6),), 0.03, 1.0, Loss(0.05)), seed=seed, wants_bps=1.1e6)
+    world.every(3 * NS, lambda: made.owe(15_000), 10 * NS)
+    world.run(60.0)
+    assert min(bps for at, bps in made.estimates if at > 11) >= 0.82 * 1.5e6
+
+
 @pytest.mark.parametrize("rtt", [0.06, 0.6])
 def test_two_who_share_a_link_come_to_equal_shares(rtt: float) -> None:
     world = World()

@@ -88,6 +88,10 @@ class Way:
         self.estimator.silence(self.world.now_ns)
         self.estimates.append((self.world.now_ns / NS, self.estimator.bps))
 
+    def owe(self, size_bytes: int) -> None:
+        """Make the next picture larger by so much, as keyframes are."""
+        self._owed += size_bytes
+
     def _arrive(self, sequence: int, size_bytes: int) -> None:
         self.delivered.append((self.world.now_ns / NS, size_bytes))
         self._recorder.record(sequence, self.world.now_ns + self.viewer_ns)

@@ -12,13 +12,14 @@ import pytest
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 
 from media.plane.objects import TEMPORAL_ALL, PlanePublication, PlaneTrack
+from media.plane.twcc import Recorder
 from signaling.webrtc.adaptation import Adaptation
 from signaling.webrtc.measured import Measured
 from signaling.webrtc.records import SourceMedia
 from signaling.webrtc.taking import Sight, Taking
 from tests.media.plane.packets import PSFB, continuous, picture_ids, rtp, sequences, vp8
 from tests.media.plane.peers import MID, RID, TWCC, Peer, Stage, staged
-from tests.media.plane.test_backlog import is_full
+from tests.media.plane.test_backlog import VIEWER_NS, is_full
 from tests.media.plane.test_temporal import payload
 from tests.patience import wait_until
 
@@ -195,7 +196,7 @@ class Stepped:
         self.adaptation = Adaptation(self.measured, lambda: stage.plane.links_filled)
         self.adaptation.add("page", self.page.transport, self.taken)
         self.number = 0
-        self.looks = 0
+        self.looks = self.told_ns = 0
 
     def taken(self) -> dict[str, Taking]:
         self.looks += 1
@@ -214,9 +215,22 @@ class Stepped:
     def is_told(self) -> bool:
         """Have the page tell that its link is full, of pictures that left in one go."""
         before = len(self.page.settle().packets)
+        self.told_ns = time.monotonic_ns()
         self.show(16)
         self.page.wait_packets(before + 64)
         return is_full(self.page)
+
+    def is_drained(self) -> bool:
+        """Have the page tell that nothing waits any more."""
+        before = len(self.page.settle().packets)
+        arrival_ns, recorder = VIEWER_NS + time.monotonic_ns() - self.told_ns, Recorder()
+        self.show(4)
+        for packet in self.page.settle().packets[before:]:
+            recorder.record(int.from_bytes(packet.extensions[4], "big"), arrival_ns)
+        if told := recorder.build():
+            self.page.send(told)
+            self.page.settle()
+        return not self.page.transport.drains
 
     def look(self) -> None:
         self.adaptation.look(_now_us())
@@ -276,6 +290,22 @@ def test_link_that_rests_is_looked_at_as_soon_as_it_is_full(stage: Stage) -> Non
     wait_until(scene.is_told, "its link is known to be full")
     assert scene.looks == before
     scene.adaptation.look(rested_us + 50_000)
+    assert scene.looks > before
+
+
+def test_link_whose_queue_has_gone_is_looked_at_at_once(stage: Stage) -> None:
+    scene = Stepped(stage)
+    # What it has is all that it wants, so that nothing else makes it be looked at.
+    scene.taking.sight = Sight(1920, 1080, slow=True)
+    scene.show(1)
+    wait_until(scene.is_told, "its link is known to be full")
+    looked_us = _now_us()
+    for later_us in (0, 10_000, 20_000):
+        before = scene.looks
+        scene.adaptation.look(looked_us + later_us)
+    assert scene.page.transport.drains and scene.looks == before
+    wait_until(scene.is_drained, "its queue has gone")
+    scene.adaptation.look(looked_us + 30_000)
     assert scene.looks > before
 
 
