@@ -9,7 +9,7 @@ BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
 # Two at a time, because much of their time is waiting, for processes that start, for consent that runs out. What needs
 # browsers is one of the two: pictures coded by two at once are more than two cores can do in time.
-BROWSER_TESTS := tests/console tests/peers tests/benchmarks
+BROWSER_TESTS := tests/console tests/peers
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 3600
 
