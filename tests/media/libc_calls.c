@@ -1,6 +1,7 @@
 // What one thread asks of the C library: preloaded, this stands before it and counts.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -14,8 +15,12 @@ extern void __libc_free(void *);
 
 static _Atomic long watched;
 static _Atomic long allocations, most_received;
+static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
 
 void watch(long thread) { allocations = most_received = 0; watched = thread; }
+// Between the two, which one thread calls, the watched thread reads nothing: what is sent meanwhile waits for it.
+void hold_reading(void) { pthread_mutex_lock(&reading); }
+void let_read(void) { pthread_mutex_unlock(&reading); }
 long allocations_seen(void) { return allocations; }
 long most_received_seen(void) { return most_received; }
 
@@ -45,6 +50,10 @@ int recvmmsg(int descriptor, struct mmsghdr *messages, unsigned count, int flags
     static int (*libc_recvmmsg)(int, struct mmsghdr *, unsigned, int, struct timespec *);
     if (!libc_recvmmsg)
         libc_recvmmsg = dlsym(RTLD_NEXT, "recvmmsg");
+    if (is_watched()) {
+        hold_reading();
+        let_read();
+    }
     int got = libc_recvmmsg(descriptor, messages, count, flags, timeout);
     if (is_watched() && got > most_received)
         most_received = got;
