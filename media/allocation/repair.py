@@ -15,7 +15,7 @@ SHORT_MS: Final = 160.0
 #: A link that loses so much has its losses made up for, until it has lost less for `CLEAN_US`.
 LOSSY: Final = 0.005
 CLEAN_US: Final = 20_000_000
-#: From here on two in a row are likely within a minute, and three.
+#: From here on two in a row are likely within a minute, and three; and so is a NACK or its answer that is lost as well.
 TWO_LOST: Final = 0.02
 THREE_LOST: Final = 0.1
 #: Parities for each packet that is lost; and what makes sense at all, what comes first, and most, in percent.
@@ -77,7 +77,8 @@ class Repairing:
         first = _percent(loss, min(spare, room.pictures * FIRST_PERCENT // 100), room.pictures) if self._is_long else 0
         more = min(more, (spare - first * room.pictures // 100) // max(room.sound, 1))
         percent = _percent(loss, spare - more * room.sound, room.pictures) if self._is_long else 0
-        if self._is_long:
+        # Where an answer takes no time it is a second one that comes late.
+        if self._is_long or loss >= TWO_LOST:
             wait_ms = -(-int(rtt_ms + BESIDE_MS) // _STEP_MS) * _STEP_MS
             self._wait_ms = min(max(self._wait_ms, wait_ms), MOST_WAIT_MS)
         return Repair(1 + more, percent, self._wait_ms)

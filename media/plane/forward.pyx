@@ -11,7 +11,7 @@ from media.plane.backlog cimport backlog_add, backlog_begin, backlog_passes
 from media.plane.batch cimport TAG_BYTES, UDP_IP_BYTES, batch_commit, batch_room
 from media.plane.burst cimport burst_slot
 from media.plane.codec cimport CODEC_OPUS, CODEC_VP8
-from media.plane.estimate cimport Estimate, estimate_repair
+from media.plane.estimate cimport estimate_repair
 from media.plane.flexfec cimport flexfec_add, flexfec_covers
 from media.plane.model cimport (
     DROP_PROTECT, DROP_RESEND_GONE, DROP_RESEND_RATE, DROP_ROUTE_BEFORE_START, DROP_ROUTE_CODEC, NO_PAYLOAD_TYPE,
@@ -30,9 +30,6 @@ from media.plane.rtp cimport (
 )
 from media.plane.srtp cimport SRTP_OK, srtp_protect
 from media.plane.twcc cimport twcc_sent
-
-# A resend is lost as easily as a packet is, and comes too late when it must be asked for once more.
-cdef double LOSES_MUCH = 0.02
 
 cdef enum:
     PLAYOUT_MOST = 0xFFF        # the viewer may wait longer, if it must
@@ -320,14 +317,6 @@ cdef PacketSlot *_held(Track *track, uint64_t key, int64_t ext) noexcept nogil:
     return slot
 
 
-cdef inline bint _is_sent_twice(const Route *route) noexcept nogil:
-    """Whether a resend may well be lost too, which shows as a freeze; where there are parities they see to that."""
-    cdef const Estimate *link = route.transport.estimate
-    if link == NULL or link.draining or (route.fec != NULL and route.fec.percent):
-        return False
-    return link.meter.loss_share > LOSES_MUCH
-
-
 cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noexcept nogil:
     """Answer a viewer's NACK from the cache, also for what was sent before another layer or publisher fed the route.
 
@@ -367,11 +356,6 @@ cdef void forward_again(PlaneState *plane, Route *route, uint16_t sequence) noex
         return
     if route.rtx_ssrc and route.rtx_payload_types[slot.codec]:
         _resend(plane, route, slot, sequence, timestamp, True)
-        if _is_sent_twice(route) and bucket_take(&route.resend_bucket, plane.now_ns) and estimate_repair(
-            transport.estimate, slot.payload_length + HEADER_BYTES, plane.now_ns
-        ):
-            _resend(plane, route, slot, sequence, timestamp, True)
-            route.resends += 1
     elif not transport.same_ssrc_resend:
         return
     elif <uint16_t>(<uint16_t>route.rewrite.last_out_ext - sequence) >= SRTP_WINDOW:

@@ -26,7 +26,12 @@ def test_sound_is_sent_ahead_and_pictures_only_where_an_answer_takes_long() -> N
     near, far = settled(Repairing(), 60, 0.05), settled(Repairing(), 600, 0.05)
     assert (near.redundancy, near.percent) == (2, 0)
     assert far.redundancy == 2 and 20 <= far.percent <= MOST_PERCENT
-    assert near.wait_ms == 0 and far.wait_ms == 700  # a round trip, and until the loss is seen
+    assert far.wait_ms == 700  # a round trip, and until the loss is seen
+
+
+def test_pictures_wait_on_a_near_link_where_an_answer_is_often_lost_too() -> None:
+    assert settled(Repairing(), 60, 0.05).wait_ms == 200
+    assert settled(Repairing(), 60, 0.01).wait_ms == 0
 
 
 def test_parities_take_no_more_than_the_layers_leave() -> None:

@@ -4,11 +4,14 @@ import socket
 import struct
 import time
 
-import pytest
-
 from media.plane.transport import LEAST_BPS, START_BPS
-from media.plane.twcc import Recorder
-from tests.media.plane.packets import RTPFB, continuous, nack, rtcp, rtp, sequences, vp8
+from tests.media.plane.packets import (
+    RTPFB,
+    nack,
+    rtcp,
+    rtp,
+    vp8,
+)
 from tests.media.plane.peers import MID, RID, TWCC, Peer, Stage
 from tests.media.plane.test_feedback import audience
 from tests.patience import wait_until
@@ -121,35 +124,6 @@ def test_behind_a_long_queue_no_picture_is_sent_again(stage: Stage) -> None:
     viewer.settle()
     assert stage.routes[0].stats()["resends"] == 0
     assert viewer.transport.stats()["drops"]["resend_rate"] == 60
-
-
-@pytest.mark.parametrize(("every", "times"), [(0, 1), (20, 2)])
-def test_where_much_gets_lost_repairs_come_twice(stage: Stage, every: int, times: int) -> None:
-    publisher, viewer, track = stage.peer(), stage.peer(send_ids={TWCC: 4}), stage.track()
-    publisher.publish(track)
-    viewer.watch(track)
-    recorder, number = Recorder(), 0
-
-    def told() -> bool:
-        nonlocal number
-        for _ in range(20):
-            publisher.send(rtp(number, vp8(number, key=number == 0)))
-            packet = viewer.wait_packets(number + 1)[number]
-            if not every or number % every:
-                recorder.record(int.from_bytes(packet.extensions[4], "big"), time.monotonic_ns())
-            number += 1
-        viewer.send(recorder.build())
-        viewer.settle()
-        link = viewer.transport.estimate
-        return number > 100 and link is not None and link["loss"] * every >= 0.5 * bool(every)
-
-    wait_until(told, "what gets lost is known")
-    viewer.send(nack(1000, [viewer.received.packets[-1].sequence]))
-    viewer.settle()
-    again = viewer.received.packets[number:]
-    assert [packet.original for packet in again] == [viewer.received.packets[number - 1].sequence] * times
-    assert continuous(sequences(again), again[0].sequence)
-    assert stage.routes[0].stats()["resends"] == times
 
 
 def test_of_a_layer_that_another_has_replaced_a_full_link_is_sent_nothing_again(stage: Stage) -> None:
