@@ -17,15 +17,17 @@ FILL_BITS: Final = 20_000
 BEYOND_PERCENT: Final = 135
 #: A trial in which the estimate has not grown for so long has shown that there is no more.
 STALL_US: Final = 1_500_000
-#: Waits after trials that failed, doubling.
+#: Waits after trials that failed, doubling. Above half a megabit a second the first is so many microseconds for each kb/s
+#: of the estimate: of two who share a link who has less tries sooner, and alone. Trials that fall together fail together.
 FIRST_WAIT_US: Final = 1_000_000
+FIRST_US_A_KBPS: Final = 2_000
 LONGEST_WAIT_US: Final = 30_000_000
-#: As long at most when packets that leave together arrive so much faster than the estimate, in hundredths.
-HINT_WAIT_US: Final = 2_000_000
+#: Packets that leave together arrive so much faster than the estimate (hundredths): the link may have more.
 HINT_PERCENT: Final = 150
-#: And when so little more than the estimate is sought (hundredths): such a trial costs the least, and who shares a link
-#: with one who has more comes to his share.
+#: So little more than the estimate is sought (hundredths): such a trial costs the least.
 NEAR_PERCENT: Final = 125
+#: In both cases a trial waits no longer than so many times the first wait.
+SOON_WAITS: Final = 2
 #: As long at least when they arrive no faster than that: the link is known not to carry more, until it is another one.
 DENIED_WAIT_US: Final = 10_000_000
 DENIED_PERCENT: Final = 115
@@ -89,12 +91,13 @@ class Probing:
         return Trial(min(estimate * FILL_PERCENT // 100 + FILL_BITS, beyond), packets)
 
     def _fills(self, now_us: int, estimate: int, train_bps: int, queue_ms: float, *, is_near: bool) -> bool:
+        first_us = max(FIRST_WAIT_US, estimate * FIRST_US_A_KBPS // 1000)
         if not self._is_filling:
             wait_us = self._wait_us
             if 0 < train_bps * 100 < estimate * DENIED_PERCENT:
                 wait_us = max(wait_us, DENIED_WAIT_US)
             elif is_near or train_bps * 100 >= estimate * HINT_PERCENT:
-                wait_us = min(wait_us, HINT_WAIT_US)
+                wait_us = min(wait_us, SOON_WAITS * first_us)
             if queue_ms > QUEUE_MS:
                 self._failed_us = now_us  # found full, without a trial
             if now_us - self._failed_us < wait_us or queue_ms > QUEUE_MS:
@@ -107,5 +110,5 @@ class Probing:
         if has_failed:
             self._is_filling = False
             self._failed_us = now_us
-            self._wait_us = min(max(2 * self._wait_us, FIRST_WAIT_US), LONGEST_WAIT_US)
+            self._wait_us = min(max(2 * self._wait_us, first_us), LONGEST_WAIT_US)
         return not has_failed

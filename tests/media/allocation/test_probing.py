@@ -10,10 +10,12 @@ from media.allocation.probing import (
     DENIED_WAIT_US,
     FILL_BITS,
     FILL_PERCENT,
+    FIRST_US_A_KBPS,
+    FIRST_WAIT_US,
     GONE_US,
-    HINT_WAIT_US,
     LONGEST_WAIT_US,
     NEAR_PERCENT,
+    SOON_WAITS,
     STALL_US,
     TRAIN_PACKETS,
     TRAIN_US,
@@ -68,8 +70,8 @@ def test_a_full_link_is_filled_ever_more_seldom_but_soon_when_trains_come_fast_o
         (400_000, SOUGHT, LONGEST_WAIT_US),
         (400_000, near, LONGEST_WAIT_US),  # trains deny it
         (500_000, SOUGHT, LONGEST_WAIT_US),
-        (500_000, near, HINT_WAIT_US),
-        (1_500_000, SOUGHT, HINT_WAIT_US),
+        (500_000, near, SOON_WAITS * FIRST_WAIT_US),
+        (1_500_000, SOUGHT, SOON_WAITS * FIRST_WAIT_US),
     ):
         probing, bps, idle, pauses, packets = Probing(), 0, 0, [], 0
         for turn in range(3000):
@@ -81,6 +83,14 @@ def test_a_full_link_is_filled_ever_more_seldom_but_soon_when_trains_come_fast_o
         assert longest_us - TENTH <= max(pauses) * TENTH <= longest_us + TENTH
         # Some packets together are sent all the while, or nothing would be learned of a link that has become another.
         assert 0.8 < packets / (TRAIN_PACKETS * 3000 * TENTH / TRAIN_US) <= 1.01
+
+
+def test_who_has_more_waits_longer_after_a_trial_that_failed() -> None:
+    for estimate, waits_us in ((400_000, FIRST_WAIT_US), (1_500_000, 1_500 * FIRST_US_A_KBPS)):
+        probing, tried = Probing(), []
+        for turn in range(60):
+            tried.append(probing.trial(turn * TENTH, estimate, 0, 80.0 if turn == 1 else 0.0, 2 * estimate, WANTED).bps)
+        assert tried[0] and not any(tried[1 : 1 + waits_us // TENTH]) and tried[1 + waits_us // TENTH]
 
 
 def test_a_link_that_does_not_grow_is_given_up_for_a_while() -> None:
