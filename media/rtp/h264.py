@@ -1,5 +1,6 @@
-"""H.264 into RTP payloads and back (RFC 6184, packetization mode 1): single NAL unit, STAP-A, FU-A.
+"""H.264 into RTP payloads and back (RFC 6184, packetization modes 0 and 1): single NAL unit, STAP-A, FU-A.
 
+What mode 2 adds (STAP-B, MTAP, FU-B: units out of decoding order) is refused; nobody is offered it.
 Core: bytes in, payloads out, no state between access units.
 """
 
@@ -17,6 +18,8 @@ MAX_PAYLOAD_BYTES: Final = 1200
 
 _SEI, _SPS, _PPS, _DELIMITER = 6, 7, 8, 9
 _IDR: Final = 5
+#: Slices that begin with first_mb_in_slice: partitions B and C do not.
+_FIRST_SLICES: Final = (1, 2, _IDR)
 #: Small units that precede a picture and are sent in one STAP-A.
 _AGGREGATED: Final = frozenset((_SEI, _SPS, _PPS, _DELIMITER))
 _STAP_A: Final = 24
@@ -42,6 +45,22 @@ def split_annex_b(access_unit: bytes) -> list[bytes]:
 def is_keyframe(units: Sequence[bytes]) -> bool:
     """Tell whether an access unit holds an IDR picture."""
     return any(unit[0] & 31 == _IDR for unit in units)
+
+
+def starts_picture(payload: bytes) -> bool:
+    """Tell whether an access unit begins with this payload: a delimiter, a sequence parameter set or a first slice.
+
+    Parameters or SEI that were lost before a first slice do not show.
+    """
+    kind, body = payload[0] & 31, payload[1:2]
+    if kind == _STAP_A:
+        kind, body = (payload[3] & 31, payload[4:5]) if len(payload) > 3 else (0, b"")
+    elif kind == _FU_A:
+        if not body >= b"\x80":
+            return False
+        kind, body = payload[1] & 31, payload[2:3]
+    # first_mb_in_slice is zero when its first bit is one (exponential Golomb).
+    return kind in (_SPS, _DELIMITER) or (kind in _FIRST_SLICES and body >= b"\x80")
 
 
 def packetize(units: Sequence[bytes], max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> list[bytes]:
@@ -103,6 +122,8 @@ def _aggregated(payload: bytes) -> list[bytes]:
         unit = payload[at + 2 : at + 2 + size]
         if not unit or len(unit) < size:
             raise PayloadError("an aggregate that is cut off")
+        if not 0 < unit[0] & 31 < _STAP_A:
+            raise PayloadError("NAL unit type")
         units.append(unit)
         at += 2 + size
     return units
@@ -113,6 +134,8 @@ def _join(fragments: list[bytes], payload: bytes, units: list[bytes]) -> None:
     starts, ends = payload[1] & 0x80, payload[1] & 0x40
     if bool(starts) == bool(fragments):
         raise PayloadError("a fragment out of its place")
+    if not 0 < payload[1] & 31 < _STAP_A:
+        raise PayloadError("NAL unit type")
     fragments.append(bytes((payload[0] & 0xE0 | payload[1] & 31,)) + payload[2:] if starts else payload[2:])
     if ends:
         units.append(b"".join(fragments))

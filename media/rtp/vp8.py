@@ -14,6 +14,7 @@ from media.rtp.header import PayloadError
 _DESCRIPTOR_BYTES: Final = 4
 _EXTENDED: Final = 0x80
 _START: Final = 0x10
+_PARTITION: Final = 0x07
 _PICTURE_ID: Final = 0x80
 _TL0_PICTURE: Final = 0x40
 _LAYER_OR_KEY: Final = 0x30
@@ -23,6 +24,11 @@ _FIFTEEN_BITS: Final = 0x8000
 def is_keyframe(frame: bytes) -> bool:
     """Tell whether a VP8 frame is a keyframe (RFC 6386 section 9.1: P bit is zero)."""
     return bool(frame) and not frame[0] & 1
+
+
+def starts_picture(payload: bytes) -> bool:
+    """Tell whether a frame begins with this payload: the start of partition 0 (RFC 7741 section 4.2)."""
+    return payload[0] & (_START | _PARTITION) == _START
 
 
 def depacketize(payloads: Sequence[bytes]) -> bytes:
