@@ -60,7 +60,8 @@ class NalJoiner:
     """H.264 and H.265 as Annex B.
 
     A keyframe that comes without parameter sets gets the last ones that are known put before it, so that a file may
-    begin with it. Without any it is none.
+    begin with it. Without any it is none. Behind a gap it is refused when the stream's keyframes bring their own: those
+    were lost.
     """
 
     def __init__(self, syntax: _Syntax, parameter_sets: Sequence[bytes] = ()) -> None:
@@ -81,7 +82,7 @@ class NalJoiner:
             return None
         if not any(kind in syntax.keys for kind in kinds):
             return Picture(_annex_b(units), False, None)
-        if after_gap and self._carries_sets and not has_sequence:
+        if after_gap and not has_sequence and (self._carries_sets or not self._sets):
             raise PayloadError("a keyframe whose parameter sets are missing")
         self._carries_sets = has_sequence
         if not has_sequence:

@@ -79,6 +79,8 @@ class PictureAssembler:
         elif self._state is _State.DONE:
             found = [self._went_on(packet)]
         if self._state is _State.SKIPPING:
+            # Part of what is skipped arrived, so what follows it is known to begin there.
+            self._after_gap = False
             return found
         self._packets.append(packet)
         self._bytes += len(packet.payload)
