@@ -7,6 +7,7 @@ import struct
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -55,7 +56,7 @@ class _Packets:
         return len(data)
 
 
-def _muxed(sink: _Packets, codec: str, packets: list[av.Packet], **settings: int) -> list[bytes]:
+def _muxed(sink: _Packets, codec: str, packets: list[av.Packet[Any]], **settings: int) -> list[bytes]:
     # VP9's and AV1's packetisers call themselves experimental.
     options = {"packetsize": "1200", "strict": "experimental"}
     with av.open(sink, "w", format="rtp", options=options) as container:
