@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from media.plane import codec
 from media.plane.bitstream import picture_size
 from media.plane.names import Header
 from media.rtp import av1, h264, h265, vp8, vp9
@@ -130,14 +129,11 @@ class Vp9Joiner:
     starts = staticmethod(vp9.starts_picture)
 
     def join(self, payloads: Sequence[bytes], *, after_gap: bool) -> Picture | None:
-        """Return the picture; with layers its size is told by a scalability structure only."""
+        """Return the picture; with layers it is as large as the largest, which may begin without a keyframe."""
         frames = vp9.depacketize(payloads)
-        size = picture_size("vp9_frame", frames[0])
-        is_keyframe = size is not None
-        if is_keyframe and len(frames) > 1:
-            told = vp9.read_descriptor(payloads[0]).has_structure
-            size = codec.picture_size("VP9", payloads[0]) if told else None
-        return Picture(vp9.superframe(frames), is_keyframe, size)
+        key_size = picture_size("vp9_frame", frames[0])
+        size = vp9.read_descriptor(payloads[0]).size or (key_size if len(frames) == 1 else None)
+        return Picture(vp9.superframe(frames), key_size is not None, size)
 
 
 class Av1Joiner:

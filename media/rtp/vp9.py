@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -14,6 +15,9 @@ _FLEXIBLE: Final = 0x10
 _BEGINS: Final = 0x08
 _ENDS: Final = 0x04
 _STRUCTURE: Final = 0x02
+#: Of a scalability structure.
+_SIZES: Final = 0x10
+_GROUP: Final = 0x08
 _MOST_REFERENCES: Final = 3
 #: The superframe index (VP9 bitstream specification, annex B) counts frames in three bits.
 _MOST_LAYERS: Final = 8
@@ -26,15 +30,15 @@ class Descriptor(NamedTuple):
     """The first packet of a layer frame."""
     ends: bool
     spatial: int
-    has_structure: bool
-    """A scalability structure is in it."""
     header_bytes: int
+    size: tuple[int, int] | None
+    """Width and height in pixels of the largest layer, where a scalability structure tells."""
 
 
 def read_descriptor(payload: bytes) -> Descriptor:
     """Raises PayloadError when it does not fit into the payload."""
     try:
-        flags, at, spatial = payload[0], 1, 0
+        flags, at, spatial, size = payload[0], 1, 0, None
         if flags & _PICTURE_ID:
             at += 2 if payload[at] & 0x80 else 1
         if flags & _LAYERS:
@@ -43,10 +47,10 @@ def read_descriptor(payload: bytes) -> Descriptor:
         if flags & _FLEXIBLE and flags & _INTER:
             at += _reference_bytes(payload, at)
         if flags & _STRUCTURE:
-            at += _structure_bytes(payload, at)
-    except IndexError:
+            at, size = _read_structure(payload, at)
+    except (IndexError, struct.error):
         raise PayloadError("a VP9 descriptor that is cut off") from None
-    return Descriptor(bool(flags & _BEGINS), bool(flags & _ENDS), spatial, bool(flags & _STRUCTURE), at)
+    return Descriptor(bool(flags & _BEGINS), bool(flags & _ENDS), spatial, at, size)
 
 
 def _reference_bytes(payload: bytes, at: int) -> int:
@@ -56,15 +60,17 @@ def _reference_bytes(payload: bytes, at: int) -> int:
     raise PayloadError("more than three VP9 references")
 
 
-def _structure_bytes(payload: bytes, at: int) -> int:
-    """RFC 9628 section 4.2.1."""
-    flags, begin = payload[at], at
-    at += 1 + (4 * ((flags >> 5) + 1) if flags & 0x10 else 0)
-    if flags & 0x08:
+def _read_structure(payload: bytes, at: int) -> tuple[int, tuple[int, int] | None]:
+    """Return where a scalability structure ends, and the size of its last layer (RFC 9628 section 4.2.1)."""
+    flags, size, at = payload[at], None, at + 1
+    if flags & _SIZES:
+        at += 4 * ((flags >> 5) + 1)
+        size = struct.unpack_from("!HH", payload, at - 4)
+    if flags & _GROUP:
         pictures, at = payload[at], at + 1
         for _ in range(pictures):
             at += 1 + (payload[at] >> 2 & 3)
-    return at - begin
+    return at, size
 
 
 def starts_picture(payload: bytes) -> bool:
