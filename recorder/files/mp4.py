@@ -127,23 +127,42 @@ def _entry(track: Track, configuration: bytes) -> bytes:
     return box(_ENTRIES[track.codec], fixed, configuration)
 
 
-def pictures(label: Label, number: int, offset: int, samples: Sequence[Sample], end_us: int) -> tuple[bytes, Fragment]:
+def pictures(
+    label: Label, number: int, offset: int, samples: Sequence[Sample], after_us: int, end_us: int
+) -> tuple[bytes, Fragment]:
     """One fragment of pictures, the last of which is shown until `end_us`; `number` counts from 1.
 
-    What is decoded before it is shown gets decoding times that are the times of showing in order.
+    All that was written before was shown at `after_us` at the latest.
     """
     shown = [sample.pts_us for sample in samples]
-    decoded = sorted(shown)
+    decoded = decoding_times(shown, after_us)
     durations = [later - earlier for earlier, later in pairwise([*decoded, end_us])]
     flags = [SYNC if sample.is_keyframe else NOT_SYNC for sample in samples]
     fields: list[Sequence[int]] = [durations, [len(sample.data) for sample in samples], flags]
     what = TRUN | TRUN_FLAGS
-    if decoded != shown:
+    if decoded is not shown:
         what |= TRUN_OFFSETS
-        fields.append([(pts - dts) & 0xFFFF_FFFF for pts, dts in zip(shown, decoded, strict=True)])
+        fields.append([pts - dts for pts, dts in zip(shown, decoded, strict=True)])
     data = _fragment(number, decoded[0], decoded[0] - label.t0, what, fields, samples, [])
     keyframes = tuple(sample.pts_us for sample in samples if sample.is_keyframe)
-    return data, Fragment(offset, len(data), decoded[0], end_us, len(samples), keyframes, ())
+    return data, Fragment(offset, len(data), min(shown), end_us, len(samples), keyframes, ())
+
+
+def decoding_times(shown: list[int], after_us: int) -> list[int]:
+    """Give times in their order, none later than when its picture is shown: the same where the order is.
+
+    A picture that waits for others is decoded evenly spread before the first of them: players take the distance of two
+    for how long one lasts, and some do not know offsets below zero.
+    """
+    if all(earlier < later for earlier, later in pairwise(shown)):
+        return shown
+    bounds = [*accumulate(reversed(shown), min)][::-1]
+    decoded: list[int] = []
+    for bound, run in groupby(bounds):
+        count = len(list(run))
+        decoded += [after_us + (bound - after_us) * step // count for step in range(1, count + 1)]
+        after_us = bound
+    return decoded
 
 
 def sound(number: int, offset: int, samples: Sequence[Sample], since_start: int) -> tuple[bytes, Fragment]:

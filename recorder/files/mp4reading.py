@@ -65,7 +65,7 @@ def fragment_of(label: Label, offset: int, boxes: list[bytes]) -> Fragment:
     if at_us != label.t0 + media_time:
         raise ValueError("a reference time that is not the fragment's")
     decoded = list(accumulate(run.durations, initial=at_us))
-    shown = [time + _signed(offset) for time, offset in zip(decoded, run.offsets or [0] * count, strict=False)]
+    shown = [time + offset for time, offset in zip(decoded, run.offsets or [0] * count, strict=False)]
     keyframes = tuple(time for time, flags in zip(shown, run.flags, strict=False) if flags == mp4.SYNC)
     return Fragment(offset, size, min(shown), decoded[-1], count, keyframes, ())
 
@@ -109,10 +109,6 @@ def _run(moof: bytes) -> _Run:
     flags = list(table[2::columns]) if what & mp4.TRUN_FLAGS else []
     offsets = list(table[columns - 1 :: columns]) if what & mp4.TRUN_OFFSETS else []
     return _Run(since_start, data_offset, list(table[::columns]), list(table[1::columns]), flags, offsets)
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 32) if value >> 31 else value
 
 
 def _utc(ntp: int, near_us: int) -> int:

@@ -56,7 +56,8 @@ class _Source:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         self._read: list[bytes] = []
         self._digest = hashlib.sha256()
         self.at = 0
@@ -158,7 +159,7 @@ def walk(file: BinaryIO) -> Walk:
     """Read a file, open at its beginning, to the end of its last whole fragment. Raises OSError."""
     found = Walk()
     source = _Source(file)
-    container: _Container = _Mp4() if source.peek(8)[4:] == b"ftyp" else _Matroska()
+    container: _Container = _Matroska() if source.peek(1) == b"\x1a" else _Mp4()
     try:
         while not source.is_done:
             if found.label is None:

@@ -31,7 +31,7 @@ def recover(path: Path, *, cut_damage: bool = False) -> Facts | None:
         if not found.fragments:
             return None
         file.truncate(found.bytes)
-        os.fsync(file.fileno())
+        os.fdatasync(file.fileno())
     os.rename(path, closed)
     sync_folder(closed.parent)
     return facts(found, closed)

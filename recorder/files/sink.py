@@ -44,12 +44,11 @@ class Sink:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._fd, view) :]
+                view = view[os.pwrite(self._fd, view, self.bytes + len(data) - len(view)) :]
         except OSError as error:
             refused = refusal(error, f"writing {self.path.name}")
             try:
                 os.ftruncate(self._fd, self.bytes)
-                os.lseek(self._fd, self.bytes, os.SEEK_SET)
             except OSError as cut:
                 raise SegmentBroken(f"cutting {self.path.name}: {cut}") from error
             raise refused from error
@@ -62,7 +61,7 @@ class Sink:
         Raises SegmentBroken; what is on disk is not known then.
         """
         try:
-            os.fsync(self._fd)
+            os.fdatasync(self._fd)
             sync_folder(self.path.parent)
         except OSError as error:
             raise SegmentBroken(f"syncing {self.path.name}: {error}") from error

@@ -63,6 +63,8 @@ class SegmentWriter:
         self._waiting_bytes = 0
         self._latest_us = 0
         """Of what waits."""
+        self._written_us = 0
+        """The latest time of a picture that was written."""
         self._written_ticks = 0
         self._usual_us = _USUAL_US
         self._fragments: list[Fragment] = []
@@ -188,11 +190,12 @@ class SegmentWriter:
             data, fragment = mp4.sound(number, offset, waiting, self._written_ticks)
             self._written_ticks += sum(sample.ticks for sample in waiting)
         elif self._label.track.codec.suffix == ".mp4":
-            data, fragment = mp4.pictures(label, number, offset, waiting, end_us)
+            data, fragment = mp4.pictures(label, number, offset, waiting, self._written_us, end_us)
         else:
             data, fragment = matroska.cluster(label, offset, waiting, end_us)
         if isinstance(self._line, PictureLine):
-            self._line.seal(max(sample.pts_us for sample in waiting))
+            self._written_us = max(sample.pts_us for sample in waiting)
+            self._line.seal(self._written_us)
         try:
             if self._sink is None:
                 self._create(self._head + data)

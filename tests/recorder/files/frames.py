@@ -88,9 +88,9 @@ def packets(path: Path) -> list[tuple[float, int, bool]]:
     """Give seconds since the beginning, bytes and whether it is a keyframe, of all packets as PyAV reads them."""
     with av.open(path) as container:
         return [
-            (float(packet.pts * packet.time_base), packet.size, packet.is_keyframe)
+            (float((packet.pts or 0) * packet.time_base), packet.size, packet.is_keyframe)
             for packet in container.demux(container.streams[0])
-            if packet.pts is not None and packet.time_base is not None and packet.size
+            if packet.size
         ]
 
 
