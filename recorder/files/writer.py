@@ -112,7 +112,9 @@ class SegmentWriter:
             self._write_waiting(self._latest_us + UNFOLLOWED_US)
 
     def sync(self) -> None:
-        """Return when all that was written is on disk; what waits is not. Raises SegmentBroken."""
+        """Return when all that was written is on disk; what waits is not. Raises SegmentBroken, then and ever after."""
+        if isinstance(self._refuses, SegmentBroken):
+            raise copy.copy(self._refuses)
         if self._sink is None or isinstance(self._refuses, SegmentClosed):
             return
         try:
