@@ -32,9 +32,10 @@ _OTHERS: Final = {
 }
 
 
-def configure(track: Track, first: bytes) -> tuple[bytes, str]:
+def configure(track: Track, first: bytes, earlier_sets: bytes = b"") -> tuple[bytes, str]:
     """Give the configuration box (empty for Matroska) and the MIME type of a track that begins with this frame.
 
+    Where the frame brings no parameter sets, the earlier ones count.
     Raises SegmentInvalid.
     """
     codec = track.codec
@@ -42,25 +43,26 @@ def configure(track: Track, first: bytes) -> tuple[bytes, str]:
         return mp4.opus_configuration(track.channels), _OTHERS[codec]
     if codec not in _FFMPEG:
         return b"", _OTHERS.get(codec, "audio/x-matroska")
-    sets = first if codec is Codec.AV1 else _parameter_sets(codec, first)
+    sets = first if codec is Codec.AV1 else _parameter_sets(codec, first) or _parameter_sets(codec, earlier_sets)
+    if not sets:
+        raise SegmentInvalid("a segment begins with a keyframe and its parameter sets")
     configuration = _from_ffmpeg(codec, sets, track.width, track.height)
     return configuration, f'video/mp4; codecs="{_type_of(codec, configuration[8:])}"'
 
 
-def _parameter_sets(codec: Codec, first: bytes) -> bytes:
+def _parameter_sets(codec: Codec, data: bytes) -> bytes:
+    """Give the parameter sets among units with start codes; nothing when a kind is missing."""
     try:
-        units = split_annex_b(first)
-    except PayloadError as error:
-        raise SegmentInvalid(str(error)) from error
+        units = split_annex_b(data)
+    except PayloadError:
+        return b""
     if codec is Codec.H264:
         sets = [unit for unit in units if unit[0] & 31 in _H264_SETS]
         missing = len({unit[0] & 31 for unit in sets}) < len(_H264_SETS)
     else:
         sets = [unit for unit in units if unit[0] >> 1 & 63 in _H265_SETS]
         missing = len({unit[0] >> 1 & 63 for unit in sets}) < len(_H265_SETS)
-    if missing:
-        raise SegmentInvalid("a segment begins with a keyframe and its parameter sets")
-    return b"".join(_START_CODE + unit for unit in sets)
+    return b"" if missing else b"".join(_START_CODE + unit for unit in sets)
 
 
 @lru_cache(maxsize=256)

@@ -57,7 +57,7 @@ _PICTURES: Final = frozenset((Codec.H264, Codec.H265, Codec.AV1, Codec.VP8, Code
 _MP4: Final = frozenset((Codec.H264, Codec.H265, Codec.AV1, Codec.OPUS))
 
 
-class Track(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Track(msgspec.Struct, frozen=True):
     """What the caller says of the frames to come. `about` is kept as it is: source, unit, person, layer."""
 
     track: Ulid

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,9 @@ UNFOLLOWED_US: Final = 1_000_000
 #: How long the last picture of a file lasts when it is the only one.
 _USUAL_US: Final = 33_333
 MAX_FRAME_BYTES: Final = 16 << 20
-#: Of what waits for its fragment to be written.
+#: Of what waits for its fragment to be written; what comes at once is written at once.
 MAX_WAITING_BYTES: Final = 8 << 20
+MAX_WAITING_FRAMES: Final = 1000
 MAX_SEGMENT_US: Final = 3_600_000_000
 #: 100 years of microseconds from 2001 on: what DateUTC and our labels can say.
 _EARLIEST_US, _LATEST_US = 978_307_200_000_000, 4_133_980_800_000_000
@@ -43,12 +45,15 @@ class SegmentWriter:
     Not to be used by two threads at once, but `sync` may be called by another than `write`, as long as nobody closes.
     """
 
-    def __init__(self, folder: Path, segment: str, number: int, track: Track) -> None:
+    def __init__(self, folder: Path, segment: str, number: int, track: Track, earlier_sets: bytes = b"") -> None:
         """`segment` is a fresh ULID and becomes the file's name; the folder exists.
 
+        `earlier_sets` are parameter sets with start codes that the sender told before, or in its SDP: for the head of a
+        file whose first keyframe brings none.
         Raises SegmentInvalid for identifiers and sizes that cannot stand in a label.
         """
         self._folder = folder
+        self._earlier_sets = earlier_sets
         self._label = Label(VERSION, segment, number, 0, "", track)
         if track.codec.is_picture and not (track.width and track.height):
             raise SegmentInvalid("a picture's track has a size")
@@ -80,6 +85,11 @@ class SegmentWriter:
         """UTC of the first frame that is not written yet."""
         return self._waiting[0].pts_us if self._waiting else None
 
+    @property
+    def fragments(self) -> Sequence[Fragment]:
+        """What is written so far, for who looks back into what is still being recorded."""
+        return self._fragments
+
     def write(self, data: bytes, pts_us: int, is_keyframe: bool = True) -> None:
         """Take a whole frame: an access unit with start codes, a temporal unit, a packet; sound is all keyframes.
 
@@ -93,6 +103,8 @@ class SegmentWriter:
             raise SegmentInvalid(f"a frame of {len(data)} bytes")
         if pts_us - self._label.t0 > MAX_SEGMENT_US and self._line:
             raise SegmentInvalid("the segment has lasted too long")
+        if pts_us <= self._latest_us and self._waiting_bytes + len(data) > MAX_WAITING_BYTES:
+            raise SegmentInvalid("too much that is shown before others")
         kept = _kept(self._label.track.codec, data)
         line = self._line or self._begin(data, pts_us, is_keyframe)
         samples = line.take(kept, pts_us, is_keyframe)
@@ -152,11 +164,11 @@ class SegmentWriter:
 
     def _begin(self, data: bytes, pts_us: int, is_keyframe: bool) -> Line:
         track = self._label.track
-        if not is_keyframe:
+        if track.codec.is_picture and not is_keyframe:
             raise SegmentInvalid("a segment begins with a keyframe")
         if not _EARLIEST_US <= pts_us < _LATEST_US:
             raise SegmentInvalid("not a time of this century")
-        configuration, mime = configure(track, data)
+        configuration, mime = configure(track, data, self._earlier_sets)
         before = self._label
         self._label = Label(before.v, before.segment, before.number, pts_us, mime, track)
         try:
@@ -176,22 +188,20 @@ class SegmentWriter:
         return (
             sample.pts_us - self._waiting[0].pts_us >= FRAGMENT_US
             or self._waiting_bytes + len(sample.data) > MAX_WAITING_BYTES
+            or len(self._waiting) >= MAX_WAITING_FRAMES
             or (sample.is_keyframe and self._label.track.codec.is_picture)
         )
 
     def _write_waiting(self, end_us: int) -> None:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        label, number, offset = (
-            self._label,
-            len(self._fragments) + 1,
-            self._sink.bytes if self._sink else len(self._head),
-        )
+        label, number = self._label, len(self._fragments) + 1
+        offset = self._sink.bytes if self._sink else len(self._head)
         if len(waiting) > 1:
-            self._usual_us = max(1, waiting[-1].pts_us - waiting[-2].pts_us)
+            self._usual_us = max(1, (self._latest_us - waiting[0].pts_us) // (len(waiting) - 1))
         if label.track.codec is Codec.OPUS:
             data, fragment = mp4.sound(number, offset, waiting, self._written_ticks)
             self._written_ticks += sum(sample.ticks for sample in waiting)
-        elif self._label.track.codec.suffix == ".mp4":
+        elif label.track.codec.suffix == ".mp4":
             data, fragment = mp4.pictures(label, number, offset, waiting, self._written_us, end_us)
         else:
             data, fragment = matroska.cluster(label, offset, waiting, end_us)
@@ -224,6 +234,8 @@ class SegmentWriter:
 def _kept(codec: Codec, data: bytes) -> bytes:
     """Give what a file keeps of a frame: in MP4 lengths stand for start codes. Raises SegmentInvalid."""
     if codec is Codec.AV1:
+        if data == _DELIMITER:
+            raise SegmentInvalid("a temporal unit without a picture")
         return data.removeprefix(_DELIMITER)
     if codec is not Codec.H264 and codec is not Codec.H265:
         return data

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from media.rtp.h264 import split_annex_b
 from recorder.files import Codec, Facts, SegmentClosed, SegmentInvalid, SegmentWriter, Track, facts_of
-from recorder.files.writer import FRAGMENT_US, MAX_FRAME_BYTES, MAX_WAITING_BYTES, UNFOLLOWED_US
+from recorder.files.writer import FRAGMENT_US, MAX_FRAME_BYTES, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, UNFOLLOWED_US
 from tests.recorder.files import frames as made
 from tests.recorder.files.frames import SEGMENT, T0, TRACK, decoded, frames, packets, reordered, track, writer, written
 
@@ -202,6 +202,18 @@ def test_file_does_not_begin_with_anything_else_than_a_keyframe(
     assert facts and facts.t0 == T0 and decoded(tmp_path / facts.name)
 
 
+def test_earlier_parameter_sets_serve_a_keyframe_that_brings_none(tmp_path: Path) -> None:
+    first, *others = frames(Codec.H264)
+    kept = [unit for unit in split_annex_b(first.data) if unit[0] & 31 == 5]
+    assert len(kept) == 1
+    file = SegmentWriter(tmp_path, SEGMENT, 1, track(Codec.H264), earlier_sets=first.data)
+    file.write(b"\0\0\0\1" + kept[0], T0)
+    for frame in others[:19]:
+        file.write(*frame)
+    facts = file.close()
+    assert facts and decoded(tmp_path / facts.name) == 20
+
+
 def test_label_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     for segment, asked in (
         ("../x", track(Codec.OPUS)),
@@ -222,9 +234,26 @@ def test_much_that_waits_is_written_at_once(tmp_path: Path) -> None:
     file = writer(tmp_path, Codec.VP8)
     for number in range(5):
         file.write(bytes(MAX_WAITING_BYTES // 2 - 1000), T0 + number * 1000, number == 0)
+    for number in range(MAX_WAITING_FRAMES + 1):
+        file.write(b"x", T0 + 4100 + number * 100, False)
     facts = file.close()
-    assert facts and [fragment.frames for fragment in facts.fragments] == [2, 2, 1]
+    assert facts and [fragment.frames for fragment in facts.fragments] == [2, 2, MAX_WAITING_FRAMES, 2]
     assert facts_of(tmp_path / facts.name) == facts
+
+
+def test_pictures_that_wait_for_earlier_ones_are_bounded(tmp_path: Path) -> None:
+    file = writer(tmp_path, Codec.H264)
+    unit = b"\0\0\0\1\x41" + b"x" * (MAX_WAITING_BYTES // 4)
+    file.write(*frames(Codec.H264)[0])
+    file.write(b"\0\0\0\1\x41x", T0 + 400_000, False)
+    refused = 0
+    for number in range(1, 9):
+        try:
+            file.write(unit, T0 + 400_000 - number, False)
+        except SegmentInvalid:
+            refused += 1
+    facts = file.close()
+    assert refused == 5 and facts and facts.frames == 5 and facts_of(tmp_path / facts.name) == facts
 
 
 def test_closed_file_takes_nothing_more_and_one_without_frames_is_none(tmp_path: Path) -> None:
