@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from recorder.files import matroska, matroskareading, mp4reading
+from recorder.files import matroska, matroskareading, mp4, mp4reading
 from recorder.files.ebml import Scanner
 from recorder.files.errors import SegmentDamaged
 from recorder.files.facts import VERSION, Facts, Fragment, Label, is_recovered
@@ -26,6 +27,7 @@ _MAX_CLUSTER_BYTES: Final = 32 << 20
 #: Identifier and size of an element at most.
 _ELEMENT_HEAD_BYTES: Final = 12
 _PIECE_BYTES: Final = 1 << 20
+_MARKER_BYTES: Final = 32
 
 
 class End(Enum):
@@ -86,6 +88,16 @@ class _Source:
         self._file.seek(self.at)
         return data
 
+    def holds_from(self, offset: int, pattern: re.Pattern[bytes]) -> bool:
+        """Tell whether something is found behind a byte; it is shorter than `_MARKER_BYTES`."""
+        self._file.seek(offset)
+        before = b""
+        while data := self._file.read(_PIECE_BYTES):
+            if pattern.search(before + data):
+                return True
+            before = data[-_MARKER_BYTES:]
+        return False
+
     def is_zero_from(self, offset: int) -> bool:
         """Tell whether nothing but zeros follows: a power failure leaves such where the size was on disk first."""
         self._file.seek(offset)
@@ -96,11 +108,17 @@ class _Source:
 
 
 class _Container(Protocol):
+    @property
+    def marker(self) -> re.Pattern[bytes]:
+        """What is at the beginning of every fragment, within `_MARKER_BYTES`, and nowhere else but by chance."""
+
     def head(self, source: _Source) -> Label: ...
     def fragment(self, source: _Source, label: Label) -> Fragment: ...
 
 
 class _Mp4:
+    marker = re.compile(re.escape(mp4.FRAGMENT_ID))
+
     def head(self, source: _Source) -> Label:
         return mp4reading.label_of(_boxes(source, mp4reading.HEAD))
 
@@ -110,6 +128,11 @@ class _Mp4:
 
 
 class _Matroska:
+    #: A cluster, its size of up to four bytes, and its sum.
+    marker = re.compile(
+        rb"\x1f\x43\xb6\x75(?:[\x80-\xff]|[\x40-\x7f].|[\x20-\x3f]..|[\x10-\x1f]...)\xbf\x84", re.DOTALL
+    )
+
     def head(self, source: _Source) -> Label:
         for expected in (matroska.EBML, matroska.SEGMENT, matroska.INFO, matroska.TRACKS, matroska.TAGS):
             size = _element(source, expected)
@@ -171,7 +194,9 @@ def walk(file: BinaryIO) -> Walk:
                 found.fragments.append(container.fragment(source, found.label))
             found.sha256, found.bytes = source.accept(), source.at
     except _TornError:
-        found.end, found.reason = End.TORN, "the end is not all there"
+        # A size that is damaged may reach beyond the end of the file too.
+        torn = not source.holds_from(found.bytes + _MARKER_BYTES, container.marker)
+        found.end, found.reason = (End.TORN if torn else End.DAMAGED), "something is not all there"
     except ValueError as error:
         torn = source.is_zero_from(found.bytes)
         found.end, found.reason = (End.TORN, "zeros at the end") if torn else (End.DAMAGED, str(error))

@@ -103,6 +103,22 @@ def test_page_that_never_reached_the_disk_is_found_by_the_checksum(codec: Codec,
     assert recovered and recovered.fragments == facts.fragments[:2]
 
 
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_damaged_size_is_not_taken_for_the_end_of_what_was_written(codec: Codec, tmp_path: Path) -> None:
+    facts = written(tmp_path, codec)
+    data = bytearray((tmp_path / facts.name).read_bytes())
+    hit = facts.fragments[2]
+    if codec is Codec.H264:
+        at = data.index(b"mdat", hit.offset) - 3
+        data[at] = 0x10
+    else:
+        data[hit.offset + 4] = 0x7F
+    path = cut_off(tmp_path, facts, bytes(data))
+    with pytest.raises(SegmentDamaged):
+        recover(path)
+    assert path.read_bytes() == data
+
+
 def test_closed_file_that_is_not_whole_is_damaged(tmp_path: Path) -> None:
     facts = written(tmp_path, Codec.VP8)
     path = tmp_path / facts.name
