@@ -70,7 +70,10 @@ class Player:
         self._page = page
 
     async def play(self, path: Path, facts: Facts, *, plain: bool = False) -> dict[str, Any]:
-        """Play to the end, four times as fast; any error fails. Give frames decoded, what was buffered, the width."""
+        """Play to the end, four times as fast; any error fails. Give frames decoded, what was buffered, the width.
+
+        A page that is late counts pictures again that it drops, so there may be more than there are.
+        """
         given = {"data": _encoded(path), "mime": facts.label.mime, "plain": plain, "patience": PATIENCE_S * 500}
         seen: dict[str, Any] = await self._page.evaluate(_PLAY, given)
         return seen

@@ -34,7 +34,7 @@ async def whole(player: Player, folder: Path, facts: Facts) -> None:
     ((start, end),) = seen["ranges"]
     assert start == 0 and abs(end - (facts.t1 - facts.t0) / 1e6) < 0.05
     if facts.label.track.codec.is_picture:
-        assert (seen["frames"], seen["corrupted"], seen["width"]) == (facts.frames, 0, SIZE[0])
+        assert seen["frames"] >= facts.frames and (seen["corrupted"], seen["width"]) == (0, SIZE[0])
 
 
 @pytest.mark.parametrize("codec", PLAYED)
@@ -46,7 +46,7 @@ async def test_file_is_played_to_its_end(codec: Codec, player: Player, tmp_path:
 async def test_file_is_played_without_our_page_too(codec: Codec, player: Player, tmp_path: Path) -> None:
     facts = write(tmp_path, codec, frames(codec))
     seen = await player.play(tmp_path / facts.name, facts, plain=True)
-    assert seen["frames"] == facts.frames
+    assert seen["frames"] >= facts.frames
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.AV1, Codec.VP8, Codec.VP9])

@@ -89,6 +89,6 @@ async def test_every_recovered_file_plays_in_chromium(survivors: list[Survivor],
         if path.suffix != ".mka":
             seen = await player.play(path, facts)
             assert len(seen["ranges"]) == 1
-            assert not facts.label.track.codec.is_picture or seen["frames"] == facts.frames
+            assert not facts.label.track.codec.is_picture or seen["frames"] >= facts.frames
             played += 1
     assert played > KILLS
