@@ -1,0 +1,103 @@
+"""Writes the chain of one session. Core: gives lines, which the caller appends and brings to disk in this order.
+
+Records are worth something once a head is behind them: append a head with every group of records that goes to disk
+together, and give the group to the disk in one write. After a crash `resume` goes on behind the last head.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from recorder.proof import canonical, lines, records
+from recorder.proof.digests import SHA256_ONLY, Algorithm, Digests, tagged
+from recorder.proof.errors import ChainDamaged, KeyRefused, ProofError
+from recorder.proof.records import Recorded, RecordedKind, Signed, SignedKind
+from recorder.proof.signing import Signer, name_of
+
+
+class Chain:
+    """The end of a chain: what the next line needs to know."""
+
+    def __init__(self, session: str, signer: Signer, algorithms: tuple[Algorithm, ...] = SHA256_ONLY) -> None:
+        """Begin a chain; its first record is to be an opening."""
+        self.session = session
+        self.n = 0
+        """Of the next record."""
+        self.hash: Digests = records.begin_of(session, algorithms)
+        """Of the last record."""
+        self._algorithms = algorithms
+        self._signer = signer
+
+    def append(self, kind: RecordedKind, content: dict[str, Any], salt: bytes | None = None) -> bytes:
+        """Give the line of something recorded. `salt` is made here unless a test brings one.
+
+        Raises NotCanonical where the content cannot be written; the chain is as before then.
+        """
+        salt = records.new_salt() if salt is None else salt
+        digest = records.content_digests(content, salt, self._algorithms)
+        record = Recorded(n=self.n, session=self.session, kind=kind, digest=digest, prev=self.hash)
+        line = lines.line({"content": content, "record": msgspec.to_builtins(record), "salt": salt.hex()})
+        self._advance(record)
+        return line
+
+    def head(self, at: int) -> bytes:
+        """Give the line that signs all before it. `at`: microseconds UTC."""
+        return self._signed("head", at, None)
+
+    def rotate(self, signer: Signer, at: int) -> bytes:
+        """Give the line with which the key so far hands over to another one, which the ledger must have before."""
+        line = self._signed("rotation", at, name_of(signer))
+        self._signer = signer
+        return line
+
+    def _signed(self, kind: SignedKind, at: int, successor: str | None) -> bytes:
+        record = Signed(
+            n=self.n,
+            session=self.session,
+            kind=kind,
+            prev=self.hash,
+            at=at,
+            key=name_of(self._signer),
+            next=UNSET if successor is None else successor,
+        )
+        signature = self._signer.sign(tagged("record", canonical.encode(record)))
+        self._advance(record)
+        return lines.line({"record": msgspec.to_builtins(record), "signature": signature.hex()})
+
+    def _advance(self, record: Recorded | Signed) -> None:
+        self.hash = records.hash_of(record)
+        self.n += 1
+
+    @classmethod
+    def resume(cls, session: str, signer: Signer, pieces: Iterable[bytes]) -> tuple["Chain", int]:
+        """Go on with a chain that is on disk; returns it and the length to which its file is to be cut.
+
+        What no head vouches for is cut: a group of records without its head never came to disk whole, and signing
+        it now would vouch for lines that anybody may have put there. Only numbers and links are looked at, for
+        verification looks at the rest. Raises ChainDamaged where something is wrong that no crash explains, or nothing
+        signed is there (begin the chain anew then), and KeyRefused where another key than the signer's is in force.
+        """
+        chain: Chain | None = None
+        signed: tuple[int, Digests, str, int] | None = None
+        for line in lines.split(pieces):
+            if line.torn:
+                break
+            try:
+                record = records.parse(line.text).record
+            except ProofError as error:
+                raise ChainDamaged(line.number, str(error)) from error
+            if chain is None:
+                chain = cls(session, signer, record.prev.algorithms)
+            if (record.session, record.n, record.prev) != (session, chain.n, chain.hash):
+                raise ChainDamaged(line.number, "not what the line before leads to")
+            chain._advance(record)
+            if isinstance(record, Signed):
+                signed = chain.n, chain.hash, record.key if record.next is UNSET else record.next, line.end
+        if chain is None or signed is None:
+            raise ChainDamaged(1, "nothing signed is there")
+        chain.n, chain.hash, key, length = signed
+        if key != name_of(signer):
+            raise KeyRefused(f"the chain goes on with key {key}")
+        return chain, length

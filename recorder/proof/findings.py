@@ -1,0 +1,101 @@
+"""What verification says: data with codes, for a command line and for JSON. Sentences are made elsewhere.
+
+States, the worst first:
+
+    altered      what stands there was not written by who signed it, or not there, or not so
+    missing      something that was recorded is not there
+    incomplete   an end is torn or not signed: interrupted, or cut
+    unknown      what these files cannot prove, each with its reason
+    deleted      taken away by a policy, as a signed record says
+    stamped      an outside witness saw it
+    intact       proved to be as it was written
+
+Files are sound when nothing worse than `unknown` was found.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+State = Literal["altered", "missing", "incomplete", "unknown", "deleted", "stamped", "intact"]
+ORDER: tuple[State, ...] = ("altered", "missing", "incomplete", "unknown", "deleted", "stamped", "intact")
+
+Code = Literal[
+    # Any file of lines; `place` says which.
+    "line-unreadable",  # altered: not a line of this file, or not canonical
+    "line-torn",  # incomplete: the last line has no end
+    "link-broken",  # altered: what stands before `record` is not what it was when `record` was written
+    "order-broken",  # altered: numbers repeat or go back
+    "lines-absent",  # missing: `count` from `record` on
+    "key-unknown",  # altered: signed by a key that is not in the ledger, or not in force there
+    "signature-wrong",  # altered
+    # Chains.
+    "empty",  # incomplete: not even an opening
+    "session-wrong",  # altered: a record of another session
+    "content-altered",  # altered: content or salt do not give the digest
+    "content-unusable",  # altered: a digest over something that is no segment or deletion
+    "withheld",  # unknown: `count` contents, the first is `record`
+    "unsigned-end",  # incomplete: `count` records from `record` on have no head
+    "not-closed",  # incomplete: no closure
+    "after-closure",  # altered
+    "chain-intact",  # intact: `count` records
+    # Files of segments: track, start, end, file, record.
+    "file-altered",  # altered
+    "file-missing",  # missing
+    "file-deleted",  # deleted: `detail` is the policy
+    "files-intact",  # intact: `count` files
+    "file-unrecorded",  # altered: nothing in the chain names it
+    # Ledger, log, proofs.
+    "ledger-excerpt",  # unknown: `count` lines of the ledger are not among these files
+    "key-unpinned",  # unknown: nobody outside said that this is the server's first key
+    "key-not-pinned-one",  # altered
+    "root-wrong",  # altered: leaves do not give a checkpoint's root; `start` to `end` are numbers of leaves
+    "leaves-absent",  # missing: fewer leaves than a checkpoint counts
+    "proof-wrong",  # altered
+    "log-differs",  # altered: the log had another record in this place
+    "records-absent",  # missing: the log has `record`, the chain ends before
+    # Tokens and witnesses.
+    "token-wrong",  # altered
+    "token-absent",  # missing: the log names a token that is not there
+    "token-unchecked",  # unknown: nothing here can read it; `detail` says why
+    "authority-unpinned",  # unknown: its certificate came with the files, nobody outside vouched for it
+    "token-expired",  # unknown: the authority's certificate has ended and no later token covers this one
+    "stamped",  # stamped: up to `record`, at `at`, by `authority`; the first and the last of a session
+    "no-witness",  # unknown: no token covers any of the session: who has the key may have made all of it anew
+    "before-witness",  # unknown: up to `record`, made anew with the same key before `at`, would look the same
+    "after-witness",  # unknown: what was written after `record` may have been cut or made anew
+    # Of findings.
+    "more",  # altered: there is more than was counted
+]
+
+
+class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One finding. Times are microseconds UTC; members that say nothing about it are absent."""
+
+    state: State
+    code: Code
+    place: str = ""
+    """`chain`, `ledger`, `log`, `proofs` or `files`."""
+    session: str = ""
+    line: int | UnsetType = UNSET
+    """From 1, in the file of `place`."""
+    record: int | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    track: str = ""
+    file: str = ""
+    start: int | UnsetType = UNSET
+    end: int | UnsetType = UNSET
+    at: int | UnsetType = UNSET
+    authority: str = ""
+    detail: str = ""
+
+
+def worst(findings: Iterable[Finding]) -> State:
+    """Give the worst state among them, `intact` of none."""
+    return min((finding.state for finding in findings), key=ORDER.index, default="intact")
+
+
+def is_sound(findings: Iterable[Finding]) -> bool:
+    """Tell whether all that can be proved is proved."""
+    return ORDER.index(worst(findings)) >= ORDER.index("unknown")
