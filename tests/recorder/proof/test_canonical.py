@@ -11,7 +11,9 @@ from recorder.proof.errors import NotCanonical
 NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 INTEGERS = st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER)
 VALUES = st.recursive(
-    st.none() | st.booleans() | INTEGERS | st.text(), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner)
+    st.none() | st.booleans() | INTEGERS | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=15,
 )
 
 

@@ -1,0 +1,82 @@
+"""Tokens of a real authority (`openssl ts`), checked by both ways and once more by `openssl ts -verify`."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recorder.proof import openssl, tokens
+from recorder.proof.errors import TokenRefused
+from recorder.proof.tokens import Certificates, TokenUnreadable
+from tests.recorder.proof.authority import Authority
+
+DATA = b'{"what":"is stamped"}'
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tsa") / "plain", "Plain")
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """One whose tokens our parser refuses."""
+    return Authority(tmp_path_factory.mktemp("tsa") / "lenient", "Lenient", with_chain=True)
+
+
+def test_both_ways_agree_on_a_token(plain: Authority) -> None:
+    asked = tokens.request(DATA)
+    response = plain.reply(asked.as_bytes())
+    trusted = Certificates([plain.root])
+    stamp = tokens.check(response, DATA, trusted, asked=asked)
+    assert plain.is_accepted(response, DATA)
+    assert openssl.check(response, DATA, trusted) == stamp
+    assert stamp.authority == "CN=Plain"
+    assert abs(stamp.at - tokens.microseconds(datetime.now(UTC))) < 60_000_000
+    assert stamp.not_after == tokens.microseconds(plain.certificate.not_valid_after_utc)
+
+
+def test_what_the_strict_parser_refuses_is_asked_of_openssl(lenient: Authority) -> None:
+    response = lenient.reply(tokens.request(DATA).as_bytes())
+    trusted = Certificates([lenient.root])
+    with pytest.raises(TokenUnreadable):
+        tokens.check(response, DATA, trusted)
+    assert tokens.check(response, DATA, trusted, openssl.check).authority == "CN=Lenient"
+    assert lenient.is_accepted(response, DATA)
+
+
+@pytest.mark.parametrize("way", ["strict", "openssl"])
+def test_every_token_that_proves_something_else_is_refused(way: str, plain: Authority, lenient: Authority) -> None:
+    def check(response: bytes, stamped: bytes, certificates: Certificates) -> tokens.Stamp:
+        if way == "openssl":
+            return openssl.check(response, stamped, certificates)
+        return tokens.check(response, stamped, certificates)
+
+    response = plain.reply(tokens.request(DATA).as_bytes())
+    trusted = Certificates([plain.root])
+    with pytest.raises(TokenRefused):
+        check(response, DATA + b" ", trusted)
+    with pytest.raises(TokenRefused):
+        check(response, DATA, Certificates([lenient.root]))
+    with pytest.raises(TokenRefused):
+        check(response, DATA, Certificates([lenient.root], [plain.root]))
+    signature = len(response) - 5
+    with pytest.raises(TokenRefused):
+        check(response[:signature] + bytes([response[signature] ^ 1]) + response[signature + 1 :], DATA, trusted)
+    for length in (0, 1, 9, 100, len(response) - 1):
+        with pytest.raises(TokenRefused):
+            check(response[:length], DATA, trusted)
+
+
+def test_an_answer_to_another_request_is_refused(plain: Authority) -> None:
+    response = plain.reply(tokens.request(DATA).as_bytes())
+    with pytest.raises(TokenRefused):
+        tokens.check(response, DATA, Certificates([plain.root]), asked=tokens.request(DATA))
+
+
+@pytest.mark.parametrize("with_chain", [False, True])
+def test_a_token_by_a_certificate_that_had_ended_is_refused(tmp_path: Path, with_chain: bool) -> None:
+    ended = Authority(tmp_path / "tsa", "Ended", timedelta(hours=-1), with_chain=with_chain)
+    response = ended.reply(tokens.request(DATA).as_bytes())
+    with pytest.raises(TokenRefused):
+        tokens.check(response, DATA, Certificates([ended.root]), openssl.check)
