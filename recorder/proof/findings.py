@@ -36,7 +36,7 @@ Code = Literal[
     "content-altered",  # altered: content or salt do not give the digest
     "content-unusable",  # altered: a digest over something that is no segment or deletion
     "withheld",  # unknown: `count` contents, the first is `record`
-    "unsigned-end",  # incomplete: `count` records from `record` on have no head
+    "unsigned-end",  # incomplete: `count` records from `record` on have no head; leaves behind the last checkpoint
     "not-closed",  # incomplete: no closure
     "after-closure",  # altered
     "chain-intact",  # intact: `count` records
@@ -47,9 +47,11 @@ Code = Literal[
     "files-intact",  # intact: `count` files
     "file-unrecorded",  # altered: nothing in the chain names it
     # Ledger, log, proofs.
+    "ledger-intact",  # intact: `count` lines
     "ledger-excerpt",  # unknown: `count` lines of the ledger are not among these files
     "key-unpinned",  # unknown: nobody outside said that this is the server's first key
     "key-not-pinned-one",  # altered
+    "log-intact",  # intact: `count` leaves of a whole log, or proofs
     "root-wrong",  # altered: leaves do not give a checkpoint's root; `start` to `end` are numbers of leaves
     "leaves-absent",  # missing: fewer leaves than a checkpoint counts
     "proof-wrong",  # altered
@@ -59,9 +61,9 @@ Code = Literal[
     "token-wrong",  # altered
     "token-absent",  # missing: the log names a token that is not there
     "token-unchecked",  # unknown: nothing here can read it; `detail` says why
-    "authority-unpinned",  # unknown: its certificate came with the files, nobody outside vouched for it
     "token-expired",  # unknown: the authority's certificate has ended and no later token covers this one
-    "stamped",  # stamped: up to `record`, at `at`, by `authority`; the first and the last of a session
+    "stamped",  # stamped: up to `record`, at `at`, by `authority`: the first and the last of `count` of a session
+    "authority-unpinned",  # unknown: the same, but the authority's root came with the files
     "no-witness",  # unknown: no token covers any of the session: who has the key may have made all of it anew
     "before-witness",  # unknown: up to `record`, made anew with the same key before `at`, would look the same
     "after-witness",  # unknown: what was written after `record` may have been cut or made anew

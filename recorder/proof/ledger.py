@@ -117,6 +117,10 @@ class LedgerRead:
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
 
+    def token_digests(self) -> set[str]:
+        """Give SHA-256 of each response, as the tokens' leaves have it."""
+        return {response_digest(token.response) for token in self.tokens}
+
 
 class Ledger:
     """The end of a ledger: gives lines, which the caller appends and brings to disk in this order."""
@@ -170,9 +174,12 @@ class Ledger:
         return text
 
 
-def read_ledger(pieces: Iterable[bytes], pinned: str | None = None) -> LedgerRead:
-    """Read a ledger's file, given in pieces. `pinned`: the first key's name as somebody outside knows it."""
-    reader = _Reader()
+def read_ledger(pieces: Iterable[bytes], pinned: str | None = None, *, is_whole: bool = False) -> LedgerRead:
+    """Read a ledger's file, given in pieces. `pinned`: the first key's name as somebody outside knows it.
+
+    `is_whole`: it is the server's own, from which no line may be absent; otherwise it may be a bundle's.
+    """
+    reader = _Reader(is_whole)
     for line in lines.split(pieces):
         reader.take(line)
     read = reader.finish()
@@ -182,6 +189,11 @@ def read_ledger(pieces: Iterable[bytes], pinned: str | None = None) -> LedgerRea
     elif first != pinned:
         read.findings.append(Finding(state="altered", code="key-not-pinned-one", place="ledger", detail=first or ""))
     return read
+
+
+def response_digest(response: bytes) -> str:
+    """Name a token as its leaf in the log does."""
+    return hashlib.sha256(response).hexdigest()
 
 
 def parse(text: bytes) -> LedgerLine:
@@ -201,12 +213,14 @@ def _link(text: bytes) -> str:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, is_whole: bool) -> None:
+        self._is_whole = is_whole
         self._read = LedgerRead()
         self._n = 0
         self._prev: str | None = NOTHING_BEFORE
         self._key: Key | None = None
         self._absent = 0
+        self._sound = 0
         self._more = 0
 
     def take(self, line: lines.Line) -> None:
@@ -221,7 +235,9 @@ class _Reader:
             self._n, self._prev = self._n + 1, None
             return
         record = parsed.record
-        if record.n > self._n:
+        if record.n > self._n and self._is_whole:
+            self._find("missing", "lines-absent", line, self._n)
+        elif record.n > self._n:
             self._absent += record.n - self._n
         elif record.n < self._n:
             self._find("altered", "order-broken", line, record.n)
@@ -238,6 +254,8 @@ class _Reader:
             )
         if self._more:
             self._read.findings.append(Finding(state="altered", code="more", place="ledger", count=self._more))
+        elif self._sound and all(finding.state in ("unknown", "incomplete") for finding in self._read.findings):
+            self._read.findings.append(Finding(state="intact", code="ledger-intact", place="ledger", count=self._sound))
         return self._read
 
     def _take_signed(self, parsed: LedgerLine, line: lines.Line) -> None:
@@ -251,6 +269,7 @@ class _Reader:
         if not is_signed(signer.algorithm, signer.public, data, bytes.fromhex(parsed.signature)):
             self._find("altered", "signature-wrong", line, record.n)
             return
+        self._sound += 1
         if named is not None:
             self._key = self._read.keys[named.name] = self._read.keys.get(named.name, named)
         elif record.kind == "checkpoint":

@@ -7,6 +7,8 @@ A leaf is canonical JSON, a line of the log's file of leaves (`lines`) without i
     {"hash": {"sha256": ...}, "kind": "head", "n": N, "session": S, "v": 1}    record N of a chain, a head or a rotation
     {"digest": hex, "kind": "token", "v": 1}                                   SHA-256 of a token's response (`ledger`)
 
+Every leaf is covered by a checkpoint as soon as it is on disk; once a minute one of those is stamped.
+
 Tokens are leaves so that every later root covers the earlier tokens: one new token renews them all. Nobody learns of
 other sessions from a hash on the way to the root: a head's hash leads to digests with salts, a token has a number by
 chance.

@@ -22,7 +22,6 @@ class Recording:
     session: str = SESSION
     lines: list[bytes] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
-    heads: list[tuple[int, Chain]] = field(default_factory=list)
 
     @property
     def text(self) -> bytes:
@@ -43,11 +42,16 @@ def ledger_lines() -> tuple[Ledger, list[bytes]]:
 
 
 def record(
-    session: str = SESSION, algorithms: tuple[Algorithm, ...] = SHA256_ONLY, segments: int = 4, *, closed: bool = True
+    session: str = SESSION,
+    algorithms: tuple[Algorithm, ...] = SHA256_ONLY,
+    segments: int = 4,
+    *,
+    closed: bool = True,
+    keys: tuple[Ed25519Signer, Ed25519Signer] = (OLD, NEW),
 ) -> Recording:
     """Record two tracks by turns; the third segment is deleted by policy afterwards."""
     made = Recording(session)
-    chain = Chain(session, OLD, algorithms)
+    chain = Chain(session, keys[0], algorithms)
     made.lines.append(chain.append("opening", {"at": BEGIN, "node": "n1"}))
     for number in range(segments):
         start = BEGIN + number * 5 * SECOND
@@ -59,7 +63,7 @@ def record(
         made.lines.append(chain.append("event", {"at": start, "verb": "sound.off", "object": f"participant:{number}"}))
         made.lines.append(chain.head(start + 5 * SECOND))
         if number == 1:
-            made.lines.append(chain.rotate(NEW, start + 5 * SECOND))
+            made.lines.append(chain.rotate(keys[1], start + 5 * SECOND))
     end = BEGIN + segments * 5 * SECOND
     if closed:
         made.lines.append(chain.append("closure", {"at": end}))
