@@ -36,6 +36,11 @@ def encode(value: object) -> bytes:
     return text
 
 
+def encode_again(value: object) -> bytes:
+    """Do the same for what `decode` gave, for a part of it, or for a struct made of that: it needs no second look."""
+    return _encoder.encode(value)
+
+
 def decode(text: bytes) -> Any:
     """Read a value back. Raises NotCanonical where these bytes are not what `encode` gives for it."""
     if len(text) > MAX_BYTES:
@@ -44,8 +49,9 @@ def decode(text: bytes) -> Any:
         value = _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotCanonical(str(error)) from error
+    _check(value, 0)
     # Only the encoder knows: spaces, another order, a name twice, an escape that need not be, minus zero.
-    if encode(value) != text:
+    if _encoder.encode(value) != text:
         raise NotCanonical("not in canonical form")
     return value
 
@@ -67,15 +73,14 @@ def _check(value: object, depth: int) -> None:
         raise NotCanonical(f"deeper than {MAX_DEPTH}")
     elif isinstance(value, dict):
         for name, member in value.items():
-            if not isinstance(name, str) or len(name) > MAX_NAME_CHARACTERS or not _is_plain(name):
+            if not isinstance(name, str) or len(name) > MAX_NAME_CHARACTERS:
+                raise NotCanonical("a name that is too long, or none")
+            if not (name.isascii() and name.isprintable()):
                 raise NotCanonical("a name that is not of printable ASCII")
-            _check(member, depth + 1)
+            if member.__class__ is not str:  # most are
+                _check(member, depth + 1)
     elif isinstance(value, list | tuple):
         for member in value:
             _check(member, depth + 1)
     else:
         raise NotCanonical(f"{type(value).__name__} has no canonical form")
-
-
-def _is_plain(name: str) -> bool:
-    return name.isascii() and name.isprintable()

@@ -21,7 +21,8 @@ class Chain:
     """The end of a chain: what the next line needs to know."""
 
     def __init__(self, session: str, signer: Signer, algorithms: tuple[Algorithm, ...] = SHA256_ONLY) -> None:
-        """Begin a chain; its first record is to be an opening."""
+        """Begin a chain; its first record is to be an opening. Raises NotARecord where this names no session."""
+        records.check_session(session)
         self.session = session
         self.n = 0
         """Of the next record."""
@@ -36,7 +37,7 @@ class Chain:
         Raises NotCanonical where the content cannot be written; the chain is as before then.
         """
         salt = records.new_salt() if salt is None else salt
-        digest = records.content_digests(content, salt, self._algorithms)
+        digest = records.content_digests(canonical.encode(content), salt, self._algorithms)
         record = Recorded(n=self.n, session=self.session, kind=kind, digest=digest, prev=self.hash)
         line = lines.line({"content": content, "record": msgspec.to_builtins(record), "salt": salt.hex()})
         self._advance(record)
@@ -62,7 +63,7 @@ class Chain:
             key=name_of(self._signer),
             next=UNSET if successor is None else successor,
         )
-        signature = self._signer.sign(tagged("record", canonical.encode(record)))
+        signature = self._signer.sign(tagged("record", canonical.encode_again(record)))
         self._advance(record)
         return lines.line({"record": msgspec.to_builtins(record), "signature": signature.hex()})
 

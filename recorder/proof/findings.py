@@ -45,6 +45,7 @@ Code = Literal[
     "file-missing",  # missing
     "file-deleted",  # deleted: `detail` is the policy
     "files-intact",  # intact: `count` files
+    "file-unvouched",  # incomplete: as its record says, for which no head vouches
     "file-unrecorded",  # altered: nothing in the chain names it
     # Ledger, log, proofs.
     "ledger-intact",  # intact: `count` lines
@@ -66,6 +67,7 @@ Code = Literal[
     "authority-unpinned",  # unknown: the same, but the authority's root came with the files
     "no-witness",  # unknown: no token covers any of the session: who has the key may have made all of it anew
     "before-witness",  # unknown: up to `record`, made anew with the same key before `at`, would look the same
+    "time-contradicted",  # unknown: by the server's clock `record` was made at `start`, and a witness saw it at `at`
     "after-witness",  # unknown: what was written after `record` may have been cut or made anew
     # Of findings.
     "more",  # altered: there is more than was counted

@@ -265,7 +265,7 @@ class _Reader:
         if signer is None or record.key != signer.name:
             self._find("altered", "key-unknown", line, record.n)
             return
-        data = tagged("entry", canonical.encode(record))
+        data = tagged("entry", canonical.encode_again(record))
         if not is_signed(signer.algorithm, signer.public, data, bytes.fromhex(parsed.signature)):
             self._find("altered", "signature-wrong", line, record.n)
             return

@@ -78,7 +78,7 @@ def read_proof(text: bytes) -> Inclusion | Consistency:
 def root_of(proof: Inclusion) -> bytes:
     """Give the root that a proof of inclusion leads to. Raises ProofRefused."""
     path = [bytes.fromhex(node) for node in proof.path]
-    return root_by_inclusion(canonical.encode(proof.leaf), proof.index, proof.size, path)
+    return root_by_inclusion(canonical.encode_again(proof.leaf), proof.index, proof.size, path)
 
 
 class Growing:

@@ -1,8 +1,9 @@
 """Reads a chain and says what is wrong with it. Core: no I/O.
 
-A record is compared with the one before it and, where its content is there, with that. After something bad, reading
-goes on with what the next line says of itself, so each damage is named where it is, and what a later head still vouches
-for is not given up. The keys are those that the ledger has proved (`ledger`).
+A record is compared with the one before it and, where its content is there, with that. It counts once a head behind it
+vouches for it over unbroken links; what no head vouches for is kept apart, and a deletion or closure there is none.
+After something bad, reading goes on with what the next line says of itself, so each damage is named where it is, and
+costs no more than what stands between two heads. The keys are those that the ledger has proved (`ledger`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,11 +27,13 @@ MAX_FINDINGS = 1_000
 
 @dataclass(slots=True)
 class ChainRead:
-    """What a chain says, as far as it is proved: every segment here has the digest that its record holds."""
+    """What a chain says, as far as it is proved."""
 
     session: str
     findings: list[Finding] = field(default_factory=list)
     segments: dict[int, Segment] = field(default_factory=dict)
+    unvouched: list[tuple[int, Segment]] = field(default_factory=list)
+    """Segments as their records say, for which no head vouches."""
     deleted: dict[int, str] = field(default_factory=dict)
     """Records that a deletion names, with its policy."""
     withheld: list[int] = field(default_factory=list)
@@ -62,6 +65,9 @@ class _Reader:
         self._algorithms: tuple[Algorithm, ...] | None = None
         self._key: str | None = None
         self._unsigned_from: int | None = None
+        self._pending: list[tuple[int, Segment | Deletion | None]] = []
+        """What waits for a head, over unbroken links; None is a closure."""
+        self._is_closed = False
         self._more = 0
 
     def take(self, line: lines.Line) -> None:
@@ -73,10 +79,11 @@ class _Reader:
             parsed = records.parse(line.text)
         except ProofError as error:
             self._find("altered", "line-unreadable", line, self._n, detail=str(error)[:200])
+            self._give_up_pending()
             self._n, self._prev = self._n + 1, None
             return
         record = parsed.record
-        if self._read.closed_at is not None and record.kind not in records.AFTER_CLOSURE:
+        if self._is_closed and record.kind not in records.AFTER_CLOSURE:
             self._find("altered", "after-closure", line, self._n)
         place = self._follow(record, line)
         if isinstance(parsed, SignedLine):
@@ -87,6 +94,7 @@ class _Reader:
     def finish(self) -> ChainRead:
         """Say what only the end shows."""
         read = self._read
+        self._give_up_pending()
         read.length = self._n
         if self._n == 0:
             self._find("incomplete", "empty", None, None)
@@ -107,8 +115,8 @@ class _Reader:
             self._find("intact", "chain-intact", None, None, count=vouched)
         return read
 
-    def _follow(self, record: Recorded | Signed, line: lines.Line) -> int:
-        """Compare a record with what is before it; returns the n that its place has, whatever it says."""
+    def _follow(self, record: Recorded | Signed, line: lines.Line) -> int | None:
+        """Compare a record with what is before it; returns its n, or None where it does not stand where it should."""
         if record.session != self._read.session:
             self._find("altered", "session-wrong", line, self._n)
         if self._algorithms is None:
@@ -117,23 +125,46 @@ class _Reader:
         is_next = self._prev is not None and record.prev == self._prev
         if record.n > self._n and not is_next:
             self._find("missing", "lines-absent", line, self._n, count=record.n - self._n)
+            self._give_up_pending()
             self._n = record.n
         elif record.n != self._n:
             self._find("altered", "order-broken", line, self._n, detail=f"says {record.n}")
             if not is_next:
-                return self._n  # a line from further above, or made to look so
+                return None  # a line from further above, or made to look so
         elif self._prev is not None and not is_next:
             self._find("altered", "link-broken", line, record.n)
+            self._give_up_pending()
         self._n, self._prev = self._n + 1, records.hash_of(record)
         return self._n - 1
 
-    def _take_signed(self, parsed: SignedLine, line: lines.Line, place: int) -> None:
+    def _give_up_pending(self) -> None:
+        self._read.unvouched += [(n, content) for n, content in self._pending if isinstance(content, Segment)]
+        self._pending.clear()
+
+    def _vouch(self) -> None:
+        """A head holds: what it vouches for counts."""
+        read = self._read
+        for n, content in self._pending:
+            if isinstance(content, Segment):
+                read.segments[n] = content
+            elif isinstance(content, Deletion):
+                for earlier in content.records:
+                    if earlier < n:
+                        read.deleted.setdefault(earlier, content.policy)
+            else:
+                read.closed_at = n
+        self._pending.clear()
+        self._unsigned_from = None
+
+    def _take_signed(self, parsed: SignedLine, line: lines.Line, place: int | None) -> None:
+        if place is None:
+            return
         record = parsed.record
         key = self._keys.get(record.key)
         if key is None or record.key != (self._key or record.key):
             self._find("altered", "key-unknown", line, place)
             return
-        data = tagged("record", canonical.encode(record))
+        data = tagged("record", canonical.encode_again(record))
         if not is_signed(key.algorithm, key.public, data, bytes.fromhex(parsed.signature)):
             self._find("altered", "signature-wrong", line, place)
             return
@@ -144,36 +175,38 @@ class _Reader:
                 self._find("altered", "key-unknown", line, place)
             else:
                 self._key = record.next
-        self._read.signed[record.n] = records.hash_of(record)
-        self._read.times[record.n] = record.at
-        self._unsigned_from = None
+        self._read.signed[place] = records.hash_of(record)
+        self._read.times[place] = record.at
+        self._vouch()
 
-    def _take_recorded(self, parsed: RecordedLine, line: lines.Line, place: int) -> None:
+    def _take_recorded(self, parsed: RecordedLine, line: lines.Line, place: int | None) -> None:
         record = parsed.record
-        if self._unsigned_from is None:
-            self._unsigned_from = record.n
-        if record.kind == "closure":
-            self._read.closed_at = record.n
+        if place is not None and self._unsigned_from is None:
+            self._unsigned_from = place
+        if place is not None and record.kind == "closure":
+            self._is_closed = True
+            self._pending.append((place, None))
         if parsed.content is UNSET or parsed.salt is UNSET:
-            self._read.withheld.append(record.n)
+            self._read.withheld.append(self._n - 1 if place is None else place)
             return
-        salt = bytes.fromhex(parsed.salt)
-        if records.content_digests(parsed.content, salt, record.digest.algorithms) != record.digest:
+        text, salt = canonical.encode_again(parsed.content), bytes.fromhex(parsed.salt)
+        if records.content_digests(text, salt, record.digest.algorithms) != record.digest:
             self._find("altered", "content-altered", line, place)
             return
         try:
-            self._note(record, parsed.content)
+            self._note(record, parsed.content, place)
         except msgspec.ValidationError as error:
             self._find("altered", "content-unusable", line, place, detail=str(error)[:200])
 
-    def _note(self, record: Recorded, content: dict[str, Any]) -> None:
+    def _note(self, record: Recorded, content: dict[str, Any], place: int | None) -> None:
         if record.kind == "segment":
-            self._read.segments.setdefault(record.n, msgspec.convert(content, Segment))
-        elif record.kind == "deletion":
-            deletion = msgspec.convert(content, Deletion)
-            for n in deletion.records:
-                if n < record.n:
-                    self._read.deleted.setdefault(n, deletion.policy)
+            segment = msgspec.convert(content, Segment)
+            if place is None:
+                self._read.unvouched.append((record.n, segment))
+            else:
+                self._pending.append((place, segment))
+        elif record.kind == "deletion" and place is not None:
+            self._pending.append((place, msgspec.convert(content, Deletion)))
 
     def _find(
         self,

@@ -139,6 +139,14 @@ def _of_signed(line: SignedLine) -> SignedLine:
     return line
 
 
+def check_session(session: str) -> None:
+    """Raise NotARecord where this cannot name a session."""
+    try:
+        msgspec.convert(session, Session)
+    except msgspec.ValidationError as error:
+        raise NotARecord(f"session: {error}") from error
+
+
 def begin_of(session: str, algorithms: tuple[Algorithm, ...]) -> Digests:
     """Give what stands as `prev` in a chain's first record."""
     return sum_of("chain", session.encode(), algorithms=algorithms)
@@ -146,12 +154,12 @@ def begin_of(session: str, algorithms: tuple[Algorithm, ...]) -> Digests:
 
 def hash_of(record: Recorded | Signed) -> Digests:
     """Give the digests that the next record holds of this one."""
-    return sum_of("record", canonical.encode(record), algorithms=record.prev.algorithms)
+    return sum_of("record", canonical.encode_again(record), algorithms=record.prev.algorithms)
 
 
-def content_digests(content: dict[str, Any], salt: bytes, algorithms: tuple[Algorithm, ...]) -> Digests:
-    """Give the digests that stand for a content. Raises NotCanonical."""
-    return sum_of("content", salt, canonical.encode(content), algorithms=algorithms)
+def content_digests(content: bytes, salt: bytes, algorithms: tuple[Algorithm, ...]) -> Digests:
+    """Give the digests that stand for a content, by its canonical bytes."""
+    return sum_of("content", salt, content, algorithms=algorithms)
 
 
 def new_salt() -> bytes:

@@ -28,6 +28,12 @@ def check_files(
         else:
             yield fault
     known = {segment.file for segment in chain.segments.values()}
+    for n, segment in chain.unvouched:
+        # Each file once: lines that nobody signed may be many.
+        if segment.file not in known and is_plain_path(segment.file):
+            known.add(segment.file)
+            fault = _fault(chain, n, segment, read, progress)
+            yield fault or _finding(chain, n, segment, "incomplete", "file-unvouched")
     for name in sorted(set(present) - known):
         yield Finding(state="altered", code="file-unrecorded", place="files", session=chain.session, file=name[:256])
     if intact:

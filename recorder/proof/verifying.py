@@ -19,6 +19,8 @@ from recorder.proof.segments import Progress, ReadFile, check_files
 from recorder.proof.stamps import Earliest, Trust, Witness, check_tokens, drop_ended
 
 Pieces = Iterable[bytes]
+CLOCKS_DIFFER_US = 2_000_000
+"""So far the server's clock and an authority's may differ, whole seconds in its tokens included."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +92,8 @@ def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> It
         witness = earliest.of(head.cover)
         if witness is not None:
             found.append((n, witness))
+            if chain.times[n] > witness.stamp.at + CLOCKS_DIFFER_US:
+                yield _unknown(chain, "time-contradicted", record=n, at=witness.stamp.at, start=chain.times[n])
     if last_seen >= chain.length:
         count = last_seen + 1 - chain.length
         yield Finding(
@@ -129,7 +133,9 @@ def _stamped(chain: ChainRead, seen: tuple[int, Witness], count: int) -> Finding
     )
 
 
-def _unknown(chain: ChainRead, code: Code, *, record: int, at: int, count: int | None = None) -> Finding:
+def _unknown(
+    chain: ChainRead, code: Code, *, record: int, at: int, count: int | None = None, start: int | None = None
+) -> Finding:
     return Finding(
         state="unknown",
         code=code,
@@ -137,5 +143,6 @@ def _unknown(chain: ChainRead, code: Code, *, record: int, at: int, count: int |
         session=chain.session,
         record=record,
         at=at,
+        start=UNSET if start is None else start,
         count=UNSET if count is None else count,
     )

@@ -117,6 +117,24 @@ def test_a_damaged_chain_is_not_gone_on_with_nor_by_a_key_not_in_force() -> None
         Chain.resume(SESSION, OLD, WHOLE.lines)
 
 
+def test_what_no_head_vouches_for_does_not_count() -> None:
+    chain, _ = Chain.resume(SESSION, NEW, WHOLE.lines)
+    forged = chain.append("deletion", {"at": 1, "policy": "none", "records": [1]})
+    found = read([*WHOLE.lines, forged])
+    assert found.deleted == {8: "30 days"} and "unsigned-end" in codes(found.findings)
+    begun = Chain.resume(SESSION, NEW, record(closed=False).lines)[0]
+    unsigned = [begun.append("segment", {"bytes": 1}), begun.append("closure", {"at": 1})]
+    found = read([*record(closed=False).lines, *unsigned])
+    assert found.closed_at is None and "not-closed" in codes(found.findings)
+
+
+def test_damage_costs_no_more_than_what_stands_between_two_heads() -> None:
+    lines = list(WHOLE.lines)
+    lines[5] = b"x" + lines[5]  # an event behind the second segment, before its head
+    found = read(lines)
+    assert [n for n, _ in found.unvouched] == [4] and sorted(found.segments) == [1, 8, 11]
+
+
 def test_a_file_of_noise_has_a_bounded_number_of_findings() -> None:
     findings = read(b"x\n" * 5_000).findings
     assert len(findings) < 1_010 and findings[-1].code == "more"

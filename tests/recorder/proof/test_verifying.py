@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recorder.proof import lines
@@ -103,6 +103,7 @@ MUTATIONS = {"flip": flip, "cut": cut, "remove": remove, "swap": swap, "replay":
 ONLY_TOLD = {("cut", "ledger"), ("remove", "ledger"), ("cut", "proofs"), ("remove", "proofs")}
 
 
+@settings(max_examples=200)
 @given(st.booleans(), st.randoms(use_true_random=False))
 def test_every_change_at_random_is_named(world: World, is_bundle: bool, chance: random.Random) -> None:
     files = world.bundle if is_bundle else world.whole
@@ -169,6 +170,29 @@ def test_a_token_of_another_checkpoint_is_refused_even_if_the_server_signed_for_
     server.ledger += server.writer.token(stamped, world.server.responses[0], server.at)
     findings = world.verify({"ledger": bytes(server.ledger), "leaves": b""})
     assert "token-wrong" in codes(findings, "altered")
+
+
+def test_a_file_whose_record_nothing_signed_is_no_proof(world: World) -> None:
+    path = f"chain/{SESSIONS[0]}"
+    own = lines_of(world.whole[path])
+    own[6] = b"x" + own[6]  # the head of the second group
+    findings = world.verify(world.whole | {path: b"".join(own)})
+    assert [f.file for f in findings if f.code == "file-unvouched"] == ["1.mp4"]
+    assert [f.count for f in findings if f.code == "files-intact"] == [2, 3]
+
+
+def test_a_record_from_after_its_witness_is_named(world: World) -> None:
+    server = Server()
+    recording = record(SESSIONS[0])
+    chain, _ = Chain.resume(SESSIONS[0], server.new, [recording.text])
+    recording.lines.append(chain.head(NOW))
+    for leaf in made.signed_in(recording):
+        server.log(leaf)
+    server.stamp(*world.authorities)
+    files = {name: data for name, data in world.whole.items() if SESSIONS[0] in name}
+    files |= {f"chain/{SESSIONS[0]}": recording.text, "ledger": bytes(server.ledger), "leaves": bytes(server.leaves)}
+    findings = [finding for finding in world.verify(files) if finding.code == "time-contradicted"]
+    assert [finding.start for finding in findings] == [NOW]
 
 
 def test_without_roots_from_elsewhere_authorities_are_told_as_unknown(world: World) -> None:
