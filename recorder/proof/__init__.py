@@ -4,7 +4,9 @@
     chain     writes it                                           proofs      one leaf of it shown to others
     reading   reads it and says what is wrong                     tokens      what outside witnesses say (RFC 3161)
     ledger    the server's keys, checkpoints and tokens           stamping    whom to ask when
-    signing   who signs                                           verifying   all of it together, as findings
+    signing   who signs                                           stamps      which witnesses count
+    keys      which key is in force                               verifying   all of it together, as findings
+    excerpt   what a bundle takes of ledger and log               findings    the codes of what verification says
 
 They do no I/O and read no clock (`now` is an argument); files come as pieces of bytes or as callables. The one shell
 is `openssl`, which asks the program where our parser of tokens is too strict. A docstring that describes a format says

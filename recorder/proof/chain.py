@@ -4,7 +4,7 @@ Records are worth something once a head is behind them: append a head with every
 together, and give the group to the disk in one write. After a crash `resume` goes on behind the last head.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -30,6 +30,11 @@ class Chain:
         """Of the last record."""
         self._algorithms = algorithms
         self._signer = signer
+
+    @property
+    def key(self) -> str:
+        """Name the key that signs."""
+        return name_of(self._signer)
 
     def append(self, kind: RecordedKind, content: dict[str, Any], salt: bytes | None = None) -> bytes:
         """Give the line of something recorded. `salt` is made here unless a test brings one.
@@ -60,7 +65,7 @@ class Chain:
             kind=kind,
             prev=self.hash,
             at=at,
-            key=name_of(self._signer),
+            key=self.key,
             next=UNSET if successor is None else successor,
         )
         signature = self._signer.sign(tagged("record", canonical.encode_again(record)))
@@ -72,15 +77,16 @@ class Chain:
         self.n += 1
 
     @classmethod
-    def resume(cls, session: str, signer: Signer, pieces: Iterable[bytes]) -> tuple["Chain", int]:
+    def resume(cls, session: str, signers: Mapping[str, Signer], pieces: Iterable[bytes]) -> tuple["Chain", int]:
         """Go on with a chain that is on disk; returns it and the length to which its file is to be cut.
 
+        It goes on with the key that it had, out of `signers` by name; `rotate` it where another is in force by now.
         What no head vouches for is cut: a group of records without its head never came to disk whole, and signing
         it now would vouch for lines that anybody may have put there. Only numbers and links are looked at, for
         verification looks at the rest. Raises ChainDamaged where something is wrong that no crash explains, or nothing
-        signed is there (begin the chain anew then), and KeyRefused where another key than the signer's is in force.
+        signed is there (begin the chain anew then), and KeyRefused where its key is not among the signers.
         """
-        chain: Chain | None = None
+        n, prev = 0, None
         signed: tuple[int, Digests, str, int] | None = None
         for line in lines.split(pieces):
             if line.torn:
@@ -89,16 +95,17 @@ class Chain:
                 record = records.parse(line.text).record
             except ProofError as error:
                 raise ChainDamaged(line.number, str(error)) from error
-            if chain is None:
-                chain = cls(session, signer, record.prev.algorithms)
-            if (record.session, record.n, record.prev) != (session, chain.n, chain.hash):
+            prev = records.begin_of(session, record.prev.algorithms) if prev is None else prev
+            if (record.session, record.n, record.prev) != (session, n, prev):
                 raise ChainDamaged(line.number, "not what the line before leads to")
-            chain._advance(record)
+            n, prev = n + 1, records.hash_of(record)
             if isinstance(record, Signed):
-                signed = chain.n, chain.hash, record.key if record.next is UNSET else record.next, line.end
-        if chain is None or signed is None:
+                signed = n, prev, record.key if record.next is UNSET else record.next, line.end
+        if signed is None:
             raise ChainDamaged(1, "nothing signed is there")
-        chain.n, chain.hash, key, length = signed
-        if key != name_of(signer):
-            raise KeyRefused(f"the chain goes on with key {key}")
+        n, prev, key, length = signed
+        if key not in signers:
+            raise KeyRefused(f"the chain goes on with key {key}, which is not there")
+        chain = cls(session, signers[key], prev.algorithms)
+        chain.n, chain.hash = n, prev
         return chain, length

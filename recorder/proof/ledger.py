@@ -133,7 +133,10 @@ class Ledger:
 
     @classmethod
     def resume(cls, signer: Signer, pieces: Iterable[bytes]) -> tuple["Ledger", int]:
-        """Go on with a ledger on disk; returns it and the length to which its file is to be cut."""
+        """Go on with a ledger on disk; returns it and the length to which its file is to be cut.
+
+        `signer` is the one that `keys.key_in_force` gives. Nothing is checked here: verification does.
+        """
         n, prev, length = 0, NOTHING_BEFORE, 0
         for line in lines.split(pieces):
             if line.torn:

@@ -7,12 +7,13 @@ import msgspec
 from recorder.proof.chain import Chain
 from recorder.proof.digests import SHA256_ONLY, Algorithm, Running
 from recorder.proof.ledger import Ledger
-from recorder.proof.signing import Ed25519Signer
+from recorder.proof.signing import Ed25519Signer, Signer, name_of
 
 BEGIN = 1_700_000_000_000_000
 SECOND = 1_000_000
 SESSION = "01HF00000000000000000000AA"
 OLD, NEW = Ed25519Signer.generate(), Ed25519Signer.generate()
+SIGNERS: dict[str, Signer] = {name_of(OLD): OLD, name_of(NEW): NEW}
 
 
 @dataclass(slots=True)

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from recorder.proof.chain import Chain
 from recorder.proof.digests import SHA256_ONLY, WITH_SM3, Algorithm
-from recorder.proof.errors import ChainDamaged, KeyRefused
+from recorder.proof.errors import ChainDamaged, KeyRefused, NotARecord
 from recorder.proof.findings import Finding, worst
 from recorder.proof.ledger import read_ledger
 from recorder.proof.reading import ChainRead, read_chain
 from recorder.proof.records import RecordedLine, parse, withheld
-from tests.recorder.proof.sessions import BEGIN, NEW, OLD, SESSION, ledger_lines, record
+from recorder.proof.signing import name_of
+from tests.recorder.proof.sessions import BEGIN, OLD, SESSION, SIGNERS, ledger_lines, record
 
 KEYS = read_ledger(ledger_lines()[1]).keys
 WHOLE = record()
@@ -92,7 +93,7 @@ def test_same_contents_do_not_give_same_digests() -> None:
 
 
 def test_a_key_that_was_handed_over_signs_no_more() -> None:
-    chain, _ = Chain.resume(SESSION, NEW, [WHOLE.text])
+    chain, _ = Chain.resume(SESSION, SIGNERS, [WHOLE.text])
     chain._signer = OLD
     assert "key-unknown" in codes(read([*WHOLE.lines, chain.head(BEGIN)]).findings)
 
@@ -100,9 +101,9 @@ def test_a_key_that_was_handed_over_signs_no_more() -> None:
 def test_a_chain_goes_on_behind_its_last_head_after_a_crash() -> None:
     whole = record(closed=False)
     for torn in range(0, 200, 7):
-        unsigned = Chain.resume(SESSION, NEW, whole.lines)[0].append("event", {"at": 1})
+        unsigned = Chain.resume(SESSION, SIGNERS, whole.lines)[0].append("event", {"at": 1})
         text = whole.text + unsigned + unsigned[: min(torn, len(unsigned) - 1)]
-        chain, length = Chain.resume(SESSION, NEW, [text])
+        chain, length = Chain.resume(SESSION, SIGNERS, [text])
         assert length == len(whole.text)
         ends = [chain.append("closure", {"at": BEGIN}), chain.head(BEGIN)]
         assert codes(read([text[:length], *ends]).findings) == {"chain-intact"}
@@ -110,19 +111,22 @@ def test_a_chain_goes_on_behind_its_last_head_after_a_crash() -> None:
 
 def test_a_damaged_chain_is_not_gone_on_with_nor_by_a_key_not_in_force() -> None:
     with pytest.raises(ChainDamaged):
-        Chain.resume(SESSION, NEW, [*WHOLE.lines[:3], *WHOLE.lines[4:]])
+        Chain.resume(SESSION, SIGNERS, [*WHOLE.lines[:3], *WHOLE.lines[4:]])
     with pytest.raises(ChainDamaged):
-        Chain.resume(SESSION, NEW, [WHOLE.lines[0]])
+        Chain.resume(SESSION, SIGNERS, [WHOLE.lines[0]])
     with pytest.raises(KeyRefused):
-        Chain.resume(SESSION, OLD, WHOLE.lines)
+        Chain.resume(SESSION, {name_of(OLD): OLD}, WHOLE.lines)
+    assert Chain.resume(SESSION, SIGNERS, WHOLE.lines[:4])[0].key == name_of(OLD)
+    with pytest.raises(NotARecord):
+        Chain("../other", OLD)
 
 
 def test_what_no_head_vouches_for_does_not_count() -> None:
-    chain, _ = Chain.resume(SESSION, NEW, WHOLE.lines)
+    chain, _ = Chain.resume(SESSION, SIGNERS, WHOLE.lines)
     forged = chain.append("deletion", {"at": 1, "policy": "none", "records": [1]})
     found = read([*WHOLE.lines, forged])
     assert found.deleted == {8: "30 days"} and "unsigned-end" in codes(found.findings)
-    begun = Chain.resume(SESSION, NEW, record(closed=False).lines)[0]
+    begun = Chain.resume(SESSION, SIGNERS, record(closed=False).lines)[0]
     unsigned = [begun.append("segment", {"bytes": 1}), begun.append("closure", {"at": 1})]
     found = read([*record(closed=False).lines, *unsigned])
     assert found.closed_at is None and "not-closed" in codes(found.findings)

@@ -18,7 +18,7 @@ from recorder.proof.signing import Ed25519Signer, name_of
 from tests.recorder.proof import server as made
 from tests.recorder.proof.authority import Authority
 from tests.recorder.proof.server import NOW, SESSIONS, Files, Server, findings_of, lines_of
-from tests.recorder.proof.sessions import BEGIN, OLD, SECOND, record
+from tests.recorder.proof.sessions import BEGIN, OLD, SECOND, SIGNERS, record
 
 
 class World(NamedTuple):
@@ -158,7 +158,7 @@ def test_a_session_made_anew_with_the_same_keys_is_named_where_the_log_had_seen_
 
 def test_an_end_cut_by_who_has_the_key_is_named_where_the_log_had_seen_it(world: World) -> None:
     own = lines_of(world.whole[f"chain/{SESSIONS[0]}"])
-    chain, length = Chain.resume(SESSIONS[0], OLD, own[:4])
+    chain, length = Chain.resume(SESSIONS[0], SIGNERS, own[:4])
     cut_short = b"".join(own)[:length] + chain.append("closure", {"at": 1}) + chain.head(1)
     findings = world.verify(world.whole | {f"chain/{SESSIONS[0]}": cut_short})
     assert codes(findings, "missing") == {"records-absent"}
@@ -184,7 +184,7 @@ def test_a_file_whose_record_nothing_signed_is_no_proof(world: World) -> None:
 def test_a_record_from_after_its_witness_is_named(world: World) -> None:
     server = Server()
     recording = record(SESSIONS[0])
-    chain, _ = Chain.resume(SESSIONS[0], server.new, [recording.text])
+    chain, _ = Chain.resume(SESSIONS[0], SIGNERS, [recording.text])
     recording.lines.append(chain.head(NOW))
     for leaf in made.signed_in(recording):
         server.log(leaf)
