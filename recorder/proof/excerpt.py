@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from recorder.proof import ledger, lines, merkle, proofs
+from recorder.proof.ledger_reading import LedgerRead, read_ledger
 from recorder.proof.merkle import HeadLeaf, TokenLeaf, Tree
 
 
@@ -28,7 +29,7 @@ def excerpt(
 
     Raises NotCanonical, NotARecord where they are not.
     """
-    read = ledger.read_ledger(pieces())
+    read = read_ledger(pieces())
     stamped = {token.checkpoint for token in read.tokens}
     sizes = sorted({read.checkpoints[name].size for name in stamped if name in read.checkpoints})
     heads: list[tuple[int, HeadLeaf]] = []
@@ -59,7 +60,7 @@ def _included(
     return [proofs.inclusion_line(tree, leaf, index, sizes[0])]
 
 
-def _tokens_of(read: ledger.LedgerRead, sizes: set[int]) -> set[str]:
+def _tokens_of(read: LedgerRead, sizes: set[int]) -> set[str]:
     return {
         ledger.response_digest(token.response)
         for token in read.tokens
@@ -67,7 +68,7 @@ def _tokens_of(read: ledger.LedgerRead, sizes: set[int]) -> set[str]:
     }
 
 
-def _ledger(pieces: Iterable[bytes], read: ledger.LedgerRead, sizes: set[int], stamped: set[str]) -> bytes:
+def _ledger(pieces: Iterable[bytes], read: LedgerRead, sizes: set[int], stamped: set[str]) -> bytes:
     names = {name for name in stamped if name in read.checkpoints and read.checkpoints[name].size in sizes}
     numbers = {read.checkpoints[name].line for name in names}
     numbers |= {token.line for token in read.tokens if token.checkpoint in names}

@@ -13,7 +13,7 @@ a new key comes into force like this, and a crash between two steps leaves nothi
 from collections.abc import Iterable, Mapping
 
 from recorder.proof.errors import KeyRefused
-from recorder.proof.ledger import Key
+from recorder.proof.ledger_reading import Key
 from recorder.proof.signing import Ed25519Signer, Signer, name_of
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from recorder.proof import canonical, lines, merkle, proofs
 from recorder.proof.errors import NotARecord, ProofError
 from recorder.proof.findings import Code, Finding, State
-from recorder.proof.ledger import Checkpoint
+from recorder.proof.ledger_reading import Checkpoint
 from recorder.proof.merkle import HeadLeaf, Leaf, TokenLeaf
 from recorder.proof.proofs import Consistency, Growing, Inclusion
 

@@ -29,14 +29,14 @@ def check(response: bytes, stamped: bytes, certificates: Certificates) -> Stamp:
         (folder / "response").write_bytes(response)
         (folder / "stamped").write_bytes(stamped)
         (folder / "roots").write_bytes(_pem(certificates.roots))
-        (folder / "others").write_bytes(_pem(certificates.others))
         at = _time_in(_ask(folder, "ts", "-reply", "-in", "response", "-text"))
         _ask(folder, "ts", "-reply", "-in", "response", "-token_out", "-out", "token")
         embedded = _certificates_in(_ask(folder, "pkcs7", "-inform", "DER", "-in", "token", "-print_certs"))
-        signer = signer_of(embedded, [*certificates.roots, *certificates.others])
+        signer, believed = signer_of(embedded, certificates)
+        (folder / "believed").write_bytes(_pem(believed))
         # At the token's own time, as the other check: certificates end, and what they signed before stays signed.
         command = ["ts", "-verify", "-in", "response", "-data", "stamped", "-CAfile", "roots"]
-        command += ["-attime", str(int(at.timestamp()))] + (["-untrusted", "others"] if certificates.others else [])
+        command += ["-untrusted", "believed", "-attime", str(int(at.timestamp()))]
         _ask(folder, *command)
     return stamp_of(at, signer)
 

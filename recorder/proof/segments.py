@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from recorder.proof.chain_reading import ChainRead
 from recorder.proof.digests import Running
 from recorder.proof.findings import Code, Finding, State
-from recorder.proof.reading import ChainRead
 from recorder.proof.records import Segment
 
 ReadFile = Callable[[str, str], Iterable[bytes] | None]

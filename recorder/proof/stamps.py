@@ -12,7 +12,8 @@ from cryptography import x509
 
 from recorder.proof.errors import TokenRefused
 from recorder.proof.findings import Code, Finding, State
-from recorder.proof.ledger import Checkpoint, LedgerRead, Token, response_digest
+from recorder.proof.ledger import response_digest
+from recorder.proof.ledger_reading import Checkpoint, LedgerRead, Token
 from recorder.proof.log import Cover, LogRead
 from recorder.proof.tokens import Certificates, OtherCheck, Stamp, TokenUnreadable, check
 

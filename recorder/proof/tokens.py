@@ -6,7 +6,7 @@ id-kp-timeStamping, imprint and number. Its parser takes DER strictly and refuse
 (certificates in another order, for one), so there is a second way, which the caller gives: `openssl.check`.
 
 That package believes every certificate that it is given, those "between" too (1.0.9: all go into one store). So it is
-given only what was seen to be signed by a root, or by what was.
+given only what was seen to be signed by a root, or by what was. Whether a certificate was revoked is not looked up.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +30,17 @@ from recorder.proof.errors import TokenRefused
 
 MAX_RESPONSE_BYTES = 1 << 16
 MAX_BETWEEN = 16
+#: What reading a strange certificate or token raises.
+_UNUSABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -87,12 +98,22 @@ def check(
     return other(response, stamped, certificates)
 
 
-def signer_of(embedded: Sequence[x509.Certificate], given: Sequence[x509.Certificate]) -> x509.Certificate:
-    """Find the one certificate that may stamp and nothing else (RFC 3161 section 2.3). Raises TokenRefused."""
+def signer_of(
+    embedded: Sequence[x509.Certificate], certificates: Certificates
+) -> tuple[x509.Certificate, list[x509.Certificate]]:
+    """Find the one certificate that may stamp and nothing else (RFC 3161 section 2.3), and whom to believe about it.
+
+    Raises TokenRefused where there is not one, or no root vouches for it.
+    """
+    given = [*certificates.roots, *certificates.others]
     able = {certificate for certificate in embedded or given if _may_stamp(certificate)}
     if len(able) != 1:
         raise TokenRefused(f"{len(able)} certificates that may stamp")
-    return able.pop()
+    signer = able.pop()
+    believed = _believed(certificates.roots, [*certificates.others, *embedded])
+    if signer not in certificates.roots and not any(_is_issued_by(signer, issuer) for issuer in believed):
+        raise TokenRefused("no root certificate vouches for its signer")
+    return signer, believed
 
 
 def microseconds(time: datetime) -> int:
@@ -112,13 +133,9 @@ def _check_strictly(
         decoded = decode_timestamp_response(response)
         at = decoded.tst_info.gen_time
         embedded = [x509.load_der_x509_certificate(der) for der in decoded.signed_data.certificates]
-    except (ValueError, UnsupportedAlgorithm, TypeError, OverflowError) as error:
+    except _UNUSABLE as error:
         raise TokenUnreadable(str(error)[:200]) from error
-    given = [*certificates.roots, *certificates.others]
-    signer = signer_of(embedded, given)
-    believed = _believed(certificates.roots, [*certificates.others, *embedded])
-    if signer not in certificates.roots and not any(_is_issued_by(signer, issuer) for issuer in believed):
-        raise TokenRefused("no root certificate vouches for its signer")
+    signer, believed = signer_of(embedded, certificates)
     builder = VerifierBuilder() if asked is None else VerifierBuilder.from_request(asked)
     for certificate in believed:
         builder = builder.add_root_certificate(certificate)
@@ -139,7 +156,7 @@ def _believed(roots: Sequence[x509.Certificate], others: Sequence[x509.Certifica
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *_UNUSABLE):
         return False
     return _is_authority(issuer)
 
@@ -147,7 +164,7 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNUSABLE:
         return False
 
 
@@ -155,13 +172,13 @@ def _verify(builder: VerifierBuilder, decoded: TimeStampResponse, stamped: bytes
     try:
         if not builder.build().verify_message(decoded, stamped):
             raise TokenRefused("not accepted")
-    except (VerificationError, ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+    except (VerificationError, *_UNUSABLE) as error:
         raise TokenRefused(str(error)[:200]) from error
 
 
 def _may_stamp(certificate: x509.Certificate) -> bool:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNUSABLE:
         return False
     return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]

@@ -1,4 +1,4 @@
-"""Verifies evidence: chains, files, ledger, log or proofs, tokens. Core: gives findings (`findings`), never raises.
+"""Verifies evidence: chains, files, ledger, log or proofs, tokens. Core: gives findings (`findings`).
 
 Nothing is believed before it is checked: keys by the ledger, which begins with one that somebody outside may name;
 heads by keys; records by heads; contents and files by records; times by tokens; tokens by roots that somebody outside
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from msgspec import UNSET
 
+from recorder.proof.chain_reading import ChainRead, read_chain
 from recorder.proof.findings import Code, Finding, State
-from recorder.proof.ledger import LedgerRead, read_ledger
+from recorder.proof.ledger_reading import LedgerRead, read_ledger
 from recorder.proof.log import LogRead, SeenHead, read_proofs, read_whole
-from recorder.proof.reading import ChainRead, read_chain
 from recorder.proof.segments import Progress, ReadFile, check_files
 from recorder.proof.stamps import Earliest, Trust, Witness, check_tokens, drop_ended
 
@@ -42,7 +42,10 @@ class Evidence:
 
 
 def verify(evidence: Evidence, trust: Trust, progress: Progress | None = None) -> Iterator[Finding]:
-    """Give findings as they are made: ledger, tokens, log, then each session's chain, files and witnesses."""
+    """Give findings as they are made: ledger, log, tokens, then each session's chain, files and witnesses.
+
+    Raises only what reading the evidence raises; of files of segments an OSError is a finding.
+    """
     ledger = read_ledger(evidence.ledger, trust.first_key, is_whole=evidence.leaves is not None)
     yield from ledger.findings
     if evidence.leaves is None:

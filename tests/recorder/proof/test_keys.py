@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from huishang.files import write_new_or_over
 from recorder.proof.chain import Chain
+from recorder.proof.chain_reading import read_chain
 from recorder.proof.errors import KeyRefused
 from recorder.proof.keys import key_in_force, read_keys
-from recorder.proof.ledger import Ledger, read_ledger
-from recorder.proof.reading import read_chain
+from recorder.proof.ledger import Ledger
+from recorder.proof.ledger_reading import read_ledger
 from recorder.proof.signing import Ed25519Signer, is_signed, name_of
 
 

@@ -1,9 +1,13 @@
 """Tokens of a real authority (`openssl ts`), checked by both ways and once more by `openssl ts -verify`."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recorder.proof import openssl, tokens
 from recorder.proof.errors import TokenRefused
@@ -66,6 +70,40 @@ def test_every_token_that_proves_something_else_is_refused(way: str, plain: Auth
     for length in (0, 1, 9, 100, len(response) - 1):
         with pytest.raises(TokenRefused):
             check(response[:length], DATA, trusted)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=300)
+@given(st.data())
+def test_a_token_with_a_byte_changed_is_refused_or_says_the_same(plain: Authority, data: st.DataObject) -> None:
+    response = token_of(plain)
+    trusted = Certificates([plain.root])
+    stamp = tokens.check(response, DATA, trusted)
+    at = data.draw(st.integers(0, len(response) - 1))
+    changed = response[:at] + bytes([response[at] ^ data.draw(st.integers(1, 255))]) + response[at + 1 :]
+    with suppress(TokenRefused):
+        assert tokens.check(changed, DATA, trusted) == stamp
+
+
+@cache
+def token_of(authority: Authority) -> bytes:
+    return authority.reply(tokens.request(DATA).as_bytes())
+
+
+def test_a_refusal_by_the_authority_is_no_token(plain: Authority) -> None:
+    trusted = Certificates([plain.root])
+    for refusal in (b"\x30\x05\x30\x03\x02\x01\x02", b"\x30\x05\x30\x03\x02\x01\x00", b"<html>"):
+        with pytest.raises(TokenRefused):
+            tokens.check(refusal, DATA, trusted, openssl.check)
+
+
+def test_a_certificate_that_came_along_makes_nobody_an_authority(plain: Authority, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path / "tsa", "Plain")
+    response = stranger.reply(tokens.request(DATA).as_bytes())
+    for others in ([stranger.root], [stranger.certificate], [stranger.root, stranger.certificate]):
+        for check in (tokens.check, openssl.check):
+            with pytest.raises(TokenRefused):
+                check(response, DATA, Certificates([plain.root], others))
 
 
 def test_an_answer_to_another_request_is_refused(plain: Authority) -> None:

@@ -17,7 +17,7 @@ from recorder.proof import canonical, lines, records
 from recorder.proof.digests import Algorithm, Digests, tagged
 from recorder.proof.errors import ProofError
 from recorder.proof.findings import Code, Finding, State
-from recorder.proof.ledger import Key
+from recorder.proof.ledger_reading import Key
 from recorder.proof.records import Deletion, Recorded, RecordedLine, Segment, Signed, SignedLine
 from recorder.proof.signing import is_signed
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.proof.chain import Chain
+from recorder.proof.chain_reading import ChainRead, read_chain
 from recorder.proof.digests import SHA256_ONLY, WITH_SM3, Algorithm
 from recorder.proof.errors import ChainDamaged, KeyRefused, NotARecord
 from recorder.proof.findings import Finding, worst
-from recorder.proof.ledger import read_ledger
-from recorder.proof.reading import ChainRead, read_chain
+from recorder.proof.ledger_reading import read_ledger
 from recorder.proof.records import RecordedLine, parse, withheld
 from recorder.proof.signing import name_of
 from tests.recorder.proof.sessions import BEGIN, OLD, SESSION, SIGNERS, ledger_lines, record
