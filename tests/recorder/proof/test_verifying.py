@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from recorder.proof import lines
 from recorder.proof.chain import Chain
+from recorder.proof.digests import SHA256_ONLY, WITH_SM3, Algorithm
 from recorder.proof.findings import Finding, is_sound, worst
 from recorder.proof.ledger import response_digest
 from recorder.proof.signing import Ed25519Signer, name_of
+from tests.recorder.proof import independent
 from tests.recorder.proof import server as made
 from tests.recorder.proof.authority import Authority
 from tests.recorder.proof.server import NOW, SESSIONS, Files, Server, findings_of, lines_of
@@ -218,6 +220,23 @@ def test_an_ended_certificate_counts_where_a_later_token_covers_its_token(tmp_pa
         findings = findings_of(evidence, [short.root, long.root], first_key=name_of(OLD), now=NOW)
         assert is_sound(findings) and "token-expired" not in codes(findings)
         assert "CN=short" in {finding.authority for finding in findings if finding.code == "stamped"}
+
+
+@pytest.mark.parametrize("algorithms", [SHA256_ONLY, WITH_SM3])
+def test_a_verifier_written_from_the_descriptions_accepts_the_same(
+    world: World, algorithms: tuple[Algorithm, ...]
+) -> None:
+    server = Server()
+    recording = record(SESSIONS[0], algorithms)
+    for leaf in made.signed_in(recording):
+        server.log(leaf)
+    server.stamp(world.authorities[0])
+    keys, roots = independent.verify_ledger(bytes(server.ledger))
+    heads = independent.verify_chain(SESSIONS[0], recording.text, keys, recording.files)
+    independent.verify_log(bytes(server.leaves), roots, {SESSIONS[0]: heads})
+    files = {f"file/{SESSIONS[0]}/{name}": data for name, data in recording.files.items()}
+    files |= {f"chain/{SESSIONS[0]}": recording.text, "ledger": bytes(server.ledger), "leaves": bytes(server.leaves)}
+    assert is_sound(world.verify(files))
 
 
 def test_what_the_server_keeps_is_what_openssl_verifies(world: World) -> None:
