@@ -17,8 +17,8 @@ FILL_BITS: Final = 20_000
 BEYOND_PERCENT: Final = 135
 #: A trial in which the estimate has not grown for so long has shown that there is no more.
 STALL_US: Final = 1_500_000
-#: Waits after trials that failed, doubling. The first is at least so many microseconds for each kb/s of the estimate: of
-#: two who share a link who has less tries sooner, and alone. Trials that fall together fail together.
+#: Waits after trials that failed, doubling. The first is at least so many microseconds for each kb/s of the estimate:
+#: of two who share a link who has less tries sooner, and alone. Trials that fall together fail together.
 FIRST_WAIT_US: Final = 1_000_000
 FIRST_US_A_KBPS: Final = 2_000
 LONGEST_WAIT_US: Final = 30_000_000
