@@ -11,6 +11,8 @@ from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from av.video.frame import PictureType
 
+from tests.priority import own_priority
+
 MTU_BYTES = 1200
 
 X265_PARAMETERS = "log-level=none:pools=1"
@@ -37,6 +39,7 @@ class EncodedPicture:
 
 
 @cache
+@own_priority()
 def encoded(
     codec: str,
     width: int = 320,

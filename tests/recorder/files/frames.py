@@ -14,6 +14,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 
 from recorder.files import Codec, Facts, SegmentWriter, Track
+from tests.priority import own_priority
 
 T0: Final = 1_763_900_000_123_457
 """An odd microsecond: what is rounded shows."""
@@ -94,6 +95,7 @@ def packets(path: Path) -> list[tuple[float, int, bool]]:
         ]
 
 
+@own_priority()
 def _pictures(codec: Codec, count: int, **options: str) -> list[Frame]:
     name, usual = _PICTURES[codec]
     context = av.CodecContext.create(name, "w")
