@@ -47,37 +47,64 @@ class Watcher(WhepSession):
         return int.from_bytes(self.newest.payload[-4:], "big"), utc
 
 
+#: The handshake's round trip holds what sender and server computed meanwhile: on a machine that paused just then the
+#: unit connects again.
+ATTEMPTS = 5
+ATTEMPT_S = PATIENCE_S / ATTEMPTS
+
+
 @pytest.mark.parametrize("off_s", [0.0, 5000.0], ids=["right-clock", "wrong-clock"])
 async def test_capture_time_knows_the_way(monkeypatch: pytest.MonkeyPatch, off_s: float) -> None:
+    found: list[float] = []
+    utc_ns = time.time_ns
     async with running_node() as node, Detour(node.url, None, Shape(delay_s=WAY_S)) as detour:
-        track = PublishTrack("video", offer_codecs("video", ["VP8"]), "s", "t", "cname", ssrc=10, rtx_ssrc=11)
-        publisher = Publisher(f"{detour.url}/whip/far", [track], OPTIONS)
-        with monkeypatch.context() as clock:
-            utc_ns = time.time_ns
-            clock.setattr(time, "time_ns", lambda: utc_ns() + int(off_s * 1e9))
-            await publisher.start()
-        taken: list[float] = []
+        while len(found) < ATTEMPTS and not (found and abs(found[-1]) < ALLOWED_S):
+            with monkeypatch.context() as clock:
+                clock.setattr(time, "time_ns", lambda: utc_ns() + int(off_s * 1e9))
+                publisher = await _publishing(detour.url)
+            try:
+                found.append(await _off_s(node.url, publisher))
+            finally:
+                await publisher.close()
+    print(f"capture time off by {found[-1] * 1000:.1f} ms after a way of {WAY_S * 1000:.0f} ms")
+    assert abs(found[-1]) < ALLOWED_S, found
 
-        async def play() -> None:
-            while True:
-                # A keyframe of one packet as far as a relay looks (RFC 6386 section 9.1); its end is its number.
-                picture = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xb4\x00" + len(taken).to_bytes(4, "big")
-                taken.append(time.time())
-                publisher.send(0, picture, asyncio.get_running_loop().time())
-                await asyncio.sleep(0.05)
 
-        async with Watcher(node.url) as viewer:
-            playing = asyncio.ensure_future(play())
+async def _publishing(url: str) -> Publisher:
+    track = PublishTrack("video", offer_codecs("video", ["VP8"]), "s", "t", "cname", ssrc=10, rtx_ssrc=11)
+    publisher = Publisher(f"{url}/whip/far", [track], OPTIONS)
+    await publisher.start()
+    return publisher
 
-            def error_s() -> float | None:
-                told = viewer.capture()
-                return None if told is None else told[1] - taken[told[0]]
 
+async def _off_s(url: str, publisher: Publisher) -> float:
+    """By how much the capture time is off, once it is true or the attempt is over."""
+    taken: list[float] = []
+
+    async def play() -> None:
+        while True:
+            # A keyframe of one packet as far as a relay looks (RFC 6386 section 9.1); its end is its number.
+            picture = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xb4\x00" + len(taken).to_bytes(4, "big")
+            taken.append(time.time())
+            publisher.send(0, picture, asyncio.get_running_loop().time())
+            await asyncio.sleep(0.05)
+
+    async with Watcher(url) as viewer:
+        playing = asyncio.ensure_future(play())
+        over = time.monotonic() + ATTEMPT_S
+
+        def error_s() -> float | None:
             # Not before the first report of its own, a second after the first picture.
-            found = await until(
-                "a true capture time", error_s, lambda error: error is not None and abs(error) < ALLOWED_S
-            )
-            print(f"capture time off by {found * 1000:.1f} ms after a way of {WAY_S * 1000:.0f} ms")
+            told = viewer.capture()
+            return None if told is None else told[1] - taken[told[0]]
+
+        def is_enough(error: float | None) -> bool:
+            return error is not None and (abs(error) < ALLOWED_S or time.monotonic() > over)
+
+        try:
+            found = await until("a capture time", error_s, is_enough)
+        finally:
             playing.cancel()
             await asyncio.wait([playing])
-        await publisher.close()
+    assert found is not None
+    return found
