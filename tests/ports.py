@@ -7,7 +7,8 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-_LOWEST = 10_000
+# Above those that browsers refuse to talk to, the highest of which is 10080 (ERR_UNSAFE_PORT).
+_LOWEST = 10_081
 
 
 def free_ports(count: int = 1) -> int:
