@@ -34,6 +34,7 @@ from media.plane.pacer cimport Pacer
 from media.plane.probe cimport probe_set
 from media.plane.ring cimport Ring, ring_fd, ring_peek, ring_pop, ring_prepare_wait, ring_put_off
 from media.plane.senderclock cimport senderclock_rtt
+from media.plane.tap cimport tap_begin
 from media.plane.twcc cimport TwccHistory, TwccRecorder
 from media.plane.uplink cimport Uplink
 
@@ -227,6 +228,7 @@ cdef bint _apply_copies(PlaneState *plane, Command *command) noexcept nogil:
     cdef Mirror *mirror = <Mirror *>command.object
     if command.kind == COMMAND_ADD_TAP:
         link_tap(<Tap *>command.object)
+        tap_begin(plane, <Tap *>command.object)
     elif command.kind == COMMAND_REMOVE_TAP:
         unlink_tap(<Tap *>command.object)
         return event_freed(plane, command.object)

@@ -19,11 +19,24 @@ from media.plane.senderclock cimport senderclock_init
 
 
 cdef class PlaneTap(PlaneHandle):
-    """A track's packets written to a worker's ring. `layer` -1 takes every layer.
+    """A track's packets written to a worker's ring, of whoever publishes it: one after the other, without a mark.
+
+    `layer` takes one simulcast layer, -1 every layer that its sender sends, each with its RID: the picture comes as often
+    as there are layers. A layer that no tap takes costs the ring nothing. To change layers, begin the other tap first.
 
     The record's route is this tap's `id`; its packet is RTP in the clear with the publisher's numbers, and the CodecId
-    (media/plane/names.py) in place of the payload type. All taps of a ring are on one thread: raises PlaneError for
-    another.
+    (media/plane/names.py) in place of the payload type; without header extensions, padding and contributors. Packets
+    come in the order in which the plane got them, each number once: also those that came late, as RTX (at the time of
+    the repair, under the medium's SSRC), or inside a later sound (RED, which is never seen itself). Parities (FlexFEC)
+    are agreed with no publisher. A tap asks for no keyframe; `PlaneTrack.want_keyframe` does. What the plane asks a
+    publisher to send again does not hang on it.
+
+    Clock records (`media/tap/clock.py`) tell when the packets were captured: at once when the tap begins and something
+    is known, with each sender report of a stream that it takes, and before a packet from which on it is known better;
+    of a track's copy on another thread with the packet after the report.
+
+    Any number of taps share a ring, also of one track; each record says whose it is, and nothing is lost while the ring
+    has room for all. They must be on one thread: raises PlaneError for another. Close them before the ring.
     """
 
     def __cinit__(self):

@@ -22,6 +22,7 @@ from media.plane.rtp cimport read32
 from media.plane.senderclock cimport senderclock_report, senderclock_rtt, streamclock_report
 from media.plane.srtp cimport srtp_open, srtp_unprotect_rtcp
 from media.plane.table cimport ssrc_table_get
+from media.plane.tap cimport tap_report
 from media.plane.twcc cimport TWCC_RESULTS, TwccReport, twcc_receive
 
 cdef enum:
@@ -36,6 +37,7 @@ cdef void _sender_report(PlaneState *plane, Transport *transport, const RtcpItem
     stream.last_sr_ns = plane.now_ns
     senderclock_report(&transport.sender_clock, &transport.round_trips, item.ntp, plane.now_ns)
     streamclock_report(&stream.clock, item.ntp, item.rtp_timestamp, plane.now_ns)
+    tap_report(plane, stream)
 
 
 cdef void _report_block(PlaneState *plane, Transport *transport, const RtcpItem *item) noexcept nogil:

@@ -22,6 +22,7 @@ from media.plane.roundtrip cimport RoundTrips
 from media.plane.rungs cimport RUNGS, Rung
 from media.plane.senderclock cimport SenderClock, StreamClock
 from media.plane.table cimport UFRAG_KEY_MAX_BYTES, AddressTable, SsrcTable, UfragTable
+from media.plane.tapclock cimport TapClockTold
 from media.plane.tapring cimport TapRing
 from media.plane.twcc cimport TWCC_RESULTS, TwccHistory, TwccRecorder, TwccResult
 from media.plane.uplink cimport Uplink
@@ -191,8 +192,7 @@ cdef struct Stream:             # one inbound SSRC, one layer of a publication
     uint8_t fir_sequence
     uint32_t last_sr_middle         # for LSR/DLSR of our receiver reports
     int64_t last_sr_ns
-    uint64_t packets
-    uint64_t octets
+    uint64_t packets, octets
     uint64_t frames                 # changes of timestamp: pictures, or pieces of sound
     Rung rungs[RUNGS]               # the same by temporal id, of packets taken here
     uint32_t frame_timestamp        # of the newest
@@ -288,6 +288,7 @@ cdef struct Tap:
     Track *track
     TapRing *ring
     int layer                       # -1: all
+    TapClockTold told[MAX_LAYERS]
     int linked
 
 cdef struct Mirror:             # one direction of a track between two plane threads
@@ -382,8 +383,7 @@ cdef struct Transport:
     int64_t next_twcc_ns
     uint64_t received_packets
     uint64_t received_octets
-    uint64_t twcc_reported
-    uint64_t twcc_lost
+    uint64_t twcc_reported, twcc_lost
     uint64_t drops[DROP_REASONS]
     int linked
     uint32_t retired[MAX_RETIRED]   # SSRCs that lost their place under the present keys

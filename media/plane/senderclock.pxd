@@ -9,6 +9,8 @@ from media.plane.roundtrip cimport ROUNDTRIP_BUCKETS, RoundTrips
 
 cdef enum:
     CLOCK_BUCKETS = ROUNDTRIP_BUCKETS
+    MAX_DRIFT_PPB = 600000          # 500 ppm, and some for both crystals
+    WAY_UNKNOWN_NS = 500000000      # a satellite and a queue
 
 cdef enum ClockAnswer:
     CLOCK_ACCEPTED = 0
@@ -67,6 +69,9 @@ ctypedef struct StreamClock:
     uint8_t has_report
     uint8_t has_packet
 
+cdef int64_t drifted(int64_t elapsed_ns, int64_t drift_ppb) noexcept nogil
+cdef int64_t ticks_to_ns(int64_t ticks, uint32_t rate) noexcept nogil
+
 cdef void senderclock_init(SenderClock *clock) noexcept nogil
 cdef int senderclock_report(
     SenderClock *clock, RoundTrips *trips, uint64_t ntp, int64_t arrival_ns
@@ -89,3 +94,10 @@ cdef int streamclock_rtp_at(
     const StreamClock *stream, const SenderClock *clock, int64_t mono_ns, uint32_t *rtp_timestamp
 ) noexcept nogil
 cdef int streamclock_basis(const StreamClock *stream, const SenderClock *clock) noexcept nogil
+
+cdef class Sender:
+    cdef SenderClock *state
+    cdef RoundTrips trips
+
+cdef class Stream:
+    cdef StreamClock *state

@@ -19,7 +19,6 @@ from media.plane.roundtrip cimport (
 cdef enum:
     MIN_DRIFT_BUCKETS = 4           # below, noise would be taken for drift
     MAX_SLOPES = 66                 # pairs of 12 buckets
-    MAX_DRIFT_PPB = 600000          # 500 ppm, and some for both crystals
     DRIFT_DOUBT_PPB = 150000        # of an estimated drift, for the error bound
     ASTRAY_PACKETS = 10             # then the RTP clock did jump
 
@@ -27,7 +26,6 @@ cdef int64_t BUCKET_NS = 5 * 1000000000LL
 cdef int64_t STEP_NS = 1000000000
 cdef int64_t CONFIRM_AFTER_NS = 200000000      # reports of one compound arrive together and confirm nothing
 cdef int64_t CONFIRM_WITHIN_NS = 250000000
-cdef int64_t WAY_UNKNOWN_NS = 500000000         # a satellite and a queue
 cdef int64_t FIRST_SPREAD_NS = 100000000        # jitter that few reports cannot show
 cdef int64_t WINDOW_NS = 5 * 1000000000LL
 cdef int64_t ASTRAY_NS = 2 * 1000000000LL
@@ -48,7 +46,7 @@ cdef inline int64_t clamp(int64_t value, int64_t limit) noexcept nogil:
     return limit if value > limit else -limit if value < -limit else value
 
 
-cdef inline int64_t drifted(int64_t elapsed_ns, int64_t drift_ppb) noexcept nogil:
+cdef int64_t drifted(int64_t elapsed_ns, int64_t drift_ppb) noexcept nogil:
     """What a drift makes of a time, to a nanosecond; without overflow for any drift we believe."""
     return clamp(elapsed_ns, <int64_t>1 << 53) // 1000 * drift_ppb // 1000000
 
@@ -277,7 +275,7 @@ cdef int64_t senderclock_error_ns(const SenderClock *clock, int64_t now_ns) noex
     return error_ns + drifted(age_ns if age_ns > 0 else -age_ns, MAX_DRIFT_PPB)
 
 
-cdef inline int64_t ticks_to_ns(int64_t ticks, uint32_t rate) noexcept nogil:
+cdef int64_t ticks_to_ns(int64_t ticks, uint32_t rate) noexcept nogil:
     return ticks // <int64_t>rate * SECOND_NS + ticks % <int64_t>rate * SECOND_NS // <int64_t>rate
 
 
@@ -430,9 +428,6 @@ cdef int streamclock_rtp_at(
 cdef class Sender:
     """View of a `SenderClock` for tests, tools and fuzzers."""
 
-    cdef SenderClock *state
-    cdef RoundTrips trips
-
     def __cinit__(self):
         self.state = <SenderClock *>malloc(sizeof(SenderClock))
         if self.state == NULL:
@@ -465,8 +460,6 @@ cdef class Sender:
 
 cdef class Stream:
     """View of a `StreamClock` for tests, tools and fuzzers; `sender` may be None in every call."""
-
-    cdef StreamClock *state
 
     def __cinit__(self, clock_rate):
         self.state = <StreamClock *>malloc(sizeof(StreamClock))

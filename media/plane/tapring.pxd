@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
     TAP_LAYOUT_VERSION = 1
-    TAP_RECORD_VERSION = 1
+    TAP_RECORD_VERSION = 2
     TAP_HEADER_PAGE_BYTES = 4096
     TAP_RECORD_HEADER_BYTES = 72
     TAP_RID_BYTES = 16
@@ -40,9 +40,8 @@ cdef enum TapPolicy:
 cdef enum TapKind:
     TAP_KIND_FILLER = 0         # to the end of the memory; never shown to anybody
     TAP_KIND_RTP = 1
-    TAP_KIND_SENDER_REPORT = 2
-    TAP_KIND_EVENT = 3
-    TAP_KIND_GAP = 4            # written by the ring itself
+    TAP_KIND_CLOCK = 2          # when it was captured (tapclock.pxd)
+    TAP_KIND_GAP = 3            # written by the ring itself
 
 cdef enum TapResult:
     TAP_WRITTEN = 0
@@ -57,7 +56,7 @@ ctypedef struct TapRecord:
     uint32_t ssrc               # as the publisher sent it, before rewriting
     uint32_t sequence           # the same, extended or not as the plane likes
     uint16_t flags
-    uint8_t kind                # TapKind, 1 to 3
+    uint8_t kind                # TapKind, RTP or CLOCK
     uint8_t rid[TAP_RID_BYTES]  # filled up with zeros
 
 # The writer's end. Positions and sizes live here and are only copied to the shared page, so that a worker that

@@ -275,7 +275,7 @@ cdef int tapring_write_quiet(TapRing *t, const TapRecord *meta, const uint8_t *p
     `length` 0 to TAP_PACKET_MAX_BYTES. Nothing is kept of `meta` and `packet`.
     """
     cdef uint64_t record_bytes, at
-    if (length < 0 or length > TAP_PACKET_MAX_BYTES or meta.kind < TAP_KIND_RTP or meta.kind > TAP_KIND_EVENT
+    if (length < 0 or length > TAP_PACKET_MAX_BYTES or meta.kind < TAP_KIND_RTP or meta.kind > TAP_KIND_CLOCK
             or _record_bytes(length) > t.capacity_bytes // 4):
         # A quarter, so that gap mark, two fillers and the record always fit an empty ring.
         t.refused_records += 1

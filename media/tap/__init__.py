@@ -4,6 +4,17 @@ Error base: TapRingError
 └── TapReaderReplaced
 """
 
+from media.tap.clock import ClockBasis, RoundTripSource, TapClock
 from media.tap.reader import TapCounters, TapKind, TapReader, TapReaderReplaced, TapRecord, TapRingError
 
-__all__ = ["TapCounters", "TapKind", "TapReader", "TapReaderReplaced", "TapRecord", "TapRingError"]
+__all__ = [
+    "ClockBasis",
+    "RoundTripSource",
+    "TapClock",
+    "TapCounters",
+    "TapKind",
+    "TapReader",
+    "TapReaderReplaced",
+    "TapRecord",
+    "TapRingError",
+]

@@ -20,6 +20,7 @@ import msgspec
 
 from media.plane import tapring
 from media.plane.tapwords import TapWords
+from media.tap.clock import ClockError, TapClock, read_clock
 
 # Bytes of the record, version, kind; then the rest of the record header (see tapring.pyx).
 _PREFIX = struct.Struct("=IBB")
@@ -43,11 +44,10 @@ class TapKind(IntEnum):
 
     RTP = 1
     """A decrypted RTP packet as the publisher sent it."""
-    SENDER_REPORT = 2
-    """A decrypted RTCP compound packet that begins with a sender report."""
-    EVENT = 3
-    """Something the plane says about the route."""
-    GAP = 4
+    CLOCK = 2
+    """When the stream with this SSRC was captured, in `clock`; written when a sender report came, before the packet
+    from which on it is known better, and once a second."""
+    GAP = 3
     """`lost_records` are missing here; `monotonic_ns` and `wall_ns` are the first one's, 0 if unknown."""
 
 
@@ -61,9 +61,9 @@ class TapRecord(msgspec.Struct, frozen=True, gc=False):
     """Counts the records of the ring from 0 without holes."""
     route: int
     monotonic_ns: int
-    """Arrival on the server's monotonic clock."""
+    """Arrival on the server's monotonic clock; of a clock record when it was written."""
     wall_ns: int
-    """Arrival, UTC."""
+    """The same, UTC."""
     ssrc: int
     """As the publisher sent it, like `sequence` and `rid`."""
     sequence: int
@@ -71,6 +71,9 @@ class TapRecord(msgspec.Struct, frozen=True, gc=False):
     lost_records: int
     """Of a gap mark, else 0."""
     packet: bytes
+    """Of a clock record its body."""
+    clock: TapClock | None = None
+    """Of a clock record, else None."""
 
 
 class TapCounters(NamedTuple):
@@ -300,9 +303,14 @@ class TapReader:
         return header, record_bytes
 
     def _copy(self, position: int, header: _Header) -> TapRecord:
-        if not 1 <= header.kind <= 4:
+        if not 1 <= header.kind <= 3:
             raise TapRingError(f"record of kind {header.kind} at {position}")
         begin = tapring.HEADER_PAGE_BYTES + position % self._capacity + tapring.RECORD_HEADER_BYTES
+        packet = self._map[begin : begin + header.packet_bytes]
+        try:
+            clock = read_clock(packet) if header.kind == TapKind.CLOCK else None
+        except ClockError as error:
+            raise TapRingError(f"{error} at {position}") from error
         return TapRecord(
             _KINDS[header.kind],
             header.flags,
@@ -314,7 +322,8 @@ class TapReader:
             header.sequence,
             header.rid.rstrip(b"\0").decode("latin-1"),
             header.lost_records,
-            self._map[begin : begin + header.packet_bytes],
+            packet,
+            clock,
         )
 
     def _check_ordinal(self, record: TapRecord) -> TapRecord | None:

@@ -16,14 +16,13 @@ from config import Media
 from media import relay as relay_module
 from media.plane.memory import live_objects
 from media.plane.names import PlaneError
-from media.plane.tapring import DROP_NEWEST, TapRingView
 from media.plane.thread import DatagramReceived, PlaneEvent
 from media.plane.transport import PlaneTransport
 from media.relay import PublicationFormat, Relay, RelayTrack, RouteFormat
-from media.tap import TapReader
 from signaling.ice.stun import build_request
 from tests.media.plane.packets import rtp, vp8
 from tests.media.plane.peers import VIDEO_ROUTE, VIDEO_TYPES, Peer, Stage
+from tests.media.plane.tapped import Tapped
 from tests.media.standstill import standing_still
 from tests.patience import PATIENCE_S, wait_until
 from tests.ports import free_ports
@@ -224,19 +223,17 @@ def test_source_moves_to_the_thread_of_its_next_publisher_and_back(stage: Stage,
 @pytest.mark.parametrize("thread", [None, 0, 1])
 def test_a_tap_reads_on_while_the_publisher_moves(stage: Stage, relay: Relay, thread: int | None) -> None:
     source = Source(stage, relay)
-    ring = TapRingView(65_536, DROP_NEWEST)
-    tap = stage.own(source.track.tap(ring, thread=None if thread is None else relay.threads[thread]))
+    tapped = Tapped()
+    stage.own(source.track.tap(tapped.ring, thread=None if thread is None else relay.threads[thread]))
     wanted = []
     for turn, home in enumerate((0, 1, 1, 0)):
         publisher = source.publisher(home)
         for number in range(3):
             source.picture(publisher, 100 + turn, key=number == 0)
             wanted.append((100 + turn, source.sequence))
-        wait_until(lambda: ring.counters()["written_records"] == len(wanted), "the tap has all packets")
-    tap.close()
+        wait_until(lambda: len(tapped.packets()) == len(wanted), "the tap has all packets")
     stage.settle()
-    with TapReader.from_fds(*ring.fds()) as reader:
-        assert [(record.ssrc, record.sequence) for record in iter(reader.read, None)] == wanted
+    assert [(record.ssrc, record.sequence) for record in tapped.packets()] == wanted
 
 
 def test_packets_of_the_replaced_publisher_reach_nobody(stage: Stage, relay: Relay) -> None:
