@@ -21,8 +21,8 @@ from media.plane.senderclock cimport senderclock_init
 cdef class PlaneTap(PlaneHandle):
     """A track's packets written to a worker's ring, of whoever publishes it: one after the other, without a mark.
 
-    `layer` takes one simulcast layer, -1 every layer that its sender sends, each with its RID: the picture comes as often
-    as there are layers. A layer that no tap takes costs the ring nothing. To change layers, begin the other tap first.
+    `layer` takes one simulcast layer, -1 every layer that its sender sends, each with its RID: the picture comes as
+    often as there are layers. To change layers without a hole, begin the other tap before this one ends.
 
     The record's route is this tap's `id`; its packet is RTP in the clear with the publisher's numbers, and the CodecId
     (media/plane/names.py) in place of the payload type; without header extensions, padding and contributors. Packets

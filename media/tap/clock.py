@@ -94,9 +94,9 @@ def read_clock(body: bytes) -> TapClock:
     """Read the body of a clock record. Raises ClockError for anything that the plane does not write."""
     if len(body) != tapclock.CLOCK_BYTES:
         raise ClockError(f"clock record of {len(body)} bytes")
-    *fields, basis, source, stale = _BODY.unpack(body)
+    *numbers, basis, source, stale = _BODY.unpack(body)
     try:
-        clock = TapClock(*fields, ClockBasis(basis), RoundTripSource(source), stale != 0)
+        clock = TapClock(*(*numbers, ClockBasis(basis), RoundTripSource(source), stale != 0))
     except ValueError as error:
         raise ClockError(f"impossible clock record: {error}") from error
     if stale > 1 or not clock._is_possible():

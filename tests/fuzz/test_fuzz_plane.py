@@ -13,6 +13,7 @@ from tests.fuzz.effort import SEED, rounds
 from tests.fuzz.test_fuzz_rtp import IDS, calm, mutate, packet, well_protected
 from tests.media.plane.packets import bye, fir, nack, pli, report_block, rr, rtcp, sr
 from tests.media.plane.peers import CM, Received, Stage, staged
+from tests.media.plane.tapped import Tapped
 from tests.media.plane.test_datagram import DTLS_RECORD, request
 
 pytestmark = pytest.mark.fuzz
@@ -61,6 +62,8 @@ class Crowd:
             stage.peer(profile="", plain=True, connect=False, latch=True, receive_ids=IDS),
         ]
         track = stage.track()
+        self.tapped = Tapped()
+        stage.tap(track, self.tapped.ring)
         for number, peer in enumerate(self.peers):
             peer.publish(track, mid=b"%d" % number)
             peer.watch(track, ssrc=1000 + 2 * number)
@@ -89,13 +92,16 @@ def test_nothing_a_peer_or_a_stranger_sends_disturbs_another_stream() -> None:
         quiet, listener, voice = stage.peer(), stage.peer(), stage.track(video=False)
         quiet.publish(voice)
         listener.watch(voice)
-        told = 0
+        told = heard = clocks = 0
         started = time.monotonic()
         for turn in rounds(20):
             for _ in range(100):
                 crowd.act(numbers)
             calm(quiet, listener, turn)
             told += sum(isinstance(event, DatagramReceived) for event in stage.events())
+            heard += len(crowd.tapped.packets()) > 0
+            clocks += len(crowd.tapped.clocks()) > 0
+            crowd.tapped.records.clear()
             for peer in crowd.peers:
                 peer.read()
                 peer.received = Received()
@@ -103,6 +109,8 @@ def test_nothing_a_peer_or_a_stranger_sends_disturbs_another_stream() -> None:
         counters = stage.plane.counters()
         assert quiet.transport.stats()["drops"] == listener.transport.stats()["drops"] == {}
         assert {"stranger", "unknown_datagram", "stun_malformed", "no_keys", "authentication"} <= set(counters["drops"])
+        # What reaches a worker is what its reader takes.
+        assert heard and clocks
         # What reaches control is bounded by rate, whatever comes.
         assert told <= 2 * (60 + 20 * passed) + 4 * (100 + 100 * passed)
         crowd.close()

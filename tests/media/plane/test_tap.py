@@ -115,17 +115,17 @@ def test_a_worker_process_reads_every_packet_as_it_came(stage: Stage) -> None:
 def test_late_and_recovered_packets_come_with_their_own_numbers_and_duplicates_do_not(stage: Stage) -> None:
     publisher, track = stage.peer(profile="", plain=True), stage.track()
     publisher.publish(track)
-    found = Tapped()
-    stage.tap(track, found.ring)
+    listener = Tapped()
+    stage.tap(track, listener.ring)
     packets = [rtp(number, vp8(number, key=number == 0)) for number in range(8)]
     publisher.send(*packets[:3], *packets[5:], packets[4], packets[4], rtx(0, packets[3], ssrc=78))
     stage.settle()
-    found = found.packets()
+    found = listener.packets()
     assert [record.sequence for record in found] == [0, 1, 2, 5, 6, 7, 4, 3]
     assert found[-1].packet.hex() == tapped(packets[3], VP8)
 
 
-def test_sounds_that_came_inside_a_later_one_are_foundby_themselves(stage: Stage) -> None:
+def test_sounds_that_came_inside_a_later_one_are_tapped_by_themselves(stage: Stage) -> None:
     publisher, track, red = stage.peer(), stage.track(video=False), Tapped()
     publisher.publish(track, nack=False, red_payload_type=RED)
     stage.tap(track, red.ring)
@@ -256,8 +256,8 @@ def test_many_taps_share_a_ring_and_none_loses_a_packet(stage: Stage) -> None:
             wanted[stage.tap(track, shared.ring).id] = [1000 * place + number for number in range(40)]
     for number in range(40):
         for place in range(30):
-            options = {"ssrc": 500 + place, "payload_type": 111, "extensions": {1: b"%d" % place}}
-            publisher.send(rtp(1000 * place + number, b"sound", timestamp=number * 960, **options))
+            mid = {1: b"%d" % place}
+            publisher.send(rtp(1000 * place + number, b"sound", ssrc=500 + place, payload_type=111, extensions=mid))
     stage.settle()
     seen: dict[int, list[int]] = {route: [] for route in wanted}
     for record in shared.packets():
