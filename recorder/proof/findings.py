@@ -46,7 +46,8 @@ Code = Literal[
     "file-deleted",  # deleted: `detail` is the policy
     "files-intact",  # intact: `count` files
     "file-unvouched",  # incomplete: as its record says, for which no head vouches
-    "file-unrecorded",  # altered: nothing in the chain names it
+    "file-unrecorded",  # altered: no chain names it (without a session)
+    "file-open",  # incomplete: being written, or left so by a crash; no chain can name it yet (without a session)
     # Ledger, log, proofs.
     "ledger-intact",  # intact: `count` lines
     "ledger-excerpt",  # unknown: `count` lines of the ledger are not among these files

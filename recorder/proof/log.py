@@ -140,8 +140,9 @@ def read_proofs(pieces: Iterable[bytes], checkpoints: Mapping[str, Checkpoint]) 
             count += 1
         except ProofError as error:
             read.find("altered", "proof-wrong", "proofs", line.number, detail=str(error)[:200])
+    covers = {size: Cover(_reached(size, goes_on)) for size in {size for _, size in included}}
     for leaf, size in included:
-        _add(read, leaf, Cover(_reached(size, goes_on)))
+        _add(read, leaf, covers[size])
     if count:
         read.find("intact", "log-intact", "proofs", count=count)
     return read

@@ -96,7 +96,8 @@ class SignedLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Segment(Struct, frozen=True, kw_only=True):
     """The content of kind segment; more members are allowed. Times are microseconds UTC, `end` exclusive.
 
-    `file` is relative to the session's folder, with slashes; `digest` is of the whole file, plainly (`digests`).
+    `file` is relative to the recordings' root, with slashes, and may be named by other chains too; `digest` is of the
+    whole file, plainly (`digests`).
     """
 
     track: Name

@@ -7,7 +7,7 @@ have cut what came after the last one saw.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from msgspec import UNSET
 
@@ -15,7 +15,7 @@ from recorder.proof.chain_reading import ChainRead, read_chain
 from recorder.proof.findings import Code, Finding, State
 from recorder.proof.ledger_reading import LedgerRead, read_ledger
 from recorder.proof.log import LogRead, SeenHead, read_proofs, read_whole
-from recorder.proof.segments import Progress, ReadFile, check_files
+from recorder.proof.segments import Files, Progress, ReadFile
 from recorder.proof.stamps import Earliest, Trust, Witness, check_tokens, drop_ended
 
 Pieces = Iterable[bytes]
@@ -35,14 +35,14 @@ class Evidence:
     proofs: Pieces = ()
     """Where it is not."""
     read_file: ReadFile
-    present: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """The files of segments that there are, by session."""
+    present: Collection[str] = ()
+    """The files that there are below `tracks`, by their paths below the root."""
     all_sessions: bool = True
     """Whether every session that the log names should be among the chains."""
 
 
 def verify(evidence: Evidence, trust: Trust, progress: Progress | None = None) -> Iterator[Finding]:
-    """Give findings as they are made: ledger, log, tokens, then each session's chain, files and witnesses.
+    """Give findings as they are made: ledger, log, tokens, each session's chain, files and witnesses, what is left.
 
     Raises only what reading the evidence raises; of files of segments an OSError is a finding.
     """
@@ -60,11 +60,13 @@ def verify(evidence: Evidence, trust: Trust, progress: Progress | None = None) -
     yield from witnesses.findings
     yield from _absent_tokens(ledger, log)
     earliest = Earliest(witnesses)
+    files = Files(evidence.read_file, evidence.present, progress)
     for session, pieces in sorted(evidence.chains.items()):
         chain = read_chain(session, pieces(), ledger.keys)
         yield from chain.findings
-        yield from check_files(chain, evidence.read_file, evidence.present.get(session, ()), progress)
+        yield from files.check(chain)
         yield from _witnessed(chain, log.heads.get(session, []), earliest)
+    yield from files.unrecorded()
     if evidence.all_sessions:
         for session in sorted(set(log.heads) - set(evidence.chains)):
             yield Finding(state="missing", code="records-absent", place="chain", session=session, record=0)

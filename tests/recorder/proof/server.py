@@ -18,7 +18,7 @@ from tests.recorder.proof.authority import Authority
 from tests.recorder.proof.sessions import BEGIN, NEW, OLD, SECOND, Recording, record
 
 Files = dict[str, bytes]
-"""`ledger`, `leaves` or `proofs`, `chain/SESSION`, `file/SESSION/NAME`."""
+"""`ledger`, `leaves` or `proofs`, `chain/SESSION`, `tracks/TRACK/NAME`; the tracks are named by their session."""
 SESSIONS = ("01HF00000000000000000000AA", "01HF00000000000000000000BB")
 NOW = BEGIN + 100 * 365 * 86_400 * SECOND
 
@@ -82,7 +82,7 @@ def make(authorities: list[Authority], server: Server | None = None) -> tuple[Se
     files: Files = {}
     for recording in recordings:
         files[f"chain/{recording.session}"] = recording.text
-        files |= {f"file/{recording.session}/{name}": data for name, data in recording.files.items()}
+        files |= recording.files
     pairs = list(zip(*map(signed_in, recordings), strict=True))
     for number, pair in enumerate(pairs):
         for leaf in pair:
@@ -96,7 +96,7 @@ def make(authorities: list[Authority], server: Server | None = None) -> tuple[Se
 def bundle(server: Server, files: Files, session: str) -> Files:
     """What of it would be handed out for one session."""
     taken = excerpt(lambda: [bytes(server.ledger)], [bytes(server.leaves)], server.tree, {session})
-    own = {name: data for name, data in files.items() if name.split("/")[1:2] == [session]}
+    own = {name: data for name, data in files.items() if session in name}
     return own | {"ledger": taken.ledger, "proofs": taken.proofs}
 
 
@@ -118,18 +118,13 @@ def findings_of(
     def opener(name: str) -> Callable[[], list[bytes]]:
         return lambda: pieces(name)
 
-    present: dict[str, list[str]] = {}
-    for name in files:
-        if name.startswith("file/"):
-            _, session, rest = name.split("/", 2)
-            present.setdefault(session, []).append(rest)
     evidence = Evidence(
         chains={name.split("/")[1]: opener(name) for name in files if name.startswith("chain/")},
         ledger=pieces("ledger") if "ledger" in files else (),
         leaves=pieces("leaves") if "leaves" in files else None,
         proofs=pieces("proofs") if "proofs" in files else (),
-        read_file=lambda session, name: pieces(f"file/{session}/{name}") if f"file/{session}/{name}" in files else None,
-        present=present,
+        read_file=lambda name: pieces(name) if name in files else None,
+        present=[name for name in files if name.startswith("tracks/")],
     )
     trust = Trust(now=now, roots=tuple(roots), carried=tuple(carried), first_key=first_key, other_check=openssl.check)
     return list(verify(evidence, trust))

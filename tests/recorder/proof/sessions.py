@@ -56,10 +56,10 @@ def record(
     made.lines.append(chain.append("opening", {"at": BEGIN, "node": "n1"}))
     for number in range(segments):
         start = BEGIN + number * 5 * SECOND
-        name, data = f"{number}.mp4", f"media {session} {number}".encode() * 50
+        name, data = f"tracks/t{number % 2}{session}/{number}.mp4", f"media {session} {number}".encode() * 50
         made.files[name] = data
         digest = file_digest(data, algorithms)
-        content = {"track": f"t{number % 2}", "file": name, "start": start, "end": start + 5 * SECOND}
+        content = {"track": f"t{number % 2}{session}", "file": name, "start": start, "end": start + 5 * SECOND}
         made.lines.append(chain.append("segment", content | {"bytes": len(data), "digest": digest}))
         made.lines.append(chain.append("event", {"at": start, "verb": "sound.off", "object": f"participant:{number}"}))
         made.lines.append(chain.head(start + 5 * SECOND))
@@ -72,5 +72,5 @@ def record(
         deleted = 8  # opening, two groups of three, rotation: the third segment
         made.lines.append(chain.append("deletion", {"at": end + SECOND, "policy": "30 days", "records": [deleted]}))
         made.lines.append(chain.head(end + SECOND))
-        del made.files["2.mp4"]
+        del made.files[f"tracks/t0{session}/2.mp4"]
     return made
