@@ -1,6 +1,6 @@
 """The command line `huishang`. Parses, calls, prints; one line and an exit status for every fault.
 
-Exit status: 0 done, 1 cannot start, 2 wrong settings or arguments, 130 interrupted twice.
+Exit status: 0 done, 1 cannot start, 2 wrong settings or arguments, 130 interrupted twice; `verify` has its own.
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from config import ConfigError, Settings, load, load_tokens, sample_text
-from huishang import __version__, home, log, upkeep
+from huishang import __version__, home, log, upkeep, verify
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
 from huishang.errors import StartError
@@ -38,6 +38,7 @@ config_app = typer.Typer(help="配置 / settings", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
 upkeep.add_to(app)
+verify.add_to(app)
 
 
 @app.command()

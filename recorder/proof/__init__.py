@@ -5,6 +5,7 @@
     ledger    the server's keys, checkpoints and tokens       excerpt   what a bundle takes of ledger and log
     signing   who signs                                       tokens    what an outside witness says (RFC 3161)
     keys      which key is in force                           stamping  whom to ask when
+    ledger_end  where it goes on after a start
 
     verifying, with findings as data, over chain_reading, segments, ledger_reading, stamps and log
 

@@ -10,10 +10,9 @@ a new key comes into force like this, and a crash between two steps leaves nothi
     4  the old file may go when no open chain needs it any more
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from recorder.proof.errors import KeyRefused
-from recorder.proof.ledger_reading import Key
 from recorder.proof.signing import Ed25519Signer, Signer, name_of
 
 
@@ -23,11 +22,10 @@ def read_keys(files: Iterable[bytes]) -> dict[str, Signer]:
     return {name_of(signer): signer for signer in signers}
 
 
-def key_in_force(keys: Mapping[str, Key], signers: Mapping[str, Signer]) -> Signer:
-    """Give the signer of a ledger's last key (`LedgerRead.keys`). Raises KeyRefused where it is not among these."""
+def key_in_force(keys: Sequence[str], signers: Mapping[str, Signer]) -> Signer:
+    """Give the signer of a ledger's last key (`LedgerEnd.keys`). Raises KeyRefused where it is not among these."""
     if not keys:
         raise KeyRefused("the ledger names no key")
-    last = max(keys.values(), key=lambda key: key.order)
-    if last.name not in signers:
-        raise KeyRefused(f"the ledger goes on with key {last.name}, which is not there")
-    return signers[last.name]
+    if keys[-1] not in signers:
+        raise KeyRefused(f"the ledger goes on with key {keys[-1]}, which is not there")
+    return signers[keys[-1]]

@@ -24,7 +24,6 @@ Absent lines are told, not held against it.
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -77,23 +76,10 @@ class Ledger:
     """The end of a ledger: gives lines, which the caller appends and brings to disk in this order."""
 
     def __init__(self, signer: Signer, n: int = 0, prev: str = NOTHING_BEFORE) -> None:
-        """Begin one (`first_key` is to come first), or go on with what `resume` found."""
+        """Begin one (`first_key` is to come first), or go on with what `ledger_end` found."""
         self._signer = signer
         self._n = n
         self._prev = prev
-
-    @classmethod
-    def resume(cls, signer: Signer, pieces: Iterable[bytes]) -> tuple["Ledger", int]:
-        """Go on with a ledger on disk; returns it and the length to which its file is to be cut.
-
-        `signer` is the one that `keys.key_in_force` gives. Nothing is checked here: verification does.
-        """
-        n, prev, length = 0, NOTHING_BEFORE, 0
-        for line in lines.split(pieces):
-            if line.torn:
-                break
-            n, prev, length = n + 1, link_of(line.text), line.end
-        return cls(signer, n, prev), length
 
     def first_key(self, at: int) -> bytes:
         """Give the first line: the key that signs it."""

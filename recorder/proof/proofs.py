@@ -82,21 +82,22 @@ def root_of(proof: Inclusion) -> bytes:
 
 
 class Growing:
-    """Computes the roots of a growing tree from its leaves alone, to compare with what was signed."""
+    """Computes roots and nodes of a growing tree from its leaves alone, to compare with what was signed or kept."""
 
     def __init__(self) -> None:
         self.size = 0
         self._peaks: list[bytes] = []
 
-    def append(self, text: bytes) -> None:
-        """Take the next leaf."""
-        made = merkle.leaf_hash(text)
+    def append(self, text: bytes) -> list[bytes]:
+        """Take the next leaf; returns what stands for it in the file of nodes (`merkle`)."""
+        made = [merkle.leaf_hash(text)]
         level = 0
         while self.size >> level & 1:
-            made = merkle.node_hash(self._peaks.pop(), made)
+            made.append(merkle.node_hash(self._peaks.pop(), made[-1]))
             level += 1
-        self._peaks.append(made)
+        self._peaks.append(made[-1])
         self.size += 1
+        return made
 
     def root(self) -> bytes:
         """Give the root so far."""

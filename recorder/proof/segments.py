@@ -15,8 +15,6 @@ from recorder.proof.records import Segment
 
 ReadFile = Callable[[str], Iterable[bytes] | None]
 """Gives a file in pieces by its path below the recordings' root, or None where there is none; may raise OSError."""
-Progress = Callable[[int], None]
-"""Is told of every piece how many bytes it had."""
 TRACKS = "tracks"
 OPEN_SUFFIX = ".open"
 """Of a file that is being written."""
@@ -32,11 +30,10 @@ class _Measured(NamedTuple):
 class Files:
     """The files of one recordings' root, each read once."""
 
-    def __init__(self, read: ReadFile, present: Collection[str], progress: Progress | None = None) -> None:
+    def __init__(self, read: ReadFile, present: Collection[str]) -> None:
         """`present`: the files that there are below `tracks`, as chains name them."""
         self._read = read
         self._present = present
-        self._progress = progress
         self._measured: dict[str, _Measured] = {}
         self._named: set[str] = set()
 
@@ -106,8 +103,6 @@ class Files:
                 measured = _Measured(length, None)
                 break
             running.update(piece)
-            if self._progress is not None:
-                self._progress(len(piece))
         else:
             measured = _Measured(length, running.finish())
         self._measured[segment.file] = measured

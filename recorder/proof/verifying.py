@@ -15,7 +15,7 @@ from recorder.proof.chain_reading import ChainRead, read_chain
 from recorder.proof.findings import Code, Finding, State
 from recorder.proof.ledger_reading import LedgerRead, read_ledger
 from recorder.proof.log import LogRead, SeenHead, read_proofs, read_whole
-from recorder.proof.segments import Files, Progress, ReadFile
+from recorder.proof.segments import Files, ReadFile
 from recorder.proof.stamps import Earliest, Trust, Witness, check_tokens, drop_ended
 
 Pieces = Iterable[bytes]
@@ -41,7 +41,7 @@ class Evidence:
     """Whether every session that the log names should be among the chains."""
 
 
-def verify(evidence: Evidence, trust: Trust, progress: Progress | None = None) -> Iterator[Finding]:
+def verify(evidence: Evidence, trust: Trust) -> Iterator[Finding]:
     """Give findings as they are made: ledger, log, tokens, each session's chain, files and witnesses, what is left.
 
     Raises only what reading the evidence raises; of files of segments an OSError is a finding.
@@ -60,7 +60,7 @@ def verify(evidence: Evidence, trust: Trust, progress: Progress | None = None) -
     yield from witnesses.findings
     yield from _absent_tokens(ledger, log)
     earliest = Earliest(witnesses)
-    files = Files(evidence.read_file, evidence.present, progress)
+    files = Files(evidence.read_file, evidence.present)
     for session, pieces in sorted(evidence.chains.items()):
         chain = read_chain(session, pieces(), ledger.keys)
         yield from chain.findings

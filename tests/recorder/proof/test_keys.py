@@ -13,6 +13,7 @@ from recorder.proof.chain_reading import read_chain
 from recorder.proof.errors import KeyRefused
 from recorder.proof.keys import key_in_force, read_keys
 from recorder.proof.ledger import Ledger
+from recorder.proof.ledger_end import read_end
 from recorder.proof.ledger_reading import read_ledger
 from recorder.proof.signing import Ed25519Signer, is_signed, name_of
 
@@ -48,11 +49,11 @@ def test_a_rotation_can_be_gone_on_with_after_every_step(steps: int) -> None:
     lines += chain.rotate(new, 2) if steps > 2 else b""
 
     signers = read_keys(files)
-    found = read_ledger([text])
-    in_force = key_in_force(found.keys, signers)
+    end = read_end([text])
+    in_force = key_in_force(end.keys, signers)
     assert name_of(in_force) == name_of(new if steps > 1 else old)
-    resumed, length = Ledger.resume(in_force, [text])
-    assert length == len(text)
+    assert end.length == len(text)
+    resumed = Ledger(in_force, end.n, end.prev)
     text += resumed.checkpoint("n", 0, bytes(32), 3)
     again, _ = Chain.resume("s", signers, [lines])
     if again.key != name_of(in_force):
@@ -65,8 +66,8 @@ def test_a_rotation_can_be_gone_on_with_after_every_step(steps: int) -> None:
 
 def test_a_ledger_whose_key_is_gone_is_not_gone_on_with() -> None:
     old = Ed25519Signer.generate()
-    keys = read_ledger([Ledger(old).first_key(1)]).keys
+    keys = read_end([Ledger(old).first_key(1)]).keys
     with pytest.raises(KeyRefused):
         key_in_force(keys, {})
     with pytest.raises(KeyRefused):
-        key_in_force({}, {name_of(old): old})
+        key_in_force([], {name_of(old): old})

@@ -239,7 +239,11 @@ def test_a_verifier_written_from_the_descriptions_accepts_the_same(
     keys, roots = independent.verify_ledger(bytes(server.ledger))
     heads = independent.verify_chain(SESSIONS[0], recording.text, keys, recording.files)
     independent.verify_log(bytes(server.leaves), roots, {SESSIONS[0]: heads})
-    files = recording.files | {f"chain/{SESSIONS[0]}": recording.text, "ledger": bytes(server.ledger), "leaves": bytes(server.leaves)}
+    files = recording.files | {
+        f"chain/{SESSIONS[0]}": recording.text,
+        "ledger": bytes(server.ledger),
+        "leaves": bytes(server.leaves),
+    }
     assert is_sound(world.verify(files))
 
 

@@ -1,0 +1,138 @@
+"""The command `huishang verify`: are these recordings as they were recorded, and what can nobody know.
+
+Offline; it reads the files that it is given and nothing else. Exit status: 0 sound, 1 something is altered, missing or
+incomplete, 2 the files or arguments could not be read. What it needs is imported late: every start passes here.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from recorder.book.evidence import Found
+    from recorder.proof.findings import Finding
+
+_UNSOUND = 1
+_UNREADABLE = 2
+_QUIET_S = 2.0
+"""So long nothing is said of progress."""
+_REDRAW_S = 0.1
+_MAX_CERTIFICATE_BYTES = 1 << 20
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify")(_verify)
+
+
+def _verify(
+    path: Annotated[Path, typer.Argument(help="录像根目录或证据包目录 / recordings' root, or a bundle's folder")],
+    as_json: Annotated[bool, typer.Option("--json", help="输出一个 JSON 对象 / print one JSON object")] = False,
+    root_certificate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="时间戳机构的根证书（PEM），可多次给出 / root of a time stamp authority (PEM); may be repeated"
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="服务器第一把密钥的名称 / name of the server's first key, known from elsewhere")
+    ] = None,
+) -> None:
+    """核对录像是否与录制时一致（离线，退出码 0 完好、1 有问题、2 无法读取） / verify recordings, offline."""
+    from recorder.book.evidence import NoEvidence, open_evidence
+    from recorder.proof import openssl
+    from recorder.proof.stamps import Trust
+    from recorder.proof.verifying import verify
+
+    roots = [certificate for file in root_certificate or () for certificate in _certificates(file)]
+    if key is not None and (len(key) != 64 or set(key) - set("0123456789abcdef")):
+        _fail(f"--key: 应为 64 位十六进制 / not 64 lower-case hexadecimal digits: {key[:80]}")
+    try:
+        with _progress() as (begin, tell):
+            found = open_evidence(path, tell)
+            begin(found.bytes)
+            trust = Trust(
+                now=time.time_ns() // 1000,
+                first_key=key,
+                roots=tuple(roots),
+                carried=found.carried,
+                other_check=openssl.check,
+            )
+            findings = list(verify(found.evidence, trust))
+    except NoEvidence as error:
+        _fail(f"{error}: 不是录像根目录或证据包 / no recordings' root, no bundle")
+    except OSError as error:
+        _fail(f"{error.filename or path}: 无法读取 / cannot be read: {error.strerror}")
+    raise typer.Exit(_tell(path, found, findings, as_json=as_json))
+
+
+def _tell(path: Path, found: "Found", findings: "list[Finding]", *, as_json: bool) -> int:
+    import msgspec
+
+    from huishang.verify_report import report
+    from recorder.proof.findings import is_sound, worst
+
+    sound = is_sound(findings)
+    if as_json:
+        told = {
+            "v": 1,
+            "path": str(path),
+            "kind": "bundle" if found.is_bundle else "root",
+            "sound": sound,
+            "state": worst(findings),
+            "findings": findings,
+        }
+        typer.echo(msgspec.json.encode(told))
+    else:
+        what = "证据包 / a bundle" if found.is_bundle else "录像根目录 / a recordings' root"
+        typer.echo(f"{path}: {what}, {len(found.evidence.present)} 个文件 / files, {found.bytes:,} B")
+        for line in report(findings):
+            typer.echo(line)
+    return 0 if sound else _UNSOUND
+
+
+def _certificates(path: Path) -> "list[x509.Certificate]":
+    from cryptography import x509
+
+    try:
+        with path.open("rb") as file:
+            return x509.load_pem_x509_certificates(file.read(_MAX_CERTIFICATE_BYTES))
+    except (OSError, ValueError) as error:
+        _fail(f"{path}: 不是 PEM 证书 / no certificate in PEM: {error}")
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Give what is told the number of bytes, and what is told of each piece; shown once it takes a while."""
+    columns = TextColumn("核对 / verify"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    shown = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+    task, done, next_at = shown.add_task("", total=None), 0, time.monotonic() + _QUIET_S
+
+    def begin(total: int) -> None:
+        shown.update(task, total=total)
+
+    def tell(count: int) -> None:
+        nonlocal done, next_at
+        done += count
+        if time.monotonic() >= next_at:
+            next_at = time.monotonic() + _REDRAW_S
+            shown.start()
+            shown.update(task, completed=done, refresh=True)
+
+    try:
+        yield begin, tell
+    finally:
+        shown.stop()
+
+
+def _fail(line: str) -> NoReturn:
+    typer.echo(line, err=True)
+    raise typer.Exit(_UNREADABLE)

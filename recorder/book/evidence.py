@@ -1,0 +1,143 @@
+"""Opens the files of a recordings' root, or of a bundle, for verification.
+
+Shell, reading only. The files may be anybody's: links are not followed, what is no plain file is not read, and a chain
+can name only what was found below `tracks` before it was read.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from recorder.book.layout import Layout
+from recorder.proof import records
+from recorder.proof.errors import NotARecord, ProofError
+from recorder.proof.lines import split
+from recorder.proof.records import RecordedLine
+from recorder.proof.verifying import Evidence
+
+PIECE_BYTES = 1 << 18
+"""Larger ones leave the processor's cache before they are hashed."""
+MAX_CERTIFICATES = 64
+MAX_CERTIFICATE_BYTES = 1 << 16
+Progress = Callable[[int], None]
+"""Is told of every piece how many bytes it had."""
+
+
+class NoEvidence(Exception):
+    """There is nothing that could be verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is at a path."""
+
+    evidence: Evidence
+    bytes: int
+    """Of all files that verification may read."""
+    is_bundle: bool
+    carried: tuple[x509.Certificate, ...]
+    """Certificates that came with the files."""
+
+
+def open_evidence(root: Path, progress: Progress) -> Found:
+    """Look what there is below `root`. Raises NoEvidence, OSError where the folder itself cannot be read."""
+    layout = Layout(root)
+    if not layout.ledger.exists() and not layout.sessions.is_dir():
+        raise NoEvidence(f"{root}: neither {layout.ledger.relative_to(root)} nor {layout.sessions.name}")
+    sizes = dict(_files_below(layout.tracks, root))
+    chains = {session: layout.chain(session) for session in _sessions(layout)}
+    is_bundle = not layout.leaves.exists()
+    log = layout.proofs if is_bundle else layout.leaves
+
+    def read_file(name: str) -> Iterator[bytes] | None:
+        return _opened(root / name, progress) if name in sizes else None
+
+    def opener(path: Path) -> Callable[[], Iterator[bytes]]:
+        return lambda: _opened(path, progress)
+
+    evidence = Evidence(
+        chains={session: opener(path) for session, path in chains.items()},
+        ledger=_there(layout.ledger, progress),
+        leaves=None if is_bundle else _there(log, progress),
+        proofs=_there(log, progress) if is_bundle else (),
+        read_file=read_file,
+        present=sizes.keys(),
+        all_sessions=not is_bundle,
+    )
+    lines = [path.stat().st_size for path in (layout.ledger, log, *chains.values()) if path.exists()]
+    return Found(evidence, sum(sizes.values()) + sum(lines), is_bundle, tuple(_certificates(layout)))
+
+
+def files_named(root: Path, session: str) -> set[str]:
+    """Give the files that a session's chain names, so that a start finds which are not recorded yet.
+
+    Nothing is verified. Raises OSError where there is no chain.
+    """
+    named = set()
+    for line in split(_opened(Layout(root).chain(session), lambda _: None)):
+        try:
+            parsed = records.parse(line.text)
+        except ProofError:
+            continue
+        if isinstance(parsed, RecordedLine) and parsed.record.kind == "segment" and isinstance(parsed.content, dict):
+            named.add(str(parsed.content.get("file")))
+    return named
+
+
+def _files_below(folder: Path, root: Path) -> Iterator[tuple[str, int]]:
+    """Give everything that is no folder, links too, by path below the root; and its size."""
+    for place, _, names in os.walk(folder, onerror=_raise_unless_gone):
+        for name in names:
+            path = Path(place, name)
+            # A file may be closed and get its last name meanwhile; it is told as it was found.
+            size = path.lstat().st_size if os.path.lexists(path) else 0
+            yield path.relative_to(root).as_posix(), size
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _sessions(layout: Layout) -> Iterator[str]:
+    if not layout.sessions.is_dir():
+        return
+    for folder in layout.sessions.iterdir():
+        try:
+            records.check_session(folder.name)
+        except NotARecord:
+            continue
+        if layout.chain(folder.name).exists():
+            yield folder.name
+
+
+def _there(path: Path, progress: Progress) -> Iterator[bytes]:
+    return _opened(path, progress) if path.exists() else iter(())
+
+
+def _opened(path: Path, progress: Progress) -> Iterator[bytes]:
+    """Give a plain file in pieces. Raises OSError, of which opening is the first piece's."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(None, "not a plain file")
+        while piece := os.read(fd, PIECE_BYTES):
+            progress(len(piece))
+            yield piece
+    finally:
+        os.close(fd)
+
+
+def _certificates(layout: Layout) -> Iterator[x509.Certificate]:
+    if not layout.certificates.is_dir():
+        return
+    for path in sorted(layout.certificates.glob("*.pem"))[:MAX_CERTIFICATES]:
+        try:
+            with path.open("rb") as file:
+                yield from x509.load_pem_x509_certificates(file.read(MAX_CERTIFICATE_BYTES))
+        except (OSError, ValueError):
+            continue

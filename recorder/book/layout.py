@@ -1,0 +1,34 @@
+"""Where what lies below the recordings' root; a bundle is such a root with only its own parts.
+
+tracks/TRACK/SEGMENT       one folder for each track; `.open` behind the name while it is written
+sessions/SESSION/chain.jsonl
+proof/ledger.jsonl         proof/leaves.jsonl      proof/nodes.bin (the server's)     proof/proofs.jsonl (a bundle's)
+proof/keys/NAME.pem        private, never in a bundle
+proof/certificates/*.pem   of time stamp authorities
+"""
+
+from pathlib import Path
+
+from recorder.proof import segments
+
+CHAIN = "chain.jsonl"
+
+
+class Layout:
+    """The paths of one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tracks = root / segments.TRACKS
+        self.sessions = root / "sessions"
+        self.proof = root / "proof"
+        self.ledger = self.proof / "ledger.jsonl"
+        self.leaves = self.proof / "leaves.jsonl"
+        self.nodes = self.proof / "nodes.bin"
+        self.proofs = self.proof / "proofs.jsonl"
+        self.keys = self.proof / "keys"
+        self.certificates = self.proof / "certificates"
+
+    def chain(self, session: str) -> Path:
+        """Give a session's chain; the name has been checked (`records.check_session`)."""
+        return self.sessions / session / CHAIN

@@ -1,0 +1,117 @@
+"""Asks outside witnesses to stamp the book's checkpoints, one a minute at most (RFC 3161 section 3.4, over HTTP).
+
+Shell over `proof.stamping`, which decides whom to ask when, and `proof.tokens`, which checks what comes. An answer is
+kept only if it proves something; what an authority sends is bounded, and no redirect leads elsewhere.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+from recorder.book.errors import BookError
+from recorder.book.orders import KeepToken
+from recorder.book.writer import BookWriter
+from recorder.proof.errors import ProofError, TokenRefused
+from recorder.proof.stamping import Order, Stamping
+from recorder.proof.tokens import MAX_RESPONSE_BYTES, Certificates, OtherCheck, Stamp, check, request
+
+EVERY_S: Final = 60.0
+ANSWER_S: Final = 20.0
+_QUERY = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A time stamp authority; `certificates` are its own roots and what lies between."""
+
+    url: str
+    certificates: Certificates
+
+
+class Stamper:
+    """Runs until it is cancelled. What it knows of the authorities is for an alarm: `unreachable`, `refusals`."""
+
+    def __init__(
+        self,
+        book: BookWriter,
+        session: aiohttp.ClientSession,
+        authorities: Sequence[Authority],
+        *,
+        other_check: OtherCheck | None = None,
+        every_s: float = EVERY_S,
+        utc_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        """`session` stays its owner's; `other_check` is the second way to check a token (`proof.openssl`)."""
+        self._book = book
+        self._session = session
+        self._authorities = {authority.url: authority for authority in authorities}
+        self._other_check = other_check
+        self._every_s = every_s
+        self._utc_us = utc_us
+        self._stamping = Stamping(list(self._authorities))
+        self._asking: set[asyncio.Task[None]] = set()
+        self.refusals: dict[str, str] = {}
+        """Why each authority's last answer was not kept."""
+
+    @property
+    def unreachable(self) -> dict[str, int]:
+        """Give the authorities that fail, with the time since when, microseconds UTC."""
+        return self._stamping.unreachable()
+
+    async def run(self) -> None:
+        """Ask as long as this runs; what is under way ends with it."""
+        try:
+            while True:
+                self._ask_where_due()
+                await asyncio.sleep(self._every_s)
+        finally:
+            for task in self._asking:
+                task.cancel()
+            await asyncio.gather(*self._asking, return_exceptions=True)
+
+    def _ask_where_due(self) -> None:
+        now = self._utc_us()
+        # Tokens are leaves, so a checkpoint over them is new: only a renewal has one of those stamped.
+        worth = self._book.newest if self._stamping.is_renewal_due(now) else self._book.to_stamp
+        if worth is not None:
+            self._stamping.offer(worth.stamped, worth.size)
+        for order in self._stamping.due(now):
+            task = asyncio.create_task(self._ask(order))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, order: Order) -> None:
+        try:
+            response, stamp = await self._stamp(self._authorities[order.authority], order.stamped)
+            await asyncio.wrap_future(self._book.submit(KeepToken(order.stamped, response)))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, ProofError, BookError) as error:
+            self.refusals[order.authority] = str(error)[:200] or type(error).__name__
+            self._stamping.failed(order, self._utc_us())
+        else:
+            self.refusals.pop(order.authority, None)
+            self._stamping.succeeded(order, stamp, self._utc_us())
+
+    async def _stamp(self, authority: Authority, stamped: bytes) -> tuple[bytes, Stamp]:
+        asked = request(stamped)
+        posted = self._session.post(
+            authority.url,
+            data=asked.as_bytes(),
+            headers=_QUERY,
+            timeout=aiohttp.ClientTimeout(total=ANSWER_S),
+            allow_redirects=False,
+        )
+        async with posted as answer:
+            if answer.status != 200:
+                raise TokenRefused(f"HTTP {answer.status}")
+            response = bytearray()
+            async for piece in answer.content.iter_chunked(MAX_RESPONSE_BYTES):
+                response += piece
+                if len(response) > MAX_RESPONSE_BYTES:
+                    raise TokenRefused(f"more than {MAX_RESPONSE_BYTES} bytes")
+        # Checking may ask another program, and takes milliseconds in any case.
+        kept = bytes(response)
+        return kept, await asyncio.to_thread(check, kept, stamped, authority.certificates, self._other_check, asked)
