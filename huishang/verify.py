@@ -114,23 +114,26 @@ def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]
     """Give what is told the number of bytes, and what is told of each piece; shown once it takes a while."""
     columns = TextColumn("核对 / verify"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     shown = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
-    task, done, next_at = shown.add_task("", total=None), 0, time.monotonic() + _QUIET_S
+    task, done, next_at, is_shown = shown.add_task("", total=None), 0, time.monotonic() + _QUIET_S, False
 
     def begin(total: int) -> None:
         shown.update(task, total=total)
 
     def tell(count: int) -> None:
-        nonlocal done, next_at
+        nonlocal done, next_at, is_shown
         done += count
         if time.monotonic() >= next_at:
             next_at = time.monotonic() + _REDRAW_S
-            shown.start()
+            if not is_shown:
+                shown.start()
+                is_shown = True
             shown.update(task, completed=done, refresh=True)
 
     try:
         yield begin, tell
     finally:
-        shown.stop()
+        if is_shown:  # stopping alone would print an empty line
+            shown.stop()
 
 
 def _fail(line: str) -> NoReturn:

@@ -61,7 +61,8 @@ def read_end(pieces: Iterable[bytes]) -> LedgerEnd:
     for at, line in enumerate(window):
         entry = _parse(line)
         if entry is None or (entry.n, entry.prev) != (end.n, end.prev):
-            if any(_is_checkpoint(later) for later in window[at + 1 :]):
+            # A write that was not finished leaves no whole line first that leads nowhere.
+            if entry is not None or any(_is_checkpoint(later) for later in window[at + 1 :]):
                 raise ChainDamaged(line.number, "altered before the last checkpoint")
             break
         end.n, end.prev, end.length = end.n + 1, link_of(line.text), line.end

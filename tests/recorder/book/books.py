@@ -11,6 +11,7 @@ from recorder.book.book import Book
 from recorder.book.disk import Disk
 from recorder.book.evidence import open_evidence
 from recorder.book.orders import Append
+from recorder.proof import openssl
 from recorder.proof.digests import SHA256_ONLY
 from recorder.proof.findings import Finding
 from recorder.proof.stamps import Trust
@@ -60,4 +61,6 @@ def segment(root: Path, track: str, number: int, *sessions: str) -> list[Append]
 
 def findings_at(root: Path, roots: Iterable[x509.Certificate] = (), now: int = NOW) -> list[Finding]:
     found = open_evidence(root, lambda _: None)
-    return list(verify(found.evidence, Trust(now=now, roots=tuple(roots), carried=found.carried)))
+    return list(
+        verify(found.evidence, Trust(now=now, roots=tuple(roots), carried=found.carried, other_check=openssl.check))
+    )
