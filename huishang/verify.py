@@ -100,12 +100,13 @@ def _tell(path: Path, found: "Found", findings: "list[Finding]", *, as_json: boo
 
 
 def _certificates(path: Path) -> "list[x509.Certificate]":
-    from cryptography import x509
+    from recorder.proof.errors import TokenRefused
+    from recorder.proof.tokens import read_certificates
 
     try:
         with path.open("rb") as file:
-            return x509.load_pem_x509_certificates(file.read(_MAX_CERTIFICATE_BYTES))
-    except (OSError, ValueError) as error:
+            return read_certificates(file.read(_MAX_CERTIFICATE_BYTES))
+    except (OSError, TokenRefused) as error:
         _fail(f"{path}: 不是 PEM 证书 / no certificate in PEM: {error}")
 
 

@@ -7,8 +7,8 @@ from itertools import groupby
 
 from msgspec import UNSET, UnsetType
 
-from huishang.verify_words import CODES, SOUND, STATES, VERDICTS
-from recorder.proof.findings import ORDER, Finding, worst
+from huishang.verify_words import CODES, GOOD, SOUND, STATES, VERDICTS
+from recorder.proof.findings import ORDER, Finding, is_sound, worst
 
 MAX_LINES = 200
 """Of one session; `--json` tells all."""
@@ -32,12 +32,11 @@ def report(findings: Sequence[Finding]) -> Iterator[str]:
     of_sessions = sorted((finding for finding in findings if finding.session), key=lambda finding: finding.session)
     for session, found in groupby(of_sessions, key=lambda finding: finding.session):
         own = list(found)
-        yield f"会话 / session {session}: {STATES[worst(own)]}"
+        yield f"会话 / session {session}: {_state(own)}"
         yield from _bounded(own)
-    yield f"服务器的账簿与日志，以及无人记录的文件 / ledger, log, files of no session: {STATES[worst(of_server)]}"
+    yield f"服务器的账簿与日志，以及无人记录的文件 / ledger, log, files of no session: {_state(of_server)}"
     yield from _bounded(of_server)
-    state = worst(findings)
-    yield f"结论 / verdict: {VERDICTS.get(state, SOUND)}"
+    yield f"结论 / verdict: {VERDICTS.get(worst(findings), SOUND)}"
 
 
 def stretches(findings: Iterable[Finding]) -> list[Stretch]:
@@ -61,6 +60,10 @@ def moment(us: int) -> str:
     except (ValueError, OverflowError, OSError):
         return f"{us} us"
     return f"{local:%Y-%m-%d %H:%M:%S}.{rest // 1000:03d} {local:%z}"
+
+
+def _state(findings: Sequence[Finding]) -> str:
+    return GOOD if is_sound(findings) else STATES[worst(findings)]
 
 
 def _bounded(findings: Sequence[Finding]) -> Iterator[str]:

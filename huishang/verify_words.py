@@ -19,6 +19,7 @@ VERDICTS: dict[State, str] = {
     "missing": "有缺失 / something that was recorded is missing",
     "incomplete": "有未封存的部分：录制中，或被中断、截断 / something was not finished: running, interrupted or cut",
 }
+GOOD = "完好 / sound"
 SOUND = "未发现改动、缺失或中断 / sound: nothing altered, missing or interrupted"
 
 CODES: dict[Code, str] = {

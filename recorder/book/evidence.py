@@ -5,18 +5,21 @@ can name only what was found below `tracks` before it was read.
 """
 
 import os
+import ssl
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from recorder.book.layout import Layout
 from recorder.proof import records
-from recorder.proof.errors import NotARecord, ProofError
+from recorder.proof.errors import NotARecord, ProofError, TokenRefused
 from recorder.proof.lines import split
 from recorder.proof.records import RecordedLine
+from recorder.proof.tokens import read_certificates
 from recorder.proof.verifying import Evidence
 
 PIECE_BYTES = 1 << 18
@@ -137,7 +140,16 @@ def _certificates(layout: Layout) -> Iterator[x509.Certificate]:
         return
     for path in sorted(layout.certificates.glob("*.pem"))[:MAX_CERTIFICATES]:
         try:
-            with path.open("rb") as file:
-                yield from x509.load_pem_x509_certificates(file.read(MAX_CERTIFICATE_BYTES))
-        except (OSError, ValueError):
+            pem = next(_opened(path, lambda _: None), b"")[:MAX_CERTIFICATE_BYTES]
+            yield from filter(_is_known_to_openssl, read_certificates(pem))
+        except (OSError, TokenRefused):
             continue
+
+
+def _is_known_to_openssl(certificate: x509.Certificate) -> bool:
+    """Tell whether OpenSSL reads it too: what checks tokens gives it to OpenSSL, and falls over where it does not."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate.public_bytes(Encoding.DER))
+    except (ssl.SSLError, ValueError):
+        return False
+    return True

@@ -18,9 +18,11 @@ from recorder.proof import records
 from recorder.proof.chain import Chain
 from recorder.proof.digests import Algorithm
 from recorder.proof.errors import ChainDamaged, KeyRefused, NotARecord, ProofError
-from recorder.proof.lines import MAX_LINE_BYTES
 from recorder.proof.merkle import HeadLeaf
 from recorder.proof.signing import Signer, name_of
+
+_HEAD_BYTES = 1 << 12
+"""More than a head's line has."""
 
 
 @dataclass(slots=True)
@@ -160,7 +162,7 @@ class Sessions:
     def _is_logged(self, session: str) -> bool:
         """Tell whether a chain ends with a head that the log has; no more is asked of a start."""
         with self._layout.chain(session).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_LINE_BYTES))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _HEAD_BYTES))
             whole, _, rest = file.read().rpartition(b"\n")
         try:
             record = records.parse(whole.rpartition(b"\n")[2]).record

@@ -116,14 +116,25 @@ def signer_of(
     return signer, believed
 
 
+def read_certificates(pem: bytes) -> list[x509.Certificate]:
+    """Read certificates in PEM. Raises TokenRefused."""
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except _UNUSABLE as error:
+        raise TokenRefused(str(error)[:200]) from error
+
+
 def microseconds(time: datetime) -> int:
     """Give a time as records have it."""
     return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def stamp_of(at: datetime, signer: x509.Certificate) -> Stamp:
-    """Put together what a checked token proves."""
-    return Stamp(microseconds(at), signer.subject.rfc4514_string(), microseconds(signer.not_valid_after_utc))
+    """Put together what a checked token proves. Raises TokenRefused where its signer cannot be read."""
+    try:
+        return Stamp(microseconds(at), signer.subject.rfc4514_string(), microseconds(signer.not_valid_after_utc))
+    except _UNUSABLE as error:
+        raise TokenRefused(str(error)[:200]) from error
 
 
 def _check_strictly(
@@ -174,6 +185,11 @@ def _verify(builder: VerifierBuilder, decoded: TimeStampResponse, stamped: bytes
             raise TokenRefused("not accepted")
     except (VerificationError, *_UNUSABLE) as error:
         raise TokenRefused(str(error)[:200]) from error
+    except BaseException as error:
+        # rfc3161-client 1.0.9 panics at a certificate that OpenSSL cannot read, and a panic is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TokenUnreadable("the parser of tokens gave up") from error
 
 
 def _may_stamp(certificate: x509.Certificate) -> bool:

@@ -111,7 +111,7 @@ def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> It
 
 
 def _told(chain: ChainRead, found: list[tuple[int, Witness]]) -> Iterator[Finding]:
-    first = min(found, key=lambda seen: (not seen[1].pinned, seen[1].stamp.at, seen[0]))
+    first = min(found, key=lambda seen: (not seen[1].pinned, seen[1].stamp.at, seen[1].checkpoint.size, -seen[0]))
     last = max(found, key=lambda seen: (seen[1].pinned, seen[0]))
     yield _stamped(chain, first, len(found))
     if last[0] != first[0]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from huishang.verify_report import moment, report
-from huishang.verify_words import CODES, STATES
+from huishang.verify_words import CODES, GOOD, STATES
 from recorder.book.evidence import Found, open_evidence
 from recorder.book.orders import KeepToken
 from recorder.proof import tokens
@@ -67,7 +67,7 @@ def test_what_is_whole_is_sound_and_names_its_witness(root: Path, made: Path) ->
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("会话")] == [
-        f"会话 / session {session}: {STATES['unknown']}" for session in "AB"
+        f"会话 / session {session}: {GOOD}" for session in "AB"
     ]
     assert lines[-1].endswith("sound: nothing altered, missing or interrupted")
 

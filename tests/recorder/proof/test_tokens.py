@@ -1,11 +1,13 @@
 """Tokens of a real authority (`openssl ts`), checked by both ways and once more by `openssl ts -verify`."""
 
+import base64
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,3 +120,17 @@ def test_a_token_by_a_certificate_that_had_ended_is_refused(tmp_path: Path, with
     response = ended.reply(tokens.request(DATA).as_bytes())
     with pytest.raises(TokenRefused):
         tokens.check(response, DATA, Certificates([ended.root]), openssl.check)
+
+
+def test_no_change_of_a_root_brings_the_check_down(plain: Authority) -> None:
+    response = plain.reply(tokens.request(DATA).as_bytes())
+    der = plain.root.public_bytes(Encoding.DER)
+    for at in range(len(der)):
+        changed = der[:at] + bytes([der[at] ^ 0x40]) + der[at + 1 :]
+        with suppress(TokenRefused):
+            (root,) = tokens.read_certificates(pem_of(changed))
+            tokens.check(response, DATA, Certificates([root, plain.root]))
+
+
+def pem_of(der: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
