@@ -8,8 +8,8 @@ made sure of before the next:
     3  the heads' and tokens' leaves, to the log
     4  a checkpoint over them, to the ledger
 
-An order is answered when its own step is on disk and the others were tried. A start finds what the last steps of a crash
-lack, and does them.
+An order is answered when its own step is on disk and the others were tried. A start finds what the last steps of a
+crash lack, and does them.
 
     layout    where what lies                          sessions  the chains
     disk      what is asked of the operating system    ledger    the ledger's file and keys
