@@ -12,9 +12,12 @@ import pytest
 from huishang.verify_report import moment, report
 from huishang.verify_words import CODES, GOOD, STATES
 from recorder.book.evidence import Found, open_evidence
+from recorder.book.layout import Layout
 from recorder.book.orders import KeepToken
-from recorder.proof import tokens
+from recorder.proof import merkle, tokens
+from recorder.proof.excerpt import excerpt
 from recorder.proof.findings import ORDER, Finding
+from recorder.proof.merkle import Tree
 from tests.huishang.test_cli import huishang
 from tests.recorder.book.books import NOW, closure, event, open_book, opening, segment
 from tests.recorder.proof.authority import Authority
@@ -70,6 +73,25 @@ def test_what_is_whole_is_sound_and_names_its_witness(root: Path, made: Path) ->
         f"会话 / session {session}: {GOOD}" for session in "AB"
     ]
     assert lines[-1].endswith("sound: nothing altered, missing or interrupted")
+
+
+def test_a_bundle_of_one_session_is_sound_by_itself_and_names_no_other(root: Path, made: Path) -> None:
+    layout, bundle = Layout(root), Layout(root.parent / "bundle")
+    nodes = layout.nodes.read_bytes()
+    tree = Tree(merkle.leaves_in(len(nodes) // 32), lambda place: nodes[place * 32 : place * 32 + 32])
+    taken = excerpt(lambda: [layout.ledger.read_bytes()], [layout.leaves.read_bytes()], tree, {"A"})
+    bundle.proof.mkdir(parents=True)
+    bundle.ledger.write_bytes(taken.ledger)
+    bundle.proofs.write_bytes(taken.proofs)
+    shutil.copytree(layout.sessions / "A", bundle.sessions / "A")
+    for track in ("shared", "only-a"):
+        shutil.copytree(layout.tracks / track, bundle.tracks / track)
+    more = "--root-certificate", str(made / "one.pem"), "--key", first_key(root)
+    status, told = verified(bundle.root, *more)
+    assert (status, told["kind"]) == (0, "bundle")
+    assert {f["session"] for f in told["findings"] if "session" in f} == {"A"}
+    flip(bundle.tracks / "only-a/2.mp4")
+    assert verified(bundle.root, *more)[0] == 1
 
 
 def flip(path: Path) -> None:

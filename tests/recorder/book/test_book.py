@@ -25,6 +25,7 @@ from tests.recorder.book.books import (
     segment,
     write_key,
 )
+from tests.recorder.book.power_loss import NotingDisk
 
 
 def commit(book: Book, *orders: Order) -> list[int]:
@@ -87,6 +88,17 @@ def test_what_is_deleted_by_policy_is_told_so_after_the_closure_too(tmp_path: Pa
     findings = findings_at(tmp_path)
     assert is_sound(findings)
     assert [(f.session, f.track) for f in findings if f.code == "file-deleted"] == [("A", "t0"), ("B", "t0")]
+
+
+def test_a_group_makes_sure_once_of_each_chain_and_once_of_log_and_ledger(tmp_path: Path) -> None:
+    disk = NotingDisk(tmp_path)
+    book = Book(tmp_path, "n1", disk.write_key, NOW, disk=disk)
+    sessions = [f"S{number}" for number in range(20)]
+    commit(book, *map(opening, sessions))
+    before = len(disk.steps)
+    commit(book, *(event(session, number) for number in range(5) for session in sessions))
+    assert sum(step[0] == "sync" for step in disk.steps[before:]) == len(sessions) + 2
+    book.close()
 
 
 def test_a_book_is_kept_by_one_process(tmp_path: Path) -> None:
