@@ -12,7 +12,7 @@ from typing import NamedTuple
 from recorder.book.appended import AppendedFile
 from recorder.book.disk import Disk
 from recorder.book.errors import BookDamaged
-from recorder.book.layout import Layout
+from recorder.book.layout import CHAIN, Layout
 from recorder.proof.errors import ChainDamaged, KeyRefused
 from recorder.proof.keys import key_in_force, read_keys
 from recorder.proof.ledger import Ledger
@@ -53,8 +53,9 @@ class LedgerFile:
             in_force = key_in_force(end.keys, self.signers) if end.keys else None
         except (ChainDamaged, KeyRefused) as error:
             raise BookDamaged(f"ledger: {error}") from error
-        if in_force is None and end.checkpoint is not None:
-            raise BookDamaged("ledger: no key")
+        if in_force is None and (end.checkpoint is not None or self._has_records()):
+            # Its first line was on disk before anything else: to begin anew would make a crash's of all that is there.
+            raise BookDamaged("ledger: no key in it, but there are records")
         self._file.cut(end.length)
         # A crash may have come between the first key and the line that names it.
         self.signer: Signer = in_force or next(iter(self.signers.values()), None) or self._new_key()
@@ -84,6 +85,10 @@ class LedgerFile:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+    def _has_records(self) -> bool:
+        leaves = self._layout.leaves
+        return (leaves.exists() and leaves.stat().st_size > 0) or any(self._layout.sessions.glob(f"*/{CHAIN}"))
 
     def _new_key(self) -> Signer:
         signer = Ed25519Signer.generate()
