@@ -17,6 +17,8 @@ crash lack, and does them.
     book      a group                                  writer    the thread, its queue and who waits
     stamper   asks outside witnesses                   evidence  the same files, for verification
 
+The last two are imported by themselves: verification is to begin without HTTP.
+
 It touches the folders `sessions` and `proof` of the recordings' root, and reads `tracks`. One process at a time keeps
 a book: it locks `proof`. Nothing of it decides what is to be proved.
 
@@ -30,12 +32,10 @@ BookError
 
 from recorder.book.errors import BookBusy, BookClosed, BookDamaged, BookError, BookFailed, BookLocked
 from recorder.book.orders import Append, KeepToken, Rotate, Written
-from recorder.book.stamper import Authority, Stamper
 from recorder.book.writer import BookWriter
 
 __all__ = [
     "Append",
-    "Authority",
     "BookBusy",
     "BookClosed",
     "BookDamaged",
@@ -45,6 +45,5 @@ __all__ = [
     "BookWriter",
     "KeepToken",
     "Rotate",
-    "Stamper",
     "Written",
 ]

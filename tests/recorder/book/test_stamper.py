@@ -9,8 +9,9 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from recorder.book import Authority as Asked
-from recorder.book import BookWriter, Stamper
+from recorder.book import BookWriter
+from recorder.book.stamper import Authority as Asked
+from recorder.book.stamper import Stamper
 from recorder.proof import openssl
 from recorder.proof.findings import is_sound
 from recorder.proof.tokens import MAX_RESPONSE_BYTES, Certificates
