@@ -7,7 +7,7 @@ from itertools import groupby
 
 from msgspec import UNSET, UnsetType
 
-from huishang.verify_words import CODES, GOOD, SOUND, STATES, VERDICTS
+from huishang.verify_words import CODES, GOOD, RUNNING, SOUND, STATES, VERDICTS
 from recorder.proof.findings import ORDER, Finding, is_sound, worst
 
 MAX_LINES = 200
@@ -36,6 +36,8 @@ def report(findings: Sequence[Finding]) -> Iterator[str]:
         yield from _bounded(own)
     yield f"服务器的账簿与日志，以及无人记录的文件 / ledger, log, files of no session: {_state(of_server)}"
     yield from _bounded(of_server)
+    if any(finding.code == "not-closed" for finding in findings):
+        yield RUNNING
     yield f"结论 / verdict: {VERDICTS.get(worst(findings), SOUND)}"
 
 

@@ -21,6 +21,11 @@ VERDICTS: dict[State, str] = {
 }
 GOOD = "完好 / sound"
 SOUND = "未发现改动、缺失或中断 / sound: nothing altered, missing or interrupted"
+RUNNING = (
+    "有会话尚未封存：若服务器正在录制，最近几秒的文件可能尚未记录，请在封存后再核对"
+    " / a session is not closed: while the server records, files of the last seconds may not be recorded yet;"
+    " verify again when it is closed"
+)
 
 CODES: dict[Code, str] = {
     "line-unreadable": "有一行无法读出 / a line cannot be read",

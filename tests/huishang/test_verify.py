@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from huishang.verify_report import moment, report
-from huishang.verify_words import CODES, GOOD, STATES
+from huishang.verify_words import CODES, GOOD, RUNNING, STATES
 from recorder.book.evidence import Found, open_evidence
 from recorder.book.layout import Layout
 from recorder.book.orders import KeepToken
@@ -189,6 +189,9 @@ def test_every_code_has_words_and_neighbours_are_told_as_one_stretch() -> None:
     for code in get_args(Code):
         (_, line, *_) = report([Finding(state="altered", code=code, session="S", **full)])  # type: ignore[arg-type]
         assert "\x1b" not in line and "{" not in line
+
+    running = Finding(state="incomplete", code="not-closed", session="S")
+    assert RUNNING in report([running]) and RUNNING not in report([])
 
     def missing(number: int) -> Finding:
         start = BEGIN + number * 5 * SECOND
