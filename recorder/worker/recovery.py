@@ -1,0 +1,51 @@
+"""Files that a worker before this one did not close. Shell."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from recorder.files import SegmentDamaged, facts_of, recover
+from recorder.files.facts import OPEN, closed_name
+from recorder.worker.wire import Alarm, Recovered
+
+
+def recovered_below(folder: Path) -> Iterator[Recovered | Alarm]:
+    """Recover what was left open in the folders below this one."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from recovered_in(Path(entry.path))
+
+
+def recovered_in(folder: Path) -> Iterator[Recovered | Alarm]:
+    """Recover what was left open in a track's folder; what holds nothing is removed, what is damaged stays as it is."""
+    try:
+        with os.scandir(folder) as entries:
+            paths = sorted(Path(entry.path) for entry in entries if entry.name.endswith(OPEN))
+    except FileNotFoundError:
+        return
+    for path in paths:
+        try:
+            facts = recover(path)
+            if facts is None:
+                path.unlink()
+            else:
+                yield Recovered(facts)
+        except (SegmentDamaged, OSError, ValueError) as error:
+            yield Alarm("file-damaged", 0, f"{folder.name}/{path.name}: {error}"[:256])
+
+
+def next_number(folder: Path) -> int:
+    """Give the number of a track's next segment: names are in the order of their time. 1 where there is none."""
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = sorted(os.listdir(folder), reverse=True)
+    for name in names:
+        path = folder / name
+        with contextlib.suppress(SegmentDamaged, OSError, ValueError):
+            closed_name(path)
+            return facts_of(path).label.number + 1
+    return 1

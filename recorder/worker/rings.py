@@ -1,0 +1,58 @@
+"""The rings that are read, and which record is whose. Shell.
+
+Rings are looked at fifty times a second rather than when something comes: they hold ten seconds, and each wake-up would
+cost the plane a system call.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from media.tap import TapKind, TapReader, TapRecord, TapRingError
+from recorder.tracks import TrackRecorder
+
+#: Records of one ring in one go.
+PORTION: Final = 1000
+
+
+class Ring:
+    """One ring; takes over its descriptors, `close` gives them back."""
+
+    def __init__(self, memory_fd: int, event_fd: int) -> None:
+        """Raises TapRingError; the descriptors are closed then."""
+        self._fds = (memory_fd, event_fd)
+        self.tracks: dict[int, TrackRecorder] = {}
+        """By route."""
+        self.records = 0
+        self.strays = 0
+        self.lost = 0
+        """Records that the ring had no room for, and that nobody was told of yet."""
+        try:
+            self._reader = TapReader.from_fds(memory_fd, event_fd)
+        except TapRingError:
+            self._give_back()
+            raise
+
+    @property
+    def backlog(self) -> int:
+        """Bytes."""
+        return self._reader.backlog_bytes()
+
+    def read(self) -> TapRecord | None:
+        """Take the next record. Raises TapRingError when there will be no more."""
+        record = self._reader.read()
+        if record is None:
+            return None
+        self.records += 1
+        if record.kind is TapKind.GAP:
+            self.lost += record.lost_records
+        return record
+
+    def close(self) -> None:
+        self._reader.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        for fd in self._fds:
+            os.close(fd)
