@@ -5,6 +5,7 @@ Frames that cannot be kept become part of the gap that the next segment tells.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -29,6 +30,9 @@ PICTURE_HOLE_US: Final = 2_000_000
 SOUND_HOLE_US: Final = 100_000
 #: The writer itself writes every half second where frames come often.
 FLUSH_NS: Final = 600_000_000
+#: Whatever a sender does, it does not fill the disk with files: so many in so long, no more.
+MOST_BEGUN: Final = 10
+BEGUN_NS: Final = 10_000_000_000
 #: Packets that the ring dropped are missed so much later at most.
 _RING_NS: Final = 3_000_000_000
 #: The later of two that meet is told.
@@ -91,6 +95,8 @@ class TrackRecorder:
         self._end_us: int | None = None
         """Where what was kept ends."""
         self._ring_ns: int | None = None
+        self._begun: deque[int] = deque(maxlen=MOST_BEGUN)
+        """When the last segments began, by the arrival of their first frames."""
 
     def receive(self, record: TapRecord) -> None:
         """Take an RTP record of this track's route."""
@@ -233,7 +239,10 @@ class TrackRecorder:
         )
 
     def _begin(self, stream: Stream, frame: Frame, moment: Moment) -> None:
-        recorded = stream.recorded
+        recorded, now_ns = stream.recorded, frame.last_arrival_ns
+        if len(self._begun) == MOST_BEGUN and now_ns - self._begun[0] < BEGUN_NS:
+            self._note(Why.REFUSED)
+            return
         stream.size = frame.size or stream.size
         width, height = stream.size
         channels = 2 if recorded.name == "opus" and frame.data[0] & 4 else 1
@@ -244,11 +253,12 @@ class TrackRecorder:
         except SegmentInvalid:
             self._note(Why.REFUSED)
             if recorded.codec.is_picture:
-                self._asking.need(frame.last_arrival_ns, 0, URGENT_APART_NS)
+                self._asking.need(now_ns, 0, URGENT_APART_NS)
             return
         except SegmentError:
             self._note(Why.DISK)
             return
+        self._begun.append(now_ns)
         self.number += 1
         self._cut = False
         self._segment = Segment(writer, pts_us, self.offset_ns, stream)
@@ -308,4 +318,4 @@ class TrackRecorder:
     def _close(self, until_us: int | None) -> None:
         segment, self._segment = self._segment, None
         if segment is not None:
-            self._files.end(segment.writer, until_us, segment.ended(self._end_us or segment.t0_us))
+            self._files.end(segment.writer, until_us, segment.ended(until_us or self._end_us or segment.t0_us))
