@@ -22,7 +22,7 @@ MAX_FRAGMENTS: Final = 1000
 MAX_TRACKS: Final = 4096
 MAX_RINGS: Final = 64
 
-Number = Annotated[int, Meta(ge=0, lt=1 << 63)]
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Nanoseconds = Annotated[int, Meta(ge=-(1 << 62), lt=1 << 62)]
 Text = Annotated[str, Meta(max_length=256)]
 
@@ -52,7 +52,7 @@ class Open(Struct, frozen=True, tag_field="do", tag="open"):
 
     track: Ulid
     ring: Number
-    route: Annotated[int, Meta(ge=0, lt=1 << 63)]
+    route: Number
     number: Count
     """Of the next segment; 0: after the last file that is there."""
     about: Annotated[dict[Text, Text], Meta(max_length=MAX_ABOUT)] = {}

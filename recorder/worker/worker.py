@@ -145,13 +145,12 @@ class Worker:
     def _take_orders(self, wait_ms: int) -> None:
         poller = select.poll()
         poller.register(self._socket, select.POLLIN)
-        if not poller.poll(wait_ms):
-            return
-        for _ in range(_ORDERS_A_TURN):
-            try:
-                data, fds, _, _ = socket.recv_fds(self._socket, wire.MAX_BYTES, 2, socket.MSG_DONTWAIT)
-            except BlockingIOError:
+        for turn in range(_ORDERS_A_TURN):
+            # Python 3.11's recv_fds leaves its flags out, so it would wait.
+            if not poller.poll(0 if turn else wait_ms):
                 return
+            try:
+                data, fds, _, _ = socket.recv_fds(self._socket, wire.MAX_BYTES, 2)
             except OSError:
                 data, fds = b"", []
             if not data:
