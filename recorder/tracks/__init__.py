@@ -16,8 +16,9 @@ half a second after a loss. Sound is cut every 5 s, and where its SSRC, codec or
 without another is closed after 10 s.
 
 Pictures behind a loss that are whole stay in the file: Chromium plays on over them (`tests/recorder/tracks`), a decoder
-shows what it makes of them, and the segment says from when to when they cannot be believed (`Why.UNDECODABLE`). What
-comes while no file can begin with it, is not kept, and is told as a gap (`Why.NO_KEYFRAME`).
+shows what it makes of them, and the segment says from when to when they cannot be believed (`Why.UNDECODABLE`). Of AV1
+they are not kept, because its decoder in Chromium ends with an error there. What is not kept until a keyframe comes, or
+comes while no file can begin with it, is told as a gap (`Why.NO_KEYFRAME`).
 """
 
 from recorder.tracks.times import ArrivalTimes, Moment, Times

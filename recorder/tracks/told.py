@@ -26,7 +26,7 @@ class Why(StrEnum):
     CLOCK = "clock"
     """What is known of the sender's clock moved by more than 100 ms: nothing need be missing."""
     NO_KEYFRAME = "no-keyframe"
-    """Pictures came that no file can begin with."""
+    """Pictures came that neither follow anything nor begin a file."""
     UNDECODABLE = "undecodable"
     """Pictures are there, whole, but refer to lost ones."""
     RING = "ring"

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from media.rtp import frames
 from media.rtp.frames import Frame, GapKind
 from media.tap import TapRecord
-from recorder.files import SegmentError, SegmentInvalid, SegmentWriter, Track
+from recorder.files import Codec, SegmentError, SegmentInvalid, SegmentWriter, Track
 from recorder.tracks.asking import AFTER_LOSS_NS, URGENT_APART_NS, Asking
 from recorder.tracks.segment import Segment
 from recorder.tracks.streams import Stream, Streams
@@ -30,6 +30,8 @@ PICTURE_HOLE_US: Final = 2_000_000
 SOUND_HOLE_US: Final = 100_000
 #: The writer itself writes every half second where frames come often.
 FLUSH_NS: Final = 600_000_000
+#: Their decoder in Chromium gives up where something that is referred to is missing, and with it all that follows.
+UNFORGIVING: Final = frozenset((Codec.AV1,))
 #: Whatever a sender does, it does not fill the disk with files: so many in so long, no more.
 MOST_BEGUN: Final = 10
 BEGUN_NS: Final = 10_000_000_000
@@ -196,7 +198,7 @@ class TrackRecorder:
         is_picture = stream.recorded.codec.is_picture
         if is_picture and frame.is_keyframe:
             self._asking.came()
-        elif is_picture and self._segment is None:
+        elif is_picture and not self._can_follow(stream, frame):
             self._wait(stream, frame)
             return
         if self._begins_another(stream, frame, pts_us):
@@ -220,6 +222,10 @@ class TrackRecorder:
             if is_picture and hole_us > PICTURE_HOLE_US and not frame.is_keyframe:
                 self._cut = True
                 self._asking.need(now_ns, 0)
+
+    def _can_follow(self, stream: Stream, frame: Frame) -> bool:
+        """Tell whether a picture that is no keyframe is of use in the file that there is, if any."""
+        return self._segment is not None and (frame.decodable or stream.recorded.codec not in UNFORGIVING)
 
     def _when(self, stream: Stream, frame: Frame) -> tuple[Moment, int]:
         moment = stream.times.at(frame.timestamp)
@@ -295,11 +301,14 @@ class TrackRecorder:
         self._asking.need(frame.last_arrival_ns, AFTER_LOSS_NS)
 
     def _wait(self, stream: Stream, frame: Frame) -> None:
-        """A picture is of no use, because there is no file that it could follow others in."""
+        """A picture is of no use, because there is nothing in a file that it could follow."""
         if self._end_us is None:
             self._end_us = self._when(stream, frame)[1]
         self._note(Why.NO_KEYFRAME)
-        self._asking.need(frame.last_arrival_ns, 0, URGENT_APART_NS)
+        if self._segment is None:
+            self._asking.need(frame.last_arrival_ns, 0, URGENT_APART_NS)
+        else:
+            self._asking.need(frame.last_arrival_ns, AFTER_LOSS_NS)
 
     def _note(self, why: Why) -> None:
         if self._why is None or _RANKS[why] > _RANKS[self._why]:

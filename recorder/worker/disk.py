@@ -23,6 +23,8 @@ class OpenFile:
     synced: int = 0
     is_asked: bool = False
     """The thread has been asked to sync it."""
+    was_synced: bool = False
+    """Once, without an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Disk:
     def _sync(self, file: OpenFile, written: int) -> None:
         with contextlib.suppress(SegmentError):  # the next write is refused for it
             file.writer.sync()
+            file.was_synced = True
         file.synced = written
         file.is_asked = False
 

@@ -49,11 +49,21 @@ class RecorderProcess:
     is refused, `Alarm` with "worker-lost" and "worker-refused" (it says what it must not).
     """
 
-    def __init__(self, root: Path, hear: Callable[[wire.Answer], None], program: Sequence[str] = PROGRAM) -> None:
-        """`root` is the folder of recordings; `program` gets a descriptor's number as its last argument."""
+    def __init__(
+        self,
+        root: Path,
+        hear: Callable[[wire.Answer], None],
+        program: Sequence[str] = PROGRAM,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        """`root` is the folder of recordings; `program` gets a descriptor's number as its last argument.
+
+        A worker that says nothing for `silence_s` is killed.
+        """
         self._root = root
         self._hear = hear
         self._program = program
+        self._silence_s = silence_s
         self._process: asyncio.subprocess.Process | None = None
         self._line: socket.socket | None = None
         self._rings: dict[int, tuple[int, int]] = {}
@@ -162,7 +172,7 @@ class RecorderProcess:
             while not waiting.done():
                 await asyncio.wait([waiting], timeout=1.0)
                 silence = time.monotonic() - self._heard_s
-                if not waiting.done() and silence > (SILENCE_S if self._is_ready else BEGINNING_S):
+                if not waiting.done() and silence > (self._silence_s if self._is_ready else BEGINNING_S):
                     self._kill("it hangs")
         finally:
             if not waiting.done():

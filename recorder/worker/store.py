@@ -46,6 +46,7 @@ class Store:
         self._trouble = ""
         self._trouble_s = 0.0
         self._sync_s = 0.0
+        self._named_us = 0
 
     def begin(self, track: Track, number: int, frame: Frame, pts_us: int) -> SegmentWriter:
         now = time.monotonic()
@@ -60,7 +61,9 @@ class Store:
             refused = SegmentBroken(str(error))
             self.failed(refused)
             raise refused from error
-        writer = SegmentWriter(folder, ulid(time.time_ns() // 1000), number, track)
+        # Names are in the order of their beginnings, also where several begin at once.
+        self._named_us = max(time.time_ns() // 1000, self._named_us + 1000)
+        writer = SegmentWriter(folder, ulid(self._named_us), number, track)
         self._hand.take(track.track)
         try:
             writer.write(frame.data, pts_us, frame.is_keyframe)
@@ -93,6 +96,9 @@ class Store:
             self._sync_s = now
         for file in self._open.values():
             self._look(file)
+            if self._trouble and file.was_synced and file.begun_s > self._trouble_s:
+                self._trouble = ""
+                self.news.append(Alarm("disk-well"))
             if due and file.written > file.synced and not file.is_asked:
                 self._disk.sync(file)
         self.unsynced = sum(file.written - file.synced for file in (*self._open.values(), *self._ending))
@@ -125,9 +131,6 @@ class Store:
         self._look(file)
         if finished.error is not None:
             self.failed(finished.error)
-        elif self._trouble and file.begun_s > self._trouble_s:
-            self._trouble = ""
-            self.news.append(Alarm("disk-well"))
         if finished.facts is not None:
             self.news.append(Closed(finished.facts, finished.ended))
 

@@ -1,7 +1,4 @@
-"""A worker that dies where FFmpeg might: at the frame that begins a file of one track, which its environment cannot name.
-
-The track is the one whose unit is "fragile".
-"""
+"""A worker that dies where FFmpeg might: at the frame that begins a file of a track whose unit is "fragile"."""
 
 from __future__ import annotations
 
@@ -21,5 +18,5 @@ def _dies(track: Any, first: bytes, earlier_sets: bytes = b"") -> tuple[bytes, s
 
 
 if __name__ == "__main__":
-    writer.configure = _dies
+    vars(writer)["configure"] = _dies
     main()

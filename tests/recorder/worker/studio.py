@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from media.plane.tapring import DROP_NEWEST, TapRingView
 from recorder.files import Codec, Facts, facts_of
 from recorder.worker import wire
 from recorder.worker.process import PROGRAM, RecorderProcess
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.recorder.tracks.sender import Sender
 
 TRACKS: Final = {
@@ -30,12 +31,18 @@ _Kind = TypeVar("_Kind")
 class Studio:
     """A ring with a source of each codec, recorded. `close` at the end."""
 
-    def __init__(self, root: Path, codecs: Sequence[Codec] = tuple(TRACKS), program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self,
+        root: Path,
+        codecs: Sequence[Codec] = tuple(TRACKS),
+        program: Sequence[str] = PROGRAM,
+        silence_s: float = PATIENCE_S,
+    ) -> None:
         self.root = root
         self.ring = TapRingView(RING_BYTES, DROP_NEWEST)
         self.said: list[wire.Answer] = []
         self.senders = {TRACKS[codec]: Sender(codec, route, ssrc=route) for route, codec in enumerate(codecs, 1)}
-        self.process = RecorderProcess(root, self._hear, program)
+        self.process = RecorderProcess(root, self._hear, program, silence_s)
         self.begun_us = 0
         self._sending: asyncio.Task[None] | None = None
 
@@ -98,13 +105,10 @@ class Studio:
         return [facts_of(path) for path in sorted(folder.iterdir())]
 
     def lost_us(self, track: str) -> int:
-        """Give the longest time between two frames that are kept, or behind the last, in microseconds."""
+        """Give the longest time between two files, in microseconds."""
         facts = self.facts(track)
-        offset_us = self.senders[track].step_us
-        ends = [each.t1 for each in facts]
-        begins = [each.t0 for each in facts]
-        holes = [later - earlier for earlier, later in zip(ends, begins[1:], strict=False)]
-        return max([*holes, 0]) + offset_us
+        holes = [later.t0 - earlier.t1 for earlier, later in itertools.pairwise(facts)]
+        return max([*holes, 0])
 
     def _hear(self, answer: wire.Answer) -> None:
         self.said.append(answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -38,7 +39,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
     await studio.close()
 
 
-async def kept(studio: Studio) -> None:
+def kept(studio: Studio) -> None:
     """Nothing but a second around each death is missing, and every file is read to its end."""
     for track in studio.senders:
         assert studio.lost_us(track) < LOST_US, track
@@ -64,8 +65,8 @@ async def test_worker_killed_at_any_moment_costs_a_second_and_every_file_plays(t
     await until("what comes then", lambda: len(studio.heard(wire.Recovered)) >= KILLS * len(TRACKS))
     await asyncio.sleep(1.0)
     await studio.close()
-    await kept(studio)
-    told = {each.facts.name for each in (*studio.heard(wire.Closed), *studio.heard(wire.Recovered))}
+    kept(studio)
+    told = {each.facts.name for each in studio.said if isinstance(each, wire.Closed | wire.Recovered)}
     for track in studio.senders:
         assert told >= {facts.name for facts in studio.facts(track)}
         for facts in studio.facts(track)[:2]:
@@ -83,12 +84,25 @@ async def test_track_that_ends_the_worker_twice_is_refused_and_the_others_go_on(
     await until("it is refused", lambda: studio.heard(wire.TrackClosed) == refused)
     await studio.ready()
     assert len(studio.alarms("worker-lost")) == 2
-    await studio.closed(0)
-    await asyncio.sleep(0.5)
+    count = len(studio.heard(wire.Statistics))
+    await until("the others", lambda: any(each.bytes for each in studio.heard(wire.Statistics)[count:]))
     await studio.close()
     for track in set(TRACKS.values()) - {fragile}:
         assert studio.facts(track)
     assert not list((tmp_path / "tracks" / fragile).iterdir())
+
+
+async def test_worker_that_hangs_is_killed_and_another_goes_on(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, [Codec.OPUS], silence_s=3.0)
+    await studio.start()
+    await until("records", lambda: any(each.bytes for each in studio.heard(wire.Statistics)))
+    pid = studio.process.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    await until("the loss is told", lambda: studio.alarms("worker-lost"))
+    await studio.ready()
+    await studio.close()
+    assert studio.lost_us(TRACKS[Codec.OPUS]) < LOST_US
 
 
 async def test_garbage_ends_neither_the_worker_nor_the_tracks_beside_it(studio: Studio) -> None:
