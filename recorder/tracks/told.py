@@ -33,6 +33,8 @@ class Why(StrEnum):
     """The worker was too slow to take it."""
     DISK = "disk"
     """The disk was full, failing or too slow."""
+    WORKER = "worker"
+    """The worker had ended, and the next one was not there yet."""
     HELD = "held"
     """Recording was paused by order."""
 

@@ -74,10 +74,12 @@ class TrackRecorder:
         about: dict[str, str],
         files: Files,
         offset_ns: int,
+        end_us: int | None = None,
         times: Callable[[int], Times] = ArrivalTimes,
     ) -> None:
         """`number` is that of the next segment, `offset_ns` UTC less monotonic time.
 
+        `end_us` is where the files end that an earlier worker wrote, if this one takes its place.
         `about` stands in the files; `times` makes the clock of a stream, of so many ticks a second.
         """
         self.track = track
@@ -93,8 +95,8 @@ class TrackRecorder:
         self._segment: Segment | None = None
         self._cut = False
         """The next frame that may begins another segment."""
-        self._why: Why | None = None
-        self._end_us: int | None = None
+        self._why = None if end_us is None else Why.WORKER
+        self._end_us = end_us
         """Where what was kept ends."""
         self._ring_ns: int | None = None
         self._begun: deque[int] = deque(maxlen=MOST_BEGUN)

@@ -45,8 +45,9 @@ _ANSWERS_A_TURN: Final = 64
 class RecorderProcess:
     """The worker, and what it is told again when it is begun again. Runs on one event loop; `close` at the end.
 
-    `hear` gets every answer. Beside what the worker says: `TrackClosed` with `failed` "kills-worker" for a track that
-    is refused, `Alarm` with "worker-lost" and "worker-refused" (it says what it must not).
+    `hear` gets every answer; when a worker is lost, a keyframe is wanted of sounds too. Beside what the worker says it
+    gets `TrackClosed` with `failed` "kills-worker" for a track that is refused, and `Alarm` with "worker-lost" or
+    "worker-refused" (it said what it must not). A track that was closed is opened again after its `TrackClosed`.
     """
 
     def __init__(
@@ -123,8 +124,10 @@ class RecorderProcess:
         before = self._tracks.get(track)
         held = before is not None and before.held
         number = max(number, before.number if before else 0)
-        self._tracks[track] = order = wire.Open(track, ring, route, number, dict(about), held)
+        order = wire.Open(track, ring, route, number, dict(about), held)
         self._order(order)
+        resumes = self._line is not None
+        self._tracks[track] = msgspec.structs.replace(order, resumes=resumes)
 
     def hold(self, track: str) -> None:
         """Record nothing of a track until `go_on`."""
@@ -204,6 +207,8 @@ class RecorderProcess:
             self._order(wire.AddRing(number), fds)
         for order in self._tracks.values():
             self._order(order)
+        # What is told again to the next one, this one has recorded.
+        self._tracks = {name: msgspec.structs.replace(each, resumes=True) for name, each in self._tracks.items()}
         if self._is_ending:
             self._order(wire.End())
         return process
@@ -253,7 +258,7 @@ class RecorderProcess:
                 self._tracks[order.track] = msgspec.structs.replace(order, number=label.number + 1)
         elif isinstance(answer, wire.TrackClosed) and answer.failed:
             self._tracks.pop(answer.track, None)
-        self._hear(answer)
+        self._tell(answer)
 
     def _ended(self, status: int | None) -> None:
         """A worker is gone: hear its last words, ask for keyframes, see whose fault it was."""
@@ -267,7 +272,7 @@ class RecorderProcess:
             return
         for name, order in self._tracks.items():
             if not order.held:
-                self._hear(wire.KeyframeWanted(name))
+                self._tell(wire.KeyframeWanted(name))
         hand = self._hand.read()
         self._hand.put()
         self._alarm("worker-lost", f"status {status}" + (f", {hand} in hand" if hand in self._tracks else ""))
@@ -280,11 +285,18 @@ class RecorderProcess:
         self._strikes[track] = now
         if last is not None and now - last < STRIKES_S:
             del self._tracks[track]
-            self._hear(wire.TrackClosed(track, (), "kills-worker"))
+            self._tell(wire.TrackClosed(track, (), "kills-worker"))
 
     def _alarm(self, code: str, detail: str) -> None:
         _log.warning(code.replace("-", "_"), detail=detail)
-        self._hear(wire.Alarm(code, 0, detail[:256]))
+        self._tell(wire.Alarm(code, 0, detail[:256]))
+
+    def _tell(self, answer: wire.Answer) -> None:
+        """Whatever a listener makes of it, the worker is kept."""
+        try:
+            self._hear(answer)
+        except Exception:
+            _log.exception("recorder_answer_unheard", answer=type(answer).__name__)
 
     def _kill(self, reason: str) -> None:
         if self._process is not None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from recorder.files import SegmentDamaged, facts_of, recover
+from recorder.files import Facts, SegmentDamaged, facts_of, recover
 from recorder.files.facts import OPEN, closed_name
 from recorder.worker.wire import Alarm, Recovered
 
@@ -38,8 +38,8 @@ def recovered_in(folder: Path) -> Iterator[Recovered | Alarm]:
             yield Alarm("file-damaged", 0, f"{folder.name}/{path.name}: {error}"[:256])
 
 
-def next_number(folder: Path) -> int:
-    """Give the number of a track's next segment: names are in the order of their time. 1 where there is none."""
+def last_of(folder: Path) -> Facts | None:
+    """Give a track's last segment: names are in the order of their time."""
     names: list[str] = []
     with contextlib.suppress(OSError):
         names = sorted(os.listdir(folder), reverse=True)
@@ -47,5 +47,5 @@ def next_number(folder: Path) -> int:
         path = folder / name
         with contextlib.suppress(SegmentDamaged, OSError, ValueError):
             closed_name(path)
-            return facts_of(path).label.number + 1
-    return 1
+            return facts_of(path)
+    return None

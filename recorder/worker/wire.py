@@ -57,6 +57,8 @@ class Open(Struct, frozen=True, tag_field="do", tag="open"):
     """Of the next segment; 0: after the last file that is there."""
     about: Annotated[dict[Text, Text], Meta(max_length=MAX_ABOUT)] = {}
     held: bool = False
+    resumes: bool = False
+    """A worker before this one recorded it until it ended."""
 
 
 class Hold(Struct, frozen=True, tag_field="do", tag="hold"):

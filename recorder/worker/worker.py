@@ -18,7 +18,7 @@ from recorder.tracks import Gap, TrackRecorder
 from recorder.worker import wire
 from recorder.worker.hand import Hand
 from recorder.worker.line import Line
-from recorder.worker.recovery import next_number, recovered_below, recovered_in
+from recorder.worker.recovery import last_of, recovered_below, recovered_in
 from recorder.worker.rings import PORTION, Ring
 from recorder.worker.store import Store, track_folder
 
@@ -203,8 +203,11 @@ class Worker:
             folder = track_folder(self._root, order.track)
             for found in recovered_in(folder):
                 self._line.say(found)
-            number = max(order.number, next_number(folder))
-            track = TrackRecorder(order.track, number, dict(order.about), self._store, self._offset_ns)
+            last = last_of(folder)
+            number = max(order.number, last.label.number + 1 if last else 1)
+            was_recorded = last and order.resumes and (last.recovered or last.label.number < order.number)
+            end_us = last.t1 if last and was_recorded else None
+            track = TrackRecorder(order.track, number, dict(order.about), self._store, self._offset_ns, end_us)
             self._tracks[order.track] = track
             if order.held:
                 track.hold()

@@ -39,6 +39,10 @@ async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
     await studio.close()
 
 
+def _tells(closed: wire.Closed, why: str) -> bool:
+    return any(gap.why.value == why and gap.t1 - gap.t0 < LOST_US for gap in closed.ended.gaps)
+
+
 def kept(studio: Studio) -> None:
     """Nothing but a second around each death is missing, and every file is read to its end."""
     for track in studio.senders:
@@ -67,6 +71,8 @@ async def test_worker_killed_at_any_moment_costs_a_second_and_every_file_plays(t
     await studio.close()
     kept(studio)
     told = {each.facts.name for each in studio.said if isinstance(each, wire.Closed | wire.Recovered)}
+    after = {each.facts.label.track.track for each in studio.heard(wire.Closed) if _tells(each, "worker")}
+    assert after == set(studio.senders)
     for track in studio.senders:
         assert told >= {facts.name for facts in studio.facts(track)}
         for facts in studio.facts(track)[:2]:
