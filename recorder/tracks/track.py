@@ -114,7 +114,10 @@ class TrackRecorder:
         self._ring_ns = now_ns
 
     def tick(self, now_ns: int) -> bool:
-        """Do what time brings; True: ask the sender for a keyframe."""
+        """Do what time brings; True: ask the sender for a keyframe.
+
+        While records wait to be read, the time is that of the last one that was.
+        """
         for stream in self._streams.get_timers(now_ns):
             for item in stream.frames.handle_timer(now_ns):
                 self._take(stream, item)
@@ -134,13 +137,12 @@ class TrackRecorder:
         if not self.held:
             self._stop()
             self._note(Why.HELD)
+            self._streams = Streams(self._times)
             self.held = True
 
     def go_on(self) -> None:
         """Record again."""
-        if self.held:
-            self.held = False
-            self._streams = Streams(self._times)
+        self.held = False
 
     def finish(self, now_ns: int) -> tuple[Gap, ...]:
         """End the track; give the gap that no segment tells."""
@@ -151,7 +153,7 @@ class TrackRecorder:
 
     def _stop(self) -> None:
         stream = self._streams.current
-        if stream is not None and not self.held:
+        if stream is not None:
             for item in stream.frames.finish():
                 self._take(stream, item)
         self._close(None)

@@ -28,6 +28,7 @@ class Ring:
         self.strays = 0
         self.lost = 0
         """Records that the ring had no room for, and that nobody was told of yet."""
+        self._read_ns = 0
         try:
             self._reader = TapReader.from_fds(memory_fd, event_fd)
         except TapRingError:
@@ -39,12 +40,17 @@ class Ring:
         """Bytes."""
         return self._reader.backlog_bytes()
 
+    def time_ns(self, now_ns: int) -> int:
+        """Give the time that the ring's tracks have come to: they are behind while there is more to read."""
+        return min(now_ns, self._read_ns) if self.backlog else now_ns
+
     def read(self) -> TapRecord | None:
         """Take the next record. Raises TapRingError when there will be no more."""
         record = self._reader.read()
         if record is None:
             return None
         self.records += 1
+        self._read_ns = record.monotonic_ns or self._read_ns
         if record.kind is TapKind.GAP:
             self.lost += record.lost_records
         return record

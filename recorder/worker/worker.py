@@ -100,12 +100,14 @@ class Worker:
         if now_ns < self._tick_ns:
             return
         self._tick_ns = now_ns + TICK_NS
-        for track in list(self._tracks.values()):
-            try:
-                if track.tick(now_ns):
-                    self._line.say(wire.KeyframeWanted(track.track))
-            except Exception as error:  # as above
-                self._fail(track, error)
+        for ring in list(self._rings.values()):
+            ring_ns = ring.time_ns(now_ns)
+            for track in list(ring.tracks.values()):
+                try:
+                    if track.tick(ring_ns):
+                        self._line.say(wire.KeyframeWanted(track.track))
+                except Exception as error:  # as above
+                    self._fail(track, error)
         self._store.tick()
         self._tell()
         if now_ns >= self._statistics_ns:

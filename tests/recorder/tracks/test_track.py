@@ -233,3 +233,18 @@ def test_garbage_is_refused_and_what_follows_is_recorded(codec: int, tmp_path: P
     recording.finish((START + 16 * SECOND) * 1000)
     facts, ended = recording.files.closed[-1]
     assert ended.ssrc == 9 and facts.frames == 50
+
+
+def test_nothing_is_written_while_held_whatever_still_waits_for_repair(tmp_path: Path) -> None:
+    recording, large, small = Recording(tmp_path), Sender(Codec.H264, ssrc=1), Sender(Codec.VP8, ssrc=2)
+    send(recording, large, START, START + 500_000)
+    for at_us in range(START + 500_000, START + 900_000, small.step_us):
+        recording.take(large.next(at_us))
+        records = small.next(at_us)
+        if at_us != START + 700_000:
+            recording.take(records)
+    recording.track.hold()
+    count = len(recording.files.closed)
+    recording.wait((START + 5 * SECOND) * 1000)
+    recording.finish((START + 5 * SECOND) * 1000)
+    assert len(recording.files.closed) == count == 1

@@ -26,7 +26,7 @@ async def main(place: Path) -> dict[str, Any]:
     studio = Studio(place)
     await studio.start()
     await studio.ready()
-    await until("records", lambda: any(each.bytes for each in studio.heard(wire.Statistics)))
+    await studio.writes()
     free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
     ballast.write_bytes(bytes(free - ROOM))
     await until("it is full", lambda: studio.alarms("disk-full"))

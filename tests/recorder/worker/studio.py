@@ -82,15 +82,15 @@ class Studio:
         count = len(self.alarms("worker-lost")) + 1
         await until("a worker", lambda: len(self.heard(wire.Ready)) >= count)
 
-    async def closed(self, count: int) -> None:
-        """Wait until so many more segments of each track are closed."""
+    async def writes(self) -> None:
+        """Wait until the worker that there is has written for a second."""
         before = len(self.said)
 
-        def each() -> bool:
-            later = [each.facts.label.track.track for each in self.said[before:] if isinstance(each, wire.Closed)]
-            return all(later.count(track) >= count for track in self.senders)
+        def more() -> list[wire.Statistics]:
+            later = [each for each in self.said[before:] if isinstance(each, wire.Statistics) and each.bytes]
+            return later[1:]
 
-        await until("segments", each)
+        await until("statistics", more)
 
     def heard(self, kind: type[_Kind]) -> list[_Kind]:
         """Give what was said of a kind."""

@@ -64,10 +64,10 @@ async def test_worker_killed_at_any_moment_costs_a_second_and_every_file_plays(t
     await studio.start()
     await studio.ready()
     for _ in range(KILLS):
-        await asyncio.sleep(chance.uniform(1.0, 3.0))
+        await asyncio.sleep(chance.uniform(0.5, 2.0))
         await studio.kill()
     await until("what comes then", lambda: len(studio.heard(wire.Recovered)) >= KILLS * len(TRACKS))
-    await asyncio.sleep(1.0)
+    await studio.writes()
     await studio.close()
     kept(studio)
     told = {each.facts.name for each in studio.said if isinstance(each, wire.Closed | wire.Recovered)}
@@ -90,8 +90,7 @@ async def test_track_that_ends_the_worker_twice_is_refused_and_the_others_go_on(
     await until("it is refused", lambda: studio.heard(wire.TrackClosed) == refused)
     await studio.ready()
     assert len(studio.alarms("worker-lost")) == 2
-    count = len(studio.heard(wire.Statistics))
-    await until("the others", lambda: any(each.bytes for each in studio.heard(wire.Statistics)[count:]))
+    await studio.writes()
     await studio.close()
     for track in set(TRACKS.values()) - {fragile}:
         assert studio.facts(track)
@@ -101,7 +100,7 @@ async def test_track_that_ends_the_worker_twice_is_refused_and_the_others_go_on(
 async def test_worker_that_hangs_is_killed_and_another_goes_on(tmp_path: Path) -> None:
     studio = Studio(tmp_path, [Codec.OPUS], silence_s=3.0)
     await studio.start()
-    await until("records", lambda: any(each.bytes for each in studio.heard(wire.Statistics)))
+    await studio.writes()
     pid = studio.process.pid
     assert pid
     os.kill(pid, signal.SIGSTOP)
@@ -139,7 +138,7 @@ async def test_garbage_ends_neither_the_worker_nor_the_tracks_beside_it(studio: 
 
 async def test_hold_and_close_are_obeyed_and_a_track_is_told_closed_behind_its_last_segment(studio: Studio) -> None:
     track = TRACKS[Codec.OPUS]
-    await until("records", lambda: any(each.bytes for each in studio.heard(wire.Statistics)))
+    await studio.writes()
     studio.process.hold(track)
     await until("its segment", lambda: [each for each in studio.heard(wire.Closed)])
     # A worker that is begun again is told of it.
@@ -162,7 +161,7 @@ async def test_what_the_ring_had_no_room_for_is_told(tmp_path: Path) -> None:
     await studio.start()
     await until("the loss", lambda: studio.alarms("ring-lost"))
     assert studio.alarms("ring-lost")[0].count > 200
-    await until("records", lambda: any(each.bytes for each in studio.heard(wire.Statistics)))
+    await studio.writes()
     await studio.close()
     assert "ring" in {gap.why.value for each in studio.heard(wire.Closed) for gap in each.ended.gaps}
 
