@@ -21,12 +21,12 @@ they are not kept, because its decoder in Chromium ends with an error there. Wha
 comes while no file can begin with it, is told as a gap (`Why.NO_KEYFRAME`).
 """
 
-from recorder.tracks.times import ArrivalTimes, Moment, Times
+from recorder.tracks.times import CaptureTimes, Moment, Times
 from recorder.tracks.told import Ended, Evidence, Gap, Why
 from recorder.tracks.track import Files, TrackRecorder
 
 __all__ = [
-    "ArrivalTimes",
+    "CaptureTimes",
     "Ended",
     "Evidence",
     "Files",

@@ -62,6 +62,16 @@ class Streams:
         self._times = times
         self._all: dict[int, Stream] = {}
         self._number = 0
+        self._told: dict[int, tuple[int, int, int]] = {}
+        """Of SSRCs of which no packet was there yet."""
+
+    def tell(self, ssrc: int, timestamp: int, capture_ns: int, error_ns: int) -> None:
+        """Take the plane's word for when a timestamp of an SSRC was captured."""
+        stream = self._all.get(ssrc)
+        if stream is not None:
+            stream.times.tell(timestamp, capture_ns, error_ns)
+        elif ssrc in self._told or len(self._told) < MOST_STREAMS:
+            self._told[ssrc] = (timestamp, capture_ns, error_ns)
 
     def of(self, record: TapRecord) -> Stream | None:
         """Give the stream of an RTP record, None where its codec is none that is recorded."""
@@ -76,6 +86,8 @@ class Streams:
             self._number += 1
             stream = Stream(record, recorded, self._times(recorded.clock_rate), self._number)
             self._all[record.ssrc] = stream
+            if (told := self._told.pop(record.ssrc, None)) is not None:
+                stream.times.tell(*told)
         stream.heard_ns = record.monotonic_ns
         return stream
 

@@ -1,7 +1,8 @@
 """When an RTP timestamp was captured, on the server's monotonic clock. Core.
 
-`ArrivalTimes` knows arrivals only: timestamps tell how far apart captures are, and the packet that came fastest how far
-behind its capture arrivals are at least. What way even that one took is not known, which is most of the error.
+Timestamps tell how far apart captures are. When that was, the plane tells where it knows (`tell`). Until then, the
+packet that came fastest tells how far behind its capture arrivals are at least; what way even that one took is not
+known, which is most of the error.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ SLEW_DIVISOR: Final = 200
 WINDOW_NS: Final = 10_000_000_000
 _BUCKET_NS: Final = 1_000_000_000
 _SECOND_NS: Final = 1_000_000_000
+#: What two crystals may be apart since the plane told of them.
+DRIFT_PPM: Final = 600
+_WRAP: Final = 0xFFFFFFFF
+_HALF: Final = 0x80000000
 
 
 class Moment(NamedTuple):
@@ -34,6 +39,9 @@ class Times(Protocol):
     def note(self, timestamp: int, arrival_ns: int) -> None:
         """Take the unwrapped timestamp of a frame, and the arrival of its first packet."""
 
+    def tell(self, timestamp: int, capture_ns: int, error_ns: int) -> None:
+        """Take the plane's word for when a timestamp, 32 bits as on the wire, was captured."""
+
     def at(self, timestamp: int) -> Moment:
         """Tell when something was captured; one was noted before. Times follow one another as timestamps do."""
 
@@ -45,8 +53,8 @@ class Times(Protocol):
         """Tell what is known by now: times may jump, so a segment has ended."""
 
 
-class ArrivalTimes:
-    """Least delay over ten seconds; drifts are followed by 5 ms a second."""
+class CaptureTimes:
+    """What the plane told, or the least delay over ten seconds; either is followed by 5 ms a second."""
 
     def __init__(self, clock_rate: int) -> None:
         """`clock_rate` in ticks a second."""
@@ -56,6 +64,11 @@ class ArrivalTimes:
         self._delay_ns: int | None = None
         """What is added to timestamps."""
         self._known_ns = 0
+        self._told: tuple[int, int, int] | None = None
+        """Timestamp, capture and error, as told last."""
+        self._way_ns = WAY_UNKNOWN_NS
+        """By how much `_known_ns` may be off."""
+        self._latest = 0
         self._slewed_ns = 0
         """Arrival up to which the line was moved."""
 
@@ -68,17 +81,30 @@ class ArrivalTimes:
                 least.popleft()
         elif delay < least[-1][1]:
             least[-1] = (least[-1][0], delay)
-        self._known_ns = min(each for _, each in least)
+        self._latest = timestamp
+        self._learn(min(each for _, each in least))
         if self._delay_ns is None:
-            self._delay_ns, self._slewed_ns = delay, arrival_ns
+            self._delay_ns, self._slewed_ns = self._known_ns, arrival_ns
         passed = max(0, arrival_ns - self._slewed_ns)
         most = passed // SLEW_DIVISOR
         self._slewed_ns += passed
         self._delay_ns += max(-most, min(most, self._known_ns - self._delay_ns))
 
+    def tell(self, timestamp: int, capture_ns: int, error_ns: int) -> None:
+        self._told = (timestamp, capture_ns, error_ns)
+
+    def _learn(self, least_ns: int) -> None:
+        if self._told is None:
+            self._known_ns = least_ns
+            return
+        timestamp, capture_ns, error_ns = self._told
+        since = (self._latest - timestamp + _HALF & _WRAP) - _HALF
+        self._known_ns = capture_ns - (self._latest - since) * _SECOND_NS // self._rate
+        self._way_ns = error_ns + abs(since) * _SECOND_NS // self._rate * DRIFT_PPM // 1_000_000
+
     def at(self, timestamp: int) -> Moment:
         assert self._delay_ns is not None
-        error = WAY_UNKNOWN_NS + abs(self._known_ns - self._delay_ns)
+        error = self._way_ns + abs(self._known_ns - self._delay_ns)
         return Moment(timestamp * _SECOND_NS // self._rate + self._delay_ns, error)
 
     @property

@@ -16,7 +16,7 @@ from recorder.files import Codec, SegmentError, SegmentInvalid, SegmentWriter, T
 from recorder.tracks.asking import AFTER_LOSS_NS, URGENT_APART_NS, Asking
 from recorder.tracks.segment import Segment
 from recorder.tracks.streams import Stream, Streams
-from recorder.tracks.times import ArrivalTimes, Moment, Times
+from recorder.tracks.times import CaptureTimes, Moment, Times
 from recorder.tracks.told import Ended, Gap, Why
 
 PICTURES_US: Final = 4_000_000
@@ -75,7 +75,7 @@ class TrackRecorder:
         files: Files,
         offset_ns: int,
         end_us: int | None = None,
-        times: Callable[[int], Times] = ArrivalTimes,
+        times: Callable[[int], Times] = CaptureTimes,
     ) -> None:
         """`number` is that of the next segment, `offset_ns` UTC less monotonic time.
 
@@ -108,6 +108,10 @@ class TrackRecorder:
         if stream is not None:
             for item in stream.frames.receive(record.packet, record.monotonic_ns):
                 self._take(stream, item)
+
+    def tell(self, ssrc: int, timestamp: int, capture_ns: int, error_ns: int) -> None:
+        """Take the plane's word for when a timestamp of an SSRC, 32 bits as on the wire, was captured."""
+        self._streams.tell(ssrc, timestamp, capture_ns, error_ns)
 
     def ring_lost(self, now_ns: int) -> None:
         """Records of the ring were lost, maybe of this route: what will be missed is missing here."""

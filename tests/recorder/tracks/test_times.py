@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.tracks import ArrivalTimes
+from recorder.tracks import CaptureTimes
 
 RATE = 90_000
 STEP_NS = 40_000_000
@@ -18,7 +18,7 @@ STEP_NS = 40_000_000
 @settings(max_examples=40, deadline=None)
 @given(ppm=st.integers(-500, 500), way_ms=st.integers(0, 300), seed=st.integers(0, 1 << 32))
 def test_capture_is_told_within_the_bound_whatever_crystal_and_way(ppm: int, way_ms: int, seed: int) -> None:
-    times, chance = ArrivalTimes(RATE), random.Random(seed)
+    times, chance = CaptureTimes(RATE), random.Random(seed)
     told = []
     for number in range(1500):
         captured_ns = number * STEP_NS
@@ -37,7 +37,7 @@ def test_capture_is_told_within_the_bound_whatever_crystal_and_way(ppm: int, way
 
 @pytest.mark.parametrize("shorter_ms", [90, 110])
 def test_way_that_gets_shorter_is_astray_only_when_it_is_much(shorter_ms: int) -> None:
-    times = ArrivalTimes(RATE)
+    times = CaptureTimes(RATE)
     times.note(0, 200_000_000)
     times.note(RATE, 1_200_000_000 - shorter_ms * 1_000_000)
     assert times.astray is (shorter_ms == 110)
@@ -45,3 +45,20 @@ def test_way_that_gets_shorter_is_astray_only_when_it_is_much(shorter_ms: int) -
     times.anchor()
     assert before - times.at(RATE).capture_ns == pytest.approx(shorter_ms * 1_000_000, abs=6_000_000)
     assert not times.astray
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_word_of_the_plane_counts_more_than_arrivals_and_is_followed_slowly(first: bool) -> None:
+    times, begin = CaptureTimes(RATE), (1 << 32) - RATE
+    way_ns, error_ns = 80_000_000, 4_000_000
+    for number in range(1, 1000):
+        timestamp, captured_ns = begin + number * RATE // 25, number * STEP_NS
+        if number == (1 if first else 100):
+            times.tell(timestamp & 0xFFFFFFFF, captured_ns, error_ns)
+        times.note(timestamp, captured_ns + way_ns)
+        moment = times.at(timestamp)
+        assert abs(moment.capture_ns - captured_ns) <= moment.error_ns
+        assert not times.astray
+        if first:
+            assert abs(moment.capture_ns - captured_ns) < 1000 and moment.error_ns < error_ns + number * STEP_NS // 1500
+    assert abs(moment.capture_ns - captured_ns) < 1000
