@@ -63,15 +63,17 @@ class Streams:
         self._all: dict[int, Stream] = {}
         self._number = 0
         self._told: dict[int, tuple[int, int, int]] = {}
-        """Of SSRCs of which no packet was there yet."""
+        """By SSRC, the last word, for streams that begin later."""
 
     def tell(self, ssrc: int, timestamp: int, capture_ns: int, error_ns: int) -> None:
         """Take the plane's word for when a timestamp of an SSRC was captured."""
+        self._told.pop(ssrc, None)
+        self._told[ssrc] = (timestamp, capture_ns, error_ns)
+        if len(self._told) > MOST_STREAMS:
+            del self._told[next(iter(self._told))]
         stream = self._all.get(ssrc)
         if stream is not None:
             stream.times.tell(timestamp, capture_ns, error_ns)
-        elif ssrc in self._told or len(self._told) < MOST_STREAMS:
-            self._told[ssrc] = (timestamp, capture_ns, error_ns)
 
     def of(self, record: TapRecord) -> Stream | None:
         """Give the stream of an RTP record, None where its codec is none that is recorded."""
@@ -86,14 +88,20 @@ class Streams:
             self._number += 1
             stream = Stream(record, recorded, self._times(recorded.clock_rate), self._number)
             self._all[record.ssrc] = stream
-            if (told := self._told.pop(record.ssrc, None)) is not None:
+            if (told := self._told.get(record.ssrc)) is not None:
                 stream.times.tell(*told)
         stream.heard_ns = record.monotonic_ns
         return stream
 
     def begin_anew(self, stream: Stream) -> None:
         """The sender's timestamps say nothing of those before."""
+        self._told.pop(stream.ssrc, None)
         stream.times = self._times(stream.recorded.clock_rate)
+
+    def forget(self) -> None:
+        """Begin with none of them."""
+        self.current = None
+        self._all.clear()
 
     def takes_over(self, stream: Stream, frame: Frame) -> list[Frame]:
         """Give the frames of another stream that are recorded from now on; none where the present one stays."""

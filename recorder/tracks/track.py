@@ -89,7 +89,6 @@ class TrackRecorder:
         self.held = False
         self._about = about
         self._files = files
-        self._times = times
         self._streams = Streams(times)
         self._asking = Asking()
         self._segment: Segment | None = None
@@ -141,7 +140,7 @@ class TrackRecorder:
         if not self.held:
             self._stop()
             self._note(Why.HELD)
-            self._streams = Streams(self._times)
+            self._streams.forget()
             self.held = True
 
     def go_on(self) -> None:

@@ -248,3 +248,18 @@ def test_nothing_is_written_while_held_whatever_still_waits_for_repair(tmp_path:
     recording.wait((START + 5 * SECOND) * 1000)
     recording.finish((START + 5 * SECOND) * 1000)
     assert len(recording.files.closed) == count == 1
+
+
+def test_word_of_the_plane_holds_for_streams_that_begin_later_and_after_a_hold(tmp_path: Path) -> None:
+    recording, sender = Recording(tmp_path), Sender(Codec.OPUS)
+    timestamp = sender.timestamp0 + START * 48_000 // SECOND & 0xFFFFFFFF
+    recording.track.tell(sender.ssrc, timestamp, START * 1000, 3_000_000)
+    for ssrc in range(100, 107):
+        recording.track.tell(ssrc, 0, 0, 0)
+    send(recording, sender, START, START + SECOND, way_us=80_000)
+    recording.track.hold()
+    recording.track.go_on()
+    send(recording, sender, START + 2 * SECOND, START + 3 * SECOND, way_us=80_000)
+    recording.finish((START + 4 * SECOND) * 1000)
+    assert recording.segments == [(START, START + SECOND), (START + 2 * SECOND, START + 3 * SECOND)]
+    assert all(3000 <= ended.error_us < 6000 for _, ended in recording.files.closed)
