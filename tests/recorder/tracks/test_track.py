@@ -108,6 +108,8 @@ def test_silence_is_filled_told_and_after_ten_seconds_another_segment(tmp_path: 
     recording, sender = Recording(tmp_path), Sender(Codec.OPUS)
     send(recording, sender, START, START + SECOND)
     send(recording, sender, START + 2 * SECOND, START + 3 * SECOND)
+    recording.wait((START + 14 * SECOND) * 1000)
+    assert len(recording.files.closed) == 1
     send(recording, sender, START + 20 * SECOND, START + 21 * SECOND)
     recording.finish((START + 21 * SECOND) * 1000)
     assert recording.gaps == [
@@ -238,16 +240,16 @@ def test_garbage_is_refused_and_what_follows_is_recorded(codec: int, tmp_path: P
 def test_nothing_is_written_while_held_whatever_still_waits_for_repair(tmp_path: Path) -> None:
     recording, large, small = Recording(tmp_path), Sender(Codec.H264, ssrc=1), Sender(Codec.VP8, ssrc=2)
     send(recording, large, START, START + 500_000)
-    for at_us in range(START + 500_000, START + 900_000, small.step_us):
-        recording.take(large.next(at_us))
+    for at_us in range(START + 500_000, START + 1_540_000, small.step_us):
+        # The second is missing, so the keyframe of 1.5 s would begin a segment when that is given up, at 1.6 s.
         records = small.next(at_us)
-        if at_us != START + 700_000:
+        if at_us != START + 550_000:
             recording.take(records)
+        if at_us < START + 900_000:
+            recording.take(large.next(at_us))
     recording.track.hold()
-    count = len(recording.files.closed)
-    recording.wait((START + 5 * SECOND) * 1000)
     recording.finish((START + 5 * SECOND) * 1000)
-    assert len(recording.files.closed) == count == 1
+    assert [ended.ssrc for _, ended in recording.files.closed] == [1]
 
 
 def test_word_of_the_plane_holds_for_streams_that_begin_later_and_after_a_hold(tmp_path: Path) -> None:
