@@ -81,15 +81,18 @@ class Worker:
                 if record.kind is TapKind.GAP:
                     for track in ring.tracks.values():
                         track.ring_lost(time.monotonic_ns())
-                elif record.kind is TapKind.RTP:
-                    owner = ring.tracks.get(record.route)
-                    if owner is None:
-                        ring.strays += 1
-                        continue
-                    try:
+                    continue
+                owner = ring.tracks.get(record.route)
+                if owner is None:
+                    ring.strays += 1
+                    continue
+                try:
+                    if (clock := record.clock) is not None:
+                        owner.tell(clock.ssrc, clock.timestamp, clock.capture_ns, clock.error_ns)
+                    else:
                         owner.receive(record)
-                    except Exception as error:  # a mistake of ours costs one track
-                        self._fail(owner, error)
+                except Exception as error:  # a mistake of ours costs one track
+                    self._fail(owner, error)
         except TapRingError as error:
             self._line.say(wire.Alarm("ring-damaged", 0, str(error)[:256]))
             self._end_ring(number, "ring-damaged")
