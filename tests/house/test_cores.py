@@ -14,6 +14,7 @@ CORES = (
     "media/rtp",
     "media/stills/joining.py",
     "media/stills/wire.py",
+    "recorder/proof",
     "recorder/tracks",
     "recorder/worker/wire.py",
     "signaling/auth",
