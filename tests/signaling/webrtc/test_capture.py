@@ -102,7 +102,7 @@ async def _off_s(url: str, publisher: Publisher) -> float:
             return error is not None and (abs(error) < ALLOWED_S or time.monotonic() > over)
 
         try:
-            found = await until("a capture time", error_s, is_enough)
+            found: float | None = await until("a capture time", error_s, is_enough)
         finally:
             playing.cancel()
             await asyncio.wait([playing])
