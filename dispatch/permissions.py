@@ -47,7 +47,7 @@ ROLES: dict[str, frozenset[Right]] = {
 #: Of anybody with a role anywhere, towards every unit and person of the node.
 CONTACT = frozenset({Right.SEE})
 #: In a consultation: of its chair and deputies, of who is present, of who was sent away.
-_LEADING = frozenset({Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE})
+_LEADING = frozenset({Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE, Right.RECORD})
 _PRESENT = frozenset({Right.SEE, Right.VIEW, Right.TALK})
 _NONE: frozenset[Right] = frozenset()
 
@@ -91,7 +91,7 @@ class Permissions:
     def of_roles(self, roles: Iterable[Role], target: str) -> frozenset[Right]:
         """Return the rights to `target` that come with roles, and with having any."""
         held = tuple(roles)
-        contact = CONTACT if held and not target.startswith("consultation:") else _NONE
+        contact = CONTACT if held and not target.startswith(("consultation:", "recording:")) else _NONE
         return contact | self._in_scope(held, target)
 
     def grants_of(self, person: Person) -> frozenset[Grant]:
@@ -167,6 +167,9 @@ class Permissions:
         if kind == "consultation":
             consultation = self._tables.consultations.find(identifier)
             return consultation.unit if consultation else ""
+        if kind == "recording":
+            recording = self._tables.recordings.find(identifier)
+            return recording.unit if recording else ""
         return ""
 
     def line(self, unit: str) -> Iterator[str]:
@@ -191,13 +194,17 @@ class Permissions:
         rights = _NONE
         for role in roles:
             # The node as a whole belongs to who has the right at a root.
-            if role.scope in above or (target == "node" and self._is_root(role.scope)):
+            if role.scope in above or (self._is_of_node(target) and self._is_root(role.scope)):
                 rights |= ROLES.get(role.name, _NONE)
         return rights
 
     def of_place(self, person: Person, target: str) -> frozenset[Right]:
         """Return the rights that come with one's place in a consultation."""
         kind, _, identifier = target.partition(":")
+        recording = self._tables.recordings.find(identifier) if kind == "recording" else None
+        if recording is not None:
+            # Who leads a consultation begins, pauses and ends its recording; seeing it again is another right.
+            return self.of_place(person, recording.of) & {Right.RECORD}
         consultation = self._tables.consultations.find(identifier) if kind == "consultation" else None
         if consultation is None:
             return _NONE
@@ -211,6 +218,12 @@ class Permissions:
             return _PRESENT
         may_come = participant is not None or self.is_invited(person, consultation.id)
         return CONTACT if may_come and consultation.stage is not Stage.ENDED else _NONE
+
+    def _is_of_node(self, target: str) -> bool:
+        """Tell whether something belongs to the node as a whole: the recording of a source of no unit does."""
+        kind, _, identifier = target.partition(":")
+        recording = self._tables.recordings.find(identifier) if kind == "recording" else None
+        return target == "node" or (recording is not None and not recording.unit)
 
     def _is_root(self, unit: str) -> bool:
         record = self._tables.units.find(unit)

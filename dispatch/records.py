@@ -217,6 +217,31 @@ class Message(Record, frozen=True, kw_only=True):
     at_us: int
 
 
+class Recording(Record, frozen=True, kw_only=True):
+    """A session of recording, with one chain of evidence: all that `of` (`consultation:ID`, `source:ID`) sends meanwhile.
+
+    `unit` and `title` are what they were when it began: whose evidence it is does not change with the tree. `why`:
+    "asked" or "emergency". `paused_us`: since when nothing is kept; `hold`: why no policy may delete it, "" where none is
+    kept from it.
+    """
+
+    of: str
+    unit: str
+    title: str
+    why: str
+    by: str = ""
+    begun_us: int
+    paused_us: int = 0
+    ended_us: int = 0
+    hold: str = ""
+
+    @property
+    def session(self) -> str:
+        """The consultation in whose timeline it stands, "" where a source is recorded alone."""
+        kind, _, identifier = self.of.partition(":")
+        return identifier if kind == "consultation" else ""
+
+
 #: kind -> record, in an order in which nothing is named before it exists.
 KINDS: dict[str, type[Record]] = {
     "unit": Unit,
@@ -229,6 +254,7 @@ KINDS: dict[str, type[Record]] = {
     "consultation": Consultation,
     "participant": Participant,
     "message": Message,
+    "recording": Recording,
 }
 #: kind -> name of its table, in memory and in the database
 TABLE_NAMES = {
@@ -242,6 +268,7 @@ TABLE_NAMES = {
     "consultation": "consultations",
     "participant": "participants",
     "message": "messages",
+    "recording": "recordings",
 }
 #: Kinds that only the server itself reads.
 SECRET_KINDS = frozenset({"credential", "login", "welcome"})

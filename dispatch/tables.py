@@ -24,6 +24,7 @@ from dispatch.records import (
     Participant,
     Person,
     Record,
+    Recording,
     Unit,
     Welcome,
 )
@@ -47,6 +48,10 @@ class Index(Generic[R]):
     def __init__(self, key: Callable[[R], str | tuple[str, ...]]) -> None:
         self._key = key
         self._ids: dict[str, dict[str, None]] = {}
+
+    def __len__(self) -> int:
+        """Return how many keys have a record."""
+        return len(self._ids)
 
     def ids(self, key: str) -> Iterable[str]:
         """Return the ids of all records with this key, in the order in which they got it."""
@@ -176,6 +181,7 @@ class Tables:
             lambda item: tuple(f"{item.consultation}/{source}" for source in item.sources)
         )
         self.messages_of: Index[Message] = Index(lambda message: message.consultation)
+        self.recording_of: Index[Recording] = Index(lambda recording: "" if recording.ended_us else recording.of)
         note = self._changes.append
         self.units: Table[Unit] = Table(
             "unit", note, [self.children, self.unit_of_name, self.unit_of_english, self.unit_of_code]
@@ -199,6 +205,7 @@ class Tables:
             ],
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
+        self.recordings: Table[Recording] = Table("recording", note, [self.recording_of])
 
     def of_kind(self, kind: str) -> Table[Record]:
         """Return the table of a key of `records.KINDS`."""

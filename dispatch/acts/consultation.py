@@ -7,7 +7,7 @@ from typing import Any, Literal
 from dispatch.acts.base import Act, Desk, clean_text, declare
 from dispatch.errors import Conflict, Forbidden, Full, Invalid, Unknown
 from dispatch.permissions import Right
-from dispatch.records import Attendance, Consultation, Invitation, Participant, Person, Stage
+from dispatch.records import Attendance, Consultation, Invitation, Participant, Person, Recording, Stage
 from dispatch.sources import is_identifier
 
 MAX_PARTICIPANTS = 1_000
@@ -109,6 +109,9 @@ def _end(desk: Desk, act: End) -> str:
     desk.change("consultation.end", on(act), act.consultation, stage=Stage.ENDED, ended_us=desk.now_us)
     for participant in _present(desk, act.consultation):
         leave_record(desk, participant, Attendance.LEFT, "participant.leave")
+    recording = desk.tables.recording_of.first(on(act))
+    if recording is not None:
+        end_recording(desk, desk.tables.recordings.get(recording))
     return ""
 
 
@@ -345,6 +348,11 @@ def leave_record(desk: Desk, participant: Participant, attendance: Attendance, v
         word_us=0,
         sources=(),
     )
+
+
+def end_recording(desk: Desk, recording: Recording) -> None:
+    """Enter that a recording has ended."""
+    desk.change("recording.end", f"recording:{recording.id}", recording.session, ended_us=desk.now_us, paused_us=0)
 
 
 def _present(desk: Desk, consultation: str) -> list[Participant]:

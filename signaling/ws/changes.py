@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Stage, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Recording, Stage, Unit
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Change, Tables
 from signaling.ws.links import concerns
@@ -47,6 +47,8 @@ class Changes:
                 case Message(consultation=consultation):
                     self._topics.mark(f"consultation:{consultation}", ("message", change.id))
                     texts[consultation] += 1
+                case Recording(of=of):
+                    self._recording(of)
                 case Grant():
                     for grant in (change.old, change.new):
                         if isinstance(grant, Grant):
@@ -198,6 +200,13 @@ class Changes:
             if either.person:
                 self._concern(either.consultation, {f"person:{either.person}"})
                 self._topics.doubt(either.person, topic)
+
+    def _recording(self, of: str) -> None:
+        kind, _, identifier = of.partition(":")
+        if kind == "source":
+            self._mark_source(identifier)
+        else:
+            self._mark_short(identifier)
 
     def _shown(self) -> Iterator[Consultation]:
         """Give all consultations that are in any topic: a page may still look at one that has ended."""

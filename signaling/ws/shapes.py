@@ -85,6 +85,7 @@ class Shapes:
                 "state": record.state.value,
                 "since_us": record.since_us,
                 "tracks": tuple(self._tracks(record.id)),
+                "recording": self._recording(f"source:{record.id}"),
             }
             made = self._made[f"source:{record.id}"] = _encode(values)
         return made
@@ -121,7 +122,15 @@ class Shapes:
             **{name: getattr(record, name) for name in same},
             **self._unit(record.unit),
             "chair_name": chair.name if chair else "",
+            "recording": self._recording(f"consultation:{record.id}"),
         }
+
+    def _recording(self, of: str) -> dict[str, Any] | None:
+        running = self._tables.recording_of.first(of)
+        if running is None:
+            return None
+        recording = self._tables.recordings.get(running)
+        return {name: getattr(recording, name) for name in ("id", "why", "begun_us", "paused_us")}
 
     def _unit(self, identifier: str) -> dict[str, str]:
         unit = self._tables.units.find(identifier)

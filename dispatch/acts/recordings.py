@@ -1,0 +1,154 @@
+"""Beginning, pausing and ending a recording, of a consultation or of a source alone, and keeping it from deletion.
+
+What is decided here is what shall be recorded. The recorder does it and tells what it could not do; it is no part of an
+act, because a full disk must not refuse a consultation anything.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dispatch.acts.base import MAX_TEXT_CHARACTERS, Act, Desk, clean_text, declare
+from dispatch.acts.consultation import end_recording, open_consultation
+from dispatch.errors import Conflict, Full, Invalid, Unknown
+from dispatch.permissions import Right
+from dispatch.records import Recording, Stage
+from dispatch.sources import is_identifier
+
+MAX_RUNNING = 1_000
+
+
+class Begin(Act, frozen=True, kw_only=True):
+    """`of`: `consultation:ID` or `source:ID`."""
+
+    of: str
+    why: Literal["asked", "emergency"] = "asked"
+
+
+@declare(
+    "recording.begin",
+    Begin,
+    right=None,
+    why="needs the right to record what it names, which is asked for in deciding: a source has several owners",
+    http="POST /recordings",
+    summary="Begin to record a consultation or a source; where that is being done already, the id of that",
+)
+def _begin(desk: Desk, act: Begin) -> str:
+    kind, _, identifier = act.of.partition(":")
+    if kind == "consultation":
+        title, unit = _consultation(desk, identifier)
+    elif kind == "source":
+        title, unit = _source(desk, identifier)
+    else:
+        raise Invalid("invalid-target", "record consultation:ID or source:ID", "of")
+    running = desk.tables.recording_of.first(act.of)
+    if running is not None:
+        return running
+    if len(desk.tables.recording_of) >= MAX_RUNNING:
+        raise Full("recording-limit", f"{MAX_RUNNING} recordings run")
+    recording = Recording(
+        id=desk.new_id(),
+        of=act.of,
+        unit=unit,
+        title=title,
+        why=act.why,
+        by=desk.actor.person,
+        begun_us=desk.now_us,
+    )
+    return desk.create("recording.begin", "recording", recording, recording.session)
+
+
+class OnRecording(Act, frozen=True, kw_only=True):
+    """An act on a recording."""
+
+    recording: str
+
+
+def on(act: OnRecording) -> str:
+    """Return the object of an act on a recording."""
+    return f"recording:{act.recording}"
+
+
+class Pause(OnRecording, frozen=True, kw_only=True):
+    """Keep nothing for a while, or go on. That there was a pause stays in the evidence."""
+
+    paused: bool
+
+
+@declare(
+    "recording.pause",
+    Pause,
+    right=Right.RECORD,
+    target=on,
+    http="PUT /recordings/{recording}/pause",
+    summary="Keep nothing for a while, or go on",
+)
+def _pause(desk: Desk, act: Pause) -> str:
+    recording = _running(desk, act.recording)
+    if bool(recording.paused_us) != act.paused:
+        since = desk.now_us if act.paused else 0
+        desk.change("recording.pause", on(act), recording.session, paused_us=since)
+    return ""
+
+
+class End(OnRecording, frozen=True, kw_only=True):
+    """End it."""
+
+
+@declare(
+    "recording.end",
+    End,
+    right=Right.RECORD,
+    target=on,
+    http="POST /recordings/{recording}/end",
+    summary="End a recording",
+)
+def _end(desk: Desk, act: End) -> str:
+    end_recording(desk, _running(desk, act.recording))
+    return ""
+
+
+class Hold(OnRecording, frozen=True, kw_only=True):
+    """Keep it from every deletion by policy; an empty reason takes that back."""
+
+    reason: str
+
+
+@declare(
+    "recording.hold",
+    Hold,
+    right=Right.MANAGE,
+    target=on,
+    http="PUT /recordings/{recording}/hold",
+    summary="Keep a recording from deletion by policy, with the reason; an empty one takes that back",
+)
+def _hold(desk: Desk, act: Hold) -> str:
+    recording = desk.tables.recordings.get(act.recording)
+    reason = clean_text(act.reason, "reason", MAX_TEXT_CHARACTERS, required=False)
+    if reason != recording.hold:
+        desk.change("recording.hold", on(act), recording.session, hold=reason)
+    return ""
+
+
+def _running(desk: Desk, identifier: str) -> Recording:
+    recording = desk.tables.recordings.get(identifier)
+    if recording.ended_us:
+        raise Conflict("recording-ended", "it has ended")
+    return recording
+
+
+def _consultation(desk: Desk, identifier: str) -> tuple[str, str]:
+    desk.require(Right.RECORD, f"consultation:{identifier}")
+    consultation = open_consultation(desk, identifier)
+    if consultation.stage is not Stage.RUNNING:
+        raise Conflict("consultation-not-started", "it has not begun")
+    return consultation.title, consultation.unit
+
+
+def _source(desk: Desk, identifier: str) -> tuple[str, str]:
+    if not is_identifier(identifier):
+        raise Unknown("source-unknown", f"no source can be called {identifier[:80]!r}")
+    if not desk.permissions.may_source(desk.actor, Right.RECORD, identifier, desk.now_us):
+        desk.require(Right.RECORD, f"source:{identifier}")
+    endpoint = desk.tables.endpoints.find(identifier)
+    return endpoint.name_zh if endpoint else identifier, desk.permissions.unit_of(f"source:{identifier}")
