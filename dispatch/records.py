@@ -218,11 +218,10 @@ class Message(Record, frozen=True, kw_only=True):
 
 
 class Recording(Record, frozen=True, kw_only=True):
-    """A session of recording, with one chain of evidence: all that `of` (`consultation:ID`, `source:ID`) sends meanwhile.
+    """A session of recording, with a chain of evidence: what `of` (`consultation:ID`, `source:ID`) sends meanwhile.
 
     `unit` and `title` are what they were when it began: whose evidence it is does not change with the tree. `why`:
-    "asked" or "emergency". `paused_us`: since when nothing is kept; `hold`: why no policy may delete it, "" where none is
-    kept from it.
+    "asked" or "emergency". `paused_us`: since when nothing is kept. `hold`: why no policy may delete it, or "".
     """
 
     of: str

@@ -182,6 +182,7 @@ async def test_sources_that_come_and_go_show_on_the_overview() -> None:
             "state": "live",
             "since_us": 8,
             "tracks": [],
+            "recording": None,
             "may": ["view", "steer", "record"],
         }
         node.sources.stop("camera")

@@ -83,6 +83,7 @@ def test_a_source_has_rights_in_the_overview_only(sent: dict[tuple[str, str], Js
         "state",
         "since_us",
         "tracks",
+        "recording",
     }
     assert set(sent["overview", "source"]) == {*fields, "may"} and set(sent["consultation:c", "source"]) == fields
     assert fields - {"id"} <= documented("`source`")
