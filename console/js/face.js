@@ -32,6 +32,7 @@ export class Face {
     this.name = h("span", { class: "name" }, h("span", { "aria-hidden": "true" }), h("span", { class: "spoken" }));
     this.bars = h("span", { class: "bars", role: "img" }, h("i"), h("i"), h("i"));
     this.figures = h("div", { class: ["figures", "numbers"] });
+    this.recorded = h("span", { class: ["sign", "recorded"], role: "img", hidden: true }, icon("record"));
     this.mute = button("muted", acts.mute);
     this.mute.classList.add("mute");
     this.pause = button("pause", acts.pause);
@@ -43,7 +44,7 @@ export class Face {
       // The still lies under the video: it is seen exactly while the video has nothing to show.
       this.still, this.video, this.meter, this.box, this.capture,
     );
-    const who = h("div", { class: "who" }, this.tag, this.name, this.bars, this.mute, this.pause, this.enlarge);
+    const who = h("div", { class: "who" }, this.tag, this.name, this.recorded, this.bars, this.mute, this.pause, this.enlarge);
     const foot = h("div", { class: "foot" }, who, this.figures);
     this.element = h("article", { class: "tile", role: "listitem", data: { id } }, this.picture, foot);
     this.fitted = new FittedName(this.name, (shown, full) => {
@@ -63,6 +64,7 @@ export class Face {
     setText(this.tag, t(`tag.${tag}`));
     set(this.tag.dataset, { level: tag });
     this.fitted.set(nameOf(view.source));
+    this.#renderRecorded(view.source);
     this.#renderActs(view);
     this.#renderFigures(view);
   }
@@ -95,6 +97,12 @@ export class Face {
     set(still, { width, height });
     still.getContext("2d").drawImage(image, 0, 0);
     this.#hasStill = true;
+  }
+
+  #renderRecorded({ recording }) {
+    set(this.recorded, { hidden: !recording });
+    this.recorded.classList.toggle("rests", Boolean(recording?.paused_us));
+    setLabel(this.recorded, t(recording?.paused_us ? "card.rests" : "card.recorded"));
   }
 
   #renderState({ state, since, error }) {

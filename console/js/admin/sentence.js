@@ -29,6 +29,7 @@ export const VERBS = {
     "consultation.spotlight", "consultation.hand-over", "consultation.depute", "consultation.announce",
     "consultation.roll", "message.say",
   ],
+  recording: ["recording.begin", "recording.pause", "recording.end", "recording.hold"],
   participant: [
     "participant.join", "participant.wait", "participant.admit", "participant.leave", "participant.absent",
     "participant.remove", "participant.bring", "participant.contribute", "participant.mute", "participant.ask",
@@ -45,6 +46,9 @@ const VARIANTS = {
   "participant.hand": (params) => (params.hand_us ? "on" : "off"),
   "participant.word": (params) => (params.word_us ? "on" : "off"),
   "participant.ask": (params) => (params.asked_us ? "on" : "off"),
+  "recording.begin": (params) => (params.why === "emergency" ? "emergency" : ""),
+  "recording.pause": (params) => (params.paused_us ? "on" : "off"),
+  "recording.hold": (params) => (params.hold ? "on" : "off"),
   "source.stop": (params) => (params.by ? "other" : ""),
   "unit.move": (params) => (params.parent === "" ? "root" : ""),
 };
@@ -138,8 +142,8 @@ function valuesOf(entry, names) {
     on: names.of(params.object ?? ""),
     to: names.of(params.to ?? ""),
     until: until ? `${dateOf(until)} ${timeOfDay(until)}` : "",
-    text: String(params.text ?? params.announcement ?? ""),
-    source: String(params.name ?? ""),
+    text: String(params.text ?? params.announcement ?? params.hold ?? ""),
+    source: String(params.name ?? params.title ?? ""),
     by: byWords(String(params.by ?? ""), names),
     n: String(params.count ?? params.priority ?? ""),
   };

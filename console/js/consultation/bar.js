@@ -18,6 +18,7 @@ export class Bar {
     this.tag = h("span", { class: "tag" });
     this.unit = h("span", { class: "bar-unit" });
     this.locked = h("span", { class: "sign" }, icon("lock"), h("span"));
+    this.recorded = h("span", { class: ["sign", "recorded", "numbers"], hidden: true }, icon("record"), h("span"));
     this.count = h("span", { class: "numbers" });
     this.long = h("span", { class: ["soft", "numbers", "bar-long"] });
     this.layouts = LAYOUTS.map((layout) => {
@@ -28,12 +29,12 @@ export class Bar {
     });
     const group = h("div", { class: "layouts", role: "group" }, this.layouts.map((one) => one.button));
     this.group = group;
-    this.does = ["muteAll", "roll", "lock", "announce", "end"].map((name) => this.#act(name));
+    this.does = ["muteAll", "roll", "record", "rest", "lock", "announce", "end"].map((name) => this.#act(name));
     this.chair = h("div", { class: "chair-acts", role: "group" }, this.does.map((one) => one.button));
     this.menu = h("button", { class: ["button", "chair-menu"], type: "button" }, icon("chair"), h("span"));
     this.menu.setAttribute("aria-haspopup", "menu");
     this.menu.addEventListener("click", () => this.#openMenu());
-    const what = h("div", { class: "bar-what" }, this.tag, this.unit, this.locked, this.count, this.long);
+    const what = h("div", { class: "bar-what" }, this.tag, this.unit, this.recorded, this.locked, this.count, this.long);
     this.element = h("header", { class: "bar" }, what, group, this.chair, this.menu);
   }
 
@@ -45,6 +46,8 @@ export class Bar {
     if (level) setText(this.tag, t(`tag.${level}`));
     this.tag.dataset.level = level;
     setText(this.unit, unitNameOf(short ?? consultation));
+    this.recorded.hidden = !consultation.recording;
+    this.recorded.classList.toggle("rests", Boolean(consultation.recording?.paused_us));
     this.locked.hidden = !consultation.locked;
     setText(this.locked.lastElementChild, t("card.locked"));
     setText(this.count, t("card.present", { n: room.present.length }));
@@ -66,13 +69,19 @@ export class Bar {
 
   renderTime() {
     if (!this.#room) return;
-    const { started_us: started } = this.#room.consultation;
+    const { started_us: started, recording } = this.#room.consultation;
     setText(this.long, started ? duration(this.desk.now() - started / 1000) : "");
+    if (!recording) return;
+    const { begun_us: begun, paused_us: paused } = recording;
+    const since = this.desk.now() - (paused || begun) / 1000;
+    setText(this.recorded.lastElementChild, t(paused ? "record.rests" : "record.runs", { time: duration(since) }));
   }
 
   #isOn(name) {
     const { consultation } = this.#room;
     if (name === "lock") return consultation.locked;
+    if (name === "record") return Boolean(consultation.recording);
+    if (name === "rest") return Boolean(consultation.recording?.paused_us);
     if (name === "roll") return Boolean(consultation.roll && !consultation.roll.closed_us);
     return name === "announce" && consultation.announcement !== "";
   }
@@ -80,6 +89,10 @@ export class Bar {
   #renderAct({ name, button }) {
     const on = this.#isOn(name);
     setText(button.lastElementChild, labelOf(name, on));
+    if (name === "rest") {
+      button.hidden = !this.#isOn("record");
+      setIcon(button.firstElementChild, on ? "play" : "pause");
+    }
     if (name === "lock") setIcon(button.firstElementChild, on ? "unlock" : "lock");
     button.classList.toggle("on", on);
     button.title = t(`chair.${name}.why`);
@@ -88,7 +101,9 @@ export class Bar {
   }
 
   #act(name) {
-    const pictures = { muteAll: "mic-off", roll: "roll", lock: "lock", announce: "announce", end: "stop" };
+    const pictures = {
+      muteAll: "mic-off", roll: "roll", record: "record", rest: "pause", lock: "lock", announce: "announce", end: "stop",
+    };
     const looks = ["button", name === "end" && "danger"];
     const button = h("button", { class: looks, type: "button", on: { click: () => this.#do(name) } });
     button.append(icon(pictures[name]), h("span"));
@@ -96,20 +111,29 @@ export class Bar {
   }
 
   async #do(name) {
-    const { id, title } = this.#room.consultation;
+    const { id, recording, title } = this.#room.consultation;
     const on = this.#isOn(name);
     const base = { consultation: id };
     const run = (act, params) => this.desk.acts.run(`consultation:${id}`, act, { ...base, ...params });
     if (name === "muteAll") await run("consultation.mute-all", {});
     else if (name === "roll") await run("consultation.roll", { open: !on });
+    else if (name === "record") await this.#record(id, recording);
+    else if (name === "rest") await run("recording.pause", { recording: recording.id, paused: !on });
     else if (name === "lock") await run("consultation.lock", { locked: !on });
     else if (name === "announce") this.desk.announce();
     else if (await this.desk.question.ask("end", { title })) await run("consultation.end", {});
   }
 
+  #record(id, recording) {
+    const about = `consultation:${id}`;
+    if (recording) return this.desk.acts.run(about, "recording.end", { recording: recording.id });
+    return this.desk.acts.run(about, "recording.begin", { of: about });
+  }
+
   /** Where there is no room for buttons side by side. */
   #openMenu() {
-    const items = this.does.map(({ name, picture }) => {
+    const shown = this.does.filter(({ button }) => !button.hidden);
+    const items = shown.map(({ name, picture }) => {
       const label = labelOf(name, this.#isOn(name));
       return { label, icon: picture, danger: name === "end", act: () => this.#do(name) };
     });

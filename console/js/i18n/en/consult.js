@@ -32,6 +32,12 @@ export default {
   "chair.roll": "Roll call",
   "chair.roll.on": "Close the roll",
   "chair.roll.why": "Asks everybody to say “here”, and shows who did not",
+  "chair.record": "Record",
+  "chair.record.on": "Stop recording",
+  "chair.record.why": "Records everybody's picture and sound; everybody sees that it does",
+  "chair.rest": "Pause recording",
+  "chair.rest.on": "Resume recording",
+  "chair.rest.why": "Records nothing for a while; how long stays in the evidence",
   "chair.lock": "Lock",
   "chair.lock.on": "Unlock",
   "chair.lock.why": "Locked, nobody new is let in",
@@ -40,6 +46,9 @@ export default {
   "chair.announce.why": "Shows a text above everybody's pictures",
   "chair.end": "End",
   "chair.end.why": "Ends the consultation for everybody",
+
+  "record.runs": "Recording {time}",
+  "record.rests": "Recording paused {time}",
 
   "control.microphone.off": "Microphone on",
   "control.microphone.opening": "Opening",

@@ -14,6 +14,8 @@ export default {
   "card.at": "begins {day} {time}",
   "card.overdue": "was to begin {day} {time}",
   "card.today": "today",
+  "card.recorded": "Recording",
+  "card.rests": "Recording paused",
   "card.locked": "Locked",
   "card.mine.invited": "You are invited",
   "card.mine.present": "You are in it",

@@ -32,6 +32,12 @@ export default {
   "chair.roll": "点名",
   "chair.roll.on": "结束点名",
   "chair.roll.why": "请每个人点“我在”，看谁没有应答",
+  "chair.record": "录制",
+  "chair.record.on": "停止录制",
+  "chair.record.why": "录下会商中所有人的画面和声音，每个人都看得到正在录制",
+  "chair.rest": "暂停录制",
+  "chair.rest.on": "继续录制",
+  "chair.rest.why": "暂时不录；暂停多久会留在记录里",
   "chair.lock": "锁定",
   "chair.lock.on": "解锁",
   "chair.lock.why": "锁定后不再接收新的参会方",
@@ -40,6 +46,9 @@ export default {
   "chair.announce.why": "在所有人的画面上方显示一段文字",
   "chair.end": "结束",
   "chair.end.why": "对所有人结束会商",
+
+  "record.runs": "正在录制 {time}",
+  "record.rests": "录制暂停 {time}",
 
   "control.microphone.off": "打开话筒",
   "control.microphone.opening": "正在打开",

@@ -14,6 +14,8 @@ export default {
   "card.at": "{day} {time} 开始",
   "card.overdue": "应于 {day} {time} 开始，尚未开始",
   "card.today": "今天",
+  "card.recorded": "正在录制",
+  "card.rests": "录制暂停",
   "card.locked": "已锁定",
   "card.mine.invited": "邀请了您",
   "card.mine.present": "您在会中",
