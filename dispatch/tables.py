@@ -30,6 +30,8 @@ from dispatch.records import (
 )
 
 R = TypeVar("R", bound=Record)
+#: The one key of what has not ended.
+RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ class Tables:
         )
         self.messages_of: Index[Message] = Index(lambda message: message.consultation)
         self.recording_of: Index[Recording] = Index(lambda recording: "" if recording.ended_us else recording.of)
+        self.recordings_running: Index[Recording] = Index(lambda recording: "" if recording.ended_us else RUNNING)
         note = self._changes.append
         self.units: Table[Unit] = Table(
             "unit", note, [self.children, self.unit_of_name, self.unit_of_english, self.unit_of_code]
@@ -205,7 +208,7 @@ class Tables:
             ],
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
-        self.recordings: Table[Recording] = Table("recording", note, [self.recording_of])
+        self.recordings: Table[Recording] = Table("recording", note, [self.recording_of, self.recordings_running])
 
     def of_kind(self, kind: str) -> Table[Record]:
         """Return the table of a key of `records.KINDS`."""
