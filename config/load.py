@@ -21,7 +21,13 @@ _MAX_FILE_BYTES = 1_048_576  # a settings file is a few kB; whatever is larger w
 #: Of one list such as `[[webhook]]`.
 MAX_TABLES = 100
 # Keys that hold paths: a relative one starts at the file's folder, without a file at the working directory.
-_PATHS = (("server", "data_dir"), ("http", "certificate"), ("http", "key"), ("access", "tokens_file"))
+_PATHS = (
+    ("server", "data_dir"),
+    ("http", "certificate"),
+    ("http", "key"),
+    ("access", "tokens_file"),
+    ("recording", "folder"),
+)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:

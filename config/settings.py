@@ -202,6 +202,23 @@ class Database(_Section, frozen=True, kw_only=True):
     url: DatabaseUrl = ""
 
 
+class Recording(_Section, frozen=True, kw_only=True):
+    """What is recorded, and who stamps its proof. `folder` is absolute or empty after `config.load`."""
+
+    folder: OptionalFile = ""
+    ring_bytes: Annotated[int, _whole(1_048_576, 1_073_741_824)] = 67_108_864
+    time_stamps: Annotated[
+        tuple[Annotated[str, Meta(pattern=rf"^https?://{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?\Z", max_length=2_048)], ...],
+        Meta(
+            max_length=8,
+            extra=_words(
+                '时间戳服务地址列表，例如 ["http://tsa.example/tsr"]',
+                'a list of addresses such as ["http://tsa.example/tsr"]',
+            ),
+        ),
+    ] = ()
+
+
 class Limits(_Section, frozen=True, kw_only=True):
     """Bounds on what peers may ask of the node."""
 
@@ -268,6 +285,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     turn: Turn = Turn()
     access: Access = Access()
     database: Database = Database()
+    recording: Recording = Recording()
     limits: Limits = Limits()
     log: Log = Log()
     webhook: tuple[Webhook, ...] = ()
@@ -286,6 +304,11 @@ class Settings(_Section, frozen=True, kw_only=True):
     def journal_path(self) -> Path:
         """The folder of the timeline's journal, which is the truth of everything."""
         return self.data_path / "journal"
+
+    @property
+    def recordings_path(self) -> Path:
+        """The folder of recordings and their proof, which together are evidence."""
+        return Path(self.recording.folder) if self.recording.folder else self.data_path / "recordings"
 
     @property
     def tls_path(self) -> Path:

@@ -7,6 +7,7 @@ meanwhile. A source that several recordings want is recorded once, for all of th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from dispatch.flow import contributors
 from dispatch.records import Attendance, Recording
@@ -17,15 +18,25 @@ Track = tuple[str, str]
 KINDS = ("video", "audio")
 
 
-def recorded(tables: Tables) -> Mapping[Track, tuple[str, ...]]:
-    """Return what is to be recorded, with the recordings that want it, in the order in which they began."""
-    found: dict[Track, list[str]] = {}
+class Wanted(NamedTuple):
+    """The recordings that want a track, in the order in which they began; `paused` keep nothing just now."""
+
+    running: tuple[str, ...]
+    paused: tuple[str, ...]
+
+
+def recorded(tables: Tables) -> Mapping[Track, Wanted]:
+    """Return what is to be recorded, and by which recordings."""
+    found: dict[Track, Wanted] = {}
     for identifier in tables.recordings_running.ids(RUNNING):
         recording = tables.recordings.get(identifier)
-        if not recording.paused_us:
-            for track in _tracks(tables, recording):
-                found.setdefault(track, []).append(identifier)
-    return {track: tuple(wanting) for track, wanting in found.items()}
+        for track in _tracks(tables, recording):
+            running, paused = found.get(track, Wanted((), ()))
+            if recording.paused_us:
+                found[track] = Wanted(running, (*paused, identifier))
+            else:
+                found[track] = Wanted((*running, identifier), paused)
+    return found
 
 
 def _tracks(tables: Tables, recording: Recording) -> Iterator[Track]:

@@ -26,6 +26,7 @@ from dispatch.tables import Tables
 from huishang.desk import NodeDesk
 from huishang.home import access_keys
 from huishang.interface import interface_routes
+from huishang.recording.service import RecordingService
 from media.relay import Relay
 from media.stills.stills import Stills
 from signaling.auth.acting import SignedActs
@@ -70,7 +71,13 @@ class NodeEdge:
 
 @contextlib.asynccontextmanager
 async def edge(
-    settings: Settings, tokens: Sequence[Token], desk: NodeDesk, relay: Relay, exchange: Exchange, metrics: Metrics
+    settings: Settings,
+    tokens: Sequence[Token],
+    desk: NodeDesk,
+    relay: Relay,
+    exchange: Exchange,
+    recording: RecordingService,
+    metrics: Metrics,
 ) -> AsyncIterator[NodeEdge]:
     """Open all doors, and close them in reverse."""
     tables = desk.coordinator.tables
@@ -124,7 +131,7 @@ async def edge(
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *_stills(relay, exchange, access, tables, ends),
-            *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, webhooks)), index),
+            *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, recording, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
 
@@ -153,7 +160,7 @@ async def _fill(index: SearchIndex, tables: Tables) -> None:
         await asyncio.sleep(0)
 
 
-def _parts(exchange: Exchange, desk: NodeDesk, webhooks: Webhooks) -> Mapping[str, Part]:
+def _parts(exchange: Exchange, desk: NodeDesk, recording: RecordingService, webhooks: Webhooks) -> Mapping[str, Part]:
     def plane() -> Fault | None:
         return None if exchange.is_healthy else Fault("plane-unwell")
 
@@ -169,6 +176,7 @@ def _parts(exchange: Exchange, desk: NodeDesk, webhooks: Webhooks) -> Mapping[st
         "plane": Part(plane, vital=True),
         "journal": Part(journal, vital=False),
         "database": Part(database, vital=False),
+        "recording": Part(recording.fault, vital=False),
         "webhooks": Part(webhooks.fault, vital=False),
     }
 

@@ -18,6 +18,7 @@ from huishang.addresses import page_urls, reachable
 from huishang.desk import desk
 from huishang.edge import edge
 from huishang.memory import staying
+from huishang.recording.service import RecordingService
 from huishang.tls import keep_fresh, server_context
 from media.relay import Relay
 from signaling.auth.signin import SignIn
@@ -78,7 +79,10 @@ async def serve(
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
-        doors = await ends.enter_async_context(edge(settings, tokens, memory, relay, exchange, metrics))
+        recording = RecordingService(settings, memory.coordinator, exchange)
+        recording.start()
+        ends.push_async_callback(recording.close)
+        doors = await ends.enter_async_context(edge(settings, tokens, memory, relay, exchange, recording, metrics))
         app, sources = make_app(
             exchange,
             doors.access,

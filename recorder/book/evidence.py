@@ -26,6 +26,8 @@ PIECE_BYTES = 1 << 18
 """Larger ones leave the processor's cache before they are hashed."""
 MAX_CERTIFICATES = 64
 MAX_CERTIFICATE_BYTES = 1 << 16
+_END_BYTES = 1 << 14
+"""Of a chain: a closure, a head and what came before."""
 Progress = Callable[[int], None]
 """Is told of every piece how many bytes it had."""
 
@@ -75,6 +77,11 @@ def open_evidence(root: Path, progress: Progress) -> Found:
     return Found(evidence, sum(sizes.values()) + sum(lines), is_bundle, tuple(_certificates(layout)))
 
 
+def certificates_below(root: Path) -> list[x509.Certificate]:
+    """Give the certificates of time stamp authorities that lie below a root. Blocks."""
+    return list(_certificates(Layout(root)))
+
+
 def files_named(root: Path, session: str) -> set[str]:
     """Give the files that a session's chain names, so that a start finds which are not recorded yet.
 
@@ -89,6 +96,26 @@ def files_named(root: Path, session: str) -> set[str]:
         if isinstance(parsed, RecordedLine) and parsed.record.kind == "segment" and isinstance(parsed.content, dict):
             named.add(str(parsed.content.get("file")))
     return named
+
+
+def is_closed(root: Path, session: str) -> bool:
+    """Tell whether a session's chain ends as one that was closed; nothing is verified. Raises OSError."""
+    path = Layout(root).chain(session)
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
+        last = file.read().split(b"\n")
+    kinds = [parsed.record.kind for text in last if (parsed := _parsed(text)) is not None]
+    # Behind a closure there are only deletions, each with a head: as many as fill the end say that it is closed.
+    return "closure" in kinds or (bool(kinds) and set(kinds) <= set(records.AFTER_CLOSURE) and "deletion" in kinds)
+
+
+def _parsed(text: bytes) -> records.RecordedLine | records.SignedLine | None:
+    try:
+        return records.parse(text)
+    except ProofError:
+        return None
 
 
 def _files_below(folder: Path, root: Path) -> Iterator[tuple[str, int]]:

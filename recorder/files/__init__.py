@@ -26,7 +26,7 @@ from recorder.files.errors import (
     SegmentInvalid,
 )
 from recorder.files.facts import Codec, Facts, Fill, Fragment, Label, Track
-from recorder.files.reading import facts_of
+from recorder.files.reading import facts_of, label_of
 from recorder.files.recovery import recover
 from recorder.files.writer import SegmentWriter
 
@@ -45,5 +45,6 @@ __all__ = [
     "SegmentWriter",
     "Track",
     "facts_of",
+    "label_of",
     "recover",
 ]

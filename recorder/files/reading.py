@@ -203,6 +203,17 @@ def walk(file: BinaryIO) -> Walk:
     return found
 
 
+def label_of(path: Path) -> Label:
+    """Tell what a file says of itself in its head; the rest is not read. Raises SegmentDamaged, OSError."""
+    with path.open("rb", buffering=0) as file:
+        source = _Source(file)
+        container: _Container = _Matroska() if source.peek(1) == b"\x1a" else _Mp4()
+        try:
+            return container.head(source)
+        except (_TornError, ValueError) as error:
+            raise SegmentDamaged(0, str(error) or "its head is not all there") from error
+
+
 def facts_of(path: Path) -> Facts:
     """Tell what is in a file that was closed or recovered: the same that its writer told.
 

@@ -112,6 +112,16 @@ class TrackRecorder:
         """Take the plane's word for when a timestamp of an SSRC, 32 bits as on the wire, was captured."""
         self._streams.tell(ssrc, timestamp, capture_ns, error_ns)
 
+    def describe(self, about: dict[str, str], now_ns: int) -> None:
+        """Have other words stand in the files that begin from now on; a picture is asked for a keyframe to begin one."""
+        if about == self._about:
+            return
+        self._about = about
+        self._cut = True
+        stream = self._streams.current
+        if stream is not None and stream.recorded.codec.is_picture:
+            self._asking.need(now_ns, 0, URGENT_APART_NS)
+
     def ring_lost(self, now_ns: int) -> None:
         """Records of the ring were lost, maybe of this route: what will be missed is missing here."""
         self._ring_ns = now_ns

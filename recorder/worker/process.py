@@ -69,6 +69,10 @@ class RecorderProcess:
         self._line: socket.socket | None = None
         self._rings: dict[int, tuple[int, int]] = {}
         self._tracks: dict[str, wire.Open] = {}
+        self._closing: set[str] = set()
+        """Tracks whose last segment was not told yet."""
+        self._lost: set[str] = set()
+        """Those of them whose worker was lost; the next one recovers their files before it is ready."""
         self._strikes: dict[str, float] = {}
         self._offset_ns = time.time_ns() - time.monotonic_ns()
         self._scans = True
@@ -140,8 +144,10 @@ class RecorderProcess:
         self._order(wire.GoOn(track))
 
     def close_track(self, track: str) -> None:
-        """End a track; `TrackClosed` comes behind its last segment."""
-        self._tracks.pop(track, None)
+        """End a track; `TrackClosed` comes behind its last segment, also where the worker is lost meanwhile."""
+        if self._tracks.pop(track, None) is None:
+            return
+        self._closing.add(track)
         self._order(wire.Close(track))
 
     def set_offset(self, offset_ns: int) -> None:
@@ -200,9 +206,12 @@ class RecorderProcess:
             ours.close()
             raise
         self._process, self._line = process, ours
+        self._lost |= self._closing
+        self._closing = set()
+        scans = self._scans or bool(self._lost)
         self._is_ready, self._heard_s = False, time.monotonic()
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read, ours)
-        self._order(wire.Begin(wire.VERSION, str(self._root), self._offset_ns, self._scans), (self._hand_fd,))
+        self._order(wire.Begin(wire.VERSION, str(self._root), self._offset_ns, scans), (self._hand_fd,))
         for number, fds in self._rings.items():
             self._order(wire.AddRing(number), fds)
         for order in self._tracks.values():
@@ -256,9 +265,15 @@ class RecorderProcess:
             order = self._tracks.get(label.track.track)
             if order is not None and order.number <= label.number:
                 self._tracks[order.track] = msgspec.structs.replace(order, number=label.number + 1)
-        elif isinstance(answer, wire.TrackClosed) and answer.failed:
-            self._tracks.pop(answer.track, None)
+        elif isinstance(answer, wire.TrackClosed):
+            self._closing.discard(answer.track)
+            if answer.failed:
+                self._tracks.pop(answer.track, None)
         self._tell(answer)
+        if isinstance(answer, wire.Ready):
+            lost, self._lost = self._lost, set()
+            for track in lost:
+                self._tell(wire.TrackClosed(track, (), "worker-lost"))
 
     def _ended(self, status: int | None) -> None:
         """A worker is gone: hear its last words, ask for keyframes, see whose fault it was."""

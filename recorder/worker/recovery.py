@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,22 @@ from pathlib import Path
 from recorder.files import Facts, SegmentDamaged, facts_of, recover
 from recorder.files.facts import OPEN, closed_name
 from recorder.worker.wire import Alarm, Recovered
+
+
+def only_worker(root: Path) -> int:
+    """Wait until no other worker writes below this root; give the descriptor that keeps others out.
+
+    One whose server died reads on for a moment, and its files look as if nobody wrote them.
+    """
+    folder = root / "tracks"
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def recovered_below(folder: Path) -> Iterator[Recovered | Alarm]:

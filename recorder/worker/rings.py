@@ -7,6 +7,7 @@ cost the plane a system call.
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import Final
 
 from media.tap import TapKind, TapReader, TapRecord, TapRingError
@@ -14,6 +15,9 @@ from recorder.tracks import TrackRecorder
 
 #: Records of one ring in one go.
 PORTION: Final = 1000
+#: Records of routes that nobody has named yet: a tap begins a moment before it is told whose it is, with what the plane
+#: knows of times.
+MOST_STRAYS: Final = 1000
 
 
 class Ring:
@@ -26,6 +30,8 @@ class Ring:
         """By route."""
         self.records = 0
         self.strays = 0
+        """Records that belong to no track."""
+        self._strays: deque[TapRecord] = deque(maxlen=MOST_STRAYS)
         self.lost = 0
         """Records that the ring had no room for, and that nobody was told of yet."""
         self._read_ns = 0
@@ -54,6 +60,19 @@ class Ring:
         if record.kind is TapKind.GAP:
             self.lost += record.lost_records
         return record
+
+    def stray(self, record: TapRecord) -> None:
+        """Keep a record for a moment: its route may be named yet."""
+        self.strays += 1
+        self._strays.append(record)
+
+    def take_strays(self, route: int) -> list[TapRecord]:
+        """Give what came of a route before it was named."""
+        found = [record for record in self._strays if record.route == route]
+        if found:
+            self._strays = deque((each for each in self._strays if each.route != route), MOST_STRAYS)
+            self.strays -= len(found)
+        return found
 
     def close(self) -> None:
         self._reader.close()

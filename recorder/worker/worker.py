@@ -13,12 +13,12 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from media.tap import TapKind, TapRingError
+from media.tap import TapKind, TapRecord, TapRingError
 from recorder.tracks import Gap, TrackRecorder
 from recorder.worker import wire
 from recorder.worker.hand import Hand
 from recorder.worker.line import Line
-from recorder.worker.recovery import last_of, recovered_below, recovered_in
+from recorder.worker.recovery import last_of, only_worker, recovered_below, recovered_in
 from recorder.worker.rings import PORTION, Ring
 from recorder.worker.store import Store, track_folder
 
@@ -57,6 +57,7 @@ class Worker:
         self._root, self._offset_ns = Path(begin.root), begin.offset_ns
         self._hand = Hand(fds[0])
         os.close(fds[0])
+        self._alone = only_worker(self._root)
         if begin.scans:
             for found in recovered_below(self._root / "tracks"):
                 self._line.say(found)
@@ -84,20 +85,23 @@ class Worker:
                     continue
                 owner = ring.tracks.get(record.route)
                 if owner is None:
-                    ring.strays += 1
-                    continue
-                try:
-                    if (clock := record.clock) is not None:
-                        owner.tell(clock.ssrc, clock.timestamp, clock.capture_ns, clock.error_ns)
-                    else:
-                        owner.receive(record)
-                except Exception as error:  # a mistake of ours costs one track
-                    self._fail(owner, error)
+                    ring.stray(record)
+                else:
+                    self._give(owner, record)
         except TapRingError as error:
             self._line.say(wire.Alarm("ring-damaged", 0, str(error)[:256]))
             self._end_ring(number, "ring-damaged")
             return False
         return True
+
+    def _give(self, track: TrackRecorder, record: TapRecord) -> None:
+        try:
+            if (clock := record.clock) is not None:
+                track.tell(clock.ssrc, clock.timestamp, clock.capture_ns, clock.error_ns)
+            else:
+                track.receive(record)
+        except Exception as error:  # a mistake of ours costs one track
+            self._fail(track, error)
 
     def _tick(self, now_ns: int) -> None:
         if now_ns < self._tick_ns:
@@ -216,8 +220,13 @@ class Worker:
             self._tracks[order.track] = track
             if order.held:
                 track.hold()
+        else:
+            track.describe(dict(order.about), time.monotonic_ns())
         self._part(track)
         ring.tracks[order.route] = track
+        for record in ring.take_strays(order.route):
+            if track.track in self._tracks:
+                self._give(track, record)
 
     def _part(self, track: TrackRecorder) -> None:
         """Let no record come to a track any more."""
@@ -251,3 +260,4 @@ class Worker:
         self._tell()
         self._line.push(waits=True)
         self._hand.close()
+        os.close(self._alone)

@@ -100,6 +100,7 @@ class Adaptation:
         # Of hundreds of links all but a few rest: they must cost next to nothing.
         self._awake: dict[str, _Link] = {}
         self._taken: set[tuple[str, int]] | None = set()  # by all; None: to be collected
+        self._kept: frozenset[tuple[str, int]] = frozenset()  # by who has no link
         self._all_us = 0
         self._measured_us = 0
 
@@ -118,7 +119,7 @@ class Adaptation:
         if now_us >= self._measured_us:
             self._measured_us = now_us + MEASURE_US
             if self._taken is None:
-                self._taken = {key for link in self._links.values() for key in link.taken}
+                self._taken = {key for link in self._links.values() for key in link.taken} | self._kept
             self.measured.measure(now_us, self._taken)
         news = (self._filled(), self.measured.version)
         if now_us >= self._all_us or news != self._had:
@@ -132,6 +133,11 @@ class Adaptation:
                     del self._awake[viewer]
             except Exception:  # so broad, because the links behind it are other viewers'
                 _log.exception("link_not_adapted", viewer=viewer)
+
+    def keep(self, kept: frozenset[tuple[str, int]]) -> None:
+        """Have layers of sources needed whatever viewers take: a recorder takes them."""
+        if kept != self._kept:
+            self._kept, self._taken = kept, None
 
     def soon(self, viewer: str) -> None:
         """What a viewer takes, or how it shows it, has changed: the next look allocates its link."""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from dispatch.sources import SourceRegistry
+from media.plane.copies import PlaneTap
+from media.plane.tapring import TapRingView
 from media.plane.thread import PlaneThread
 from media.relay import Relay
 from signaling.dtls.context import DtlsContext
@@ -220,6 +222,24 @@ class Exchange:
     def end(self, session_id: str) -> None:
         """End a session at its owner's wish. Raises SessionUnknown."""
         self.get(session_id).peer.end("deleted", "ended by its owner")
+
+    def tap(self, source: str, kind: str, ring: TapRingView, thread: PlaneThread) -> tuple[SourceMedia, PlaneTap]:
+        """Write all layers of a kind of a source, published or not, to a worker's ring of a thread.
+
+        The source's media keeps the tap, until `end_tap` or its own end: then there is other media under its name.
+        Raises PlaneError, ExchangeClosed.
+        """
+        self._require_open()
+        self._peers.require_plane()
+        return self._sources.tap(source, kind, ring, thread)
+
+    def end_tap(self, source: str, tap: PlaneTap) -> None:
+        """End a tap; it may have ended with its source."""
+        self._sources.end_tap(source, tap)
+
+    def home(self, source: str) -> PlaneThread:
+        """Return the thread on which a source is published, or was, or might be."""
+        return self._sources.home(source) or self._relay.choose_thread()
 
     async def stop(self, source: str) -> None:
         """Take a source out at once and end its sessions by and by. Raises SourceUnknown."""

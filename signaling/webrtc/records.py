@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from media.plane.copies import PlaneTap
 from media.plane.objects import PlanePublication, PlaneRoute
 from media.plane.thread import PlaneThread
 from media.relay import RelayTrack
@@ -34,12 +35,21 @@ class Closable(Protocol):
 
 @dataclass(slots=True)
 class SourceMedia:
-    """The relay's side of one source: its tracks, what feeds them, the codec of each just now, and who watches."""
+    """The relay's side of one source: its tracks, what feeds them, the codec of each just now, and who watches.
+
+    `taps` are its recorder's; they keep it, as viewers do.
+    """
 
     tracks: dict[str, RelayTrack]
     publications: dict[str, PlanePublication] = field(default_factory=dict)
     codecs: dict[str, Codec] = field(default_factory=dict)
     viewers: set[str] = field(default_factory=set)
+    taps: set[PlaneTap] = field(default_factory=set)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether anybody takes it, published or not."""
+        return bool(self.viewers or self.taps)
 
 
 @dataclass(slots=True)

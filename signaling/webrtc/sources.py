@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import structlog
 
 from dispatch.sources import Source, SourceRegistry, SourceUnknown
+from media.plane.copies import PlaneTap
 from media.plane.objects import PlanePublication
+from media.plane.tapring import TapRingView
 from media.plane.thread import PlaneThread
 from media.plane.transport import PlaneTransport
 from media.relay import PublicationFormat, Relay, RelayTrack
@@ -134,6 +136,21 @@ class Sources:
             media.viewers.discard(viewer)
             self._drop_unused(source)
 
+    def tap(self, source: str, kind: str, ring: TapRingView, thread: PlaneThread) -> tuple[SourceMedia, PlaneTap]:
+        """Write all layers of a kind of a source, published or not, to a ring of a thread. Raises PlaneError."""
+        media = self.media.get(source) or self._new_media(source)
+        tap = media.tracks[kind].tap(ring, thread=thread)
+        media.taps.add(tap)
+        return media, tap
+
+    def end_tap(self, source: str, tap: PlaneTap) -> None:
+        """End a tap; it may have ended with its source."""
+        media = self.media.get(source)
+        if media is not None and tap in media.taps:
+            media.taps.discard(tap)
+            self._give_back(tap)
+            self._drop_unused(source)
+
     def viewers(self, source: str) -> Sequence[str]:
         """Return who was noted by `watch`."""
         media = self.media.get(source)
@@ -163,7 +180,10 @@ class Sources:
             self.close(media)
 
     def close(self, media: SourceMedia) -> None:
-        """Give the tracks back; what hung on them has been closed."""
+        """Give the tracks back, and the taps; what else hung on them has been closed."""
+        for tap in media.taps:
+            self._give_back(tap)
+        media.taps.clear()
         for track in media.tracks.values():
             self._give_back(track)
 
@@ -198,7 +218,7 @@ class Sources:
 
     def _drop_unused(self, source: str) -> None:
         media = self.media.get(source)
-        if media is not None and not media.viewers and self._find(source) is None:
+        if media is not None and not media.is_taken and self._find(source) is None:
             self.drop(source)
 
     def _new_media(self, source: str) -> SourceMedia:
@@ -210,7 +230,7 @@ class Sources:
     def _forget_gone(self) -> None:
         known = {source.id for source in self.registry.all()}
         known |= self._prepared
-        for source in [name for name, media in self.media.items() if name not in known and not media.viewers]:
+        for source in [name for name, media in self.media.items() if name not in known and not media.is_taken]:
             self.drop(source)
 
 

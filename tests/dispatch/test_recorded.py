@@ -6,7 +6,7 @@ from dispatch.acts.chair import Mute, Remove
 from dispatch.acts.consultation import Bring, Contribute, Leave
 from dispatch.acts.consultation import End as EndConsultation
 from dispatch.acts.recordings import Begin, End, Pause
-from dispatch.recorded import recorded
+from dispatch.recorded import Wanted, recorded
 from tests.dispatch.world import World
 
 
@@ -24,7 +24,7 @@ def test_all_that_participants_contribute_is_recorded_as_it_comes_and_goes() -> 
         (source, kind) for source in ("east.camera", "east.screen") for kind in ("video", "audio")
     }
     world.do(Bring(consultation=consultation, source="camera"))
-    assert recorded(world.tables)["camera", "video"] == (recording,)
+    assert recorded(world.tables)["camera", "video"] == Wanted((recording,), ())
     world.do(Contribute(consultation=consultation, sources=("east.camera",)), "east")
     assert ("east.screen", "video") not in recorded(world.tables)
     world.do(Leave(consultation=consultation), "east")
@@ -46,11 +46,12 @@ def test_a_source_of_several_recordings_is_recorded_once_for_all_of_them() -> No
     world, consultation, first = held()
     world.do(Bring(consultation=consultation, source="camera"))
     second = world.do(Begin(of="source:camera"))
-    assert recorded(world.tables)["camera", "video"] == (first, second)
+    assert recorded(world.tables)["camera", "video"] == Wanted((first, second), ())
     world.do(Pause(recording=first, paused=True))
-    assert recorded(world.tables) == {("camera", kind): (second,) for kind in ("video", "audio")}
+    assert recorded(world.tables)["camera", "video"] == Wanted((second,), (first,))
+    assert recorded(world.tables)["east.camera", "audio"] == Wanted((), (first,))
     world.do(Pause(recording=first, paused=False))
     world.do(End(recording=second))
-    assert recorded(world.tables)["camera", "audio"] == (first,)
+    assert recorded(world.tables)["camera", "audio"] == Wanted((first,), ())
     world.do(EndConsultation(consultation=consultation))
     assert recorded(world.tables) == {}

@@ -1,0 +1,13 @@
+"""Recording, put together: what dispatch wants, the sources it comes from, the worker and the book of evidence.
+
+dispatch and the recorder never import each other; they meet here.
+
+    about      what stands in a recorded file's head (core)
+    contents   what the chains say (core)
+    tracks     taps, rings, the worker's orders
+    chains     what is told to the book
+    found      what a crash left on disk
+    keeping    the book: opened, tried again, brought up to what is on disk, stamped
+    troubles   what is wrong with recording, for who watches over the node (core)
+    service    all of them, in the life of a node
+"""

@@ -1,0 +1,146 @@
+"""What is told to the book of evidence: the life of every recording, its files, and what happened meanwhile.
+
+Shell over `BookWriter`; runs on one event loop. What the disk or a full queue refused is not kept in memory: openings,
+files and closures are found again on disk (`lost`), and written when the book takes orders again. Without a book
+nothing is lost but events and gaps, which the timeline and the files tell too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+import structlog
+
+from dispatch.entry import Entry
+from dispatch.records import Recording
+from huishang.recording import contents
+from huishang.recording.about import recordings_of
+from recorder.book import Append, BookBusy, BookClosed, BookFailed, BookWriter, Written
+from recorder.files import Facts
+from recorder.proof.records import RecordedKind
+from recorder.tracks import Ended, Gap
+
+_log = structlog.get_logger(__name__)
+
+#: A book is open in some milliseconds.
+MOST_EARLY: Final = 1000
+
+
+class Chains:
+    """The chains of all recordings. `writer` None: there is no book just now."""
+
+    def __init__(self, node: str, lost: Callable[[], None], now_us: Callable[[], int]) -> None:
+        """`lost` is called when something has not come to the book that can be found again on disk."""
+        self.writer: BookWriter | None = None
+        self._node = node
+        self._lost = lost
+        self._now_us = now_us
+        self._early: list[Append] | None = []
+        """What is told before the book is open for the first time; None: that did not go well."""
+        self._waiting: set[asyncio.Future[Written]] = set()
+        self._ending: dict[str, Recording | None] = {}
+        """Recordings that have ended, and whose tracks are being closed."""
+
+    @property
+    def ending(self) -> Collection[str]:
+        """The recordings whose closure waits."""
+        return self._ending.keys()
+
+    def begin(self, recording: Recording) -> None:
+        """A recording has begun."""
+        self._append(recording.id, "opening", contents.opening(recording, self._node))
+
+    def pause(self, recording: Recording, by: str) -> None:
+        """A recording keeps nothing from now on, or goes on."""
+        kind: RecordedKind = "pause" if recording.paused_us else "resume"
+        self._append(recording.id, kind, {"at": recording.paused_us or self._now_us(), "by": by})
+
+    def end(self, identifier: str, recording: Recording | None) -> None:
+        """A recording has ended; None where no more is known of it. Its chain is closed by `settle`."""
+        self._ending.setdefault(identifier, recording)
+
+    def settle(self, recorded: Collection[str]) -> None:
+        """Close the chains of recordings that have ended and are not among those that still have tracks."""
+        for identifier in [each for each in self._ending if each not in recorded]:
+            recording = self._ending.pop(identifier)
+            at = recording.ended_us if recording else self._now_us()
+            self._append(identifier, "closure", {"at": at, "by": recording.by if recording else ""})
+
+    def event(self, recording: str, entry: Entry) -> None:
+        """Something happened in what is recorded."""
+        self._append(recording, "event", contents.event(entry))
+
+    def segment(self, facts: Facts, ended: Ended | None) -> None:
+        """A file is on disk."""
+        content = contents.segment(facts, ended)
+        for recording in recordings_of(facts.label.track.about):
+            self._append(recording, "segment", content)
+
+    def gap(self, recordings: Collection[str], track: str, missing: Gap) -> None:
+        """A track ended in a gap."""
+        self.mark(recordings, contents.gap(track, missing))
+
+    def mark(self, recordings: Collection[str], content: dict[str, Any]) -> None:
+        """Say something of recordings that is no file and no act."""
+        for recording in recordings:
+            self._append(recording, "mark", content)
+
+    def append_found(self, recording: str, facts: Facts) -> None:
+        """A file was found that the chain does not name."""
+        self._append(recording, "segment", contents.segment(facts, None))
+
+    def attach(self, writer: BookWriter) -> None:
+        """There is a book: what came while it was opened is told to it."""
+        self.writer = writer
+        early, self._early = self._early, []
+        for order in early or ():
+            self._submit(writer, order)
+
+    def detach(self) -> BookWriter | None:
+        """Give the book back, to be closed."""
+        writer, self.writer = self.writer, None
+        return writer
+
+    def give_up(self) -> None:
+        """The book cannot be opened now: nothing more is kept for it."""
+        if self.writer is None and self._early is not None:
+            self._early = None
+            self._lost()
+
+    async def written(self) -> None:
+        """Wait until all that was told so far is on disk, or refused."""
+        if self._waiting:
+            await asyncio.wait(self._waiting)
+
+    def _append(self, session: str, kind: RecordedKind, content: dict[str, Any]) -> None:
+        order = Append(session, kind, content)
+        if self.writer is not None:
+            self._submit(self.writer, order)
+        elif self._early is not None and len(self._early) < MOST_EARLY:
+            self._early.append(order)
+        else:
+            self._lost()
+
+    def _submit(self, writer: BookWriter, order: Append) -> None:
+        try:
+            answer = asyncio.wrap_future(writer.submit(order))
+        except (BookBusy, BookClosed) as error:
+            _log.warning("evidence_refused", recording=order.session, kind=order.kind, reason=str(error))
+            self._lost()
+            return
+        self._waiting.add(answer)
+        answer.add_done_callback(functools.partial(self._answered, order))
+
+    def _answered(self, order: Append, answer: asyncio.Future[Written]) -> None:
+        self._waiting.discard(answer)
+        error = answer.exception()
+        if error is None:
+            return
+        _log.error("evidence_not_written", recording=order.session, kind=order.kind, reason=str(error))
+        # What has no place or form will have none the next time either: an event that is no JSON of ours. What follows
+        # an opening that the disk refused has no place, and will have one.
+        if isinstance(error, BookFailed) or order.kind not in ("event", "mark"):
+            self._lost()

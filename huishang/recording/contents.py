@@ -1,0 +1,88 @@
+"""What the chains of recordings say, as JSON objects. Core.
+
+Integers stay below 2**53 (`recorder.proof.canonical`), so times are microseconds. Every content can be understood
+without our database: names stand beside identifiers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from dispatch.entry import Entry, public
+from dispatch.records import Recording
+from huishang.recording.about import without_recordings
+from recorder.files import Facts
+from recorder.tracks import Ended, Gap
+
+VERSION: Final = 1
+Content = dict[str, Any]
+
+
+def opening(recording: Recording, node: str) -> Content:
+    """Say what is recorded, since when, by whose order."""
+    return {
+        "v": VERSION,
+        "at": recording.begun_us,
+        "of": recording.of,
+        "unit": recording.unit,
+        "title": recording.title,
+        "why": recording.why,
+        "by": recording.by,
+        "node": node,
+    }
+
+
+def segment(facts: Facts, ended: Ended | None) -> Content:
+    """Say what a file is; `ended` is None of one that was not closed by who wrote it."""
+    label = facts.label
+    track = label.track
+    content: Content = {
+        "track": track.track,
+        "file": f"tracks/{track.track}/{facts.name}",
+        "start": facts.t0,
+        "end": facts.t1,
+        "bytes": facts.bytes,
+        "digest": {"sha256": facts.sha256},
+        "segment": label.segment,
+        "number": label.number,
+        "codec": track.codec.value,
+        "mime": label.mime,
+        "width": track.width,
+        "height": track.height,
+        "channels": track.channels,
+        "head": facts.head_bytes,
+        "recovered": facts.recovered,
+        "about": without_recordings(track.about),
+        "fills": [[fill.t0, fill.t1] for fill in facts.fills],
+        "keyframes": list(facts.keyframes),
+    }
+    if ended is not None:
+        content |= _ended(ended)
+    return content
+
+
+def _ended(ended: Ended) -> Content:
+    return {
+        "ssrc": ended.ssrc,
+        "rid": ended.rid,
+        "offset_us": ended.offset_ns // 1000,
+        "error_us": ended.error_us,
+        "clock_rate": ended.clock_rate,
+        "gaps": [[gap.why.value, gap.t0, gap.t1] for gap in ended.gaps],
+        "evidence": [
+            [each.timestamp, each.arrival_ns // 1000, each.capture_ns // 1000, -(-each.error_ns // 1000)]
+            for each in ended.evidence
+        ],
+    }
+
+
+def gap(track: str, missing: Gap) -> Content:
+    """Say what no segment says: that a track ended in a gap."""
+    return {"what": "gap", "track": track, "why": missing.why.value, "t0": missing.t0, "t1": missing.t1}
+
+
+def event(entry: Entry) -> Content:
+    """Say what happened, as the timeline has it, without secrets."""
+    return {"at": entry.at_us, "entry": msgspec.to_builtins(public(entry))}

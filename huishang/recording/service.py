@@ -1,0 +1,211 @@
+"""Recording in the life of a node: follows what dispatch wants, and hears the worker.
+
+Shell; runs on one event loop. The worker and the book are begun with the first recording, or at once where a node
+before this one left something. No act ever waits for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from config import Settings
+from dispatch.desk.coordinator import Coordinator
+from dispatch.entry import Entry
+from dispatch.ids import ulid
+from dispatch.recorded import recorded
+from dispatch.records import Recording
+from dispatch.tables import RUNNING, Change
+from huishang.recording.about import about_of
+from huishang.recording.chains import Chains
+from huishang.recording.keeping import Keeping
+from huishang.recording.tracks import Tracks
+from huishang.recording.troubles import Troubles
+from recorder.book.layout import Layout
+from recorder.worker import wire
+from recorder.worker.process import RecorderProcess
+from signaling.http.health import Fault
+from signaling.webrtc.exchange import Exchange
+
+_log = structlog.get_logger(__name__)
+
+#: Between two looks at sources, the clock and the disk.
+LOOK_S: Final = 1.0
+#: What happens in one moment is followed once.
+GATHER_S: Final = 0.02
+LOW_BYTES: Final = 2 << 30
+
+
+class RecordingService:
+    """All recordings of the node. `start` once, `close` at the end, before the exchange and the desk."""
+
+    def __init__(self, settings: Settings, coordinator: Coordinator, exchange: Exchange) -> None:
+        self._root = settings.recordings_path
+        self._node = settings.server.node
+        self._coordinator = coordinator
+        self._tables = coordinator.tables
+        self._troubles = Troubles()
+        self.process = RecorderProcess(self._root, self._hear)
+        self._tracks = Tracks(exchange, self.process, settings.recording.ring_bytes, _new_id)
+        self._keeping = Keeping(
+            self._root,
+            self._node,
+            settings.recording.time_stamps,
+            self._chains_of,
+            self._tables,
+            lambda: self._tracks.begun,
+        )
+        self._exchange = exchange
+        self._is_begun = False
+        self._due: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow what is wanted from now on."""
+        self._coordinator.listen(self._follow)
+        self._exchange.listen(lambda _: self._soon())
+        layout = Layout(self._root)
+        if len(self._tables.recordings_running) or layout.sessions.is_dir() or layout.tracks.is_dir():
+            self._begin()
+            self._soon()
+
+    def fault(self) -> Fault | None:
+        """Say what is wrong with recording, None when all is well."""
+        found = self._troubles.worst(time.monotonic())
+        if found is None:
+            return None
+        return Fault(found[0], int((time.time() - (time.monotonic() - found[1])) * 1e6))
+
+    async def close(self) -> None:
+        """Have everything that was recorded written and proved."""
+        if self._due is not None:
+            self._due.cancel()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait([task])
+        self._tracks.close()
+        await self.process.close()
+        await self._keeping.close()
+
+    def _chains_of(self, lost: Callable[[], None]) -> Chains:
+        return Chains(self._node, lost, lambda: time.time_ns() // 1000)
+
+    def _begin(self) -> None:
+        """Begin the worker and the book."""
+        if self._is_begun:
+            return
+        self._is_begun = True
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.process.start()
+        self._keeping.start()
+        self._task = asyncio.create_task(self._look_after())
+
+    def _follow(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
+        """Hear from the coordinator what has happened."""
+        changed = [change for change in changes if change.kind == "recording"]
+        if not changed and not len(self._tables.recordings_running):
+            return
+        for change in changed:
+            named = (entry.actor for entry in entries if entry.object == f"recording:{change.id}")
+            self._changed(change, next(named, ""))
+        for entry in entries:
+            for recording in self._concerned(entry):
+                self._keeping.chains.event(recording, entry)
+        self._soon()
+
+    def _changed(self, change: Change, by: str) -> None:
+        old, new = change.old, change.new
+        if not isinstance(new, Recording):
+            return
+        chains = self._keeping.chains
+        if old is None:
+            self._begin()
+            chains.begin(new)
+        elif isinstance(old, Recording):
+            if bool(old.paused_us) != bool(new.paused_us) and not new.ended_us:
+                chains.pause(new, by)
+            if new.ended_us and not old.ended_us:
+                chains.end(new.id, new)
+
+    def _concerned(self, entry: Entry) -> list[str]:
+        """Return the recordings that run and that an entry belongs to."""
+        of = {f"consultation:{entry.session}" if entry.session else "", entry.object}
+        if entry.kind == "recording":
+            recording = self._tables.recordings.find(entry.object_id)
+            of |= {recording.of} if recording is not None else set()
+        found = (self._tables.recording_of.first(each) for each in of if each)
+        return [each for each in dict.fromkeys(found) if each is not None]
+
+    def _soon(self) -> None:
+        if self._is_begun and self._due is None:
+            self._due = asyncio.get_running_loop().call_later(GATHER_S, self._set)
+
+    def _set(self) -> None:
+        """Record what is wanted now."""
+        self._due = None
+        try:
+            self._tracks.follow(recorded(self._tables), self._about)
+            self._settle()
+        except Exception:  # so broad, because it is tried again in a second, and nobody else may suffer
+            _log.exception("recording_not_followed")
+
+    def _settle(self) -> None:
+        self._keeping.chains.settle({*self._tracks.recorded(), *self._tables.recordings_running.ids(RUNNING)})
+
+    def _about(self, source: str, kind: str, recordings: Sequence[str]) -> dict[str, str]:
+        return about_of(self._tables, source, kind, recordings)
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._set()
+            self.process.set_offset(time.time_ns() - time.monotonic_ns())
+            self._look()
+
+    def _look(self) -> None:
+        """See what only looking tells."""
+        now_s = time.monotonic()
+        fault = self._keeping.fault
+        for code in ("book-damaged", "book-failing"):
+            self._troubles.set(code, code == (fault or ("book-failing" if self._keeping.problem else "")), now_s)
+        self._troubles.set("stamps-missing", not self._keeping.is_stamped, now_s)
+        try:
+            free = shutil.disk_usage(self._root).free
+        except OSError:
+            return
+        self._troubles.set("disk-low", free < LOW_BYTES, now_s)
+
+    def _hear(self, answer: wire.Answer) -> None:
+        """Hear the worker."""
+        chains = self._keeping.chains
+        match answer:
+            case wire.Closed(facts, ended, True):
+                chains.segment(facts, ended)
+            case wire.Recovered(facts, True):
+                chains.segment(facts, None)
+            case wire.Closed() | wire.Recovered():  # too long to be told: found on disk
+                self._keeping.note_lost()
+            case wire.TrackClosed(track, gaps, failed):
+                for gap in gaps:
+                    chains.gap(self._tracks.recordings(track), track, gap)
+                self._tracks.closed(track, failed)
+                self._settle()
+            case wire.KeyframeWanted(track):
+                self._tracks.ask_keyframe(track)
+            case wire.Alarm():
+                self._troubles.hear(answer, time.monotonic())
+            case wire.Ready():
+                self._troubles.set("worker-lost", False, time.monotonic())
+                self._keeping.ready()
+
+
+def _new_id() -> str:
+    return ulid(time.time_ns() // 1000, os.urandom(10))
