@@ -198,6 +198,9 @@ class RecordingService:
                     chains.gap(self._tracks.recordings(track), track, gap)
                 self._tracks.closed(track, failed)
                 self._settle()
+            case wire.Opened(track, turn):
+                self._tracks.opened(track, turn)
+                self._settle()
             case wire.KeyframeWanted(track):
                 self._tracks.ask_keyframe(track)
             case wire.Alarm():

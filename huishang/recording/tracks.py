@@ -46,6 +46,11 @@ class _Recorded:
     media: SourceMedia | None = None
     tap: PlaneTap | None = None
     ring: int = 0
+    route: int = 0
+    """Of the tap, or of the last one that there was."""
+    turn: int = 0
+    former: set[str] = field(default_factory=set)
+    """Recordings that it was for, and whose last file was not told yet."""
 
 
 class Tracks:
@@ -77,13 +82,19 @@ class Tracks:
 
     def recorded(self) -> set[str]:
         """Return the recordings that have tracks, or files that were not told yet."""
-        open_now = (recordings_of(track.about) for track in self._tracks.values())
+        open_now = ({*recordings_of(track.about), *track.former} for track in self._tracks.values())
         return {each for recordings in (*open_now, *self._closing.values()) for each in recordings}
 
     def recordings(self, track: str) -> Collection[str]:
         """Return the recordings that a track is for."""
         found = next((each for each in self._tracks.values() if each.id == track), None)
         return recordings_of(found.about) if found else self._closing.get(track, ())
+
+    def opened(self, track: str, turn: int) -> None:
+        """The worker records a track as it was told in this turn."""
+        for item in self._tracks.values():
+            if item.id == track and item.turn == turn:
+                item.former.clear()
 
     def closed(self, track: str, failed: str) -> None:
         """The worker has closed a track; `failed` of itself."""
@@ -116,6 +127,8 @@ class Tracks:
             if item is not None and not item.held:
                 item.held = True
                 self._process.hold(item.id)
+            if item is not None:
+                self._describe(item, describe(*key, want.paused))
                 self._end_tap(item)
             return
         about = describe(*key, want.running)
@@ -130,9 +143,8 @@ class Tracks:
         elif item.tap is None or self._exchange.media.get(item.source) is not item.media:
             self._end_tap(item)
             self._tap(item, about)
-        elif about != item.about:
-            item.about = about
-            self._process.open(item.id, item.ring, item.tap.id, about)
+        else:
+            self._describe(item, about)
         if item.held:
             item.held = False
             self._process.go_on(item.id)
@@ -142,8 +154,19 @@ class Tracks:
         thread = self._exchange.home(item.source)
         ring, item.ring = self._ring(thread)
         item.media, item.tap = self._exchange.tap(item.source, item.kind, ring, thread)
+        item.route = item.tap.id
+        self._order(item, about)
+
+    def _describe(self, item: _Recorded, about: dict[str, str]) -> None:
+        """Have other words stand in its files."""
+        if about != item.about:
+            self._order(item, about)
+
+    def _order(self, item: _Recorded, about: dict[str, str]) -> None:
+        item.former |= {*recordings_of(item.about)}
         item.about = about
-        self._process.open(item.id, item.ring, item.tap.id, about)
+        item.turn += 1
+        self._process.open(item.id, item.ring, item.route, about, turn=item.turn)
 
     def _ring(self, thread: PlaneThread) -> tuple[TapRingView, int]:
         """Give the ring of a thread and its number; rings stay, because others will want them."""
@@ -155,7 +178,7 @@ class Tracks:
 
     def _end(self, item: _Recorded) -> None:
         self._end_tap(item)
-        self._closing[item.id] = recordings_of(item.about)
+        self._closing[item.id] = (*recordings_of(item.about), *item.former)
         self._process.close_track(item.id)
 
     def _end_tap(self, item: _Recorded) -> None:

@@ -88,6 +88,8 @@ class TrackRecorder:
         """Counts from the next segment on."""
         self.held = False
         self._about = about
+        self.is_described = True
+        """Nothing is being written under words of before the last `describe`."""
         self._files = files
         self._streams = Streams(times)
         self._asking = Asking()
@@ -117,6 +119,7 @@ class TrackRecorder:
         if about == self._about:
             return
         self._about = about
+        self.is_described = self._segment is None
         self._cut = True
         stream = self._streams.current
         if stream is not None and stream.recorded.codec.is_picture:
@@ -343,5 +346,6 @@ class TrackRecorder:
 
     def _close(self, until_us: int | None) -> None:
         segment, self._segment = self._segment, None
+        self.is_described = True
         if segment is not None:
             self._files.end(segment.writer, until_us, segment.ended(until_us or self._end_us or segment.t0_us))

@@ -123,12 +123,16 @@ class RecorderProcess:
         for fd in self._rings.pop(ring, ()):
             os.close(fd)
 
-    def open(self, track: str, ring: int, route: int, about: Mapping[str, str], number: int = 0) -> None:
-        """Record a route of a ring as a track, or an open track from this route on. Call it before the tap begins."""
+    def open(self, track: str, ring: int, route: int, about: Mapping[str, str], number: int = 0, turn: int = 0) -> None:
+        """Record a route of a ring as a track, or an open track from this route on. Call it when the tap begins.
+
+        `about` stands in the files that begin from now on. `Opened` says the turn when all before were told; of a turn
+        that was overtaken by a later one, or by the end of the worker, it may never come, or twice.
+        """
         before = self._tracks.get(track)
         held = before is not None and before.held
         number = max(number, before.number if before else 0)
-        order = wire.Open(track, ring, route, number, dict(about), held)
+        order = wire.Open(track, ring, route, number, dict(about), held, turn=turn)
         self._order(order)
         resumes = self._line is not None
         self._tracks[track] = msgspec.structs.replace(order, resumes=resumes)

@@ -59,6 +59,8 @@ class Open(Struct, frozen=True, tag_field="do", tag="open"):
     held: bool = False
     resumes: bool = False
     """A worker before this one recorded it until it ended."""
+    turn: Count = 0
+    """Comes back with `Opened`."""
 
 
 class Hold(Struct, frozen=True, tag_field="do", tag="hold"):
@@ -103,6 +105,13 @@ class Closed(Struct, frozen=True, tag_field="say", tag="closed"):
     whole: bool = True
 
 
+class Opened(Struct, frozen=True, tag_field="say", tag="opened"):
+    """A track is recorded as the order of this turn says; all files were told that it was recorded in before."""
+
+    track: Ulid
+    turn: Count
+
+
 class TrackClosed(Struct, frozen=True, tag_field="say", tag="track-closed"):
     """Nothing more comes of it; `failed` says which error of ours ended it."""
 
@@ -142,7 +151,7 @@ class Statistics(Struct, frozen=True, tag_field="say", tag="statistics"):
 
 
 Order = Begin | AddRing | EndRing | Open | Hold | GoOn | Close | Offset | End
-Answer = Ready | Recovered | Closed | TrackClosed | KeyframeWanted | Alarm | Statistics
+Answer = Ready | Recovered | Closed | Opened | TrackClosed | KeyframeWanted | Alarm | Statistics
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _ORDERS: Final = msgspec.msgpack.Decoder(Order)

@@ -41,6 +41,8 @@ class Worker:
         self._tracks: dict[str, TrackRecorder] = {}
         self._leaving: list[tuple[str, tuple[Gap, ...], str]] = []
         """Tracks whose last segment is being closed."""
+        self._opening: dict[str, int] = {}
+        """The turns of tracks that are recorded otherwise when the segment that is open has come to its end."""
         self._offset_ns = 0
         self._is_ending = False
         self._tick_ns = 0
@@ -127,6 +129,13 @@ class Worker:
         news, self._store.news = self._store.news, []
         for each in news:
             self._line.say(each)
+        for track, turn in list(self._opening.items()):
+            item = self._tracks.get(track)
+            if item is None:
+                del self._opening[track]
+            elif item.is_described and self._store.is_done(track):
+                del self._opening[track]
+                self._line.say(wire.Opened(track, turn))
         leaving, self._leaving = self._leaving, []
         for track, gaps, failed in leaving:
             if self._store.is_done(track):
@@ -222,6 +231,7 @@ class Worker:
                 track.hold()
         else:
             track.describe(dict(order.about), time.monotonic_ns())
+        self._opening[order.track] = order.turn
         self._part(track)
         ring.tracks[order.route] = track
         for record in ring.take_strays(order.route):

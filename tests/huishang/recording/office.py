@@ -1,0 +1,133 @@
+"""A real node that records demonstration units, whoever orders it, and its recordings as they lie on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from huishang.demo.units import UNITS, Unit
+from recorder.book.evidence import is_closed
+from recorder.files import Facts, facts_of
+from recorder.proof import records
+from recorder.proof.records import RecordedLine
+from tests.console.node import PASSWORD, LiveUnit, Node, _ask
+from tests.patience import until
+
+#: With a picture in H.264 and sound.
+UNIT: Unit = UNITS[0]
+
+
+class Office:
+    """The node, signed in to as its administrator."""
+
+    def __init__(self, node: Node, http: aiohttp.ClientSession) -> None:
+        self.node = node
+        self.http = http
+        self.root = node.folder / "recordings"
+
+    async def ask(self, method: str, path: str, **body: Any) -> Any:
+        return await _ask(self.http, method, f"/api/v1{path}", body)
+
+    async def record(self, of: str) -> str:
+        made = await self.ask("POST", "/recordings", of=of)
+        return str(made["object"])
+
+    async def end(self, recording: str) -> None:
+        """End a recording and wait for its closure."""
+        await self.ask("POST", f"/recordings/{recording}/end")
+        await until("the closure", lambda: is_closed(self.root, recording))
+
+    async def told(self, recording: str, count: int, after: str = "") -> list[dict[str, Any]]:
+        """Wait until the chain names so many files of each kind, of tracks that begin after this one."""
+
+        def enough() -> list[dict[str, Any]]:
+            found = [each for each in self.contents(recording, "segment") if each["track"] > after]
+            kinds = [each["about"]["kind"] for each in found]
+            return found if min(kinds.count("video"), kinds.count("audio")) >= count else []
+
+        found: list[dict[str, Any]] = await until("files in the chain", enough)
+        return found
+
+    def contents(self, recording: str, kind: str) -> list[dict[str, Any]]:
+        """Read what a chain says of a kind."""
+        path = self.root / "sessions" / recording / "chain.jsonl"
+        if not path.exists():
+            return []
+        lines = [records.parse(text) for text in path.read_bytes().split(b"\n")[:-1]]
+        return [line.content for line in lines if isinstance(line, RecordedLine) and line.record.kind == kind]  # type: ignore[misc]
+
+    def facts(self) -> dict[str, list[Facts]]:
+        """Read every file, by track; one that is not whole fails."""
+        found: dict[str, list[Facts]] = {}
+        for path in sorted(self.root.glob("tracks/*/*")):
+            found.setdefault(path.parent.name, []).append(facts_of(path))
+        return found
+
+    def is_written(self) -> bool:
+        """Tell whether no file is open."""
+        return not list(self.root.glob("tracks/*/*.open"))
+
+    def worker(self) -> int:
+        """Return the recorder's process."""
+        found = [pid for pid in _processes() if self.is_worker(pid)]
+        assert len(found) == 1
+        return found[0]
+
+    def is_worker(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            return b"recorder.worker" in command and int(parent) in self._family()
+        return False
+
+    def _family(self) -> set[int]:
+        process = self.node._process
+        assert process is not None
+        return {process.pid, *(int(pid) for pid in _children(process.pid))}
+
+    def verify(self) -> tuple[int, dict[str, Any]]:
+        """Run `huishang verify`; give its exit status and what it tells."""
+        command = [sys.executable, "-m", "huishang", "verify", "--json", str(self.root)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        return done.returncode, json.loads(done.stdout)
+
+
+@contextlib.asynccontextmanager
+async def office(folder: Path) -> AsyncIterator[Office]:
+    """Run a node and a unit that publishes to it, live."""
+    node = Node(folder)
+    await node.start()
+    try:
+        await node.found()
+        async with LiveUnit(UNIT, node), aiohttp.ClientSession(node.url) as http:
+            made = Office(node, http)
+            await sign_in(made)
+            yield made
+    finally:
+        await node.stop(signal.SIGKILL)
+
+
+async def sign_in(office: Office) -> None:
+    """Sign in, and wait for the unit."""
+    signed = await office.ask("POST", "/session", login="admin", password=PASSWORD)
+    office.http.headers["Authorization"] = f"Bearer {signed['token']}"
+    await office.node.wait(lambda sources: UNIT.id in sources and sources[UNIT.id]["state"] == "live")
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _children(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return []

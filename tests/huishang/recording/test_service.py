@@ -1,0 +1,89 @@
+"""A node that records: what is ordered is on disk and proved; a process that dies takes less than a second along."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from pathlib import Path
+
+from recorder.book.evidence import is_closed
+from tests.huishang.recording.office import UNIT, Office, office, sign_in
+from tests.patience import until
+
+SECOND_US = 1_000_000
+
+
+def is_sound(office: Office) -> bool:
+    """Tell whether verification finds nothing wrong; that it cannot know everything is no fault."""
+    status, told = office.verify()
+    assert status == 0, told
+    return True
+
+
+async def test_recordings_that_overlap_share_files_and_each_is_proved_alone(tmp_path: Path) -> None:
+    async with office(tmp_path) as node:
+        first = await node.record(f"source:{UNIT.id}")
+        await node.told(first, 1)
+        unit = (await node.ask("GET", "/units"))["items"][0]["id"]
+        meeting = (await node.ask("POST", "/consultations", title="防汛会商", unit=unit))["object"]
+        await node.ask("POST", f"/consultations/{meeting}/sources", source=UNIT.id)
+        second = await node.record(f"consultation:{meeting}")
+        shared = await node.told(second, 1)
+        await node.ask("PUT", f"/recordings/{second}/pause", paused=True)
+        await node.end(first)
+        held = {each["file"] for each in node.contents(second, "segment")}
+        await until("nothing more is recorded", node.is_written)
+        await node.ask("PUT", f"/recordings/{second}/pause", paused=False)
+        await until("more files", lambda: {each["file"] for each in node.contents(second, "segment")} - held)
+        await node.ask("POST", f"/consultations/{meeting}/end")
+        await until("the closure", lambda: is_closed(node.root, second))
+        files = {each["file"] for each in shared}
+        assert files & {each["file"] for each in node.contents(first, "segment")}, "each file once, in both chains"
+        assert len({each["track"] for each in node.contents(second, "segment")}) == 2
+        assert node.contents(second, "opening")[0]["title"] == "防汛会商"
+        assert node.contents(second, "pause") and node.contents(second, "resume")
+        verbs = {each["entry"]["verb"] for each in node.contents(second, "event")}
+        assert {"recording.begin", "recording.pause"} <= verbs
+        gaps = [gap for each in node.contents(second, "segment") for gap in each.get("gaps", [])]
+        assert "held" in {why for why, _, _ in gaps}
+        chain = (node.root / "sessions" / second / "chain.jsonl").read_text()
+        assert first not in chain, "a chain tells of no other recording"
+        await node.node.stop()
+        assert is_sound(node)
+
+
+async def test_killed_worker_costs_less_than_a_second_and_another_goes_on(tmp_path: Path) -> None:
+    async with office(tmp_path) as node:
+        recording = await node.record(f"source:{UNIT.id}")
+        told = await node.told(recording, 1)
+        os.kill(node.worker(), signal.SIGKILL)
+        await until("later files", lambda: len(node.contents(recording, "segment")) >= len(told) + 4)
+        await node.end(recording)
+        for track in node.facts().values():
+            for earlier, later in itertools.pairwise(track):
+                assert later.t0 - earlier.t1 < SECOND_US
+        await node.node.stop()
+        assert is_sound(node)
+
+
+async def test_killed_server_costs_less_than_a_second_and_the_next_goes_on_with_its_recordings(tmp_path: Path) -> None:
+    async with office(tmp_path) as node:
+        recording = await node.record(f"source:{UNIT.id}")
+        told = await node.told(recording, 1)
+        killed_us = time.time_ns() // 1000
+        await node.node.stop(signal.SIGKILL)
+        await until("the worker has closed everything", node.is_written)
+        before = node.facts()
+        assert len(before) == 2
+        for track in before.values():
+            assert track[-1].t1 > killed_us - SECOND_US
+        await node.node.start()
+        await sign_in(node)
+        await node.told(recording, 1, after=max(each["track"] for each in told))
+        await node.end(recording)
+        named = {each["file"] for each in node.contents(recording, "segment")}
+        assert named == {f"tracks/{track}/{each.name}" for track, files in node.facts().items() for each in files}
+        await node.node.stop()
+        assert is_sound(node)
