@@ -58,6 +58,15 @@ ABSENT_US = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class NodeMedia:
+    """What carries pictures and sound in this process, and keeps them."""
+
+    relay: Relay
+    exchange: Exchange
+    recording: RecordingService
+
+
+@dataclass(frozen=True, slots=True)
 class NodeEdge:
     """What of the edge others need: who may, the way in, the pages, the routes of it all, who acts, TURN servers."""
 
@@ -71,16 +80,10 @@ class NodeEdge:
 
 @contextlib.asynccontextmanager
 async def edge(
-    settings: Settings,
-    tokens: Sequence[Token],
-    desk: NodeDesk,
-    relay: Relay,
-    exchange: Exchange,
-    recording: RecordingService,
-    metrics: Metrics,
+    settings: Settings, tokens: Sequence[Token], desk: NodeDesk, media: NodeMedia, metrics: Metrics
 ) -> AsyncIterator[NodeEdge]:
     """Open all doors, and close them in reverse."""
-    tables = desk.coordinator.tables
+    tables, relay, exchange = desk.coordinator.tables, media.relay, media.exchange
     async with contextlib.AsyncExitStack() as ends:
         signed = Tokens(access_keys(settings), settings.server.node)
         proofs, passwords = Proofs(tables, signed), Passwords()
@@ -91,21 +94,21 @@ async def edge(
         ends.push_async_callback(signin.close)
         presence = Presence()
         turn = Turn(settings.turn.urls, settings.turn.secret, settings.turn.lifetime_s)
-        media = PageMedia(desk.coordinator, exchange.connections)
+        pages = PageMedia(desk.coordinator, exchange.connections)
         hub = Hub(
             desk.coordinator,
             acts,
             all_acts(),
             presence,
             exchange.registry,
-            media,
+            pages,
             lambda token: _who(proofs, desk, token),
             node=settings.server.node,
             turn=turn,
             tracks=lambda source: _tracks(exchange, source),
         )
-        media.start()
-        ends.push_async_callback(media.close)
+        pages.start()
+        ends.push_async_callback(pages.close)
         exchange.listen(hub.source_changed)
         hub.start()
         ends.push_async_callback(hub.close)
@@ -118,8 +121,8 @@ async def edge(
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
         samples = Samples(desk.database)
-        quality = QualityLog(tables, media, exchange.connections, samples.add)
-        links = LinkNews(media, exchange.connections, exchange.adaptation)
+        quality = QualityLog(tables, pages, exchange.connections, samples.add)
+        links = LinkNews(pages, exchange.connections, exchange.adaptation)
         lag = LoopLag(metrics.lag_seconds)
         for task in (speakers, caretaker, lag, quality, links, Retention(samples), webhooks):
             task.start()
@@ -131,7 +134,7 @@ async def edge(
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *_stills(relay, exchange, access, tables, ends),
-            *interface_routes(desk, acts, access, metrics, Health(_parts(exchange, desk, recording, webhooks)), index),
+            *interface_routes(desk, acts, access, metrics, Health(_parts(media, desk, webhooks)), index),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
 
@@ -160,9 +163,9 @@ async def _fill(index: SearchIndex, tables: Tables) -> None:
         await asyncio.sleep(0)
 
 
-def _parts(exchange: Exchange, desk: NodeDesk, recording: RecordingService, webhooks: Webhooks) -> Mapping[str, Part]:
+def _parts(media: NodeMedia, desk: NodeDesk, webhooks: Webhooks) -> Mapping[str, Part]:
     def plane() -> Fault | None:
-        return None if exchange.is_healthy else Fault("plane-unwell")
+        return None if media.exchange.is_healthy else Fault("plane-unwell")
 
     def journal() -> Fault | None:
         code = desk.coordinator.fault
@@ -176,7 +179,7 @@ def _parts(exchange: Exchange, desk: NodeDesk, recording: RecordingService, webh
         "plane": Part(plane, vital=True),
         "journal": Part(journal, vital=False),
         "database": Part(database, vital=False),
-        "recording": Part(recording.fault, vital=False),
+        "recording": Part(media.recording.fault, vital=False),
         "webhooks": Part(webhooks.fault, vital=False),
     }
 

@@ -16,7 +16,7 @@ from dispatch.sources import SourceRegistry
 from huishang import __version__
 from huishang.addresses import page_urls, reachable
 from huishang.desk import desk
-from huishang.edge import edge
+from huishang.edge import NodeMedia, edge
 from huishang.memory import staying
 from huishang.recording.service import RecordingService
 from huishang.tls import keep_fresh, server_context
@@ -82,7 +82,9 @@ async def serve(
         recording = RecordingService(settings, memory.coordinator, exchange)
         recording.start()
         ends.push_async_callback(recording.close)
-        doors = await ends.enter_async_context(edge(settings, tokens, memory, relay, exchange, recording, metrics))
+        doors = await ends.enter_async_context(
+            edge(settings, tokens, memory, NodeMedia(relay, exchange, recording), metrics)
+        )
         app, sources = make_app(
             exchange,
             doors.access,

@@ -115,7 +115,7 @@ class TrackRecorder:
         self._streams.tell(ssrc, timestamp, capture_ns, error_ns)
 
     def describe(self, about: dict[str, str], now_ns: int) -> None:
-        """Have other words stand in the files that begin from now on; a picture is asked for a keyframe to begin one."""
+        """Have other words stand in the files that begin from now on; a picture is asked for a keyframe."""
         if about == self._about:
             return
         self._about = about

@@ -100,7 +100,7 @@ async def test_health_tells_each_part(tmp_path: Path) -> None:
                 return dict(json.loads(await answer.text()))
 
         told = await until("all is well", state, lambda told: told["status"] == "ok")
-        assert set(told["parts"]) == {"plane", "journal", "database", "webhooks"}
+        assert set(told["parts"]) == {"plane", "journal", "database", "recording", "webhooks"}
 
 
 async def test_one_sign_in_opens_all_doors_and_its_end_closes_them(tmp_path: Path) -> None:

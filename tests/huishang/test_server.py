@@ -63,7 +63,7 @@ async def serving(made: Settings) -> AsyncIterator[list[str]]:
 async def health(url: str, context: ssl.SSLContext | bool = True) -> str:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz", ssl=context) as response:
         answer = await response.json()
-        assert {"plane", "journal", "database", "webhooks"} == answer["parts"].keys()
+        assert {"plane", "journal", "database", "recording", "webhooks"} == answer["parts"].keys()
         return str(answer["status"])
 
 
