@@ -23,6 +23,8 @@ from huishang.errors import StartError
 
 VERSION = 1
 MANIFEST = "manifest.json"
+#: Of recordings' proof (`recorder.book.layout`).
+LEDGER = "ledger.jsonl"
 _FOLDER = "data"
 _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 64 << 20
@@ -43,8 +45,19 @@ class Copied:
     octets: int
 
 
-def backup(folder: Path, target: Path, node: str, now_us: int, progress: Progress, *, database: Path | None) -> Copied:
+def backup(
+    folder: Path,
+    target: Path,
+    node: str,
+    now_us: int,
+    progress: Progress,
+    *,
+    database: Path | None,
+    media: Path | None = None,
+) -> Copied:
     """Copy a data folder without the file of its database into the new file `target`, whole or not at all.
+
+    What lies below `media` is left out: recorded pictures and sounds are too much for one file.
 
     Raises StartError.
     """
@@ -53,7 +66,7 @@ def backup(folder: Path, target: Path, node: str, now_us: int, progress: Progres
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
             unfinished = Path(beside) / target.name
-            done = _write(list(_files(folder, database)), folder, unfinished, node, now_us, progress)
+            done = _write(list(_files(folder, database, media)), folder, unfinished, node, now_us, progress)
             os.replace(unfinished, target)
             _sync(target.parent)
     except OSError as error:
@@ -162,11 +175,14 @@ def _inside(name: str) -> str:
     return path.relative_to(_FOLDER).as_posix()
 
 
-def _files(folder: Path, database: Path | None) -> Iterator[Path]:
+def _files(folder: Path, database: Path | None, media: Path | None) -> Iterator[Path]:
     left_out = {_place(database.with_name(database.name + suffix)) for suffix in _OF_DATABASE} if database else set()
-    for path in sorted(folder.rglob("*")):
+    # What vouches for other files is copied before them: they may grow meanwhile, and it would say more than there is.
+    for path in sorted(folder.rglob("*"), key=lambda path: (path.name != LEDGER, path)):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or path.name.endswith(_LEFT_OUT) or _place(path) in left_out:
+            continue
+        if media is not None and path.is_relative_to(media):
             continue
         if path.is_symlink():
             # What it leads to would be missing, perhaps the journal, and nobody would notice before the restore.

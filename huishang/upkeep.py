@@ -18,6 +18,7 @@ from config import Settings
 from huishang.backup import backup, restore
 from huishang.errors import StartError
 from huishang.options import DEFAULT_FOLDER, ConfigPath, config_path, settings_of
+from recorder.proof.segments import TRACKS
 
 if TYPE_CHECKING:
     from dispatch.store.database import Database
@@ -52,9 +53,11 @@ def _backup(
             time.time_ns() // 1000,
             tell,
             database=settings.database_path,
+            media=settings.recordings_path / TRACKS,
         )
     typer.echo(f"已备份 / backed up: {file} ({done.files} 个文件 / files, {done.octets:,} B)")
     typer.echo("内含密钥与口令摘要，请妥善保管 / it holds keys and hashes of passwords: keep it safe")
+    typer.echo("录像本身未含其中（证据链已含） / without recorded pictures and sounds; what proves them is in it")
     for path in _elsewhere(settings, config_path(config)):
         typer.echo(f"不在数据目录中，未备份，请自行保存 / not in the data folder and not backed up, keep it: {path}")
 

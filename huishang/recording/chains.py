@@ -32,11 +32,16 @@ MOST_EARLY: Final = 1000
 class Chains:
     """The chains of all recordings. `writer` None: there is no book just now."""
 
-    def __init__(self, node: str, lost: Callable[[], None], now_us: Callable[[], int]) -> None:
-        """`lost` is called when something has not come to the book that can be found again on disk."""
+    def __init__(
+        self, node: str, lost: Callable[[], None], closed: Callable[[], None], now_us: Callable[[], int]
+    ) -> None:
+        """`lost` is called when something has not come to the book that can be found again on disk, `closed` when a
+        chain has been closed.
+        """
         self.writer: BookWriter | None = None
         self._node = node
         self._lost = lost
+        self._closed = closed
         self._now_us = now_us
         self._early: list[Append] | None = []
         """What is told before the book is open for the first time; None: that did not go well."""
@@ -138,6 +143,8 @@ class Chains:
         self._waiting.discard(answer)
         error = answer.exception()
         if error is None:
+            if order.kind == "closure":
+                self._closed()
             return
         _log.error("evidence_not_written", recording=order.session, kind=order.kind, reason=str(error))
         # What has no place or form will have none the next time either: an event that is no JSON of ours. What follows

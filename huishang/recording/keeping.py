@@ -46,14 +46,11 @@ class Keeping:
         root: Path,
         node: str,
         authorities: Sequence[str],
-        chains: Callable[[Callable[[], None]], Chains],
         tables: Tables,
         telling: Callable[[], Collection[str]],
     ) -> None:
-        """`chains` makes them of what is to be called when something is lost; `telling` are the tracks of which the
-        worker of this process tells.
-        """
-        self.chains = chains(self.note_lost)
+        """`telling` are the tracks of which the worker of this process tells."""
+        self.chains = Chains(node, self.note_lost, self._stamp_soon, lambda: time.time_ns() // 1000)
         self.fault = ""
         """Why there is no book, a code."""
         self._root = root
@@ -160,6 +157,10 @@ class Keeping:
         task = asyncio.create_task(stamper.run())
         self._ends.push_async_callback(_ended, task)
         return stamper
+
+    def _stamp_soon(self) -> None:
+        if self._stamper is not None:
+            self._stamper.soon()
 
     async def _find(self) -> None:
         """Bring the chains up to what is on disk, and close those whose recordings are over."""

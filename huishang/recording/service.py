@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -23,7 +23,6 @@ from dispatch.recorded import recorded
 from dispatch.records import Recording
 from dispatch.tables import RUNNING, Change
 from huishang.recording.about import about_of
-from huishang.recording.chains import Chains
 from huishang.recording.keeping import Keeping
 from huishang.recording.tracks import Tracks
 from huishang.recording.troubles import Troubles
@@ -57,7 +56,6 @@ class RecordingService:
             self._root,
             self._node,
             settings.recording.time_stamps,
-            self._chains_of,
             self._tables,
             lambda: self._tracks.begun,
         )
@@ -94,9 +92,6 @@ class RecordingService:
         self._tracks.close()
         await self.process.close()
         await self._keeping.close()
-
-    def _chains_of(self, lost: Callable[[], None]) -> Chains:
-        return Chains(self._node, lost, lambda: time.time_ns() // 1000)
 
     def _begin(self) -> None:
         """Begin the worker and the book."""

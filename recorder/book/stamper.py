@@ -5,6 +5,7 @@ kept only if it proves something; what an authority sends is bounded, and no red
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Stamper:
         self._utc_us = utc_us
         self._stamping = Stamping(list(self._authorities))
         self._asking: set[asyncio.Task[None]] = set()
+        self._some = asyncio.Event()
         self.refusals: dict[str, str] = {}
         """Why each authority's last answer was not kept."""
 
@@ -67,11 +69,17 @@ class Stamper:
         try:
             while True:
                 self._ask_where_due()
-                await asyncio.sleep(self._every_s)
+                self._some.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._some.wait(), self._every_s)
         finally:
             for task in self._asking:
                 task.cancel()
             await asyncio.gather(*self._asking, return_exceptions=True)
+
+    def soon(self) -> None:
+        """Ask now: a session has ended, and nothing will come to it any more."""
+        self._some.set()
 
     def _ask_where_due(self) -> None:
         now = self._utc_us()

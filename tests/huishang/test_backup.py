@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from huishang.backup import MANIFEST, backup, restore
 from huishang.errors import StartError
+from tests.recorder.book.books import NOW, event, findings_at, open_book, opening, segment
 
 
 def quiet(done: int, total: int) -> None:
@@ -184,3 +185,23 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     with pytest.raises(StartError, match="nowhere"):
         backup(folder, tmp_path / "nowhere" / "x.backup", "huishang", 1, quiet, database=folder / "huishang.db")
+
+
+def test_recordings_are_left_out_and_what_proves_them_comes_back_fit_to_go_on(tmp_path: Path) -> None:
+    folder, file = folder_of(tmp_path), tmp_path / "node.backup"
+    root = folder / "recordings"
+    book = open_book(root)
+    book.commit([opening("A"), *segment(root, "T", 1, "A")], NOW)
+
+    def go_on(done: int, total: int) -> None:
+        """Record more while files are copied."""
+        for each in range(3):
+            assert not isinstance(book.commit([event("A", each)], NOW)[0], Exception)
+
+    backup(folder, file, "huishang", 1, go_on, database=None, media=root / "tracks")
+    book.close()
+    restore(file, tmp_path / "back", quiet)
+    assert not (tmp_path / "back" / "recordings" / "tracks").exists()
+    open_book(tmp_path / "back" / "recordings").close()
+    states = {finding.code for finding in findings_at(tmp_path / "back" / "recordings") if finding.state == "altered"}
+    assert not states

@@ -102,9 +102,9 @@ class Office:
 
 
 @contextlib.asynccontextmanager
-async def office(folder: Path) -> AsyncIterator[Office]:
-    """Run a node and a unit that publishes to it, live."""
-    node = Node(folder)
+async def office(folder: Path, more: str = "") -> AsyncIterator[Office]:
+    """Run a node and a unit that publishes to it, live. `more`: further lines of settings."""
+    node = Node(folder, more=more)
     await node.start()
     try:
         await node.found()

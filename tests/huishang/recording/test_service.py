@@ -8,9 +8,13 @@ import signal
 import time
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from recorder.book.evidence import is_closed
 from tests.huishang.recording.office import UNIT, Office, office, sign_in
 from tests.patience import until
+from tests.recorder.book.test_stamper import Served, serving
+from tests.recorder.proof.authority import Authority
 
 SECOND_US = 1_000_000
 
@@ -66,6 +70,28 @@ async def test_killed_worker_costs_less_than_a_second_and_another_goes_on(tmp_pa
                 assert later.t0 - earlier.t1 < SECOND_US
         await node.node.stop()
         assert is_sound(node)
+
+
+async def test_authority_witnesses_a_recording_as_soon_as_it_has_ended(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", "one")
+    certificates = tmp_path / "recordings" / "proof" / "certificates"
+    certificates.mkdir(parents=True)
+    (certificates / "one.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
+    async with (
+        serving(one=Served(authority)) as url,
+        office(tmp_path, f"[recording]\ntime_stamps = ['{url}/one']\n") as node,
+    ):
+        recording = await node.record(f"source:{UNIT.id}")
+        await node.told(recording, 1)
+        await node.end(recording)
+
+        def witnessed() -> bool:
+            status, told = node.verify()
+            assert status == 0, told
+            # Its certificate came with the files only.
+            return "authority-unpinned" in {finding["code"] for finding in told["findings"]}
+
+        await until("a token", witnessed)
 
 
 async def test_killed_server_costs_less_than_a_second_and_the_next_goes_on_with_its_recordings(tmp_path: Path) -> None:
