@@ -45,6 +45,7 @@ class Database:
         self.path = Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
         self._bulk = bulk
         self._file: tuple[int, int] | None = None
+        self._let_go = 0
         arguments: dict[str, Any] = {"timeout": CONNECT_S, "command_timeout": None if bulk else ANSWER_S}
         if self.path is not None:
             # Python's own idea of when a transaction begins leaves out reading and DDL; `_begin` does it.
@@ -91,16 +92,16 @@ class Database:
             finally:
                 await connection.close()
 
-    async def renew(self) -> bool:
-        """Let go of a file that is no longer the one under its name; tell whether it was so.
+    async def renew(self) -> int:
+        """Let go of a file that is no longer the one under its name; tell how many there have been so far.
 
         SQLite would go on writing to a file that somebody has removed, and nobody would ever see it again.
         """
-        if self.path is None or self._file is None or _identity(self.path) == self._file:
-            return False
-        self._file = None
-        await self.engine.dispose()
-        return True
+        if self.path is not None and self._file is not None and _identity(self.path) != self._file:
+            self._file = None
+            self._let_go += 1
+            await self.engine.dispose()
+        return self._let_go
 
     async def close(self) -> None:
         """Close all connections."""

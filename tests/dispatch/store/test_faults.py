@@ -160,7 +160,7 @@ async def test_node_starts_without_its_database_and_fills_it_when_it_is_there(
 async def test_end_does_not_wait_for_a_database_that_says_nothing(
     journal: LinesJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dispatch.store.projector.CLOSE_S", 0.01)
+    monkeypatch.setattr("dispatch.store.following.CLOSE_S", 0.01)
     monkeypatch.setattr("dispatch.store.database.CONNECT_S", 10 * PATIENCE_S)
     asked = asyncio.Event()
     lines: list[asyncio.StreamWriter] = []
