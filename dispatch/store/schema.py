@@ -111,3 +111,71 @@ quality = Table(
 )
 Index("ix_quality_session", quality.c.session, quality.c.at_us)
 Index("ix_quality_at", quality.c.at_us)
+
+#: The index of recordings: a projection of the sessions' chains as the tables above are one of the journal. A row is a
+#: record of kind segment, by its n in its chain. `deleted_us` 0: it is there.
+segments = Table(
+    "segments",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("segment", Text, nullable=False),
+    Column("track", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("record", BigInteger, primary_key=True, autoincrement=False),
+    Column("file", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("codec", Text, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("width", BigInteger, nullable=False),
+    Column("height", BigInteger, nullable=False),
+    Column("channels", BigInteger, nullable=False),
+    Column("t0_us", BigInteger, nullable=False),
+    Column("t1_us", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("head_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("recovered", Boolean, nullable=False),
+    Column("deleted_us", BigInteger, nullable=False),
+    Column("details", JSON, nullable=False),
+)
+Index("ix_segments_segment", segments.c.session, segments.c.segment)
+# The end is there so that no row is read of what ends too early: one segment of an hour makes a range long.
+_times = (segments.c.t0_us, segments.c.segment, segments.c.t1_us)
+Index("ix_segments_time", segments.c.session, *_times)
+Index("ix_segments_track", segments.c.session, segments.c.track, *_times)
+
+#: What the segments of a track come to, so that nobody has to count them. `longest_us` says how far before a moment a
+#: segment that reaches it may begin.
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("track", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("codec", Text, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("t0_us", BigInteger, nullable=False),
+    Column("t1_us", BigInteger, nullable=False),
+    Column("segments", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("longest_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How far each chain is in the index: bytes of its file, the least n of what follows, and a digest of what ends there.
+chains = Table(
+    "chains",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("record", BigInteger, nullable=False),
+    Column("tail", Text, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -48,7 +48,7 @@ async def project(
     lines, rows = await asyncio.to_thread(_fold, sheet, entries, touched)
     for kind in touched:
         table = RECORDS[kind]
-        for some in _portions(before[kind]):
+        for some in portions(before[kind]):
             await connection.execute(delete(table).where(table.c.id.in_(some)))
         await add_rows(connection, table, rows[kind])
     await add_rows(connection, timeline, lines)
@@ -82,7 +82,7 @@ async def load(
     connection: AsyncConnection, sheet: Sheet, kind: str, column: ColumnElement[str], values: Iterable[str]
 ) -> None:
     """Put those records of a kind on the sheet whose column has one of the values."""
-    for some in _portions(values):
+    for some in portions(values):
         rows = await connection.execute(select(RECORDS[kind]).where(column.in_(some)))
         sheet.add(kind, records_of(kind, rows.all()))
 
@@ -99,7 +99,8 @@ def _insertion(table: Table, dialect: Dialect) -> str:
     return str(insert(table).compile(dialect=dialect))
 
 
-def _portions(values: Iterable[str]) -> Iterator[list[Any]]:
+def portions(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Cut values into as many as one statement takes."""
     held = list(values)
     for first in range(0, len(held), MANY):
         yield held[first : first + MANY]

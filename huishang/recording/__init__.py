@@ -2,12 +2,15 @@
 
 dispatch and the recorder never import each other; they meet here.
 
-    about      what stands in a recorded file's head (core)
-    contents   what the chains say (core)
-    tracks     taps, rings, the worker's orders
-    chains     what is told to the book
-    found      what a crash left on disk
-    keeping    the book: opened, tried again, brought up to what is on disk, stamped
-    troubles   what is wrong with recording, for who watches over the node (core)
-    service    all of them, in the life of a node
+    about       what stands in a recorded file's head (core)
+    contents    what the chains say (core)
+    tracks      taps, rings, the worker's orders
+    chains      what is told to the book
+    found       what a crash left on disk
+    keeping     the book: opened, tried again, brought up to what is on disk, stamped
+    chainrows   what a line of a chain is in the index (core)
+    chainsteps  the chains, read a step at a time
+    indexing    the index in the database, behind the chains
+    troubles    what is wrong with recording, for who watches over the node (core)
+    service     all of them, in the life of a node
 """
