@@ -1,7 +1,8 @@
 """Makes the projection anew from the journal, beside the old one, and puts it in its place at the end.
 
 For a database that was lost, damaged or belongs to an older copy of the journal. All records are held in memory and
-written once; quality samples, which no journal has, are taken over. Nobody else may have the database open.
+written once; quality samples, which no journal has, are taken over. The index of recordings begins empty: the server
+fills it from the chains when it starts. Nobody else may have the database open.
 """
 
 from __future__ import annotations

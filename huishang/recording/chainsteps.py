@@ -35,7 +35,7 @@ class Found:
 
     steps: list[Step] = field(default_factory=list)
     more: dict[str, int] = field(default_factory=dict)
-    """Chains that are to be looked at again, and how far each is known to be signed, or 0."""
+    """Chains that are to be looked at again, those first that had no turn, and how far each is known to be signed."""
     changed: list[str] = field(default_factory=list)
     """Chains that are not those whose places these were: gone, put back from a copy, or with contents taken out."""
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class Found:
 
 @dataclass(slots=True)
 class _Room:
-    rows: int = MOST_ROWS
-    bytes: int = MOST_BYTES
+    rows: int
+    bytes: int
 
     @property
     def is_full(self) -> bool:
@@ -64,10 +64,11 @@ def sessions_of(layout: Layout) -> list[str] | None:
 
 def read_on(layout: Layout, due: Mapping[str, int], places: Mapping[str, Place]) -> Found:
     """Read the next step of these chains, one after another until it is full. Raises nothing."""
-    found, room = Found(), _Room()
+    found, room = Found(), _Room(MOST_ROWS, MOST_BYTES)
+    waiting: dict[str, int] = {}
     for session, signed in due.items():
         if room.is_full:
-            found.more[session] = signed
+            waiting[session] = signed
             continue
         try:
             _read_on(layout, session, places.get(session), signed, found, room)
@@ -75,6 +76,7 @@ def read_on(layout: Layout, due: Mapping[str, int], places: Mapping[str, Place])
             found.changed.append(session)
         except OSError as error:
             found.unreadable[session] = error.strerror or str(error)
+    found.more = waiting | found.more
     return found
 
 

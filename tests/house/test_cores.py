@@ -10,6 +10,7 @@ from tests.house.tree import ROOT, sources
 # Folders (every file below) and single files that are cores. A new core is added here with its first commit.
 CORES = (
     "dispatch",
+    "huishang/recording/chainrows.py",
     "media/allocation",
     "media/rtp",
     "media/stills/joining.py",

@@ -70,7 +70,7 @@ def content(track: int, number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def told(facts: Facts, track: int, **changes: Any) -> dict[str, Any]:
+def told(facts: Facts, track: int) -> dict[str, Any]:
     """Give what is told of a file that was written."""
     label = facts.label
     found = {
@@ -91,7 +91,7 @@ def told(facts: Facts, track: int, **changes: Any) -> dict[str, Any]:
         "fills": [[fill.t0, fill.t1] for fill in facts.fills],
         "keyframes": list(facts.keyframes),
     }
-    return content(track, label.number) | found | changes
+    return content(track, label.number) | found
 
 
 def segment(track: int, number: int, session: str = SESSION, **changes: Any) -> Append:
