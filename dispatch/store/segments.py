@@ -30,7 +30,7 @@ class SegmentRow(msgspec.Struct, frozen=True, kw_only=True):
     """A segment as its chain names it, by the record `record`; one that is named twice has two rows.
 
     `file` is relative to the recordings' root. `t1_us` is exclusive. `deleted_us`: since when it is deleted by policy,
-    or 0. `details`: `fills`, `gaps`, `keyframes`, `error_us`, `rid` and `name`, as the chain has them.
+    or 0. `details`: `fills`, `gaps`, `keyframes`, `rid`, `name` and, where that is known, `error_us`, as in the chain.
     """
 
     session: str

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from dispatch.ids import is_ulid
 from dispatch.store.segments import Deletion, SegmentRow
 from recorder.proof import records
 from recorder.proof.errors import NotARecord
-from recorder.proof.records import Name, RecordedLine, Session, Whole
+from recorder.proof.records import Name, RecordedLine, Whole
 from recorder.proof.segments import TRACKS, is_plain_path
 
 #: More than any file has; sums of millions of them fit into a column.
@@ -32,7 +33,7 @@ class Segment(records.Segment, frozen=True, kw_only=True):
 
     bytes: Size
     number: Whole
-    segment: Session
+    segment: str
     codec: Name
     about: About
     mime: str = ""
@@ -72,7 +73,12 @@ def _segment(session: str, n: int, told: Segment) -> SegmentRow:
         raise NotARecord("a file that is not below the tracks")
     if told.end < told.start:
         raise NotARecord("an end before the start")
-    details: dict[str, Any] = {name: getattr(told, name) for name in ("fills", "gaps", "keyframes", "error_us", "rid")}
+    if not is_ulid(told.segment):
+        raise NotARecord("a segment whose name is no ULID")
+    details: dict[str, Any] = {name: getattr(told, name) for name in ("fills", "gaps", "keyframes", "rid")}
+    details["name"] = told.about.name
+    if told.error_us is not None:
+        details["error_us"] = told.error_us
     return SegmentRow(
         session=session,
         segment=told.segment,
@@ -95,5 +101,5 @@ def _segment(session: str, n: int, told: Segment) -> SegmentRow:
         head_bytes=told.head,
         sha256=told.digest.sha256,
         recovered=told.recovered,
-        details=details | {"name": told.about.name},
+        details=details,
     )

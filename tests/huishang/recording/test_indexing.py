@@ -206,6 +206,7 @@ async def test_lines_that_cannot_be_used_are_passed_over_and_counted(
         good | {"file": "tracks/../proof/keys/a.pem"},
         good | {"file": "proof/keys/a.pem"},
         good | {"segment": "../x"},
+        good | {"segment": good["segment"] + "\n"},
         good | {"start": good["end"] + 1},
         good | {"bytes": 1 << 50},
         good | {"about": {"source": "s", "kind": "smell"}},
