@@ -60,11 +60,16 @@ def _pending(connection: Connection) -> list[str]:
     return newer[::-1]
 
 
-def _upgrade(connection: Connection) -> list[str]:
-    # One after another: two servers that start at once, and Alembic is one for the whole process. SQLite's
-    # transactions that write exclude each other anyway.
+def alone(connection: Connection) -> None:
+    """Wait until nobody else prepares the database, and let nobody until this transaction, which writes, has ended."""
+    # SQLite's transactions that write exclude each other anyway.
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE)))
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    # One after another: two servers that start at once, and Alembic is one for the whole process.
+    alone(connection)
     missing = _pending(connection)
     if missing:
         migrate(connection, "head")

@@ -12,7 +12,7 @@ from dispatch.entry import Entry
 from dispatch.errors import Unavailable
 from dispatch.store.database import Database
 from dispatch.store.following import Follower
-from dispatch.store.migrating import upgrade
+from dispatch.store.migrating import alone, upgrade
 from dispatch.store.ports import JournalReader
 from dispatch.store.schema import projection
 from dispatch.store.writing import project
@@ -95,6 +95,7 @@ async def prepare(database: Database, journal: JournalReader) -> int:
     """
     await upgrade(database)
     async with database.begin() as connection:
+        await connection.run_sync(alone)
         found = (await connection.execute(select(projection.c.journal, projection.c.position))).all()
         if not found:
             await connection.execute(insert(projection).values(journal=journal.identity, position=0))

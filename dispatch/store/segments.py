@@ -110,7 +110,7 @@ class SegmentReader:
     async def segments(
         self, session: str, from_us: int, to_us: int, *, track: str = "", after: tuple[str, int] = ("", 0), limit: int
     ) -> list[SegmentRow]:
-        """Return segments that reach into `from_us` <= time < `to_us`, of one track or all, by (`t0_us`, segment).
+        """Return segments that end after `from_us` and begin before `to_us`, by `t0_us` and segment.
 
         `after`: segment and `t0_us` of the last one told.
         """

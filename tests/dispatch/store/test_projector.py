@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from dispatch.store.database import Database
-from dispatch.store.projector import MOST_BYTES, MOST_RECORDS, Health, Projector, next_step
+from dispatch.store.projector import MOST_BYTES, MOST_RECORDS, Health, Projector, next_step, prepare
 from dispatch.store.schema import RECORDS, metadata, projection, timeline
 from tests.dispatch.store.entries import consultation, entry, message, participant, unit
 from tests.dispatch.store.lines import LinesJournal
@@ -111,6 +112,18 @@ async def test_two_that_write_one_database_do_not_write_anything_twice(
         await caught_up(two, journal)
     await other.close()
     assert await count(database) == {"units": 5 * MOST_RECORDS, "timeline": 5 * MOST_RECORDS, "projection": 1}
+
+
+async def test_many_that_begin_at_once_begin_one_projection(
+    database: Database, url: str, journal: LinesJournal
+) -> None:
+    all_of_them = [database, *(Database(url) for _ in range(5))]
+    for _ in range(10):
+        assert await asyncio.gather(*(prepare(item, journal) for item in all_of_them)) == [0] * 6
+        async with database.begin() as connection:
+            assert (await connection.execute(projection.delete())).rowcount == 1
+    for item in all_of_them:
+        await item.close()
 
 
 async def test_what_cannot_be_used_is_passed_over_and_counted(database: Database, journal: LinesJournal) -> None:
