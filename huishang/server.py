@@ -79,7 +79,7 @@ async def serve(
         )
         exchange.start()
         ends.push_async_callback(exchange.close)
-        recording = RecordingService(settings, memory.coordinator, exchange)
+        recording = RecordingService(settings, memory, exchange)
         recording.start()
         ends.push_async_callback(recording.close)
         doors = await ends.enter_async_context(

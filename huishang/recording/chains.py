@@ -33,15 +33,19 @@ class Chains:
     """The chains of all recordings. `writer` None: there is no book just now."""
 
     def __init__(
-        self, node: str, lost: Callable[[], None], closed: Callable[[], None], now_us: Callable[[], int]
+        self,
+        node: str,
+        lost: Callable[[], None],
+        written: Callable[[str, RecordedKind], None],
+        now_us: Callable[[], int],
     ) -> None:
-        """`lost` is called when something has not come to the book that can be found again on disk, `closed` when a
-        chain has been closed.
+        """`lost` is called when something has not come to the book that can be found again on disk, `written` when
+        something of a kind is in a session's chain, signed.
         """
         self.writer: BookWriter | None = None
         self._node = node
         self._lost = lost
-        self._closed = closed
+        self._written = written
         self._now_us = now_us
         self._early: list[Append] | None = []
         """What is told before the book is open for the first time; None: that did not go well."""
@@ -143,8 +147,7 @@ class Chains:
         self._waiting.discard(answer)
         error = answer.exception()
         if error is None:
-            if order.kind == "closure":
-                self._closed()
+            self._written(order.session, order.kind)
             return
         _log.error("evidence_not_written", recording=order.session, kind=order.kind, reason=str(error))
         # What has no place or form will have none the next time either: an event that is no JSON of ours. What follows

@@ -29,6 +29,7 @@ from recorder.book.evidence import certificates_below
 from recorder.book.stamper import Authority, Stamper
 from recorder.files import Facts
 from recorder.proof import openssl
+from recorder.proof.records import RecordedKind
 from recorder.proof.tokens import Certificates
 
 _log = structlog.get_logger(__name__)
@@ -48,9 +49,10 @@ class Keeping:
         authorities: Sequence[str],
         tables: Tables,
         telling: Callable[[], Collection[str]],
+        written: Callable[[str], None],
     ) -> None:
-        """`telling` are the tracks of which the worker of this process tells."""
-        self.chains = Chains(node, self.note_lost, self._stamp_soon, lambda: time.time_ns() // 1000)
+        """`telling` are the tracks of which the worker of this process tells; `written` hears of chains that grew."""
+        self.chains = Chains(node, self.note_lost, self._has_written, lambda: time.time_ns() // 1000)
         self.fault = ""
         """Why there is no book, a code."""
         self._root = root
@@ -58,6 +60,7 @@ class Keeping:
         self._authorities = authorities
         self._tables = tables
         self._telling = telling
+        self._written = written
         self._stamper: Stamper | None = None
         self._lost_s: float | None = None
         self._some = asyncio.Event()
@@ -158,8 +161,9 @@ class Keeping:
         self._ends.push_async_callback(_ended, task)
         return stamper
 
-    def _stamp_soon(self) -> None:
-        if self._stamper is not None:
+    def _has_written(self, session: str, kind: RecordedKind) -> None:
+        self._written(session)
+        if kind == "closure" and self._stamper is not None:
             self._stamper.soon()
 
     async def _find(self) -> None:

@@ -16,13 +16,14 @@ from typing import Final
 import structlog
 
 from config import Settings
-from dispatch.desk.coordinator import Coordinator
 from dispatch.entry import Entry
 from dispatch.ids import ulid
 from dispatch.recorded import recorded
 from dispatch.records import Recording
 from dispatch.tables import RUNNING, Change
+from huishang.desk import NodeDesk
 from huishang.recording.about import about_of
+from huishang.recording.indexing import Indexer
 from huishang.recording.keeping import Keeping
 from huishang.recording.tracks import Tracks
 from huishang.recording.troubles import Troubles
@@ -44,20 +45,21 @@ LOW_BYTES: Final = 2 << 30
 class RecordingService:
     """All recordings of the node. `start` once, `close` at the end, before the exchange and the desk."""
 
-    def __init__(self, settings: Settings, coordinator: Coordinator, exchange: Exchange) -> None:
+    def __init__(self, settings: Settings, desk: NodeDesk, exchange: Exchange) -> None:
         self._root = settings.recordings_path
-        self._node = settings.server.node
-        self._coordinator = coordinator
-        self._tables = coordinator.tables
+        self._coordinator = desk.coordinator
+        self._tables = desk.coordinator.tables
+        self._indexer = Indexer(desk.database, desk.journal, self._root)
         self._troubles = Troubles()
         self.process = RecorderProcess(self._root, self._hear)
         self._tracks = Tracks(exchange, self.process, settings.recording.ring_bytes, _new_id)
         self._keeping = Keeping(
             self._root,
-            self._node,
+            settings.server.node,
             settings.recording.time_stamps,
             self._tables,
             lambda: self._tracks.begun,
+            self._indexer.wake,
         )
         self._exchange = exchange
         self._is_begun = False
@@ -92,6 +94,7 @@ class RecordingService:
         self._tracks.close()
         await self.process.close()
         await self._keeping.close()
+        await self._indexer.close()
 
     def _begin(self) -> None:
         """Begin the worker and the book."""
@@ -101,6 +104,7 @@ class RecordingService:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.process.start()
         self._keeping.start()
+        self._indexer.start()
         self._task = asyncio.create_task(self._look_after())
 
     def _follow(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
