@@ -47,6 +47,7 @@ export class Bar {
     this.tag.dataset.level = level;
     setText(this.unit, unitNameOf(short ?? consultation));
     this.recorded.hidden = !consultation.recording;
+    this.element.classList.toggle("is-recorded", Boolean(consultation.recording));
     this.recorded.classList.toggle("rests", Boolean(consultation.recording?.paused_us));
     this.locked.hidden = !consultation.locked;
     setText(this.locked.lastElementChild, t("card.locked"));
