@@ -44,6 +44,8 @@ class Audit:
             return f"person:{identifier}" if identifier in self._tables.people else f"endpoint:{identifier}"
         if kind in ("signin", "export"):
             return f"person:{identifier}"
+        if kind == "replay":
+            return f"recording:{identifier}"
         if kind == "login":
             login = self._tables.logins.find(identifier)
             return f"person:{login.person if login else entry.params.get('person', '')}"

@@ -1,4 +1,4 @@
-"""Beginning, pausing and ending a recording, of a consultation or of a source alone, and keeping it from deletion.
+"""Beginning, pausing, ending a recording, of a consultation or a source alone; keeping it from deletion; looking at it.
 
 What is decided here is what shall be recorded. The recorder does it and tells what it could not do; it is no part of an
 act, because a full disk must not refuse a consultation anything.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dispatch.acts.base import MAX_TEXT_CHARACTERS, Act, Desk, clean_text, declare
-from dispatch.acts.consultation import end_recording, open_consultation
+from dispatch.acts.consultation import acting_person, end_recording, open_consultation
 from dispatch.errors import Conflict, Full, Invalid, Unknown
 from dispatch.permissions import Right
 from dispatch.records import Recording, Stage
@@ -127,6 +127,28 @@ def _hold(desk: Desk, act: Hold) -> str:
     reason = clean_text(act.reason, "reason", MAX_TEXT_CHARACTERS, required=False)
     if reason != recording.hold:
         desk.change("recording.hold", on(act), recording.session, hold=reason)
+    return ""
+
+
+class Replay(Act, frozen=True, kw_only=True):
+    """Who acts looks at a recording. Its values come from who knows it: memory may have let go of it."""
+
+    recording: str
+    session: str
+    title: str
+
+
+@declare(
+    "recording.replay",
+    Replay,
+    right=None,
+    why="the shell makes it, which has looked for the right to replay the recording",
+    summary="Note that somebody looks at a recording",
+)
+def _replay(desk: Desk, act: Replay) -> str:
+    person = acting_person(desk)
+    # An object of a kind that is not kept: it is an event, and changes nothing of the recording.
+    desk.change("recording.replay", f"replay:{act.recording}", act.session, person=person.id, title=act.title)
     return ""
 
 

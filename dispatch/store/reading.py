@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch.entry import Entry
-from dispatch.records import Consultation, Message, Participant, Record, Stage
+from dispatch.records import Consultation, Message, Participant, Record, Recording, Stage
 from dispatch.store.database import Database
 from dispatch.store.quality import Sample
 from dispatch.store.rows import MAX_KEY_CHARACTERS, bounded, cleaned, entry_of, records_of
-from dispatch.store.schema import consultations, messages, participants, quality, timeline
+from dispatch.store.schema import consultations, messages, participants, quality, recordings, timeline
 
 #: Rows in one answer.
 MOST_ROWS = 500
@@ -117,6 +117,11 @@ class Reader:
             participants.c.consultation == cleaned(consultation), participants.c.id > cleaned(after)
         )
         return await self._records("participant", Participant, asked.order_by(participants.c.id), limit)
+
+    async def recordings(self, identifiers: Collection[str]) -> list[Recording]:
+        """Return those of these recordings that there are, `MOST_ROWS` at most."""
+        asked = select(recordings).where(recordings.c.id.in_([cleaned(item) for item in identifiers]))
+        return await self._records("recording", Recording, asked, MOST_ROWS)
 
     async def quality(
         self, session: str, from_us: int, until_us: int, participant: str = "", after: Sample | None = None

@@ -52,6 +52,7 @@ RECORDS: dict[str, Table] = {kind: _table(kind, record) for kind, record in KIND
 consultations = RECORDS["consultation"]
 participants = RECORDS["participant"]
 messages = RECORDS["message"]
+recordings = RECORDS["recording"]
 Index("ix_consultations_stage", consultations.c.stage, consultations.c.ended_us, consultations.c.id)
 Index("ix_participants_consultation", participants.c.consultation)
 Index("ix_messages_consultation", messages.c.consultation, messages.c.at_us, messages.c.id)

@@ -20,6 +20,8 @@ _CURSOR = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
 
 R = TypeVar("R", bound=Record)
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
+#: Microseconds UTC.
+Time = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Final
 
 from dispatch.care import KEEP_MESSAGES
 from dispatch.errors import Unavailable
-from dispatch.records import Consultation, Message, Participant, Stage
+from dispatch.records import Consultation, Message, Participant, Recording, Stage
 from dispatch.store.reading import Reader
 from dispatch.tables import Tables
 from signaling.http.listing import Paging, cursor_invalid, page, require_cursor
@@ -46,6 +46,14 @@ def beside(tables: Tables, consultations: Iterable[Consultation], participants: 
         own.participants.put(participant)
     for name in _OWN:
         setattr(both, name, getattr(own, name))
+    return both
+
+
+def beside_recording(tables: Tables, recording: Recording) -> Tables:
+    """Return tables that have this recording and no other, and all else shared; to read."""
+    own, both = Tables(), copy.copy(tables)
+    own.recordings.put(recording)
+    both.recordings = own.recordings
     return both
 
 

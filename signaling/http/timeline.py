@@ -15,7 +15,7 @@ from dispatch.audit import Audit
 from dispatch.entry import Entry, public
 from dispatch.permissions import Actor, Permissions, Right
 from dispatch.store.reading import Place, Question, Reader
-from signaling.http.listing import MAX_PAGE, cursor_invalid
+from signaling.http.listing import MAX_PAGE, Time, cursor_invalid
 from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
 from signaling.http.past import of_sessions
 
@@ -24,7 +24,6 @@ ROWS: Final = 500
 READINGS: Final = 4
 _CURSOR = re.compile(r"(\d{1,18})\.(\d{1,9})\Z")
 
-_Time = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 #: Codes and identifiers. Nothing else is in the columns, and not every database takes every character.
 _Text = Annotated[str, Meta(max_length=128, pattern="^[!-~]*$")]
 
@@ -32,8 +31,8 @@ _Text = Annotated[str, Meta(max_length=128, pattern="^[!-~]*$")]
 class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True):
     """`from_us` <= time < `to_us`; 0 and "" ask for whatever. `object`: `kind:id`."""
 
-    from_us: _Time = 0
-    to_us: _Time = 0
+    from_us: Time = 0
+    to_us: Time = 0
     session: _Text = ""
     object: _Text = ""
     actor: _Text = ""
@@ -77,7 +76,7 @@ class TimelineEndpoint:
         caller = self._door.caller(request)
         query: TimelineQuery = query_of(request, TimelineQuery)
         question = Question(query.from_us, query.to_us, query.session, query.object, query.actor, query.verb)
-        after = _place(query.cursor)
+        after = place_of(query.cursor)
         found: list[Entry] = []
         for _ in range(READINGS):
             told = await self._reader.timeline(question, after, ROWS)
@@ -87,10 +86,10 @@ class TimelineEndpoint:
                 if audit.may_read(item.entry):
                     found.append(public(item.entry))
                     if len(found) == query.limit:
-                        return answer(Timeline(items=tuple(found), next=_cursor(after)))
+                        return answer(Timeline(items=tuple(found), next=cursor_of(after)))
             if len(told) < ROWS:
                 return answer(Timeline(items=tuple(found), next=""))
-        return answer(Timeline(items=tuple(found), next=_cursor(after)))
+        return answer(Timeline(items=tuple(found), next=cursor_of(after)))
 
 
 async def audit_of(reader: Reader, door: Door, actor: Actor, entries: Iterable[Entry]) -> Audit:
@@ -103,7 +102,8 @@ async def audit_of(reader: Reader, door: Door, actor: Actor, entries: Iterable[E
     return Audit(tables, Permissions(tables), actor, now_us)
 
 
-def _place(cursor: str) -> Place | None:
+def place_of(cursor: str) -> Place | None:
+    """Return what a cursor stands for. Raises Problem."""
     if not cursor:
         return None
     found = _CURSOR.match(cursor)
@@ -112,5 +112,6 @@ def _place(cursor: str) -> Place | None:
     return int(found[1]), int(found[2])
 
 
-def _cursor(place: Place | None) -> str:
+def cursor_of(place: Place | None) -> str:
+    """Return the cursor of the page after a place."""
     return f"{place[0]}.{place[1]}" if place else ""

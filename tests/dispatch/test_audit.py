@@ -19,6 +19,7 @@ from dispatch.records import (
     Login,
     Participant,
     Person,
+    Recording,
     Role,
     Stage,
     Unit,
@@ -42,6 +43,7 @@ def tables() -> Tables:
     tables.endpoints.put(Endpoint(id="cam", unit="east", kind=EndpointKind.DRONE, name_zh="机"))
     tables.logins.put(Login(id="l1", person="duty", begun_us=1, until_us=2))
     tables.consultations.put(Consultation(id="c", title="t", unit="root", chair="head", stage=Stage.RUNNING))
+    tables.recordings.put(Recording(id="r", of="source:cam", unit="east", title="机", why="asked", begun_us=1))
     tables.commit()
     return tables
 
@@ -58,6 +60,7 @@ def reads(tables: Tables, person: str, found: Entry) -> bool:
         (entry("endpoint:cam"), {"head", "duty"}),
         (entry("person:guest"), {"head"}),
         (entry("credential:duty"), {"head", "duty"}),
+        (entry("replay:r"), {"head", "duty"}),
         (entry("credential:cam"), {"head", "duty"}),
         (entry("login:l1"), {"head", "duty"}),
         (entry("login:gone", person="duty"), {"head", "duty"}),

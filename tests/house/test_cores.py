@@ -21,6 +21,7 @@ CORES = (
     "signaling/auth",
     "signaling/bucket.py",
     "signaling/dtls",
+    "signaling/http/hls.py",
     "signaling/ice",
     "signaling/sdp",
     "signaling/ws",

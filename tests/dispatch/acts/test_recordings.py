@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from dispatch.acts import recordings
-from dispatch.acts.base import Act
+from dispatch.acts.base import ACTS, Act
 from dispatch.acts.chair import Depute
 from dispatch.acts.consultation import Create, Join, Leave
 from dispatch.acts.consultation import End as EndConsultation
-from dispatch.acts.recordings import Begin, End, Hold, Pause
+from dispatch.acts.recordings import Begin, End, Hold, Pause, Replay
 from dispatch.permissions import Actor, Right
 from dispatch.records import Recording
 from tests.dispatch.acts.test_consultation import refusal
@@ -123,6 +123,19 @@ def test_a_hold_outlives_the_recording_and_is_for_who_manages() -> None:
     assert of(world, identifier).hold == "案件 2026-7"
     world.do(Hold(recording=identifier, reason=""))
     assert of(world, identifier).hold == ""
+
+
+def test_looking_is_an_entry_of_the_consultations_and_changes_nothing() -> None:
+    world = World()
+    consultation = world.hold()
+    identifier = world.do(Begin(of=f"consultation:{consultation}"))
+    before = of(world, identifier)
+    world.do(Replay(recording=identifier, session=consultation, title=before.title), "east")
+    entry = world.entries[-1]
+    assert (entry.verb, entry.actor, entry.object) == ("recording.replay", "east", f"replay:{identifier}")
+    assert (entry.session, entry.params) == (consultation, {"person": "east", "title": before.title})
+    assert of(world, identifier) is before
+    assert not ACTS["recording.replay"].path, "a page cannot say that somebody looked"
 
 
 def test_there_is_a_bound_on_what_is_recorded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

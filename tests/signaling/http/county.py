@@ -35,8 +35,10 @@ from signaling.http.operation import Door, Operation, operations_of
 from signaling.http.problem import Problem, problems
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
+from signaling.http.recordings import RecordingsEndpoint
 from signaling.http.transfer import TransferEndpoint
 from tests.patience import until
+from tests.recorder.chained import ChainReader
 
 
 def number(value: int) -> str:
@@ -181,7 +183,10 @@ async def running_county(folder: Path) -> AsyncIterator[County]:
         reads = ReadsEndpoint(Reader(database), door)
         files = TransferEndpoint(coordinator, door)
         codes = QrEndpoint(door)
-        routes = [*acts.routes(), *reads.routes(), *files.routes(), *codes.routes()]
+        root = folder / "recordings"
+        recordings = RecordingsEndpoint(Reader(database), ChainReader(root), root, coordinator, door)
+        endpoints = (acts, reads, files, codes, recordings)
+        routes = [route for endpoint in endpoints for route in endpoint.routes()]
         operations = operations_of(routes)
         app = web.Application(middlewares=[problems])
         app.add_routes([*routes, *openapi_routes(operations, "1")])

@@ -26,6 +26,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from dispatch.acts.consultation import Create, Join
+from dispatch.acts.recordings import Begin
+from signaling.http import recordings
 from signaling.http.acts import act_routes
 from signaling.http.openapi import OPERATION
 from signaling.http.reads import READS, collections
@@ -43,6 +45,7 @@ OPERATIONS: Final = sorted(
         EXPORT,
         IMPORT,
         OPERATION,
+        *recordings.OPERATIONS,
     ]
 )
 # Not `positive_data_acceptance`: what exists, who may and what fits the present state is beyond any description.
@@ -69,7 +72,9 @@ async def things(county: County) -> dict[str, list[str]]:
     tomorrow_us = time.time_ns() // 1000 + 86_400_000_000
     scheduled = await county.do("officer", Create(title="例会", unit=COUNTY, begins_us=tomorrow_us))
     present = [await county.do(name, Join(consultation=running)) for name in ("officer", "east")]
+    recording = await county.do("officer", Begin(of=f"consultation:{running}"))
     return {
+        "recording": [recording],
         "consultation": [running, running, running, scheduled],
         "participant": present,
         "person": [person("officer"), person("east")],

@@ -131,6 +131,8 @@ export default {
   "entry.recording-hold": "{actor} changed the hold of a recording",
   "entry.recording-hold-on": "{actor} had a recording kept: {text}",
   "entry.recording-hold-off": "{actor} took back the hold of a recording",
+  "verb.recording-replay": "Looked at a recording",
+  "entry.recording-replay": "{actor} looked at the recording of “{source}”",
   "verb.consultation-lock": "Locked or unlocked",
   "entry.consultation-lock": "{actor} locked or unlocked “{object}”",
   "entry.consultation-lock-on": "{actor} locked “{object}”",

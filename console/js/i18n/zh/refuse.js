@@ -17,6 +17,7 @@ export default {
   "refusal.consultation-unknown": "没有这个会商，可能已被删除。返回总览看一下。",
   "refusal.participant-unknown": "此参会方已不在会商中。",
   "refusal.recording-ended": "录制已结束。可以重新开始录制。",
+  "refusal.recording-unknown": "没有这份录制，或您无权知道它。",
   "refusal.recording-limit": "同时进行的录制已达上限。请先结束不需要的录制。",
   "refusal.participant-limit": "参会方已满。请主持人先请出不需要的。",
   "refusal.person-unknown": "没有这个人员，可能已被删除。",

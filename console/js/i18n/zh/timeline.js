@@ -131,6 +131,8 @@ export default {
   "entry.recording-hold": "{actor}改变了一份录制的保留",
   "entry.recording-hold-on": "{actor}要求保留一份录制：{text}",
   "entry.recording-hold-off": "{actor}解除了一份录制的保留",
+  "verb.recording-replay": "查看录制",
+  "entry.recording-replay": "{actor}查看了“{source}”的录制",
   "verb.consultation-lock": "锁定或解锁",
   "entry.consultation-lock": "{actor}改变了会商“{object}”的锁定",
   "entry.consultation-lock-on": "{actor}锁定了会商“{object}”",

@@ -1,0 +1,306 @@
+"""Recordings over HTTP: what there is of one, its files as they are, HLS playlists over them, what happened meanwhile.
+
+For who may replay the recording, one that memory has let go of too; and nothing of it is told before the timeline says
+who looks. Asks the index, and the recordings' root for the files; decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+from aiohttp import web
+
+from dispatch.desk.ports import Doing
+from dispatch.entry import public
+from dispatch.errors import Forbidden, Unknown
+from dispatch.ids import is_ulid
+from dispatch.permissions import Permissions, Right
+from dispatch.records import Recording
+from dispatch.store.reading import Question, Reader
+from dispatch.store.segments import SegmentRow, TrackRow
+from signaling.http import hls
+from signaling.http.listing import cursor_invalid, page
+from signaling.http.looks import Looks
+from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
+from signaling.http.past import beside_recording
+from signaling.http.problem import Problem
+from signaling.http.replayed import (
+    Events,
+    EventsQuery,
+    RangeQuery,
+    Recordings,
+    RecordingsQuery,
+    Segments,
+    SegmentsQuery,
+    Tracks,
+    TrackShown,
+    segment_shown,
+    track_shown,
+)
+from signaling.http.segmentfile import TYPES, SegmentFile, open_segment, require_range, unchanged
+from signaling.http.timeline import cursor_of, place_of
+
+_log = structlog.get_logger(__name__)
+
+#: More segments than that, a day of one track, are too long a playlist.
+MOST_PLAYED: Final = 20_000
+#: Rows of one reading for a playlist.
+ROWS: Final = 500
+_FOREVER: Final = (1 << 63) - 1
+_CURSOR: Final = re.compile(r"([0-9]{1,18})\.([0-9A-Z]{26})\Z")
+_RECORDING: Final = f"{BASE}/recordings/{{recording}}"
+_REFUSES: Final = frozenset({400, 401, 403, 404, 503})
+_BYTES: Final = {each: None for types in TYPES.values() for each in types.values()}
+
+
+class SegmentReader(Protocol):
+    """The index of what recordings hold. Raises Unavailable while the database is gone."""
+
+    async def segments(
+        self, session: str, from_us: int, to_us: int, *, track: str = "", after: tuple[str, int] = ("", 0), limit: int
+    ) -> list[SegmentRow]:
+        """Return those that overlap the time, by (t0, segment); `after`: segment and t0 of the last one told."""
+        ...
+
+    async def segment(self, session: str, segment: str) -> SegmentRow | None: ...
+
+    async def tracks(self, session: str) -> list[TrackRow]: ...
+
+
+def _reads(
+    name: str, path: str, summary: str, query: type[Any] | None, gives: Any, refuses: frozenset[int] = _REFUSES
+) -> Operation:
+    return Operation(
+        name=f"recordings.{name}",
+        method="GET",
+        path=path,
+        summary=summary,
+        right=Right.REPLAY,
+        query=query,
+        gives=gives,
+        refuses=refuses | {422} if query else refuses,
+        tag="recordings",
+    )
+
+
+LIST: Final = _reads(
+    "list",
+    f"{BASE}/recordings",
+    "Recordings that one may replay, the newest first",
+    RecordingsQuery,
+    {200: {JSON: Recordings}},
+    frozenset({400, 401, 403}),
+)
+TRACKS: Final = _reads("tracks", f"{_RECORDING}/tracks", "What there is of a recording", None, {200: {JSON: Tracks}})
+SEGMENTS: Final = _reads(
+    "segments", f"{_RECORDING}/segments", "The files of a time", SegmentsQuery, {200: {JSON: Segments}}
+)
+SEGMENT: Final = _reads(
+    "segment",
+    f"{_RECORDING}/segments/{{segment}}",
+    "A file as it was recorded, or a range of its bytes",
+    None,
+    {200: _BYTES, 206: _BYTES, 304: {}},
+    _REFUSES | {410, 416},
+)
+SEGMENT_MP4: Final = _reads(
+    "segment-mp4",
+    f"{_RECORDING}/segments/{{segment}}.mp4",
+    "The same by the name that players look for",
+    None,
+    {200: _BYTES, 206: _BYTES, 304: {}},
+    _REFUSES | {410, 416},
+)
+PLAYLIST: Final = _reads(
+    "playlist",
+    f"{_RECORDING}/tracks/{{track}}.m3u8",
+    "A track as an HLS playlist",
+    RangeQuery,
+    {200: {hls.CONTENT_TYPE: None}},
+    _REFUSES | {409, 410},
+)
+EVENTS: Final = _reads(
+    "events", f"{_RECORDING}/events", "What happened while it was recorded", EventsQuery, {200: {JSON: Events}}
+)
+
+OPERATIONS: Final = (LIST, TRACKS, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
+
+Handler = Callable[[web.Request, Recording], Awaitable[web.StreamResponse]]
+
+
+class RecordingsEndpoint:
+    """The handlers of `/recordings`. `root`: of the recordings' files."""
+
+    def __init__(self, reader: Reader, index: SegmentReader, root: Path, doing: Doing, door: Door) -> None:
+        self._reader = reader
+        self._index = index
+        self._root = root
+        self._door = door
+        self._looks = Looks(doing)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to add to an application."""
+        return [
+            LIST.route(self._list),
+            TRACKS.route(self._of(self._tracks)),
+            PLAYLIST.route(self._of(self._playlist)),
+            SEGMENTS.route(self._of(self._segments)),
+            SEGMENT_MP4.route(self._of(self._segment)),
+            SEGMENT.route(self._of(self._segment)),
+            EVENTS.route(self._of(self._events)),
+        ]
+
+    def _of(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Return what answers of one recording, to who may replay it, once it is noted who looks."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            caller = self._door.caller(request)
+            recording, permissions = await self._find(request.match_info["recording"])
+            target, now_us = f"recording:{recording.id}", time.time_ns() // 1000
+            if not permissions.may(caller.actor, Right.REPLAY, target, now_us):
+                if not permissions.rights(caller.actor, target, now_us):
+                    raise _unknown(recording.id)
+                raise Forbidden("forbidden", f"{caller.actor.person} lacks {Right.REPLAY} of {target}")
+            await self._looks.note(caller, recording)
+            return await handler(request, recording)
+
+        return handle
+
+    async def _find(self, identifier: str) -> tuple[Recording, Permissions]:
+        """Return a recording, wherever it is kept, and the rights to it. Raises Unknown, Unavailable."""
+        held = self._door.tables.recordings.find(identifier)
+        if held is not None:
+            return held, self._door.permissions
+        told = await self._reader.recordings((identifier,)) if is_ulid(identifier) else []
+        if not told:
+            raise _unknown(identifier)
+        return told[0], Permissions(beside_recording(self._door.tables, told[0]))
+
+    async def _list(self, request: web.Request) -> web.Response:
+        caller = self._door.caller(request)
+        query: RecordingsQuery = query_of(request, RecordingsQuery)
+        now_us = time.time_ns() // 1000
+        found = (item for item in self._door.tables.recordings if query.of in ("", item.of))
+        items, following = page(
+            found,
+            query,
+            lambda item: self._door.permissions.may(caller.actor, Right.REPLAY, f"recording:{item.id}", now_us),
+            newest=True,
+        )
+        return answer(Recordings(items=items, next=following))
+
+    async def _tracks(self, request: web.Request, recording: Recording) -> web.Response:
+        rows = await self._index.tracks(recording.id)
+        shown = tuple([await self._shown(recording, row) for row in rows])
+        return answer(
+            Tracks(
+                recording=recording,
+                from_us=min([recording.begun_us, *(row.t0_us for row in rows)]),
+                to_us=max([recording.ended_us or recording.begun_us, *(row.t1_us for row in rows)]),
+                live=not recording.ended_us,
+                tracks=shown,
+            )
+        )
+
+    async def _shown(self, recording: Recording, row: TrackRow) -> TrackShown:
+        first = await self._index.segments(recording.id, row.t0_us, row.t1_us, track=row.track, limit=1)
+        return track_shown(row, first[0].mime if first else "")
+
+    async def _segments(self, request: web.Request, recording: Recording) -> web.Response:
+        query: SegmentsQuery = query_of(request, SegmentsQuery)
+        rows = await self._index.segments(
+            recording.id,
+            query.from_us,
+            query.to_us or _FOREVER,
+            track=query.track,
+            after=_after(query.cursor),
+            limit=query.limit + 1,
+        )
+        shown = rows[: query.limit]
+        following = f"{shown[-1].t0_us}.{shown[-1].segment}" if len(rows) > query.limit else ""
+        return answer(Segments(items=tuple(map(segment_shown, shown)), next=following))
+
+    async def _segment(self, request: web.Request, recording: Recording) -> web.StreamResponse:
+        segment = request.match_info["segment"]
+        row = await self._index.segment(recording.id, segment) if is_ulid(segment) else None
+        if row is None:
+            raise Problem("segment-unknown", f"no segment {segment[:40]!r} in {recording.id}")
+        if row.deleted_us:
+            raise Problem("segment-deleted", f"{segment} was deleted at {row.deleted_us}")
+        known = unchanged(request, row)
+        if known is not None:
+            return known
+        require_range(request, row)
+        try:
+            fd = await asyncio.to_thread(open_segment, self._root, row)
+        except OSError as error:
+            _log.error("segment_missing", recording=recording.id, file=row.file, reason=error.strerror)
+            raise Problem("segment-missing", f"{segment}: {error.strerror}") from None
+        return SegmentFile(fd, row)
+
+    async def _playlist(self, request: web.Request, recording: Recording) -> web.Response:
+        track = request.match_info["track"]
+        query: RangeQuery = query_of(request, RangeQuery)
+        playlist = hls.Playlist(live=not recording.ended_us)
+        after, read = ("", 0), ROWS
+        while read == ROWS and is_ulid(track):
+            rows = await self._index.segments(
+                recording.id, query.from_us, query.to_us or _FOREVER, track=track, after=after, limit=ROWS
+            )
+            for row in rows:
+                playlist.add(row)
+            read = len(rows)
+            after = (rows[-1].segment, rows[-1].t0_us) if rows else after
+            if playlist.segments + playlist.unfit > MOST_PLAYED:
+                raise Problem("range-too-long", f"more than {MOST_PLAYED} segments", field="to_us")
+        if not playlist.playable:
+            raise await self._nothing_to_play(recording, track, playlist)
+        headers = {"Cache-Control": "no-store"}
+        return web.Response(text=playlist.text(), content_type=hls.CONTENT_TYPE, headers=headers)
+
+    async def _nothing_to_play(self, recording: Recording, track: str, playlist: hls.Playlist) -> Problem:
+        if playlist.segments:
+            return Problem("segment-deleted", f"all of {track} in this time was deleted")
+        if playlist.unfit:
+            return Problem("hls-unfit", f"{track} is nothing that HLS carries: take its segments")
+        if all(row.track != track for row in await self._index.tracks(recording.id)):
+            return Problem("track-unknown", f"no track {track[:40]!r} in {recording.id}")
+        return Problem("range-empty", f"nothing of {track} in this time")
+
+    async def _events(self, request: web.Request, recording: Recording) -> web.Response:
+        query: EventsQuery = query_of(request, EventsQuery)
+        # Not what was before or came after: who may see a recording may not thereby read the rest of a consultation.
+        from_us = max(query.from_us, recording.begun_us)
+        until_us = min(query.to_us or _FOREVER, recording.ended_us + 1 if recording.ended_us else _FOREVER)
+        told = []
+        if from_us < until_us:
+            question = Question(from_us, until_us, recording.session, _object_of(recording))
+            told = await self._reader.timeline(question, place_of(query.cursor), query.limit + 1, newest_first=False)
+        shown = told[: query.limit]
+        following = cursor_of(shown[-1].place) if len(told) > query.limit else ""
+        return answer(Events(items=tuple(public(item.entry) for item in shown), next=following))
+
+
+def _object_of(recording: Recording) -> str:
+    """Return what the entries of a recording are about where they are of no session."""
+    return "" if recording.session else f"recording:{recording.id}"
+
+
+def _unknown(identifier: str) -> Unknown:
+    return Unknown("recording-unknown", f"no recording {identifier[:40]!r}")
+
+
+def _after(cursor: str) -> tuple[str, int]:
+    """Return what a cursor stands for. Raises Problem."""
+    if not cursor:
+        return "", 0
+    found = _CURSOR.match(cursor)
+    if not found:
+        raise cursor_invalid()
+    return found[2], int(found[1])

@@ -1,0 +1,129 @@
+"""The index of recordings' segments read from the chains themselves, each time; and what chains say of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from dispatch.store.segments import SegmentRow, TrackRow
+from recorder.book.layout import Layout
+from recorder.files import Facts
+from recorder.proof import records
+from recorder.proof.records import RecordedLine
+
+_KEPT: Final = (
+    "number",
+    "segment",
+    "codec",
+    "mime",
+    "width",
+    "height",
+    "channels",
+    "recovered",
+    "track",
+    "file",
+    "bytes",
+)
+_DETAILS: Final = ("fills", "gaps", "keyframes", "error_us", "rid")
+
+
+class ChainReader:
+    """Answers as the index in the database does, of the chains below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self._layout = Layout(root)
+
+    async def segments(
+        self, session: str, from_us: int, to_us: int, *, track: str = "", after: tuple[str, int] = ("", 0), limit: int
+    ) -> list[SegmentRow]:
+        """Return those that overlap the time, by (t0, segment)."""
+        found = [row for row in self._rows(session) if row.t0_us < to_us and row.t1_us > from_us]
+        own = sorted((row for row in found if track in ("", row.track)), key=lambda row: (row.t0_us, row.segment))
+        return [row for row in own if (row.t0_us, row.segment) > (after[1], after[0])][:limit]
+
+    async def segment(self, session: str, segment: str) -> SegmentRow | None:
+        """Return one, None when there is none."""
+        return next((row for row in self._rows(session) if row.segment == segment), None)
+
+    async def tracks(self, session: str) -> list[TrackRow]:
+        """Return the tracks, in the order of their ids."""
+        rows = sorted(self._rows(session), key=lambda row: row.t0_us)
+        by_track = {row.track: [other for other in rows if other.track == row.track] for row in rows}
+        return [_track(own) for _, own in sorted(by_track.items())]
+
+    def _rows(self, session: str) -> list[SegmentRow]:
+        rows: dict[int, SegmentRow] = {}
+        deleted: dict[int, int] = {}
+        for n, kind, content in self._contents(session):
+            if kind == "segment":
+                rows[n] = _row(session, n, content)
+            elif kind == "deletion":
+                deleted |= dict.fromkeys(content["records"], content["at"])
+        return [_with_deletion(row, deleted.get(n, 0)) for n, row in rows.items()]
+
+    def _contents(self, session: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        chain = self._layout.chain(session)
+        for text in chain.read_bytes().splitlines() if chain.exists() else ():
+            line = records.parse(text)
+            if isinstance(line, RecordedLine) and isinstance(line.content, dict):
+                yield line.record.n, line.record.kind, line.content
+
+
+def content_of(facts: Facts, about: dict[str, str], **more: Any) -> dict[str, Any]:
+    """Return what a chain says of a file: the content of kind segment."""
+    label = facts.label
+    return {
+        "track": label.track.track,
+        "file": f"tracks/{label.track.track}/{facts.name}",
+        "start": facts.t0,
+        "end": facts.t1,
+        "bytes": facts.bytes,
+        "digest": {"sha256": facts.sha256},
+        "number": label.number,
+        "segment": label.segment,
+        "codec": label.track.codec.value,
+        "mime": label.mime,
+        "width": label.track.width,
+        "height": label.track.height,
+        "channels": label.track.channels,
+        "head": facts.head_bytes,
+        "recovered": facts.recovered,
+        "about": about,
+        "fills": [[fill.t0, fill.t1] for fill in facts.fills],
+        "keyframes": list(facts.keyframes),
+        **more,
+    }
+
+
+def _row(session: str, n: int, content: dict[str, Any]) -> SegmentRow:
+    about = content["about"]
+    return SegmentRow(
+        session=session,
+        record=n,
+        t0_us=content["start"],
+        t1_us=content["end"],
+        head_bytes=content["head"],
+        sha256=content["digest"]["sha256"],
+        deleted_us=0,
+        details={name: content[name] for name in _DETAILS if name in content} | {"name": about.get("name", "")},
+        **{name: about.get(name, "") for name in ("source", "kind", "unit", "person")},
+        **{name: content[name] for name in _KEPT},
+    )
+
+
+def _with_deletion(row: SegmentRow, deleted_us: int) -> SegmentRow:
+    values = {name: getattr(row, name) for name in row.__dataclass_fields__}
+    return SegmentRow(**values | {"deleted_us": deleted_us})
+
+
+def _track(rows: list[SegmentRow]) -> TrackRow:
+    first = rows[0]
+    return TrackRow(
+        t0_us=first.t0_us,
+        t1_us=max(row.t1_us for row in rows),
+        segments=len(rows),
+        bytes=sum(row.bytes for row in rows),
+        name=first.details["name"],
+        **{name: getattr(first, name) for name in ("track", "source", "kind", "unit", "person", "codec")},
+    )
