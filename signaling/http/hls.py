@@ -41,6 +41,8 @@ class Playlist:
         if row.codec not in CARRIED:
             self.unfit += 1
             return
+        if self._last is not None and self._last.segment == row.segment:
+            return  # a chain names it twice where a crash left open whether it had named it
         self.segments += 1
         self.playable += not row.deleted_us
         # The last picture of a file may be said to last into the next file.

@@ -39,7 +39,6 @@ from signaling.http.replayed import (
     Segments,
     SegmentsQuery,
     Tracks,
-    TrackShown,
     segment_shown,
     track_shown,
 )
@@ -197,20 +196,15 @@ class RecordingsEndpoint:
 
     async def _tracks(self, request: web.Request, recording: Recording) -> web.Response:
         rows = await self._index.tracks(recording.id)
-        shown = tuple([await self._shown(recording, row) for row in rows])
         return answer(
             Tracks(
                 recording=recording,
                 from_us=min([recording.begun_us, *(row.t0_us for row in rows)]),
                 to_us=max([recording.ended_us or recording.begun_us, *(row.t1_us for row in rows)]),
                 live=not recording.ended_us,
-                tracks=shown,
+                tracks=tuple(map(track_shown, rows)),
             )
         )
-
-    async def _shown(self, recording: Recording, row: TrackRow) -> TrackShown:
-        first = await self._index.segments(recording.id, row.t0_us, row.t1_us, track=row.track, limit=1)
-        return track_shown(row, first[0].mime if first else "")
 
     async def _segments(self, request: web.Request, recording: Recording) -> web.Response:
         query: SegmentsQuery = query_of(request, SegmentsQuery)

@@ -51,7 +51,7 @@ class Recordings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrackShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One source's picture or sound in a recording. `mime`: of its first segment; later ones may have another."""
+    """One source's picture or sound in a recording. Names, `codec` and `mime` are its newest segment's."""
 
     track: str
     source: str
@@ -156,7 +156,7 @@ def segment_shown(row: SegmentRow) -> SegmentShown:
     )
 
 
-def track_shown(row: TrackRow, mime: str) -> TrackShown:
+def track_shown(row: TrackRow) -> TrackShown:
     """Return what is told of a track."""
     return TrackShown(
         track=row.track,
@@ -166,7 +166,7 @@ def track_shown(row: TrackRow, mime: str) -> TrackShown:
         person=row.person,
         name=row.name,
         codec=row.codec,
-        mime=mime,
+        mime=row.mime,
         t0_us=row.t0_us,
         t1_us=row.t1_us,
         segments=row.segments,

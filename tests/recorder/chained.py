@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from dispatch.store.segments import SegmentRow, TrackRow
 from recorder.book.layout import Layout
 from recorder.files import Facts
@@ -60,7 +62,7 @@ class ChainReader:
                 rows[n] = _row(session, n, content)
             elif kind == "deletion":
                 deleted |= dict.fromkeys(content["records"], content["at"])
-        return [_with_deletion(row, deleted.get(n, 0)) for n, row in rows.items()]
+        return [msgspec.structs.replace(row, deleted_us=deleted.get(n, 0)) for n, row in rows.items()]
 
     def _contents(self, session: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         chain = self._layout.chain(session)
@@ -105,25 +107,19 @@ def _row(session: str, n: int, content: dict[str, Any]) -> SegmentRow:
         t1_us=content["end"],
         head_bytes=content["head"],
         sha256=content["digest"]["sha256"],
-        deleted_us=0,
         details={name: content[name] for name in _DETAILS if name in content} | {"name": about.get("name", "")},
         **{name: about.get(name, "") for name in ("source", "kind", "unit", "person")},
         **{name: content[name] for name in _KEPT},
     )
 
 
-def _with_deletion(row: SegmentRow, deleted_us: int) -> SegmentRow:
-    values = {name: getattr(row, name) for name in row.__dataclass_fields__}
-    return SegmentRow(**values | {"deleted_us": deleted_us})
-
-
 def _track(rows: list[SegmentRow]) -> TrackRow:
-    first = rows[0]
+    first, newest = rows[0], rows[-1]
     return TrackRow(
         t0_us=first.t0_us,
         t1_us=max(row.t1_us for row in rows),
         segments=len(rows),
         bytes=sum(row.bytes for row in rows),
-        name=first.details["name"],
-        **{name: getattr(first, name) for name in ("track", "source", "kind", "unit", "person", "codec")},
+        name=newest.details["name"],
+        **{name: getattr(newest, name) for name in ("track", "source", "kind", "unit", "person", "codec", "mime")},
     )
