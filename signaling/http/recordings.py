@@ -275,10 +275,10 @@ class RecordingsEndpoint:
         told = []
         if from_us < until_us:
             question = Question(from_us, until_us, recording.session, _object_of(recording))
-            told = await self._reader.timeline(question, place_of(query.cursor), query.limit + 1, newest_first=False)
-        shown = told[: query.limit]
-        following = cursor_of(shown[-1].place) if len(told) > query.limit else ""
-        return answer(Events(items=tuple(public(item.entry) for item in shown), next=following))
+            told = await self._reader.timeline(question, place_of(query.cursor), query.limit, newest_first=False)
+        # What fills a page may be all: then the next one is empty.
+        following = cursor_of(told[-1].place) if len(told) == query.limit else ""
+        return answer(Events(items=tuple(public(item.entry) for item in told), next=following))
 
 
 def _object_of(recording: Recording) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -10,9 +10,11 @@ from msgspec import Meta
 from dispatch.entry import Entry
 from dispatch.records import Recording
 from dispatch.store.segments import SegmentRow, TrackRow
-from signaling.http.listing import MAX_PAGE, Paging, Time
+from signaling.http.listing import Paging, Time
 
-_Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+#: A player takes in a window of time at once.
+MAX_ITEMS: Final = 500
+_Limit = Annotated[int, Meta(ge=1, le=MAX_ITEMS)]
 
 
 class RangeQuery(msgspec.Struct, frozen=True, kw_only=True):
