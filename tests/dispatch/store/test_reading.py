@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -132,6 +133,19 @@ async def test_ended_consultations_are_told_with_who_took_part(database: Databas
 def sample(at_us: int, **values: object) -> Sample:
     told = {"session": "c", "participant": "p", "source": "s", "kind": "video", "direction": "receive", **values}
     return msgspec.convert({"at_us": at_us, **told}, Sample)
+
+
+async def test_recordings_are_told_by_their_ids_running_or_over(database: Database, journal: LinesJournal) -> None:
+    values: dict[str, Any] = {"of": "source:s", "unit": "u", "title": "渡口", "why": "asked", "begun_us": NOON}
+    made = [entry("recording.begin", f"recording:r{number}", NOON, **values) for number in range(3)]
+    journal.add(made, [entry("recording.end", "recording:r1", NOON, ended_us=NOON + 9)])
+    await store(database, journal)
+    found = await Reader(database).recordings(("r0", "r1", "nothing"))
+    assert sorted((item.id, item.ended_us, item.title) for item in found) == [
+        ("r0", 0, "渡口"),
+        ("r1", NOON + 9, "渡口"),
+    ]
+    assert await Reader(database).recordings(("\0",)) == []
 
 
 async def test_quality_is_told_by_session_and_time_page_by_page(

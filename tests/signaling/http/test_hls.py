@@ -89,7 +89,8 @@ def row(t0_us: int, t1_us: int, **more: Any) -> SegmentRow:
 def test_no_segment_lasts_into_the_next_or_longer_than_the_playlist_promises(
     steps: list[tuple[int, int]], live: bool
 ) -> None:
-    made, rows, at_us = Playlist(live=live), [], 1_700_000_000_000_000
+    made, at_us = Playlist(live=live), 1_700_000_000_000_000
+    rows: list[SegmentRow] = []
     for step_us, length_us in steps:
         at_us += step_us
         rows.append(row(at_us, at_us + length_us, segment=number(len(rows))))

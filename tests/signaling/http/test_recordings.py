@@ -20,6 +20,8 @@ from dispatch.acts.recordings import Begin, End
 from dispatch.permissions import Right
 from recorder.files import Codec
 from signaling.http import looks
+from tests.patience import until
+from tests.recorder.chained import content_of
 from tests.signaling.http.asking import Answer, ask, problem
 from tests.signaling.http.county import CAMERA, COUNTY, number, person
 from tests.signaling.http.recorded import SECOND_US, Recorded, ids, running
@@ -36,6 +38,13 @@ async def made(tmp_path: Path) -> AsyncIterator[Recorded]:
 def told(answer: Answer) -> Any:
     assert answer.status == 200, answer.body[:500]
     return json.loads(answer.body)
+
+
+def target_of(descriptor: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return ""  # closed meanwhile
 
 
 def ids_listed(answer: Answer) -> list[str]:
@@ -156,6 +165,32 @@ async def test_file_is_served_as_it_is_whole_and_in_part(made: Recorded) -> None
     assert (looked.status, looked.body, looked.headers["Content-Length"]) == (200, b"", str(facts.bytes))
     known = await made.get(address, headers={"If-None-Match": f'"x", {tag}'})
     assert (known.status, known.body, known.headers["ETag"]) == (304, b"", tag)
+
+
+async def test_no_answer_leaves_a_file_open_whatever_becomes_of_it(made: Recorded) -> None:
+    track = made.record(Codec.H264, 0)
+    facts = made.files[track][0]
+    path = made.file(facts)
+    first = path.read_bytes()[:8]
+    # More than fits into the buffers between us, so that it is being sent when the client leaves.
+    size = 64 << 20
+    with path.open("ab") as file:
+        file.truncate(size)
+    made.note(("segment", content_of(facts, {"kind": "video"}, segment=UNKNOWN, bytes=size)))
+    address = f"/api/v1/recordings/{made.recording}/segments/{UNKNOWN}"
+
+    def held() -> list[str]:
+        return [
+            name for name in map(target_of, os.listdir("/proc/self/fd")) if name.startswith(str(made.root / "tracks"))
+        ]
+
+    for headers in ({}, {"Range": "bytes=5-8"}, {"If-None-Match": f'"{facts.sha256}"'}, {"Range": "bytes=x"}):
+        assert (await made.get(f"/segments/{UNKNOWN}", method="HEAD", headers=headers)).status < 500
+    async with made.client("officer") as http:
+        response = await http.get(address)
+        assert await response.content.readexactly(8) == first and held()
+        response.close()
+    await until("all files are closed", held, lambda names: not names)
 
 
 @pytest.mark.parametrize("wanted", ["bytes={size}-", "bytes=9-3", "bytes=a-b", "lines=1-2", "bytes=0-1,4-5", "bytes=-"])
