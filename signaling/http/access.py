@@ -24,8 +24,8 @@ from signaling.http.problem import Problem
 
 #: What pages of other origins may ask with, and read: all of the interface but what shows the node's own page.
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-_HEADERS = "Authorization, Content-Type, If-Match, Huishang-Device"
-_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After, Content-Disposition"
+_HEADERS = "Authorization, Content-Type, If-Match, If-None-Match, Range, Huishang-Device"
+_EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After, Content-Disposition, Content-Range"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="huishang"'}
 _RIGHTS: dict[Verb, Right] = {"publish": Right.PUBLISH, "watch": Right.VIEW}
 #: Of a browser's description of itself, in entries.

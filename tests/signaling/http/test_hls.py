@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.async_api import async_playwright
 
+from dispatch.store.reading import Question, Reader
 from dispatch.store.segments import SegmentRow
 from recorder.files import Codec
 from signaling.http import recordings
 from signaling.http.hls import LIVE_SECONDS, Playlist
 from tests.console.browser import CHROMIUM
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.peers.browser import ALL_FLAGS
 from tests.signaling.http.asking import problem
 from tests.signaling.http.county import number, token
@@ -187,6 +188,22 @@ async def test_ffmpeg_reads_every_packet_of_every_file_in_order(made: Recorded, 
     assert {stream["codec_name"].replace("hevc", "h265") for stream in told["streams"]} == {codec.value}
     wanted = [packet for facts in made.files[track] for packet in packets(made.file(facts))]
     assert [(int(item["size"]), item["data_hash"]) for item in told["packets"]] == wanted
+
+
+async def test_ffmpeg_reads_what_is_being_recorded_up_to_its_end(made: Recorded) -> None:
+    track = made.record(Codec.OPUS, 0)
+    reading = asyncio.create_task(ffprobe(f"{made.url}/api/v1/recordings/{made.recording}/tracks/{track}.m3u8"))
+
+    async def has_begun() -> bool:
+        await made.known()
+        told = await Reader(made.database).timeline(Question(verb="recording.replay"))
+        return bool(told)
+
+    await until("the playlist is read", has_begun)
+    made.record(Codec.OPUS, 3, track=track)
+    await made.end()
+    wanted = [packet for facts in made.files[track] for packet in packets(made.file(facts))]
+    assert [(int(item["size"]), item["data_hash"]) for item in (await reading)["packets"]] == wanted
 
 
 async def test_chromium_plays_it_over_holes_and_deleted_files(made: Recorded) -> None:
