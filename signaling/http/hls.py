@@ -1,7 +1,8 @@
 """A track as an HLS playlist (RFC 8216, draft-pantos-hls-rfc8216bis) over its segment files as they are. Core.
 
 Every file begins its own time at 0 and has a head of its own, so each is a discontinuity with a map; what ties them to
-one another is the wall clock. Where nothing was recorded the clock jumps; what policy has deleted is a gap.
+one another is the wall clock. They are asked for with their times moved on (`shifting`) for those that heed no
+discontinuity. Where nothing was recorded the clock jumps; what policy has deleted is a gap.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Playlist:
         self._last: SegmentRow | None = None
         self._lines: list[str] = []
         self._longest_us = 0
+        self._begin_us = 0
         self.segments = 0
         self.playable = 0
         """Those whose files are there."""
@@ -75,14 +77,16 @@ class Playlist:
         end_us = min(row.t1_us, until_us) if until_us is not None and until_us > row.t0_us else row.t1_us
         length_us = max(1, end_us - row.t0_us)
         self._longest_us = max(self._longest_us, length_us)
-        self._lines += _lines(row, length_us, is_first=not self._lines)
+        if self._lines:
+            self._lines.append("#EXT-X-DISCONTINUITY")
+        else:
+            self._begin_us = row.t0_us
+        self._lines += _lines(row, length_us, row.t0_us - self._begin_us)
 
 
-def _lines(row: SegmentRow, length_us: int, *, is_first: bool) -> Iterator[str]:
+def _lines(row: SegmentRow, length_us: int, shift_us: int) -> Iterator[str]:
     # Beside the playlist, which is at `tracks/TRACK.m3u8`. FFmpeg opens no segment whose name does not end so.
-    address = f"../segments/{row.segment}.mp4"
-    if not is_first:
-        yield "#EXT-X-DISCONTINUITY"
+    address = f"../segments/{row.segment}.mp4" + (f"?shift_us={shift_us}" if shift_us else "")
     if row.deleted_us:
         yield "#EXT-X-GAP"
     else:

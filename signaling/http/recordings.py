@@ -36,13 +36,14 @@ from signaling.http.replayed import (
     RangeQuery,
     Recordings,
     RecordingsQuery,
+    SegmentQuery,
     Segments,
     SegmentsQuery,
     Tracks,
     segment_shown,
     track_shown,
 )
-from signaling.http.segmentfile import TYPES, SegmentFile, open_segment, require_range, unchanged
+from signaling.http.segmentfile import TYPES, SegmentFile, open_segment, require_range, shifted, tag_of, unchanged
 from signaling.http.timeline import cursor_of, place_of
 
 _log = structlog.get_logger(__name__)
@@ -104,17 +105,17 @@ SEGMENT: Final = _reads(
     "segment",
     f"{_RECORDING}/segments/{{segment}}",
     "A file as it was recorded, or a range of its bytes",
-    None,
+    SegmentQuery,
     {200: _BYTES, 206: _BYTES, 304: {}},
-    _REFUSES | {410, 416},
+    _REFUSES | {409, 410, 416},
 )
 SEGMENT_MP4: Final = _reads(
     "segment-mp4",
     f"{_RECORDING}/segments/{{segment}}.mp4",
     "The same by the name that players look for",
-    None,
+    SegmentQuery,
     {200: _BYTES, 206: _BYTES, 304: {}},
-    _REFUSES | {410, 416},
+    _REFUSES | {409, 410, 416},
 )
 PLAYLIST: Final = _reads(
     "playlist",
@@ -222,21 +223,22 @@ class RecordingsEndpoint:
 
     async def _segment(self, request: web.Request, recording: Recording) -> web.StreamResponse:
         segment = request.match_info["segment"]
+        query: SegmentQuery = query_of(request, SegmentQuery)
         row = await self._index.segment(recording.id, segment) if is_ulid(segment) else None
         if row is None:
             raise Problem("segment-unknown", f"no segment {segment[:40]!r} in {recording.id}")
         if row.deleted_us:
             raise Problem("segment-deleted", f"{segment} was deleted at {row.deleted_us}")
-        known = unchanged(request, row)
+        known = unchanged(request, tag_of(row, query.shift_us))
         if known is not None:
             return known
         require_range(request, row)
         try:
-            fd = await asyncio.to_thread(open_segment, self._root, row)
+            file = await asyncio.to_thread(open_segment, self._root, row)
+            return await shifted(file, row, query.shift_us, request) if query.shift_us else SegmentFile(file, row)
         except OSError as error:
             _log.error("segment_missing", recording=recording.id, file=row.file, reason=error.strerror)
             raise Problem("segment-missing", f"{segment}: {error.strerror}") from None
-        return SegmentFile(fd, row)
 
     async def _playlist(self, request: web.Request, recording: Recording) -> web.Response:
         track = request.match_info["track"]

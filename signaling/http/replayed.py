@@ -32,6 +32,12 @@ class SegmentsQuery(RangeQuery, frozen=True, kw_only=True):
     limit: _Limit = 100
 
 
+class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`shift_us`: by how much the times in the file shall be later than they are; fragmented MP4 only."""
+
+    shift_us: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
+
+
 class EventsQuery(RangeQuery, frozen=True, kw_only=True):
     """Of the recording's time, the part that is wanted."""
 

@@ -22,6 +22,7 @@ CORES = (
     "signaling/bucket.py",
     "signaling/dtls",
     "signaling/http/hls.py",
+    "signaling/http/shifting.py",
     "signaling/ice",
     "signaling/sdp",
     "signaling/ws",

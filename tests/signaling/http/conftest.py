@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
 
+from tests.signaling.http.recorded import Recorded
+from tests.signaling.http.recorded import running as recorded
 from tests.signaling.node import EVERYTHING, Node, running_node
 
 
@@ -12,6 +15,13 @@ from tests.signaling.node import EVERYTHING, Node, running_node
 async def node() -> AsyncIterator[Node]:
     async with running_node(origins=["https://portal.example"]) as node:
         yield node
+
+
+@pytest_asyncio.fixture
+async def made(tmp_path: Path) -> AsyncIterator[Recorded]:
+    """A recording that runs."""
+    async with recorded(tmp_path) as made:
+        yield made
 
 
 def client(node: Node) -> aiohttp.ClientSession:
