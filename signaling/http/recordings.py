@@ -52,6 +52,8 @@ _log = structlog.get_logger(__name__)
 MOST_PLAYED: Final = 20_000
 #: Rows of one reading for a playlist.
 ROWS: Final = 500
+#: So long after a recording's end its last files may still be closed, entered into the book and the index.
+SETTLING_US: Final = 30_000_000
 _FOREVER: Final = (1 << 63) - 1
 _CURSOR: Final = re.compile(r"([0-9]{1,18})\.([0-9A-Z]{26})\Z")
 _RECORDING: Final = f"{BASE}/recordings/{{recording}}"
@@ -202,7 +204,7 @@ class RecordingsEndpoint:
                 recording=recording,
                 from_us=min([recording.begun_us, *(row.t0_us for row in rows)]),
                 to_us=max([recording.ended_us or recording.begun_us, *(row.t1_us for row in rows)]),
-                live=not recording.ended_us,
+                live=_grows(recording),
                 tracks=tuple(map(track_shown, rows)),
             )
         )
@@ -243,7 +245,7 @@ class RecordingsEndpoint:
     async def _playlist(self, request: web.Request, recording: Recording) -> web.Response:
         track = request.match_info["track"]
         query: RangeQuery = query_of(request, RangeQuery)
-        playlist = hls.Playlist(live=not recording.ended_us)
+        playlist = hls.Playlist(live=_grows(recording))
         after, read = ("", 0), ROWS
         while read == ROWS and is_ulid(track):
             rows = await self._index.segments(
@@ -281,6 +283,11 @@ class RecordingsEndpoint:
         # What fills a page may be all: then the next one is empty.
         following = cursor_of(told[-1].place) if len(told) == query.limit else ""
         return answer(Events(items=tuple(public(item.entry) for item in told), next=following))
+
+
+def _grows(recording: Recording) -> bool:
+    """Tell whether there may be more of a recording than is known."""
+    return not recording.ended_us or time.time_ns() // 1000 < recording.ended_us + SETTLING_US
 
 
 def _object_of(recording: Recording) -> str:

@@ -76,7 +76,7 @@ class TrackShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tracks(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording: from when to when there is something of it, whether it goes on (`live`), and its tracks."""
+    """A recording: from when to when there is something of it, its tracks, and whether more may come (`live`)."""
 
     recording: Recording
     from_us: int

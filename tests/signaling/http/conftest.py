@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
+from signaling.http import recordings
 from tests.signaling.http.recorded import Recorded
 from tests.signaling.http.recorded import running as recorded
 from tests.signaling.node import EVERYTHING, Node, running_node
@@ -22,6 +24,12 @@ async def made(tmp_path: Path) -> AsyncIterator[Recorded]:
     """A recording that runs."""
     async with recorded(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that a recording held is known at its end."""
+    monkeypatch.setattr(recordings, "SETTLING_US", 0)
 
 
 def client(node: Node) -> aiohttp.ClientSession:

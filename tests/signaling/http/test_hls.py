@@ -99,6 +99,7 @@ def test_no_segment_lasts_into_the_next_or_longer_than_the_playlist_promises(
     assert bool(tags(text, "-X-ENDLIST")) is not live
 
 
+@pytest.mark.usefixtures("settled")
 async def test_playlist_of_what_runs_only_grows_and_that_of_what_is_over_ends(made: Recorded) -> None:
     track = made.record(Codec.H264, 0, 3)
     first = await playlist(made, track)
@@ -111,6 +112,15 @@ async def test_playlist_of_what_runs_only_grows_and_that_of_what_is_over_ends(ma
     assert third.endswith("#EXT-X-ENDLIST\n") and tags(third, "-X-PLAYLIST-TYPE") == ["VOD"]
     assert tags(third, "-X-TARGETDURATION") == ["3"] and len(tags(third, "-X-DISCONTINUITY")) == 3
     assert times_us(third) == [facts.t0 for facts in made.files[track]]
+
+
+async def test_what_comes_shortly_after_the_end_is_waited_for(made: Recorded) -> None:
+    track = made.record(Codec.OPUS, 0)
+    await made.end()
+    assert json.loads((await made.get("/tracks")).body)["live"] is True
+    first = await playlist(made, track)
+    made.record(Codec.OPUS, 3, track=track)
+    assert tags(first, "-X-ENDLIST") == [] and (await playlist(made, track)).startswith(first)
 
 
 async def test_playlist_of_a_time_holds_what_overlaps_it(made: Recorded) -> None:
@@ -187,6 +197,7 @@ async def ffprobe(address: str) -> list[Packet]:
     return [(_us(item["pts_time"]), int(item["size"]), item["data_hash"], "D" not in item["flags"]) for item in items]
 
 
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.AV1, Codec.OPUS])
 async def test_ffmpeg_reads_every_packet_of_every_file_at_its_time(made: Recorded, codec: Codec) -> None:
     track = made.record(codec, 0, 3, 17)
@@ -195,6 +206,7 @@ async def test_ffmpeg_reads_every_packet_of_every_file_at_its_time(made: Recorde
     assert told == packets(made, track) and told[-1][0] > 19 * SECOND_US
 
 
+@pytest.mark.usefixtures("settled")
 async def test_ffmpeg_reads_what_is_being_recorded_up_to_its_end(made: Recorded) -> None:
     track = made.record(Codec.OPUS, 0)
     reading = asyncio.create_task(ffprobe(f"{made.url}/api/v1/recordings/{made.recording}/tracks/{track}.m3u8"))
@@ -210,6 +222,7 @@ async def test_ffmpeg_reads_what_is_being_recorded_up_to_its_end(made: Recorded)
     assert await reading == packets(made, track)
 
 
+@pytest.mark.usefixtures("settled")
 async def test_chromium_plays_it_over_holes_and_deleted_files(made: Recorded) -> None:
     track = made.record(Codec.H264, 0, 3, 17, 20)
     await made.delete(made.files[track][2], made.begun_us)

@@ -71,6 +71,7 @@ async def addresses(made: Recorded) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("settled")
 async def test_tracks_are_told_with_whose_they_are_and_what_a_browser_needs(made: Recorded) -> None:
     assert told(await made.get("/tracks"))["tracks"] == []
     picture, sound = made.record(Codec.H264, -0.5, 2.5), made.record(Codec.OPUS, 1)
