@@ -7,11 +7,12 @@ who looks. Asks the index, and the recordings' root for the files; decides nothi
 from __future__ import annotations
 
 import asyncio
+import heapq
 import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 from aiohttp import web
@@ -25,12 +26,19 @@ from dispatch.records import Recording
 from dispatch.store.reading import Question, Reader
 from dispatch.store.segments import SegmentRow, TrackRow
 from signaling.http import hls
-from signaling.http.listing import cursor_invalid, page
+from signaling.http.listing import cursor_invalid, page, require_cursor
 from signaling.http.looks import Looks
-from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
+from signaling.http.operation import Door, answer, query_of
 from signaling.http.past import beside_recording
 from signaling.http.problem import Problem
 from signaling.http.replayed import (
+    EVENTS,
+    LIST,
+    PLAYLIST,
+    SEGMENT,
+    SEGMENT_MP4,
+    SEGMENTS,
+    TRACKS,
     Events,
     EventsQuery,
     RangeQuery,
@@ -43,7 +51,7 @@ from signaling.http.replayed import (
     segment_shown,
     track_shown,
 )
-from signaling.http.segmentfile import TYPES, SegmentFile, open_segment, require_range, shifted, tag_of, unchanged
+from signaling.http.segmentfile import SegmentFile, open_segment, require_range, shifted, tag_of, unchanged
 from signaling.http.timeline import cursor_of, place_of
 
 _log = structlog.get_logger(__name__)
@@ -52,13 +60,12 @@ _log = structlog.get_logger(__name__)
 MOST_PLAYED: Final = 20_000
 #: Rows of one reading for a playlist.
 ROWS: Final = 500
+#: Recordings of which the right is looked up for one page of them, some 10 us each.
+MOST_LOOKED: Final = 1_000
 #: So long after a recording's end its last files may still be closed, entered into the book and the index.
 SETTLING_US: Final = 30_000_000
 _FOREVER: Final = (1 << 63) - 1
 _CURSOR: Final = re.compile(r"([0-9]{1,18})\.([0-9A-Z]{26})\Z")
-_RECORDING: Final = f"{BASE}/recordings/{{recording}}"
-_REFUSES: Final = frozenset({400, 401, 403, 404, 503})
-_BYTES: Final = {each: None for types in TYPES.values() for each in types.values()}
 
 
 class SegmentReader(Protocol):
@@ -74,64 +81,6 @@ class SegmentReader(Protocol):
 
     async def tracks(self, session: str) -> list[TrackRow]: ...
 
-
-def _reads(
-    name: str, path: str, summary: str, query: type[Any] | None, gives: Any, refuses: frozenset[int] = _REFUSES
-) -> Operation:
-    return Operation(
-        name=f"recordings.{name}",
-        method="GET",
-        path=path,
-        summary=summary,
-        right=Right.REPLAY,
-        query=query,
-        gives=gives,
-        refuses=refuses | {422} if query else refuses,
-        tag="recordings",
-    )
-
-
-LIST: Final = _reads(
-    "list",
-    f"{BASE}/recordings",
-    "Recordings that one may replay, the newest first",
-    RecordingsQuery,
-    {200: {JSON: Recordings}},
-    frozenset({400, 401, 403}),
-)
-TRACKS: Final = _reads("tracks", f"{_RECORDING}/tracks", "What there is of a recording", None, {200: {JSON: Tracks}})
-SEGMENTS: Final = _reads(
-    "segments", f"{_RECORDING}/segments", "The files of a time", SegmentsQuery, {200: {JSON: Segments}}
-)
-SEGMENT: Final = _reads(
-    "segment",
-    f"{_RECORDING}/segments/{{segment}}",
-    "A file as it was recorded, or a range of its bytes",
-    SegmentQuery,
-    {200: _BYTES, 206: _BYTES, 304: {}},
-    _REFUSES | {409, 410, 416},
-)
-SEGMENT_MP4: Final = _reads(
-    "segment-mp4",
-    f"{_RECORDING}/segments/{{segment}}.mp4",
-    "The same by the name that players look for",
-    SegmentQuery,
-    {200: _BYTES, 206: _BYTES, 304: {}},
-    _REFUSES | {409, 410, 416},
-)
-PLAYLIST: Final = _reads(
-    "playlist",
-    f"{_RECORDING}/tracks/{{track}}.m3u8",
-    "A track as an HLS playlist",
-    RangeQuery,
-    {200: {hls.CONTENT_TYPE: None}},
-    _REFUSES | {409, 410},
-)
-EVENTS: Final = _reads(
-    "events", f"{_RECORDING}/events", "What happened while it was recorded", EventsQuery, {200: {JSON: Events}}
-)
-
-OPERATIONS: Final = (LIST, TRACKS, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
 
 Handler = Callable[[web.Request, Recording], Awaitable[web.StreamResponse]]
 
@@ -188,13 +137,21 @@ class RecordingsEndpoint:
         caller = self._door.caller(request)
         query: RecordingsQuery = query_of(request, RecordingsQuery)
         now_us = time.time_ns() // 1000
-        found = (item for item in self._door.tables.recordings if query.of in ("", item.of))
+        require_cursor(query)
+        asked = (
+            item
+            for item in self._door.tables.recordings
+            if query.of in ("", item.of) and (not query.cursor or item.id < query.cursor)
+        )
+        some = heapq.nlargest(MOST_LOOKED, asked, key=lambda item: item.id)
         items, following = page(
-            found,
+            some,
             query,
             lambda item: self._door.permissions.may(caller.actor, Right.REPLAY, f"recording:{item.id}", now_us),
             newest=True,
         )
+        if not following and len(some) == MOST_LOOKED:
+            following = some[-1].id
         return answer(Recordings(items=items, next=following))
 
     async def _tracks(self, request: web.Request, recording: Recording) -> web.Response:

@@ -1,19 +1,26 @@
-"""What the interface tells of recordings: tracks, segments, what happened meanwhile. Shapes only."""
+"""The routes of recordings as declarations, and what they tell: tracks, segments, what happened meanwhile."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from dispatch.entry import Entry
+from dispatch.permissions import Right
 from dispatch.records import Recording
 from dispatch.store.segments import SegmentRow, TrackRow
+from signaling.http import hls
 from signaling.http.listing import Paging, Time
+from signaling.http.operation import BASE, JSON, Operation
+from signaling.http.segmentfile import TYPES
 
 #: A player takes in a window of time at once.
 MAX_ITEMS: Final = 500
+_RECORDING: Final = f"{BASE}/recordings/{{recording}}"
+_REFUSES: Final = frozenset({400, 401, 403, 404, 503})
+_BYTES: Final = {each: None for types in TYPES.values() for each in types.values()}
 _Limit = Annotated[int, Meta(ge=1, le=MAX_ITEMS)]
 
 
@@ -124,6 +131,65 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Entry, ...]
     next: str
+
+
+def _reads(
+    name: str, path: str, summary: str, query: type[Any] | None, gives: Any, refuses: frozenset[int] = _REFUSES
+) -> Operation:
+    return Operation(
+        name=f"recordings.{name}",
+        method="GET",
+        path=path,
+        summary=summary,
+        right=Right.REPLAY,
+        query=query,
+        gives=gives,
+        refuses=refuses | {422} if query else refuses,
+        tag="recordings",
+    )
+
+
+LIST: Final = _reads(
+    "list",
+    f"{BASE}/recordings",
+    "Recordings that one may replay, the newest first",
+    RecordingsQuery,
+    {200: {JSON: Recordings}},
+    frozenset({400, 401, 403}),
+)
+TRACKS: Final = _reads("tracks", f"{_RECORDING}/tracks", "What there is of a recording", None, {200: {JSON: Tracks}})
+SEGMENTS: Final = _reads(
+    "segments", f"{_RECORDING}/segments", "The files of a time", SegmentsQuery, {200: {JSON: Segments}}
+)
+SEGMENT: Final = _reads(
+    "segment",
+    f"{_RECORDING}/segments/{{segment}}",
+    "A file as it was recorded, or a range of its bytes",
+    SegmentQuery,
+    {200: _BYTES, 206: _BYTES, 304: {}},
+    _REFUSES | {409, 410, 416},
+)
+SEGMENT_MP4: Final = _reads(
+    "segment-mp4",
+    f"{_RECORDING}/segments/{{segment}}.mp4",
+    "The same by the name that players look for",
+    SegmentQuery,
+    {200: _BYTES, 206: _BYTES, 304: {}},
+    _REFUSES | {409, 410, 416},
+)
+PLAYLIST: Final = _reads(
+    "playlist",
+    f"{_RECORDING}/tracks/{{track}}.m3u8",
+    "A track as an HLS playlist",
+    RangeQuery,
+    {200: {hls.CONTENT_TYPE: None}},
+    _REFUSES | {409, 410},
+)
+EVENTS: Final = _reads(
+    "events", f"{_RECORDING}/events", "What happened while it was recorded", EventsQuery, {200: {JSON: Events}}
+)
+
+OPERATIONS: Final = (LIST, TRACKS, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
 
 
 class _Details(msgspec.Struct, frozen=True):

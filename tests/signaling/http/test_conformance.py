@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 
 from dispatch.acts.consultation import Create, Join
 from dispatch.acts.recordings import Begin
-from signaling.http import recordings
+from signaling.http import replayed
 from signaling.http.acts import act_routes
 from signaling.http.openapi import OPERATION
 from signaling.http.reads import READS, collections
@@ -45,7 +45,7 @@ OPERATIONS: Final = sorted(
         EXPORT,
         IMPORT,
         OPERATION,
-        *recordings.OPERATIONS,
+        *replayed.OPERATIONS,
     ]
 )
 # Not `positive_data_acceptance`: what exists, who may and what fits the present state is beyond any description.

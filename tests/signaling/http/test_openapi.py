@@ -13,7 +13,7 @@ from aiohttp import web
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from signaling.auth.endpoint import SessionEndpoint
-from signaling.http import health, metrics, naming, qr, recordings, search, timeline, transfer
+from signaling.http import health, metrics, naming, qr, replayed, search, timeline, transfer
 from signaling.http.access import Access
 from signaling.http.acts import act_routes
 from signaling.http.described import MEDIA, session_operations
@@ -47,7 +47,7 @@ def every_operation() -> list[Operation]:
         transfer.PROGRESS,
         naming.OPERATION,
         qr.OPERATION,
-        *recordings.OPERATIONS,
+        *replayed.OPERATIONS,
         *MEDIA.values(),
         *session_operations(),
         OPERATION,

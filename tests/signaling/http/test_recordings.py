@@ -17,7 +17,7 @@ from dispatch.acts.grants import Give, Revoke
 from dispatch.acts.recordings import Begin, End
 from dispatch.permissions import Right
 from recorder.files import Codec
-from signaling.http import looks
+from signaling.http import looks, recordings
 from tests.patience import until
 from tests.recorder.chained import content_of
 from tests.signaling.http.asking import Answer, ask, problem
@@ -358,6 +358,25 @@ async def test_events_are_those_of_the_recordings_time_in_its_order(made: Record
     part = told(await made.get(f"/events?from_us={at_us}&to_us={at_us + 1}"))["items"]
     assert part == [entry for entry in items if entry["hlc"][0] == at_us]
     assert told(await made.get(f"/events?to_us={made.begun_us}"))["items"] == []
+
+
+async def test_list_is_told_page_by_page_and_looks_at_so_many_at_once(
+    made: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [await made.do("administrator", Begin(of=f"source:gate-{number}")) for number in range(3)]
+    for most in (1, 2, 1_000):
+        monkeypatch.setattr(recordings, "MOST_LOOKED", most)
+        for name, mine in (
+            ("administrator", sorted([*others, made.recording], reverse=True)),
+            ("officer", [made.recording]),
+        ):
+            found: list[str] = []
+            cursor, asked = "", 0
+            while cursor or not asked:
+                told_now = told(await made.list(name, f"limit=1&cursor={cursor}"))
+                found, cursor, asked = found + [item["id"] for item in told_now["items"]], told_now["next"], asked + 1
+            assert found == mine and asked <= 6
+    assert problem(await made.list("officer", "cursor=%00"), 422) == "cursor-invalid"
 
 
 async def test_events_of_a_source_recorded_alone_are_its_recordings_own(made: Recorded) -> None:
