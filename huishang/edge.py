@@ -134,7 +134,9 @@ async def edge(
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *_stills(relay, exchange, access, tables, ends),
-            *interface_routes(desk, acts, access, metrics, Health(_parts(media, desk, webhooks)), index),
+            *interface_routes(
+                desk, acts, access, metrics, Health(_parts(media, desk, webhooks)), index, settings.recordings_path
+            ),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
 

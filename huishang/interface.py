@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from aiohttp import web
 
@@ -10,6 +11,7 @@ from dispatch.desk.ports import Doing
 from dispatch.directory.search import SearchIndex
 from dispatch.permissions import Permissions, Right
 from dispatch.store.reading import Reader
+from dispatch.store.segments import SegmentReader
 from huishang import __version__
 from huishang.desk import NodeDesk
 from signaling.http.access import Access, PersonIdentity, TokenIdentity
@@ -23,15 +25,22 @@ from signaling.http.operation import Door, operations_of
 from signaling.http.problem import Problem
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
+from signaling.http.recordings import RecordingsEndpoint
 from signaling.http.search import SearchEndpoint
 from signaling.http.timeline import TimelineEndpoint
 from signaling.http.transfer import TransferEndpoint
 
 
 def interface_routes(
-    desk: NodeDesk, acts: Doing, access: Access, metrics: Metrics, health: Health, index: SearchIndex
+    desk: NodeDesk,
+    acts: Doing,
+    access: Access,
+    metrics: Metrics,
+    health: Health,
+    index: SearchIndex,
+    recordings: Path,
 ) -> list[web.RouteDef]:
-    """Return the routes to add to an application."""
+    """Return the routes to add to an application. `recordings`: the root of their files."""
     reader = Reader(desk.database)
     door = Door(desk.coordinator.tables, desk.coordinator.permissions, access.person)
     endpoints = (
@@ -42,6 +51,7 @@ def interface_routes(
         NamesEndpoint(reader, door),
         TransferEndpoint(acts, door),
         QrEndpoint(door),
+        RecordingsEndpoint(reader, SegmentReader(desk.database), recordings, acts, door),
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, door.permissions, request)),
     )

@@ -44,7 +44,8 @@ export class Face {
       // The still lies under the video: it is seen exactly while the video has nothing to show.
       this.still, this.video, this.meter, this.box, this.capture,
     );
-    const who = h("div", { class: "who" }, this.tag, this.name, this.recorded, this.bars, this.mute, this.pause, this.enlarge);
+    const told = [this.tag, this.name, this.recorded, this.bars];
+    const who = h("div", { class: "who" }, told, this.mute, this.pause, this.enlarge);
     const foot = h("div", { class: "foot" }, who, this.figures);
     this.element = h("article", { class: "tile", role: "listitem", data: { id } }, this.picture, foot);
     this.fitted = new FittedName(this.name, (shown, full) => {

@@ -34,7 +34,8 @@ export class Bar {
     this.menu = h("button", { class: ["button", "chair-menu"], type: "button" }, icon("chair"), h("span"));
     this.menu.setAttribute("aria-haspopup", "menu");
     this.menu.addEventListener("click", () => this.#openMenu());
-    const what = h("div", { class: "bar-what" }, this.tag, this.unit, this.recorded, this.locked, this.count, this.long);
+    const told = [this.tag, this.unit, this.recorded, this.locked, this.count, this.long];
+    const what = h("div", { class: "bar-what" }, told);
     this.element = h("header", { class: "bar" }, what, group, this.chair, this.menu);
   }
 
@@ -103,7 +104,8 @@ export class Bar {
 
   #act(name) {
     const pictures = {
-      muteAll: "mic-off", roll: "roll", record: "record", rest: "pause", lock: "lock", announce: "announce", end: "stop",
+      muteAll: "mic-off", roll: "roll", record: "record", rest: "pause", lock: "lock", announce: "announce",
+      end: "stop",
     };
     const looks = ["button", name === "end" && "danger"];
     const button = h("button", { class: looks, type: "button", on: { click: () => this.#do(name) } });
