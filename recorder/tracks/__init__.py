@@ -22,7 +22,7 @@ comes while no file can begin with it, is told as a gap (`Why.NO_KEYFRAME`).
 """
 
 from recorder.tracks.times import CaptureTimes, Moment, Times
-from recorder.tracks.told import Ended, Evidence, Gap, Why
+from recorder.tracks.told import Ended, Evidence, Gap, Report, Why
 from recorder.tracks.track import Files, TrackRecorder
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Files",
     "Gap",
     "Moment",
+    "Report",
     "Times",
     "TrackRecorder",
     "Why",

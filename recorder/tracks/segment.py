@@ -8,7 +8,7 @@ from media.rtp.frames import Frame
 from recorder.files import SegmentWriter
 from recorder.tracks.streams import Stream
 from recorder.tracks.times import Moment
-from recorder.tracks.told import MOST_EVIDENCE, MOST_GAPS, Ended, Evidence, Gap, Why
+from recorder.tracks.told import MOST_EVIDENCE, MOST_GAPS, Ended, Evidence, Gap, Report, Why
 
 EVIDENCE_APART_US: Final = 500_000
 
@@ -30,6 +30,7 @@ class Segment:
         self._doubt_us: int | None = None
         self._evidence: list[Evidence] = []
         self._evidence_us = 0
+        self._reports: list[Report] = []
         self._error_ns = 0
         self._waits: int | None = None
         self._waits_ns = 0
@@ -44,6 +45,15 @@ class Segment:
             self._evidence_us = pts_us
             timestamp = frame.timestamp & 0xFFFFFFFF
             self._evidence.append(Evidence(timestamp, frame.first_arrival_ns, moment.capture_ns, moment.error_ns))
+            self._note_report()
+
+    def _note_report(self) -> None:
+        told = self._stream.times.told
+        if told is None or not told.report_ntp:
+            return
+        if not self._reports or self._reports[-1].arrival_ns != told.report_arrival_ns:
+            way = told.round_trip_ns, int(told.round_trip_source)
+            self._reports.append(Report(told.report_ntp, told.report_timestamp, told.report_arrival_ns, *way))
 
     def miss(self, gap: Gap) -> None:
         """Something is not there."""
@@ -81,4 +91,5 @@ class Segment:
             stream.recorded.clock_rate,
             tuple(self._gaps),
             tuple(self._evidence),
+            tuple(self._reports),
         )

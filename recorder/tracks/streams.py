@@ -12,7 +12,7 @@ from typing import Final
 
 from media.rtp.frames import Frame
 from media.rtp.stream import StreamFrames
-from media.tap import TapRecord
+from media.tap import TapClock, TapRecord
 from recorder.tracks.codecs import RECORDED, Recorded
 from recorder.tracks.times import Times
 
@@ -62,18 +62,19 @@ class Streams:
         self._times = times
         self._all: dict[int, Stream] = {}
         self._number = 0
-        self._told: dict[int, tuple[int, int, int]] = {}
+        self._told: dict[int, TapClock] = {}
         """By SSRC, the last word, for streams that begin later."""
 
-    def tell(self, ssrc: int, timestamp: int, capture_ns: int, error_ns: int) -> None:
-        """Take the plane's word for when a timestamp of an SSRC was captured."""
+    def tell(self, clock: TapClock) -> None:
+        """Take the plane's word for when the timestamps of an SSRC were captured."""
+        ssrc = clock.ssrc
         self._told.pop(ssrc, None)
-        self._told[ssrc] = (timestamp, capture_ns, error_ns)
+        self._told[ssrc] = clock
         if len(self._told) > MOST_STREAMS:
             del self._told[next(iter(self._told))]
         stream = self._all.get(ssrc)
         if stream is not None:
-            stream.times.tell(timestamp, capture_ns, error_ns)
+            stream.times.tell(clock)
 
     def of(self, record: TapRecord) -> Stream | None:
         """Give the stream of an RTP record, None where its codec is none that is recorded."""
@@ -89,7 +90,7 @@ class Streams:
             stream = Stream(record, recorded, self._times(recorded.clock_rate), self._number)
             self._all[record.ssrc] = stream
             if (told := self._told.get(record.ssrc)) is not None:
-                stream.times.tell(*told)
+                stream.times.tell(told)
         stream.heard_ns = record.monotonic_ns
         return stream
 

@@ -3,6 +3,9 @@
 Timestamps tell how far apart captures are. When that was, the plane tells where it knows (`tell`). Until then, the
 packet that came fastest tells how far behind its capture arrivals are at least; what way even that one took is not
 known, which is most of the error.
+
+Where the plane knows no more than arrivals for a while (the sender's clock was set, its transport is another), what its
+reports told before is reckoned on, until arrivals contradict it or its bound has become the worse one.
 """
 
 from __future__ import annotations
@@ -10,20 +13,23 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
+from media.tap.clock import ClockBasis, TapClock
+
 #: A step of less than this is never made: the line is moved slowly instead.
 JUMP_NS: Final = 100_000_000
+#: But for the first one, from arrivals to what reports tell.
+FIRST_JUMP_NS: Final = 10_000_000
 #: The longest way and queue that is thought of, as in `media/plane/senderclock`.
 WAY_UNKNOWN_NS: Final = 500_000_000
+#: No capture, coding and sending takes longer, as there.
+PIPELINE_NS: Final = 30_000_000_000
 #: Ten times what two crystals differ by; 200 ms of sound are stretched by 1 ms.
 SLEW_DIVISOR: Final = 200
 #: The least delay is that of this long.
 WINDOW_NS: Final = 10_000_000_000
 _BUCKET_NS: Final = 1_000_000_000
 _SECOND_NS: Final = 1_000_000_000
-#: What two crystals may be apart since the plane told of them.
-DRIFT_PPM: Final = 600
 _WRAP: Final = 0xFFFFFFFF
-_HALF: Final = 0x80000000
 
 
 class Moment(NamedTuple):
@@ -39,15 +45,19 @@ class Times(Protocol):
     def note(self, timestamp: int, arrival_ns: int) -> None:
         """Take the unwrapped timestamp of a frame, and the arrival of its first packet."""
 
-    def tell(self, timestamp: int, capture_ns: int, error_ns: int) -> None:
-        """Take the plane's word for when a timestamp, 32 bits as on the wire, was captured."""
+    def tell(self, clock: TapClock) -> None:
+        """Take the plane's word for when the stream's timestamps were captured."""
 
     def at(self, timestamp: int) -> Moment:
         """Tell when something was captured; one was noted before. Times follow one another as timestamps do."""
 
     @property
+    def told(self) -> TapClock | None:
+        """What the plane told last, for evidence."""
+
+    @property
     def astray(self) -> bool:
-        """What is known by now is more than 100 ms off what `at` tells."""
+        """What is known by now is so far off what `at` tells that a segment is to end."""
 
     def anchor(self) -> None:
         """Tell what is known by now: times may jump, so a segment has ended."""
@@ -58,17 +68,20 @@ class CaptureTimes:
 
     def __init__(self, clock_rate: int) -> None:
         """`clock_rate` in ticks a second."""
+        self.told: TapClock | None = None
         self._rate = clock_rate
         self._least: deque[tuple[int, int]] = deque()
         """Of each second: when it began, and the least of arrival less timestamp."""
         self._delay_ns: int | None = None
         """What is added to timestamps."""
         self._known_ns = 0
-        self._told: tuple[int, int, int] | None = None
-        """Timestamp, capture and error, as told last."""
-        self._way_ns = WAY_UNKNOWN_NS
+        self._error_ns = WAY_UNKNOWN_NS
         """By how much `_known_ns` may be off."""
-        self._latest = 0
+        self._word: TapClock | None = None
+        """What is reckoned from."""
+        self._by_report = False
+        """`_known_ns` is, and `_delay_ns` was once."""
+        self._is_laid = False
         self._slewed_ns = 0
         """Arrival up to which the line was moved."""
 
@@ -81,35 +94,51 @@ class CaptureTimes:
                 least.popleft()
         elif delay < least[-1][1]:
             least[-1] = (least[-1][0], delay)
-        self._latest = timestamp
-        self._learn(min(each for _, each in least))
+        self._learn(timestamp, min(each for _, each in least))
         if self._delay_ns is None:
             self._delay_ns, self._slewed_ns = self._known_ns, arrival_ns
         passed = max(0, arrival_ns - self._slewed_ns)
         most = passed // SLEW_DIVISOR
         self._slewed_ns += passed
         self._delay_ns += max(-most, min(most, self._known_ns - self._delay_ns))
+        if self._by_report and self._delay_ns == self._known_ns:
+            self._is_laid = True
 
-    def tell(self, timestamp: int, capture_ns: int, error_ns: int) -> None:
-        self._told = (timestamp, capture_ns, error_ns)
+    def tell(self, clock: TapClock) -> None:
+        self.told = clock
+        if not self._outlasts(clock):
+            self._word = clock
 
-    def _learn(self, least_ns: int) -> None:
-        if self._told is None:
-            self._known_ns = least_ns
+    def _outlasts(self, clock: TapClock) -> bool:
+        """Tell whether what is known is more than this word of arrivals."""
+        word = self._word
+        if word is None or word.basis is ClockBasis.ARRIVAL or clock.basis is ClockBasis.REPORT:
+            return False
+        capture_ns, error_ns = word.capture(clock.timestamp)
+        return error_ns <= clock.error_ns and abs(capture_ns - clock.capture_ns) <= clock.error_ns
+
+    def _learn(self, timestamp: int, least_ns: int) -> None:
+        self._by_report = False
+        self._known_ns, self._error_ns = least_ns, WAY_UNKNOWN_NS
+        if self._word is None:
             return
-        timestamp, capture_ns, error_ns = self._told
-        since = (self._latest - timestamp + _HALF & _WRAP) - _HALF
-        self._known_ns = capture_ns - (self._latest - since) * _SECOND_NS // self._rate
-        self._way_ns = error_ns + abs(since) * _SECOND_NS // self._rate * DRIFT_PPM // 1_000_000
+        capture_ns, error_ns = self._word.capture(timestamp & _WRAP)
+        known_ns = capture_ns - timestamp * _SECOND_NS // self._rate
+        # Else it is of other timestamps: the stream began anew, and the plane does not believe it yet.
+        if -PIPELINE_NS <= known_ns - least_ns <= error_ns:
+            self._by_report = self._word.basis is ClockBasis.REPORT
+            self._known_ns, self._error_ns = known_ns, error_ns
 
     def at(self, timestamp: int) -> Moment:
         assert self._delay_ns is not None
-        error = self._way_ns + abs(self._known_ns - self._delay_ns)
+        error = self._error_ns + abs(self._known_ns - self._delay_ns)
         return Moment(timestamp * _SECOND_NS // self._rate + self._delay_ns, error)
 
     @property
     def astray(self) -> bool:
-        return self._delay_ns is not None and abs(self._known_ns - self._delay_ns) > JUMP_NS
+        most = FIRST_JUMP_NS if self._by_report and not self._is_laid else JUMP_NS
+        return self._delay_ns is not None and abs(self._known_ns - self._delay_ns) > most
 
     def anchor(self) -> None:
         self._delay_ns = self._known_ns
+        self._is_laid = self._is_laid or self._by_report

@@ -24,7 +24,8 @@ class Why(StrEnum):
     RESTARTED = "restarted"
     """The sender began anew, or its clock jumped: how much is missing, if anything, is told by arrivals only."""
     CLOCK = "clock"
-    """What is known of the sender's clock moved by more than 100 ms: nothing need be missing."""
+    """What is known of the sender's clock moved by more than 100 ms, or its first report told it: nothing need be
+    missing."""
     NO_KEYFRAME = "no-keyframe"
     """Pictures came that neither follow anything nor begin a file."""
     UNDECODABLE = "undecodable"
@@ -57,6 +58,20 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     error_ns: int
 
 
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """A sender report as it came (RFC 3550 section 6.4.1), and what was known of the way then."""
+
+    ntp: int
+    """By the sender's own clock: seconds since 1900 times 2**32, 64 bits."""
+    timestamp: int
+    """Of RTP, at that time."""
+    arrival_ns: int
+    round_trip_ns: int
+    """To the sender and back; 0 where none was measured."""
+    round_trip_source: int
+    """`media.tap.RoundTripSource`."""
+
+
 class Ended(msgspec.Struct, frozen=True):
     """What a segment's file does not say of it."""
 
@@ -70,3 +85,5 @@ class Ended(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...]
     """Those inside and the one before it, in the order of their ends."""
     evidence: tuple[Evidence, ...]
+    reports: tuple[Report, ...] = ()
+    """Those that were told while it was written, with the last one before."""

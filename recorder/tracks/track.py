@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from media.rtp import frames
 from media.rtp.frames import Frame, GapKind
-from media.tap import TapRecord
+from media.tap import TapClock, TapRecord
 from recorder.files import Codec, SegmentError, SegmentInvalid, SegmentWriter, Track
 from recorder.tracks.asking import AFTER_LOSS_NS, URGENT_APART_NS, Asking
 from recorder.tracks.segment import Segment
@@ -110,9 +110,9 @@ class TrackRecorder:
             for item in stream.frames.receive(record.packet, record.monotonic_ns):
                 self._take(stream, item)
 
-    def tell(self, ssrc: int, timestamp: int, capture_ns: int, error_ns: int) -> None:
-        """Take the plane's word for when a timestamp of an SSRC, 32 bits as on the wire, was captured."""
-        self._streams.tell(ssrc, timestamp, capture_ns, error_ns)
+    def tell(self, clock: TapClock) -> None:
+        """Take the plane's word for when the timestamps of an SSRC were captured."""
+        self._streams.tell(clock)
 
     def describe(self, about: dict[str, str], now_ns: int) -> None:
         """Have other words stand in the files that begin from now on; a picture is asked for a keyframe."""

@@ -99,7 +99,7 @@ class Worker:
     def _give(self, track: TrackRecorder, record: TapRecord) -> None:
         try:
             if (clock := record.clock) is not None:
-                track.tell(clock.ssrc, clock.timestamp, clock.capture_ns, clock.error_ns)
+                track.tell(clock)
             else:
                 track.receive(record)
         except Exception as error:  # a mistake of ours costs one track

@@ -9,10 +9,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.tap import ClockBasis, RoundTripSource, TapClock
 from recorder.tracks import CaptureTimes
 
 RATE = 90_000
 STEP_NS = 40_000_000
+MS = 1_000_000
+WAY_NS, ERROR_NS = 80 * MS, 4 * MS
+BEGIN = (1 << 32) - RATE
+"""The timestamp of what is captured at 0; it wraps after a second."""
+
+
+def word(captured_ns: int, basis: ClockBasis, off_ns: int = 0, timestamp: int | None = None) -> TapClock:
+    """The plane's, of what is captured at a time, off by so much."""
+    timestamp = BEGIN + captured_ns * RATE // 1_000_000_000 if timestamp is None else timestamp
+    reported = basis is ClockBasis.REPORT
+    return TapClock(
+        ssrc=7,
+        timestamp=timestamp & 0xFFFFFFFF,
+        capture_ns=captured_ns + off_ns,
+        error_ns=ERROR_NS if reported else 500 * MS,
+        round_trip_ns=0,
+        report_ntp=5 if reported else 0,
+        report_arrival_ns=0,
+        report_timestamp=0,
+        clock_rate=RATE,
+        drift_ppb=0,
+        basis=basis,
+        round_trip_source=RoundTripSource.NONE,
+        round_trip_stale=False,
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -47,18 +73,70 @@ def test_way_that_gets_shorter_is_astray_only_when_it_is_much(shorter_ms: int) -
     assert not times.astray
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_word_of_the_plane_counts_more_than_arrivals_and_is_followed_slowly(first: bool) -> None:
-    times, begin = CaptureTimes(RATE), (1 << 32) - RATE
-    way_ns, error_ns = 80_000_000, 4_000_000
+@pytest.mark.parametrize("at", [1, 100])
+def test_first_word_of_reports_ends_a_segment_and_later_ones_are_followed_slowly(at: int) -> None:
+    times = CaptureTimes(RATE)
     for number in range(1, 1000):
-        timestamp, captured_ns = begin + number * RATE // 25, number * STEP_NS
-        if number == (1 if first else 100):
-            times.tell(timestamp & 0xFFFFFFFF, captured_ns, error_ns)
-        times.note(timestamp, captured_ns + way_ns)
+        captured_ns = number * STEP_NS
+        if number == at:
+            times.tell(word(captured_ns, ClockBasis.REPORT))
+        elif number == 500:
+            times.tell(word(captured_ns, ClockBasis.REPORT, 3 * MS))
+        times.note(BEGIN + number * RATE // 25, captured_ns + WAY_NS)
+        assert times.astray is (number == at == 100), "arrivals were 80 ms off"
+        if times.astray:
+            times.anchor()
+        moment = times.at(BEGIN + number * RATE // 25)
+        assert abs(moment.capture_ns - captured_ns) <= moment.error_ns
+        if at <= number < 500:
+            assert abs(moment.capture_ns - captured_ns) < 1000
+            assert moment.error_ns < ERROR_NS + number * STEP_NS // 1500
+    assert moment.capture_ns - captured_ns == pytest.approx(3 * MS, abs=1000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    offs_ms=st.lists(st.integers(-400, 400), min_size=1, max_size=20),
+    ppm=st.integers(-200, 200),
+    way_ms=st.integers(0, 400),
+)
+def test_while_the_plane_knows_arrivals_only_times_go_on_as_reports_told(
+    offs_ms: list[int], ppm: int, way_ms: int
+) -> None:
+    """The sampling clock is off; arrivals say what they like within their bound."""
+    times = CaptureTimes(RATE)
+    for number in range(1, 25 * (1 + len(offs_ms))):
+        captured_ns = number * STEP_NS
+        timestamp = BEGIN + captured_ns * (1_000_000 + ppm) // 1_000_000 * RATE // 1_000_000_000
+        if number == 1:
+            times.tell(word(captured_ns, ClockBasis.REPORT, 0, timestamp))
+        elif number % 25 == 0:
+            times.tell(word(captured_ns, ClockBasis.ARRIVAL, offs_ms[number // 25 - 1] * MS, timestamp))
+        times.note(timestamp, captured_ns + way_ms * MS)
         moment = times.at(timestamp)
         assert abs(moment.capture_ns - captured_ns) <= moment.error_ns
+        assert abs(moment.capture_ns - captured_ns) <= number * STEP_NS * 200 // 1_000_000 + 20_000
         assert not times.astray
-        if first:
-            assert abs(moment.capture_ns - captured_ns) < 1000 and moment.error_ns < error_ns + number * STEP_NS // 1500
-    assert abs(moment.capture_ns - captured_ns) < 1000
+
+
+@pytest.mark.parametrize(
+    ("off_ms", "after_s"), [(600, 12), (-600, 12), (-300, 1000)], ids=["later", "earlier", "after long"]
+)
+def test_arrivals_count_where_they_contradict_reports_or_those_are_long_ago(off_ms: int, after_s: int) -> None:
+    times, captured_ns = CaptureTimes(RATE), after_s * 1_000_000_000
+    times.tell(word(0, ClockBasis.REPORT))
+    times.note(BEGIN, WAY_NS)
+    timestamp = BEGIN + after_s * RATE
+    times.tell(word(captured_ns, ClockBasis.ARRIVAL, off_ms * MS))
+    times.note(timestamp, captured_ns + max(off_ms, 0) * MS + WAY_NS)
+    times.anchor()
+    assert times.at(timestamp) == (captured_ns + off_ms * MS, 500 * MS)
+
+
+def test_word_of_timestamps_that_are_no_longer_in_use_is_not_believed() -> None:
+    """A sender that begins anew under its SSRC: the plane believes its new timestamps after ten packets only."""
+    times = CaptureTimes(RATE)
+    times.tell(word(0, ClockBasis.REPORT))
+    timestamp = BEGIN + 3600 * RATE
+    times.note(timestamp, WAY_NS)
+    assert times.at(timestamp) == (WAY_NS, 500 * MS)

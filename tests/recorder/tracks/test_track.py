@@ -6,12 +6,14 @@ import itertools
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media.tap import TapKind, TapRecord
+from media.tap import ClockBasis, RoundTripSource, TapClock, TapKind, TapRecord
 from recorder.files import Codec
+from recorder.tracks import Report
 from tests.recorder.files.frames import decoded
 from tests.recorder.tracks.recording import OFFSET_US, Recording
 from tests.recorder.tracks.sender import Sender
@@ -255,9 +257,13 @@ def test_nothing_is_written_while_held_whatever_still_waits_for_repair(tmp_path:
 def test_word_of_the_plane_holds_for_streams_that_begin_later_and_after_a_hold(tmp_path: Path) -> None:
     recording, sender = Recording(tmp_path), Sender(Codec.OPUS)
     timestamp = sender.timestamp0 + START * 48_000 // SECOND & 0xFFFFFFFF
-    recording.track.tell(sender.ssrc, timestamp, START * 1000, 3_000_000)
+    clock = TapClock(
+        sender.ssrc, timestamp, START * 1000, 3_000_000, 20_000_000, 9 << 32, START * 1000 + 1, 5, 48_000, 0,
+        ClockBasis.REPORT, RoundTripSource.XR, False,
+    )  # fmt: skip
+    recording.track.tell(clock)
     for ssrc in range(100, 107):
-        recording.track.tell(ssrc, 0, 0, 0)
+        recording.track.tell(msgspec.structs.replace(clock, ssrc=ssrc))
     send(recording, sender, START, START + SECOND, way_us=80_000)
     recording.track.hold()
     recording.track.go_on()
@@ -265,3 +271,5 @@ def test_word_of_the_plane_holds_for_streams_that_begin_later_and_after_a_hold(t
     recording.finish((START + 4 * SECOND) * 1000)
     assert recording.segments == [(START, START + SECOND), (START + 2 * SECOND, START + 3 * SECOND)]
     assert all(3000 <= ended.error_us < 6000 for _, ended in recording.files.closed)
+    report = Report(9 << 32, 5, START * 1000 + 1, 20_000_000, RoundTripSource.XR)
+    assert all(ended.reports == (report,) for _, ended in recording.files.closed)
