@@ -11,6 +11,7 @@ from benchmarks import (
     latency,
     links,
     parts,
+    recording,
     relay,
 )
 
@@ -25,6 +26,7 @@ PARTS: parts.Parts = {
     "journal": journal.run,
     **{f"consultation-{name}": part for name, part in consultation.PARTS.items()},
     **{f"links-{name}": part for name, part in links.PARTS.items()},
+    **{f"recording-{name}": part for name, part in recording.PARTS.items()},
 }
 
 

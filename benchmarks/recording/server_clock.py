@@ -29,6 +29,8 @@ class Step:
     at: float
     step_ns: int
     disciplined: bool
+    pull_ppm: int = 0
+    """A daemon takes the step back by pulling at all clocks, as chrony does."""
 
 
 #: For a while, back and forth within seconds, by as much as two NTP servers differ, and for good.
@@ -44,6 +46,8 @@ STEPS: Final = (
     Step(0.70, -2 * S, False),
     Step(0.75, 2 * S, False),
 )
+#: Set by 2 s, and taken back in 24 s; of ten minutes.
+PULLED: Final = (Step(0.25, 2 * S, False), Step(0.33, 2 * S, True, 83_333))
 
 
 @dataclass(slots=True)
@@ -56,7 +60,12 @@ class ServerClock:
     def monotonic_ns(self, true_ns: int) -> int:
         """Monotonic time, which NTP slews together with UTC."""
         turn = true_ns / S / WANDER_PERIOD_S * math.tau
-        return MONOTONIC_NS + true_ns + int(WANDER_NS * math.sin(turn))
+        pulled_ns = sum(self._pulled_ns(step, true_ns) for step in self.steps if step.pull_ppm)
+        return MONOTONIC_NS + true_ns + int(WANDER_NS * math.sin(turn)) - pulled_ns
+
+    def _pulled_ns(self, step: Step, true_ns: int) -> int:
+        since_ns = max(0, true_ns - int(step.at * self.lasts_ns))
+        return min(since_ns * step.pull_ppm // 1_000_000, abs(step.step_ns)) * (1 if step.step_ns > 0 else -1)
 
     def read(self, true_ns: int) -> Reading:
         """All clocks."""

@@ -32,6 +32,12 @@ def test_sound_and_picture_stay_together_while_the_line_moves_and_keyframes_are_
     assert 10 < found.apart_ms <= LIMIT_MS
 
 
+def test_a_daemon_that_pulls_at_all_clocks_leaves_times_right_and_always_within_their_bound() -> None:
+    found = clocks.measure(SENDERS[0], 200, [Step(0.25, 2 * S, False), Step(0.3, 2 * S, True, 83_333)])
+    assert found.within == 1
+    assert found.off_ms <= 150
+
+
 def test_a_line_that_followed_steps_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     def follow(self: object, reading: Reading, *, recorded: bool) -> None:
         self.offset_ns = reading.utc_ns - reading.monotonic_ns  # type: ignore[attr-defined]
