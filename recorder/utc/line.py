@@ -16,9 +16,9 @@ PULL_PPM: Final = 1000
 LASTING_NS: Final = 600_000_000_000
 #: What an undisciplined clock may lose, as the kernel reckons (adjtimex(2), maxerror).
 HOLDOVER_PPM: Final = 500
-#: A row comes at least so often, and when the offset has changed by so much.
-ROW_APART_NS: Final = 600_000_000_000
-ROW_OFF_NS: Final = 10_000_000
+#: A row comes at least so often, and when the line or the server's clock has moved by so much.
+ROW_APART_US: Final = 600_000_000
+ROW_OFF_US: Final = 10_000
 _MILLION: Final = 1_000_000
 
 
@@ -37,12 +37,12 @@ class Row(msgspec.Struct, frozen=True):
     """One row of the table by which media is mapped to UTC and the server's clock to media."""
 
     at_us: int
-    """UTC by the line. Of a step the last moment at which the clock was as before; it came within a second."""
+    """UTC by the line. What moved was as in the row before until then, and moved within a second."""
     monotonic_us: int
     offset_us: int
     """UTC less monotonic time, by the line, from now on."""
     step_us: int
-    """The server's clock is so far ahead of the line; 0 where they agree within 100 ms."""
+    """The server's clock is so far ahead of the line, to 10 ms."""
     error_us: int | None
     """By how much the line may be off UTC; None: nobody vouches for the server's clock."""
 
@@ -73,10 +73,8 @@ class UtcLine:
         """When the kernel last vouched for the clock, and the bound of the line's error then."""
         self._lasting_ns: int | None = None
         """Since when it vouches for a step."""
-        self._step_ns = 0
-        """As told in the last row."""
-        self._row = self._make_row(reading, 0)
         self._weigh(reading)
+        self._row = self._make_row(reading)
 
     @property
     def row(self) -> Row:
@@ -94,7 +92,10 @@ class UtcLine:
         pulled_ns = reading.monotonic_ns - before.monotonic_ns - passed_ns
         if abs(pulled_ns) * _MILLION > PULL_PPM * passed_ns:
             self.offset_ns -= pulled_ns
-        self.ahead_ns = reading.utc_ns - reading.monotonic_ns - self.offset_ns
+        ahead_ns = reading.utc_ns - reading.monotonic_ns - self.offset_ns
+        if abs(ahead_ns - self.ahead_ns) > STEP_NS:
+            self._lasting_ns = None
+        self.ahead_ns = ahead_ns
         if not recorded:
             self._move(self.ahead_ns)
         elif abs(self.ahead_ns) <= STEP_NS or self._is_lasting(reading):
@@ -112,7 +113,7 @@ class UtcLine:
         if reading.error_ns is None or 2 * reading.error_ns >= abs(self.ahead_ns):
             self._lasting_ns = None
             return False
-        if self._lasting_ns is None or abs(self.ahead_ns - self._step_ns) > STEP_NS:
+        if self._lasting_ns is None:
             self._lasting_ns = reading.monotonic_ns
         return reading.monotonic_ns - self._lasting_ns >= LASTING_NS
 
@@ -129,34 +130,30 @@ class UtcLine:
             self.error_ns = max(error_ns + lost_ns, abs(self.ahead_ns))
 
     def _tell(self, before: Reading, reading: Reading) -> Row | None:
-        step_ns = self.ahead_ns if abs(self.ahead_ns) > STEP_NS else 0
-        if abs(step_ns - self._step_ns) > STEP_NS or (not step_ns and self._step_ns):
-            self._row = self._make_row(before, step_ns)
-        elif (
-            reading.monotonic_ns // 1000 - self._row.monotonic_us >= ROW_APART_NS // 1000
-            or abs(self.offset_ns // 1000 - self._row.offset_us) >= ROW_OFF_NS // 1000
-        ):
-            self._row = self._make_row(reading, step_ns)
-        else:
-            return None
-        self._step_ns = step_ns
-        return self._row
+        row, told = self._row, self._make_row(before)
+        if max(abs(told.offset_us - row.offset_us), abs(told.step_us - row.step_us)) < ROW_OFF_US:
+            told = self._make_row(reading)
+            if told.monotonic_us - row.monotonic_us < ROW_APART_US:
+                return None
+        self._row = told
+        return told
 
-    def _make_row(self, reading: Reading, step_ns: int) -> Row:
+    def _make_row(self, reading: Reading) -> Row:
         error_us = None if self.error_ns is None else -(-self.error_ns // 1000)
         at_us = (reading.monotonic_ns + self.offset_ns) // 1000
-        return Row(at_us, reading.monotonic_ns // 1000, self.offset_ns // 1000, step_ns // 1000, error_us)
+        return Row(at_us, reading.monotonic_ns // 1000, self.offset_ns // 1000, self.ahead_ns // 1000, error_us)
 
 
 def media_us(rows: Sequence[Row], at_us: int) -> int:
     """Tell where in the media an event is that the server's clock stamped with `at_us`. Rows are in their order.
 
-    About a step that is right to the second that lies between two readings. While a clock that was set back repeats
-    itself, stamps are those before: the timeline's never run backwards, and stand still for as long.
+    It is right to the second that lies between two readings. While a clock that was set back repeats itself, stamps are
+    taken for those before: most are, because the timeline's never run backwards.
     """
-    step_us = 0
+    step_us, offset_us = 0, rows[0].offset_us if rows else 0
     for row in rows:
-        if min(at_us - step_us, at_us - row.step_us) < row.at_us:
+        # By the line as it was then, and as it is from then on.
+        if at_us - step_us < row.at_us - (row.offset_us - offset_us) or at_us - row.step_us < row.at_us:
             break
-        step_us = row.step_us
+        step_us, offset_us = row.step_us, row.offset_us
     return at_us - step_us
