@@ -37,9 +37,9 @@ AGAIN: Final = 0.6
 PULLED_S: Final = 600
 ULID: Final = "01JD3ZK8Q2M6T0V9B4N7X5C1RF"
 
-#: An office, a mobile link that takes longer up than down, a satellite; the last sender's own clock is set, too.
+#: An office, a mobile link that takes longer up than down, a satellite; all set their own clocks, too.
 SENDERS: Final = (
-    Sender(200, Way(12 * MS, 10 * MS, 2 * MS, 0.001), 1, origin_ns=-7 * 3600 * S),
+    Sender(200, Way(12 * MS, 10 * MS, 2 * MS, 0.001), 1, origin_ns=-7 * 3600 * S, step_ns=-400 * MS),
     Sender(-200, Way(55 * MS, 35 * MS, 8 * MS, 0.02), 2, origin_ns=90 * S, step_ns=2 * S),
     Sender(200, Way(290 * MS, 280 * MS, 5 * MS, 0.01), 3, step_ns=-5 * S),
 )
@@ -232,7 +232,7 @@ def measure(sender: Sender, lasts_s: int = LASTS_S, steps: Sequence[Step] = STEP
 def run(report: Report, *, lasts_s: int = LASTS_S) -> None:
     """Measure into `report`."""
     found = [measure(sender, lasts_s) for sender in SENDERS]
-    pulled = [measure(sender, PULLED_S, PULLED) for sender in SENDERS]
+    pulled = [measure(sender, PULLED_S, steps) for sender in SENDERS for steps in PULLED]
     what = f"{lasts_s / 3600:.3g} h, senders +-200 ppm, server's clock set by +-2 s"
     report.add(
         Figure(f"{what}: error of times", max(each.off_ms for each in found), "ms", LIMIT_MS),

@@ -47,7 +47,7 @@ STEPS: Final = (
     Step(0.75, 2 * S, False),
 )
 #: Set by 2 s, and taken back in 24 s; of ten minutes.
-PULLED: Final = (Step(0.25, 2 * S, False), Step(0.33, 2 * S, True, 83_333))
+PULLED: Final = tuple((Step(0.25, step_ns, False), Step(0.33, step_ns, True, 83_333)) for step_ns in (2 * S, -2 * S))
 
 
 @dataclass(slots=True)

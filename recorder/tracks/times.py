@@ -4,8 +4,9 @@ Timestamps tell how far apart captures are. When that was, the plane tells where
 packet that came fastest tells how far behind its capture arrivals are at least; what way even that one took is not
 known, which is most of the error.
 
-Where the plane knows no more than arrivals for a while (the sender's clock was set, its transport is another), what its
-reports told before is reckoned on, until arrivals contradict it or its bound has become the worse one.
+Where the plane knows no more than arrivals for a while, or what it tells differs much and has a greater bound (a
+sender's clock was set, which seems to be another way), it is not followed at once: what it told before is reckoned on
+for as long as packets take as long as before, its bound is the lesser one, and 90 s are not over.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 from media.tap.clock import ClockBasis, TapClock
 
 #: A step of less than this is never made: the line is moved slowly instead.
 JUMP_NS: Final = 100_000_000
 #: But for the first one, from arrivals to what reports tell.
 FIRST_JUMP_NS: Final = 10_000_000
+#: Words of reports that differ by less than this follow one another; else the one with the lesser bound counts, as long
+#: as packets take as long as before, which may seem another way to the plane for a minute.
+DOUBT_NS: Final = 50_000_000
+DOUBTED_NS: Final = 90_000_000_000
+#: What the least way of a second may differ by.
+STEADY_NS: Final = 20_000_000
 #: The longest way and queue that is thought of, as in `media/plane/senderclock`.
 WAY_UNKNOWN_NS: Final = 500_000_000
 #: No capture, coding and sending takes longer, as there.
@@ -72,6 +81,11 @@ class CaptureTimes:
         self._rate = clock_rate
         self._least: deque[tuple[int, int]] = deque()
         """Of each second: when it began, and the least of arrival less timestamp."""
+        self._least_ns = 0
+        self._recent_ns = 0
+        """Of the last two."""
+        self._way_ns: int | None = None
+        """By how much `_recent_ns` was more than `_known_ns` when the word came; None: no frame came since."""
         self._delay_ns: int | None = None
         """What is added to timestamps."""
         self._known_ns = 0
@@ -94,7 +108,11 @@ class CaptureTimes:
                 least.popleft()
         elif delay < least[-1][1]:
             least[-1] = (least[-1][0], delay)
-        self._learn(timestamp, min(each for _, each in least))
+        self._least_ns = min(each for _, each in least)
+        self._recent_ns = min(each for _, each in list(least)[-2:])
+        self._learn(timestamp)
+        if self._way_ns is None:
+            self._way_ns = self._recent_ns - self._known_ns
         if self._delay_ns is None:
             self._delay_ns, self._slewed_ns = self._known_ns, arrival_ns
         passed = max(0, arrival_ns - self._slewed_ns)
@@ -106,28 +124,37 @@ class CaptureTimes:
 
     def tell(self, clock: TapClock) -> None:
         self.told = clock
-        if not self._outlasts(clock):
-            self._word = clock
-
-    def _outlasts(self, clock: TapClock) -> bool:
-        """Tell whether what is known is more than this word of arrivals."""
         word = self._word
-        if word is None or word.basis is ClockBasis.ARRIVAL or clock.basis is ClockBasis.REPORT:
-            return False
-        capture_ns, error_ns = word.capture(clock.timestamp)
-        return error_ns <= clock.error_ns and abs(capture_ns - clock.capture_ns) <= clock.error_ns
+        if word is not None and word.basis is ClockBasis.REPORT and self._goes_on:
+            capture_ns, error_ns = word.capture(clock.timestamp)
+            off_ns = abs(capture_ns - clock.capture_ns)
+            if off_ns > DOUBT_NS or clock.basis is ClockBasis.ARRIVAL:
+                if error_ns <= clock.error_ns and abs(capture_ns - word.capture_ns) < DOUBTED_NS:
+                    return
+            elif error_ns + off_ns < clock.error_ns:
+                # Both are right, so both bounds hold.
+                self._word = msgspec.structs.replace(clock, error_ns=error_ns + off_ns)
+                return
+        self._word, self._way_ns = clock, None
 
-    def _learn(self, timestamp: int, least_ns: int) -> None:
+    @property
+    def _goes_on(self) -> bool:
+        """Packets take as long as when the word came, by its reckoning."""
+        return self._way_ns is not None and abs(self._recent_ns - self._known_ns - self._way_ns) < STEADY_NS
+
+    def _learn(self, timestamp: int) -> None:
         self._by_report = False
-        self._known_ns, self._error_ns = least_ns, WAY_UNKNOWN_NS
-        if self._word is None:
-            return
-        capture_ns, error_ns = self._word.capture(timestamp & _WRAP)
-        known_ns = capture_ns - timestamp * _SECOND_NS // self._rate
-        # Else it is of other timestamps: the stream began anew, and the plane does not believe it yet.
-        if -PIPELINE_NS <= known_ns - least_ns <= error_ns:
-            self._by_report = self._word.basis is ClockBasis.REPORT
-            self._known_ns, self._error_ns = known_ns, error_ns
+        self._known_ns, self._error_ns = self._least_ns, WAY_UNKNOWN_NS
+        for word in (self._word, self.told):
+            if word is None:
+                return
+            capture_ns, error_ns = word.capture(timestamp & _WRAP)
+            known_ns = capture_ns - timestamp * _SECOND_NS // self._rate
+            # Else it is of other timestamps: the stream began anew, and the plane does not believe it yet.
+            if -PIPELINE_NS <= known_ns - self._least_ns <= error_ns:
+                self._word, self._by_report = word, word.basis is ClockBasis.REPORT
+                self._known_ns, self._error_ns = known_ns, error_ns
+                return
 
     def at(self, timestamp: int) -> Moment:
         assert self._delay_ns is not None

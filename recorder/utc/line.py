@@ -12,6 +12,8 @@ STEP_NS: Final = 100_000_000
 SLEW_PPM: Final = 100
 #: No kernel slews by more than 500 ppm by itself, no crystal is off by as much.
 PULL_PPM: Final = 1000
+#: So much later what senders tell of their clocks is no longer of the time in which monotonic time was pulled at.
+PULL_LASTS_NS: Final = 90_000_000_000
 #: As long as a step must have been vouched for.
 LASTING_NS: Final = 600_000_000_000
 #: What an undisciplined clock may lose, as the kernel reckons (adjtimex(2), maxerror).
@@ -73,6 +75,8 @@ class UtcLine:
         """When the kernel last vouched for the clock, and the bound of the line's error then."""
         self._lasting_ns: int | None = None
         """Since when it vouches for a step."""
+        self._pulled_ns = self._pulled_at_ns = 0
+        """By how much a daemon has pulled at monotonic time lately, and when it did last."""
         self._weigh(reading)
         self._row = self._make_row(reading)
 
@@ -92,6 +96,10 @@ class UtcLine:
         pulled_ns = reading.monotonic_ns - before.monotonic_ns - passed_ns
         if abs(pulled_ns) * _MILLION > PULL_PPM * passed_ns:
             self.offset_ns -= pulled_ns
+            self._pulled_ns += abs(pulled_ns)
+            self._pulled_at_ns = reading.raw_ns
+        elif reading.raw_ns - self._pulled_at_ns > PULL_LASTS_NS:
+            self._pulled_ns = 0
         ahead_ns = reading.utc_ns - reading.monotonic_ns - self.offset_ns
         if abs(ahead_ns - self.ahead_ns) > STEP_NS:
             self._lasting_ns = None
@@ -128,6 +136,8 @@ class UtcLine:
             then_ns, error_ns = self._vouched
             lost_ns = (reading.monotonic_ns - then_ns) * HOLDOVER_PPM // _MILLION
             self.error_ns = max(error_ns + lost_ns, abs(self.ahead_ns))
+        if self.error_ns is not None:
+            self.error_ns += self._pulled_ns
 
     def _tell(self, before: Reading, reading: Reading) -> Row | None:
         row, told = self._row, self._make_row(before)

