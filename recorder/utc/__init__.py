@@ -17,7 +17,7 @@ once; only a step moves the clocks apart. What the line does about it:
 - When nothing is recorded, the line is the server's clock. Who has recordings that never end, and a clock that was
   hours wrong, pauses all of them for a second.
 - A daemon that pulls at the clocks by more than 1000 ppm (chrony may by 8 %) pulls at monotonic time too. The raw clock
-  shows it: the offset makes up for it, and the bound has what was pulled in it, because times of capture are wrong then.
+  shows it: the offset makes up for it, and the bound has in it what was pulled, for times of capture are wrong then.
 
 Rows stand in the chains as marks. With them, `media_us` tells where in the media an event is that the server's clock
 has stamped.

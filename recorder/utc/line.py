@@ -115,6 +115,9 @@ class UtcLine:
     def _move(self, by_ns: int) -> None:
         self.offset_ns += by_ns
         self.ahead_ns -= by_ns
+        if self._vouched is not None:
+            then_ns, error_ns = self._vouched
+            self._vouched = then_ns, error_ns + abs(by_ns)
 
     def _is_lasting(self, reading: Reading) -> bool:
         """The kernel has vouched for the step long enough."""

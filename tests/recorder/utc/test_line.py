@@ -135,6 +135,9 @@ def test_while_nothing_is_recorded_the_line_is_the_servers_clock() -> None:
     server.go_on(1, 3600 * S, recorded=False, error_ns=None)
     assert server.off_ns == 3600 * S
     assert (server.rows[-1].step_us, server.rows[-1].offset_us) == (0, (OFFSET_NS + 3600 * S) // US)
+    assert server.line.error_ns is not None and server.line.error_ns >= 3600 * S, "nobody vouched for that"
+    server.go_on(1, 3600 * S, recorded=False)
+    assert server.line.error_ns == ERROR_NS
 
 
 def test_daemon_that_pulls_at_all_clocks_to_take_a_step_back_moves_no_media() -> None:
@@ -150,6 +153,9 @@ def test_daemon_that_pulls_at_all_clocks_to_take_a_step_back_moves_no_media() ->
         # Raw time goes by the crystal.
         assert abs(taken.monotonic_ns + line.offset_ns - UTC_NS - second * S) <= 25 * 150 * US + 10 * MS
     assert abs(line.ahead_ns) <= 10 * MS
+    assert line.error_ns is not None and line.error_ns > 2 * S, "times of capture were wrong"
+    line.take(reading(200 * S, 2 * S, pulled_ns=pulled_ns, ppm=-150), recorded=True)
+    assert line.error_ns <= ERROR_NS + 10 * MS
 
 
 def test_bound_is_unknown_until_the_kernel_vouches_and_grows_when_it_no_longer_does() -> None:

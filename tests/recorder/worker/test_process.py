@@ -151,6 +151,27 @@ async def test_hold_and_close_are_obeyed_and_a_track_is_told_closed_behind_its_l
     assert closed.track == track and not closed.failed
 
 
+async def test_utc_of_a_segment_is_what_was_told_before_it_began(studio: Studio) -> None:
+    """A step that is told while it is written moves neither it nor its times."""
+    track, offset_ns = TRACKS[Codec.OPUS], 1_763_900_000_000_000_000
+    studio.process.hold(track)
+    studio.process.set_offset(offset_ns)
+    studio.process.go_on(track)
+    await studio.writes()
+    studio.process.set_offset(offset_ns + 3600 * 10**9)
+    await studio.writes()
+    studio.process.hold(track)
+
+    def closed() -> list[wire.Closed]:
+        told = [each for each in studio.heard(wire.Closed) if each.facts.label.track.track == track]
+        return [each for each in told if each.ended.offset_ns == offset_ns]
+
+    await until("the segment", closed)
+    segment = closed()[0]
+    now_us = (time.monotonic_ns() + offset_ns) // 1000
+    assert now_us - PATIENCE_S * 10**6 < segment.facts.t0 < segment.facts.t1 < now_us
+
+
 async def test_what_the_ring_had_no_room_for_is_told(tmp_path: Path) -> None:
     studio = Studio(tmp_path, [Codec.OPUS])
     sender = studio.senders[TRACKS[Codec.OPUS]]
