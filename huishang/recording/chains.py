@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 import structlog
@@ -22,6 +23,7 @@ from recorder.book import Append, BookBusy, BookClosed, BookFailed, BookWriter, 
 from recorder.files import Facts
 from recorder.proof.records import RecordedKind
 from recorder.tracks import Ended, Gap
+from recorder.utc import UtcLine
 
 _log = structlog.get_logger(__name__)
 
@@ -33,20 +35,18 @@ class Chains:
     """The chains of all recordings. `writer` None: there is no book just now."""
 
     def __init__(
-        self,
-        node: str,
-        lost: Callable[[], None],
-        written: Callable[[str, RecordedKind], None],
-        now_us: Callable[[], int],
+        self, node: str, line: UtcLine, lost: Callable[[], None], written: Callable[[str, RecordedKind], None]
     ) -> None:
-        """`lost` is called when something has not come to the book that can be found again on disk, `written` when
+        """`line` is the time of media.
+
+        `lost` is called when something has not come to the book that can be found again on disk, `written` when
         something of a kind is in a session's chain, signed.
         """
         self.writer: BookWriter | None = None
         self._node = node
         self._lost = lost
         self._written = written
-        self._now_us = now_us
+        self._line = line
         self._early: list[Append] | None = []
         """What is told before the book is open for the first time; None: that did not go well."""
         self._waiting: set[asyncio.Future[Written]] = set()
@@ -60,12 +60,15 @@ class Chains:
 
     def begin(self, recording: Recording) -> None:
         """A recording has begun."""
-        self._append(recording.id, "opening", contents.opening(recording, self._node))
+        at_us = self._line.media_us(recording.begun_us)
+        self._append(recording.id, "opening", contents.opening(recording, self._node, at_us))
+        self._append(recording.id, "mark", self._line.row.content())
 
     def pause(self, recording: Recording, by: str) -> None:
         """A recording keeps nothing from now on, or goes on."""
         kind: RecordedKind = "pause" if recording.paused_us else "resume"
-        self._append(recording.id, kind, {"at": recording.paused_us or self._now_us(), "by": by})
+        at_us = self._line.media_us(recording.paused_us or _now_us())
+        self._append(recording.id, kind, {"at": at_us, "by": by})
 
     def end(self, identifier: str, recording: Recording | None) -> None:
         """A recording has ended; None where no more is known of it. Its chain is closed by `settle`."""
@@ -75,16 +78,16 @@ class Chains:
         """Close the chains of recordings that have ended and are not among those that still have tracks."""
         for identifier in [each for each in self._ending if each not in recorded]:
             recording = self._ending.pop(identifier)
-            at = recording.ended_us if recording else self._now_us()
-            self._append(identifier, "closure", {"at": at, "by": recording.by if recording else ""})
+            at_us = self._line.media_us(recording.ended_us if recording else _now_us())
+            self._append(identifier, "closure", {"at": at_us, "by": recording.by if recording else ""})
 
     def event(self, recording: str, entry: Entry) -> None:
         """Something happened in what is recorded."""
-        self._append(recording, "event", contents.event(entry))
+        self._append(recording, "event", contents.event(entry, self._line.media_us(entry.at_us)))
 
     def segment(self, facts: Facts, ended: Ended | None) -> None:
         """A file is on disk."""
-        content = contents.segment(facts, ended)
+        content = contents.segment(facts, ended, self._line.error_ns)
         for recording in recordings_of(facts.label.track.about):
             self._append(recording, "segment", content)
 
@@ -92,7 +95,7 @@ class Chains:
         """A track ended in a gap."""
         self.mark(recordings, contents.gap(track, missing))
 
-    def mark(self, recordings: Collection[str], content: dict[str, Any]) -> None:
+    def mark(self, recordings: Iterable[str], content: dict[str, Any]) -> None:
         """Say something of recordings that is no file and no act."""
         for recording in recordings:
             self._append(recording, "mark", content)
@@ -154,3 +157,7 @@ class Chains:
         # an opening that the disk refused has no place, and will have one.
         if isinstance(error, BookFailed) or order.kind not in ("event", "mark"):
             self._lost()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -20,11 +20,11 @@ VERSION: Final = 1
 Content = dict[str, Any]
 
 
-def opening(recording: Recording, node: str) -> Content:
+def opening(recording: Recording, node: str, at_us: int) -> Content:
     """Say what is recorded, since when, by whose order."""
     return {
         "v": VERSION,
-        "at": recording.begun_us,
+        "at": at_us,
         "of": recording.of,
         "unit": recording.unit,
         "title": recording.title,
@@ -34,8 +34,11 @@ def opening(recording: Recording, node: str) -> Content:
     }
 
 
-def segment(facts: Facts, ended: Ended | None) -> Content:
-    """Say what a file is; `ended` is None of one that was not closed by who wrote it."""
+def segment(facts: Facts, ended: Ended | None, utc_error_ns: int | None = None) -> Content:
+    """Say what a file is; `ended` is None of one that was not closed by who wrote it.
+
+    `utc_error_ns` bounds the error of UTC, which comes to that of the times of capture; None: nobody vouches for it.
+    """
     label = facts.label
     track = label.track
     content: Content = {
@@ -59,7 +62,7 @@ def segment(facts: Facts, ended: Ended | None) -> Content:
         "keyframes": list(facts.keyframes),
     }
     if ended is not None:
-        content |= _ended(ended)
+        content |= _ended(ended) | {"utc_error_us": None if utc_error_ns is None else _rounded_up(utc_error_ns)}
     return content
 
 
@@ -72,10 +75,25 @@ def _ended(ended: Ended) -> Content:
         "clock_rate": ended.clock_rate,
         "gaps": [[gap.why.value, gap.t0, gap.t1] for gap in ended.gaps],
         "evidence": [
-            [each.timestamp, each.arrival_ns // 1000, each.capture_ns // 1000, -(-each.error_ns // 1000)]
+            [each.timestamp, each.arrival_ns // 1000, each.capture_ns // 1000, _rounded_up(each.error_ns)]
             for each in ended.evidence
         ],
+        "reports": [
+            [
+                [each.ntp >> 32, each.ntp & 0xFFFFFFFF],
+                each.timestamp,
+                each.arrival_ns // 1000,
+                each.round_trip_ns // 1000,
+                each.round_trip_source,
+            ]
+            for each in ended.reports
+        ],
     }
+
+
+def _rounded_up(ns: int) -> int:
+    """Return a bound in microseconds."""
+    return -(-ns // 1000)
 
 
 def gap(track: str, missing: Gap) -> Content:
@@ -83,6 +101,6 @@ def gap(track: str, missing: Gap) -> Content:
     return {"what": "gap", "track": track, "why": missing.why.value, "t0": missing.t0, "t1": missing.t1}
 
 
-def event(entry: Entry) -> Content:
-    """Say what happened, as the timeline has it, without secrets."""
-    return {"at": entry.at_us, "entry": msgspec.to_builtins(public(entry))}
+def event(entry: Entry, at_us: int) -> Content:
+    """Say what happened, as the timeline has it, without secrets; `at_us` is when that is in the media."""
+    return {"at": at_us, "entry": msgspec.to_builtins(public(entry))}

@@ -31,6 +31,7 @@ from recorder.files import Facts
 from recorder.proof import openssl
 from recorder.proof.records import RecordedKind
 from recorder.proof.tokens import Certificates
+from recorder.utc import UtcLine
 
 _log = structlog.get_logger(__name__)
 
@@ -47,12 +48,13 @@ class Keeping:
         root: Path,
         node: str,
         authorities: Sequence[str],
+        line: UtcLine,
         tables: Tables,
         telling: Callable[[], Collection[str]],
         written: Callable[[str], None],
     ) -> None:
         """`telling` are the tracks of which the worker of this process tells; `written` hears of chains that grew."""
-        self.chains = Chains(node, self.note_lost, self._has_written, lambda: time.time_ns() // 1000)
+        self.chains = Chains(node, line, self.note_lost, self._has_written)
         self.fault = ""
         """Why there is no book, a code."""
         self._root = root

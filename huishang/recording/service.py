@@ -28,6 +28,8 @@ from huishang.recording.keeping import Keeping
 from huishang.recording.tracks import Tracks
 from huishang.recording.troubles import Troubles
 from recorder.book.layout import Layout
+from recorder.utc import UtcLine
+from recorder.utc.reading import read_clocks
 from recorder.worker import wire
 from recorder.worker.process import RecorderProcess
 from signaling.http.health import Fault
@@ -51,12 +53,14 @@ class RecordingService:
         self._tables = desk.coordinator.tables
         self._indexer = Indexer(desk.database, desk.journal, self._root)
         self._troubles = Troubles()
+        self._line = UtcLine(read_clocks())
         self.process = RecorderProcess(self._root, self._hear)
         self._tracks = Tracks(exchange, self.process, settings.recording.ring_bytes, _new_id)
         self._keeping = Keeping(
             self._root,
             settings.server.node,
             settings.recording.time_stamps,
+            self._line,
             self._tables,
             lambda: self._tracks.begun,
             self._indexer.wake,
@@ -102,6 +106,7 @@ class RecordingService:
             return
         self._is_begun = True
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._take_clocks()
         self.process.start()
         self._keeping.start()
         self._indexer.start()
@@ -166,8 +171,15 @@ class RecordingService:
         while True:
             await asyncio.sleep(LOOK_S)
             self._set()
-            self.process.set_offset(time.time_ns() - time.monotonic_ns())
+            self._take_clocks()
             self._look()
+
+    def _take_clocks(self) -> None:
+        """Go on with the time of media; steps of the server's clock are told to every chain."""
+        row = self._line.take(read_clocks(), recorded=self._tracks.is_recording)
+        self.process.set_offset(self._line.offset_ns)
+        if row is not None:
+            self._keeping.chains.mark(self._tables.recordings_running.ids(RUNNING), row.content())
 
     def _look(self) -> None:
         """See what only looking tells."""

@@ -85,6 +85,11 @@ class Tracks:
         open_now = ({*recordings_of(track.about), *track.former} for track in self._tracks.values())
         return {each for recordings in (*open_now, *self._closing.values()) for each in recordings}
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether anything is kept just now."""
+        return any(not track.held for track in self._tracks.values())
+
     def recordings(self, track: str) -> Collection[str]:
         """Return the recordings that a track is for."""
         found = next((each for each in self._tracks.values() if each.id == track), None)
