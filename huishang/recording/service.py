@@ -7,6 +7,7 @@ before this one left something. No act ever waits for them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
@@ -39,8 +40,11 @@ _log = structlog.get_logger(__name__)
 
 #: Between two looks at sources, the clock and the disk.
 LOOK_S: Final = 1.0
-#: What happens in one moment is followed once.
-GATHER_S: Final = 0.02
+#: What happens in one moment is followed once: in a large consultation that costs some milliseconds.
+GATHER_S: Final = 0.1
+#: Changes of these may change what is wanted; names in files' heads may be a moment behind.
+WANTING: Final = frozenset(("recording", "participant", "consultation"))
+DISK_S: Final = 10.0
 LOW_BYTES: Final = 2 << 30
 
 
@@ -68,7 +72,7 @@ class RecordingService:
         self._exchange = exchange
         self._is_begun = False
         self._due: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Follow what is wanted from now on."""
@@ -90,11 +94,12 @@ class RecordingService:
         """Have everything that was recorded written and proved."""
         if self._due is not None:
             self._due.cancel()
-        task, self._task = self._task, None
-        if task is None:
+        tasks, self._tasks = self._tasks, []
+        if not tasks:
             return
-        task.cancel()
-        await asyncio.wait([task])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         self._tracks.close()
         await self.process.close()
         await self._keeping.close()
@@ -105,12 +110,11 @@ class RecordingService:
         if self._is_begun:
             return
         self._is_begun = True
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_clocks()
         self.process.start()
         self._keeping.start()
         self._indexer.start()
-        self._task = asyncio.create_task(self._look_after())
+        self._tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._watch_disk())]
 
     def _follow(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
         """Hear from the coordinator what has happened."""
@@ -123,7 +127,8 @@ class RecordingService:
         for entry in entries:
             for recording in self._concerned(entry):
                 self._keeping.chains.event(recording, entry)
-        self._soon()
+        if any(change.kind in WANTING for change in changes):
+            self._soon()
 
     def _changed(self, change: Change, by: str) -> None:
         old, new = change.old, change.new
@@ -188,11 +193,14 @@ class RecordingService:
         for code in ("book-damaged", "book-failing"):
             self._troubles.set(code, code == (fault or ("book-failing" if self._keeping.problem else "")), now_s)
         self._troubles.set("stamps-missing", not self._keeping.is_stamped, now_s)
-        try:
-            free = shutil.disk_usage(self._root).free
-        except OSError:
-            return
-        self._troubles.set("disk-low", free < LOW_BYTES, now_s)
+
+    async def _watch_disk(self) -> None:
+        """See how much room there is, in a thread: a disk that stands still would hold up everything."""
+        while True:
+            await asyncio.sleep(DISK_S)
+            with contextlib.suppress(OSError):
+                free = (await asyncio.to_thread(shutil.disk_usage, self._root)).free
+                self._troubles.set("disk-low", free < LOW_BYTES, time.monotonic())
 
     def _hear(self, answer: wire.Answer) -> None:
         """Hear the worker."""

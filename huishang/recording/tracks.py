@@ -66,7 +66,7 @@ class Tracks:
         """By track, the recordings that it is for, until its last file is told."""
         self._rings: dict[int, tuple[TapRingView, int]] = {}
         self._refused: dict[Track, float] = {}
-        #: All tracks that this process has begun.
+        #: The tracks of which the worker still tells.
         self.begun: set[str] = set()
 
     def follow(self, wanted: Mapping[Track, Wanted], describe: Describe) -> None:
@@ -104,6 +104,7 @@ class Tracks:
     def closed(self, track: str, failed: str) -> None:
         """The worker has closed a track; `failed` of itself."""
         self._closing.pop(track, None)
+        self.begun.discard(track)
         for key, item in list(self._tracks.items()):
             if item.id == track:
                 _log.error("track_refused", track=track, source=item.source, kind=item.kind, reason=failed)

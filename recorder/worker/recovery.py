@@ -18,8 +18,9 @@ def only_worker(root: Path) -> int:
 
     One whose server died reads on for a moment, and its files look as if nobody wrote them.
     """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = root / "tracks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
