@@ -1,0 +1,58 @@
+"""Reads files of the recordings' root, in pieces, as far as they went when they were looked at. Shell, reading only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+PIECE_BYTES: Final = 1 << 18
+_LINE_BYTES: Final = 1 << 19
+"""More than a line has (`recorder.proof.lines`)."""
+
+
+def opened(path: Path) -> int:
+    """Open a plain file; the descriptor is the caller's to close. Raises OSError, for a link too."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(None, "not a plain file", str(path))
+    return fd
+
+
+def plain_bytes(path: Path) -> int | None:
+    """Give the length of a plain file, None where there is none."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def pieces(path: Path, length: int, offset: int = 0) -> Iterator[bytes]:
+    """Give so many bytes of a file. Raises OSError, where it has become shorter too."""
+    fd = opened(path)
+    try:
+        end = offset + length
+        while offset < end:
+            piece = os.pread(fd, min(PIECE_BYTES, end - offset), offset)
+            if not piece:
+                raise OSError(None, "has become shorter", str(path))
+            yield piece
+            offset += len(piece)
+    finally:
+        os.close(fd)
+
+
+def whole_lines(path: Path) -> int:
+    """Give how many bytes of a file that grows are whole lines."""
+    fd = opened(path)
+    try:
+        size = os.fstat(fd).st_size
+        begin = max(0, size - _LINE_BYTES)
+        end = os.pread(fd, size - begin, begin)
+        return begin + end.rfind(b"\n") + 1 if b"\n" in end else 0
+    finally:
+        os.close(fd)
