@@ -2,6 +2,7 @@
 
     bundle      the evidence bundle of one session: its files, its chain, and what proves them
     archive     as a folder or a ZIP file       disclosure  what of the chain is shown       readme, stamps  for people
+    clip        one source from one time to another, nothing transcoded; with selection, mp4clip, webmclip
     outlet      a file or folder that is there whole or not at all          originals  reads what is exported
 
 ExportError

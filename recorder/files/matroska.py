@@ -30,7 +30,7 @@ _CODECS: Final = {
 #: WAVEFORMATEX: format, samples a second, bits of a sample.
 _WAVES: Final = {Codec.PCMU: (7, 8000, 8), Codec.PCMA: (6, 8000, 8), Codec.G722: (0x028F, 16000, 4)}
 #: 2001-01-01, which DateUTC counts from, in seconds of Unix.
-_DATE_EPOCH: Final = 978_307_200
+DATE_EPOCH: Final = 978_307_200
 LABEL_TAG: Final = "HUISHANG_SEGMENT"
 TRACK_NUMBER: Final = 1
 
@@ -42,7 +42,7 @@ CRC32, TIMESTAMP, BLOCK_GROUP, BLOCK, DURATION, REFERENCE = 0xBF, 0xE7, 0xA0, 0x
 def head(label: Label) -> bytes:
     """Everything before the first cluster."""
     webm = label.track.codec.is_picture
-    date = struct.pack(">q", label.t0 * 1000 - _DATE_EPOCH * 1_000_000_000)
+    date = struct.pack(">q", label.t0 * 1000 - DATE_EPOCH * 1_000_000_000)
     return b"".join(
         [
             element(
@@ -120,11 +120,11 @@ def cluster(label: Label, offset: int, samples: Sequence[Sample], end_us: int) -
 
 
 #: A picture that refers to others says so by naming one; which, nobody looks at.
-_REFERS: Final = element(REFERENCE, b"\xff")
+REFERS: Final = element(REFERENCE, b"\xff")
 _BLOCK_HEAD: Final = struct.Struct(">BhB")
 
 
 def _group(time: int, duration: int, data: bytes, is_keyframe: bool) -> bytes:
-    rest = unsigned(DURATION, duration) + (b"" if is_keyframe else _REFERS)
+    rest = unsigned(DURATION, duration) + (b"" if is_keyframe else REFERS)
     block = size(len(data) + 4) + _BLOCK_HEAD.pack(0x80 | TRACK_NUMBER, time, 0)
     return b"".join((b"\xa0", size(1 + len(block) + len(data) + len(rest)), b"\xa1", block, data, rest))

@@ -28,7 +28,7 @@ SOUND_SCALE: Final = 48_000
 TRACK_ID: Final = 1
 #: From the epoch of NTP (1900) and of ISO files (1904) to that of Unix, in seconds.
 NTP_EPOCH: Final = 2_208_988_800
-_ISO_EPOCH: Final = 2_082_844_800
+ISO_EPOCH: Final = 2_082_844_800
 #: prft's time is that of capture.
 _CAPTURED: Final = 24
 #: sample_depends_on 2, or 1 and sample_is_non_sync_sample.
@@ -39,7 +39,7 @@ _TFHD_FLAGS: Final = 0x20
 TRUN: Final = 0x01 | 0x100 | 0x200
 TRUN_FLAGS: Final = 0x400
 TRUN_OFFSETS: Final = 0x800
-_MATRIX: Final = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+MATRIX: Final = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _ENTRIES: Final = {Codec.H264: b"avc1", Codec.H265: b"hev1", Codec.AV1: b"av01", Codec.OPUS: b"Opus"}
 
 
@@ -67,7 +67,7 @@ def head(label: Label, configuration: bytes) -> bytes:
             box(b"uuid", LABEL_ID, encode_label(label)),
             box(
                 b"moov",
-                full_box(b"mvhd", 1, 0, _times(label, 1000), rate_and_volume, _MATRIX, bytes(24), next_track),
+                full_box(b"mvhd", 1, 0, _times(label, 1000), rate_and_volume, MATRIX, bytes(24), next_track),
                 _track(label, configuration),
                 box(b"mvex", full_box(b"trex", 0, 0, struct.pack(">5I", TRACK_ID, 1, 0, 0, SYNC))),
             ),
@@ -81,12 +81,12 @@ def opus_configuration(channels: int) -> bytes:
 
 
 def _times(label: Label, scale: int) -> bytes:
-    begin = label.t0 // 1_000_000 + _ISO_EPOCH
+    begin = label.t0 // 1_000_000 + ISO_EPOCH
     return struct.pack(">QQIQ", begin, begin, scale, 0)
 
 
 def _track(label: Label, configuration: bytes) -> bytes:
-    track, begin = label.track, label.t0 // 1_000_000 + _ISO_EPOCH
+    track, begin = label.track, label.t0 // 1_000_000 + ISO_EPOCH
     picture = track.codec.is_picture
     volume = 0 if picture else 0x100
     empty = [full_box(name, 0, 0, bytes(4)) for name in (b"stts", b"stsc", b"stco")]
@@ -97,7 +97,7 @@ def _track(label: Label, configuration: bytes) -> bytes:
             1,
             3,
             struct.pack(">QQI4xQ8x2HH2x", begin, begin, TRACK_ID, 0, 0, 0, volume),
-            _MATRIX,
+            MATRIX,
             struct.pack(">II", track.width << 16, track.height << 16),
         ),
         box(

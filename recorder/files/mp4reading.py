@@ -24,7 +24,7 @@ _NTP_TURN_US: Final = (1 << 32) * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """What `tfdt` and `trun` say; columns are empty where the table has none."""
 
     since_start: int
@@ -46,6 +46,26 @@ def label_of(boxes: list[bytes]) -> Label:
     return label
 
 
+def sample_entry(head: bytes) -> bytes:
+    """Give the sample entry in a head, box header and all: codec, size, configuration. Raises ValueError."""
+    path = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    for name in path:
+        at = 0
+        while at + BOX_HEAD.size <= len(head):
+            size, found = BOX_HEAD.unpack_from(head, at)
+            if found == name or size < BOX_HEAD.size:
+                break
+            at += size
+        else:
+            raise ValueError(f"no box {name.decode()}")
+        if found != name or at + size > len(head):
+            raise ValueError(f"no box {name.decode()}")
+        head = head[at + BOX_HEAD.size : at + size]
+    if head[:8] != b"\0\0\0\0\0\0\0\1" or int.from_bytes(head[8:12], "big") != len(head) - 8:
+        raise ValueError("not one sample entry")
+    return head[8:]
+
+
 def fragment_of(label: Label, offset: int, boxes: list[bytes]) -> Fragment:
     """Give what a fragment holds, from its boxes, which are whole. Raises ValueError."""
     told, prft, moof, mdat = boxes
@@ -53,7 +73,7 @@ def fragment_of(label: Label, offset: int, boxes: list[bytes]) -> Fragment:
     if len(prft) != 32:
         raise ValueError("no reference time")
     at_us, media_time = _utc(int.from_bytes(prft[16:24], "big"), label.t0), int.from_bytes(prft[24:32], "big")
-    run = _run(moof)
+    run = run_of(moof)
     if run.since_start != media_time or run.data_offset != len(moof) + 8 or sum(run.sizes) != len(mdat) - 8:
         raise ValueError("a fragment that does not fit together")
     size, count = sum(map(len, boxes)), len(run.sizes)
@@ -92,7 +112,7 @@ def _told(body: bytes, rest: list[bytes]) -> list[tuple[int, int]]:
     return runs
 
 
-def _run(moof: bytes) -> _Run:
+def run_of(moof: bytes) -> Run:
     """Read `moof` with its boxes at the places where we put them."""
     if len(moof) < 100:
         raise ValueError("a fragment without samples")
@@ -108,7 +128,7 @@ def _run(moof: bytes) -> _Run:
     table = struct.unpack_from(f">{columns * count}I", moof, 92)
     flags = list(table[2::columns]) if what & mp4.TRUN_FLAGS else []
     offsets = list(table[columns - 1 :: columns]) if what & mp4.TRUN_OFFSETS else []
-    return _Run(since_start, data_offset, list(table[::columns]), list(table[1::columns]), flags, offsets)
+    return Run(since_start, data_offset, list(table[::columns]), list(table[1::columns]), flags, offsets)
 
 
 def _utc(ntp: int, near_us: int) -> int:

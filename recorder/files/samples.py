@@ -17,11 +17,14 @@ from recorder.files.errors import SegmentInvalid
 MAX_GAP_US: Final = 60_000_000
 #: Pictures that wait to be written while others come that are shown before them; at the default cuts some 30 do.
 MAX_REORDERED: Final = 500
-#: Opus packets that decode to silence (RFC 6716: CELT, fullband, the silence flag set), by samples at 48 kHz, the
-#: longest first. The TOC's bit 2 makes them stereo; a decoder of the other kind copes too.
-_SILENCES: Final = ((960, 0xF8), (480, 0xF0), (240, 0xE8), (120, 0xE0))
-_SILENCE: Final = b"\xff\xfe"
-_STEREO: Final = 0x04
+_CODES: Final = ((960, 0xF8), (480, 0xF0), (240, 0xE8), (120, 0xE0))
+_STEREO: Final = {1: 0, 2: 0x04}
+#: Opus packets that decode to silence (RFC 6716: CELT, fullband, the silence flag set), by channels; each with its
+#: samples at 48 kHz, the longest first. The TOC's bit 2 makes them stereo; a decoder of the other kind copes too.
+SILENCES: Final = {
+    channels: tuple((samples, bytes((toc | bit, 0xFF, 0xFE))) for samples, toc in _CODES)
+    for channels, bit in _STEREO.items()
+}
 #: Sound that is this much behind its time has a hole before it; less is a sender's clock that runs a little fast.
 _LEAST_FILL: Final = CLOCK_RATE // 100
 #: Sound may be ahead of its time by so much, of a sender's clock that runs slow: it cannot be put back.
@@ -107,9 +110,7 @@ class OpusLine:
         self._t0 = t0_us
         self._end = 0
         """Samples since t0."""
-        self._silences = tuple(
-            (samples, bytes((toc | (_STEREO if channels == 2 else 0),)) + _SILENCE) for samples, toc in _SILENCES
-        )
+        self._silences = SILENCES[channels]
 
     def take(self, data: bytes, pts_us: int, is_keyframe: bool) -> Sequence[Sample]:
         try:
