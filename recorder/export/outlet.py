@@ -46,6 +46,11 @@ def making(path: Path) -> Iterator[Path]:
         raise
 
 
+def clear(path: Path) -> None:
+    """Take away what somebody who was killed left of `path`. Raises OSError."""
+    _remove(path.with_name(path.name + PART))
+
+
 def write(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a new file, readable by nobody else, on disk when this returns. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -6,8 +6,8 @@ when, what the caller said of it) is in its head, the times of its frames, fills
 the index can be rebuilt from files. No name says whose source or which session it is: sessions refer to segments.
 
 Cores: `facts`, `samples`, `mp4`, `mp4reading`, `ebml`, `matroska`, `matroskareading`. Shells: `sink`, `writer`,
-`reading`, `listing`, `recovery`. FFmpeg is asked by `configuration` only, for a few bytes of the head; fragments are ours, because
-FFmpeg writes one only when the next begins, whenever that is, and takes ten times as long for it.
+`reading`, `listing`, `recovery`. FFmpeg is asked by `configuration` only, for a few bytes of the head; fragments are
+ours, because FFmpeg writes one only when the next begins, whenever that is, and takes ten times as long for it.
 
 SegmentError
 ├── SegmentInvalid   segment-invalid   a frame that this file cannot hold; nothing has changed
