@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from config import ConfigError, Settings, load, load_tokens, sample_text
-from huishang import __version__, home, log, upkeep, verify
+from huishang import __version__, export, home, log, upkeep, verify
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
 from huishang.errors import StartError
@@ -39,6 +39,7 @@ app.add_typer(config_app, name="config")
 
 upkeep.add_to(app)
 verify.add_to(app)
+export.add_to(app)
 
 
 @app.command()

@@ -5,14 +5,12 @@ incomplete, 2 the files or arguments could not be read. What it needs is importe
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from huishang.progress import progress
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
 
 _UNSOUND = 1
 _UNREADABLE = 2
-_QUIET_S = 2.0
-"""So long nothing is said of progress."""
-_REDRAW_S = 0.1
 _MAX_CERTIFICATE_BYTES = 1 << 20
 
 
@@ -56,7 +51,7 @@ def _verify(
     if key is not None and (len(key) != 64 or set(key) - set("0123456789abcdef")):
         _fail(f"--key: 应为 64 位十六进制 / not 64 lower-case hexadecimal digits: {key[:80]}")
     try:
-        with _progress() as (begin, tell):
+        with progress("核对 / verify") as (begin, tell):
             found = open_evidence(path, tell)
             begin(found.bytes)
             trust = Trust(
@@ -108,33 +103,6 @@ def _certificates(path: Path) -> "list[x509.Certificate]":
             return read_certificates(file.read(_MAX_CERTIFICATE_BYTES))
     except (OSError, TokenRefused) as error:
         _fail(f"{path}: 不是 PEM 证书 / no certificate in PEM: {error}")
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """Give what is told the number of bytes, and what is told of each piece; shown once it takes a while."""
-    columns = TextColumn("核对 / verify"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    shown = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
-    task, done, next_at, is_shown = shown.add_task("", total=None), 0, time.monotonic() + _QUIET_S, False
-
-    def begin(total: int) -> None:
-        shown.update(task, total=total)
-
-    def tell(count: int) -> None:
-        nonlocal done, next_at, is_shown
-        done += count
-        if time.monotonic() >= next_at:
-            next_at = time.monotonic() + _REDRAW_S
-            if not is_shown:
-                shown.start()
-                is_shown = True
-            shown.update(task, completed=done, refresh=True)
-
-    try:
-        yield begin, tell
-    finally:
-        if is_shown:  # stopping alone would print an empty line
-            shown.stop()
 
 
 def _fail(line: str) -> NoReturn:
