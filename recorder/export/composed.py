@@ -57,7 +57,7 @@ def compose(order: ComposedOrder, tell: Tell = untold) -> int:
     for track in order.tracks:
         files = [Path(file) for file in track.files]
         if track.is_picture:
-            pictures.append(_Named(PictureFeed(files, *times), track.name))
+            pictures.append(_Named(PictureFeed(files, *times, track.left_out), track.name))
         else:
             sounds.append(SoundFeed(files, *times))
     try:

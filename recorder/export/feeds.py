@@ -27,6 +27,8 @@ RATE: Final = 48_000
 #: So long a picture stays when the next is not there.
 PATIENCE_US: Final = 2_000_000
 MAX_PIXELS: Final = 4096 * 2304
+_BOUNDS: Final = {"max_pixels": str(MAX_PIXELS)}
+"""For what a picture says of itself, before memory is taken for it."""
 _PLAIN: Final = {Codec.PCMU: ("pcm_mulaw", 8000), Codec.PCMA: ("pcm_alaw", 8000), Codec.G722: ("g722", 16_000)}
 _JOINS: Final = RATE // 50
 """Sound this near to its place follows what is before it."""
@@ -55,8 +57,10 @@ def _spans(paths: Sequence[Path], begin: int, end: int) -> Iterator[_Span]:
 class PictureFeed:
     """One picture. Times that are asked for only grow."""
 
-    def __init__(self, paths: Sequence[Path], begin: int, end: int) -> None:
+    def __init__(self, paths: Sequence[Path], begin: int, end: int, left_out: Sequence[tuple[int, int]] = ()) -> None:
+        """`left_out`: times of pictures that cannot be believed; the one before stands still."""
         self.failures = 0
+        self._left_out = left_out
         self._spans = _spans(paths, begin, end)
         self._ahead: deque[_Span] = deque()
         self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
@@ -74,7 +78,9 @@ class PictureFeed:
             if self._next is not None:
                 if self._next[0] > time:
                     break
-                self._shown, self._next = self._next, None
+                if not any(first <= self._next[0] < last for first, last in self._left_out):
+                    self._shown = self._next
+                self._next = None
                 continue
             following = self._following()
             if following is None or following.begin > time:
@@ -107,6 +113,7 @@ class PictureFeed:
             with av.open(str(span.path), "r") as container:
                 stream = container.streams.video[0]
                 stream.codec_context.thread_count = 1
+                stream.codec_context.options = _BOUNDS
                 for packet in container.demux(stream):
                     for frame in self._frames_of(packet):
                         if frame.pts is not None and frame.time_base and frame.width * frame.height <= MAX_PIXELS:

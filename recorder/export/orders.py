@@ -43,11 +43,14 @@ class ClipOrder(Order, tag="clip", kw_only=True):
 
 
 class ComposedTrack(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A track's segment files in the order of their times; of a picture, the name that is written into it."""
+    """A track's segment files in the order of their times; of a picture, the name that is written into it, and
+    times that cannot be believed.
+    """
 
     files: list[str]
     is_picture: bool
     name: str = ""
+    left_out: list[tuple[Time, Time]] = []
 
 
 class ComposedOrder(Order, tag="composed", kw_only=True):

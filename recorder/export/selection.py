@@ -12,7 +12,7 @@ second.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import Final, NamedTuple
 
 from recorder.export.errors import ExportRefused
@@ -147,9 +147,8 @@ def _decodable(frames: Sequence[Listed], t0: int, t1: int, left_out: Sequence[Ti
     """Give the frames from the last keyframe that is shown by `t0` to the last that is shown before `t1`."""
     begin = max((at for at, each in enumerate(frames) if each.is_keyframe and each.pts_us <= t0), default=0)
     end = max((at for at, each in enumerate(frames) if each.pts_us < t1), default=-1) + 1
-    for each in frames[begin:end]:
-        if not any(first <= each.pts_us < last for first, last in left_out):
-            yield each
+    kept = [each for each in frames[begin:end] if not any(first <= each.pts_us < last for first, last in left_out)]
+    return dropwhile(lambda each: not each.is_keyframe, kept)
 
 
 def _clamp(frames: list[Frame], t0: int) -> int:

@@ -13,7 +13,9 @@ import pytest
 
 from recorder.files import Codec, Facts, matroska, matroskareading, mp4, mp4reading
 from recorder.files.ebml import element
+from recorder.files.errors import SegmentDamaged
 from recorder.files.facts import Fragment
+from recorder.files.listing import listing_of
 from recorder.files.reading import End, walk
 from tests.fuzz.effort import SEED, rounds
 from tests.recorder.files.frames import written
@@ -96,3 +98,23 @@ def cluster(rng: random.Random, facts: Facts, piece: bytes) -> Fragment:
     body = mutate(rng, piece[header + 6 :])
     checked = element(matroska.CRC32, struct.pack("<I", crc32(body))) + body
     return matroskareading.fragment_of(facts.label, 0, header, checked)
+
+
+def test_listing_ends_and_names_only_what_is_in_the_file(corpus: list[tuple[Facts, bytes]], tmp_path: Path) -> None:
+    rng = random.Random(SEED)
+    outcomes = set()
+    for number in rounds(500, 1.0):
+        facts, original = rng.choice(corpus)
+        # Most of a file is frames, of which a listing reads nothing.
+        begin = rng.choice([0, *(fragment.offset for fragment in facts.fragments)])
+        data = original[:begin] + mutate(rng, original[begin : begin + 400]) + original[begin + 400 :]
+        path = tmp_path / str(number % 8)
+        path.write_bytes(data)
+        try:
+            frames = listing_of(path).frames
+        except SegmentDamaged:
+            outcomes.add(False)
+            continue
+        outcomes.add(True)
+        assert all(each.offset + each.length <= len(data) and each.length >= 0 for each in frames)
+    assert outcomes == {True, False}
