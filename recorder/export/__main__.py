@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from recorder.export import orders
-from recorder.export.errors import ExportCancelled, ExportError, ExportRefused
+from recorder.export.errors import ExportCancelled, ExportError, ExportFailed, ExportRefused
 from recorder.export.orders import AnyOrder, BundleOrder, ClipOrder, ComposedOrder, Made, Progress, Refused, Said
 
 NICENESS: Final = 19
@@ -40,8 +40,12 @@ def main() -> int:
         said = Refused(code=error.code, text=str(error), reason=error.reason, parts=list(getattr(error, "parts", ())))
     except ExportError as error:
         said = Refused(code=error.code, text=str(error))
-    except (msgspec.MsgspecError, MemoryError) as error:
+    except msgspec.MsgspecError as error:
         said = Refused(code=ExportRefused.code, text=str(error)[:500], reason="order")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # a mistake of ours, or no memory: who waits is told, and nobody reads our error output
+        said = Refused(code=ExportFailed.code, text=f"{type(error).__name__}: {error}"[:500])
     _say(said)
     return 0 if isinstance(said, Made) else 1
 

@@ -171,7 +171,7 @@ class SoundFeed:
             track = span.listing.label.track
             if (track.codec, track.channels) != before:
                 before = track.codec, track.channels
-                decoder, resampler = _decoder(track.codec, track.channels), AudioResampler("flt", "mono", RATE)
+                decoder, resampler = _decoder(track.codec, track.channels), AudioResampler("fltp", None, RATE)
             for time, packet in _packets(span):
                 place = (time - self._begin) * 6 // 125
                 if abs(place - at) > _JOINS:
@@ -185,7 +185,8 @@ class SoundFeed:
             for frame in decoder.decode(av.Packet(packet)):
                 frame.pts = None
                 for made in resampler.resample(frame):
-                    yield made.to_ndarray()[0].astype(np.float32)
+                    # FFmpeg's own mono of two channels is louder than either, and a mix of floats is not cut off there.
+                    yield made.to_ndarray().mean(axis=0, dtype=np.float32)
         except (av.FFmpegError, ValueError):
             self.failures += 1
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MARGIN: Final = 2
+"""Around each picture."""
 
 
 class Box(NamedTuple):
@@ -27,7 +30,8 @@ def cells(count: int, room: Box) -> list[Box]:
         row, column = divmod(number, columns)
         in_row = min(columns, count - row * columns)
         left = (room.width - in_row * width) // 2 & ~1
-        boxes.append(Box(room.x + left + column * width, room.y + row * height, width, height))
+        x, y = room.x + left + column * width, room.y + row * height
+        boxes.append(Box(x + MARGIN, y + MARGIN, width - 2 * MARGIN, height - 2 * MARGIN))
     return boxes
 
 

@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 
 Time = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Side = Annotated[int, Meta(ge=160, le=3840, multiple_of=2)]
-MAX_LINE_BYTES = 1 << 16
+MAX_LINE_BYTES = 4 << 20
+"""Of a word about a clip, whose gaps may be as many as its segments."""
 
 
 class Order(Struct, tag_field="kind", forbid_unknown_fields=True, kw_only=True):
