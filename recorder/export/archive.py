@@ -1,12 +1,13 @@
-"""A bundle as a folder, or as one uncompressed ZIP file that needs no room of its own. Shell.
+"""A bundle as a folder, or as an uncompressed ZIP file: written, or given out as it is read, without room of its own.
 
-ZIP because every office computer opens it; uncompressed because media does not get smaller. The same bundle gives the
-same bytes: no times, no names of users. It is made as it is read, so its lengths and sums stand behind each file, and
-programs that do not read a ZIP's end first may refuse it.
+Shell. ZIP because every office computer opens it; uncompressed because media does not get smaller. The same bundle
+gives the same bytes: no times, no names of users. In one that is given out lengths and sums stand behind each file,
+which programs that do not read a ZIP's end first may refuse.
 """
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,26 +47,36 @@ def write_folder(bundle: Bundle, path: Path, tell: Tell = untold) -> None:
 def write_zip(bundle: Bundle, path: Path, tell: Tell = untold) -> None:
     """Make the ZIP file of a bundle. Raises as `write_folder` does."""
     with outlet.making(path) as part:
-        outlet.write(part, zipped(bundle, tell))
+        fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "w+b") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for _ in _filled(archive, bundle, tell):
+                    pass
+            file.flush()
+            os.fdatasync(file.fileno())
 
 
 def zipped(bundle: Bundle, tell: Tell = untold) -> Iterator[bytes]:
-    """Give a bundle as a ZIP file in pieces, everything below a folder named as its session.
-
-    Raises ExportFailed, and OSError of the files that it reads.
-    """
-    sink, total, done = _Sink(), bundle.length, 0
+    """Give a bundle as a ZIP file in pieces. Raises ExportFailed, and OSError of the files that it reads."""
+    sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for entry in bundle.entries:
-            about = zipfile.ZipInfo(f"{bundle.session}/{entry.name}", _NO_TIME)
-            about.external_attr = _PLAIN_FILE
-            with archive.open(about, "w", force_zip64=entry.length >= _LARGE_BYTES) as file:
-                for piece in entry.pieces():
-                    file.write(piece)
-                    yield from sink.drain()
-                    done += len(piece)
-                    tell(done, total)
+        for _ in _filled(archive, bundle, tell):
+            yield from sink.drain()
     yield from sink.drain()
+
+
+def _filled(archive: zipfile.ZipFile, bundle: Bundle, tell: Tell) -> Iterator[None]:
+    """Put everything below a folder named as the session, a piece at each turn."""
+    total, done = bundle.length, 0
+    for entry in bundle.entries:
+        about = zipfile.ZipInfo(f"{bundle.session}/{entry.name}", _NO_TIME)
+        about.external_attr = _PLAIN_FILE
+        with archive.open(about, "w", force_zip64=entry.length >= _LARGE_BYTES) as file:
+            for piece in entry.pieces():
+                file.write(piece)
+                yield
+                done += len(piece)
+                tell(done, total)
 
 
 class _Sink:
