@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -168,6 +169,32 @@ def test_running_session_is_bundled_up_to_its_last_head(made: Path, tmp_path: Pa
         "not-closed"
     }
     assert "not closed yet" in (bundle / "README.txt").read_text("utf-8-sig")
+
+
+def test_bundles_made_while_the_book_is_written_are_sound(tmp_path: Path) -> None:
+    root, authority = tmp_path / "root", Authority(tmp_path / "tsa", "one")
+    book = open_book(root)
+    book.commit([opening(OURS), opening(OTHER)], NOW)
+    stamp(book, authority)
+
+    def write() -> None:
+        for number in range(150):
+            book.commit([*segment(root, SHARED, number, OURS, OTHER), said(OURS, number), said(OTHER, number)], NOW)
+            if number % 50 == 25:
+                stamp(book, authority)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    lengths: list[int] = []
+    while not lengths or writer.is_alive():
+        place = tmp_path / str(len(lengths))
+        bundle = bundle_of(root, OURS, Disclosure(withhold=frozenset({"event"})))
+        write_folder(bundle, place)
+        lengths.append(bundle.length)
+        found = {finding.code for finding in findings_at(place) if finding.state not in ("intact", "unknown")}
+        assert found == {"not-closed"} and not bundle.absent
+    book.close()
+    assert lengths == sorted(lengths) and bundle_of(root, OURS).length > lengths[0]
 
 
 def test_file_that_is_gone_is_told(made: Path, tmp_path: Path) -> None:
