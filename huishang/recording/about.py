@@ -1,23 +1,26 @@
 """What stands in a recorded file's head: whose picture or sound it is, and which recordings it belongs to. Core.
 
-A file that nobody closed is found again with nothing but itself; so it says where it belongs.
+A file that nobody closed is found again with nothing but itself; so it says where it belongs. But it may be given away
+with one recording's bundle, which must say nothing of any other: a recording is named by a digest that only who knows
+its identifier can tell, and that is another for every track.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from dispatch.permissions import owner_of
 from dispatch.tables import Tables
 
-#: Of recordings that one source is in at the same time; further ones go without it, and their chains say so.
+#: Of recordings that one source is in at the same time; further ones go without it.
 MOST_RECORDINGS: Final = 48
 _RECORDING: Final = "recording."
 _MOST_CHARACTERS: Final = 256
 
 
-def about_of(tables: Tables, source: str, kind: str, recordings: Iterable[str]) -> dict[str, str]:
+def about_of(tables: Tables, source: str, kind: str) -> dict[str, str]:
     """Return what is known of a source now; `unit` and `person` are identifiers, the names are as people read them."""
     about = {"source": source, "kind": kind}
     person = tables.people.find(owner_of(source))
@@ -29,15 +32,25 @@ def about_of(tables: Tables, source: str, kind: str, recordings: Iterable[str]) 
         about |= {"name": endpoint.name_zh}
     if unit is not None:
         about |= {"unit": unit.id, "unit_name": unit.name_zh}
-    about |= {f"{_RECORDING}{number}": each for number, each in enumerate(list(recordings)[:MOST_RECORDINGS])}
     return {name: value[:_MOST_CHARACTERS] for name, value in about.items()}
 
 
-def recordings_of(about: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the recordings that a file belongs to, by what stands in it."""
-    return tuple(value for name, value in about.items() if name.startswith(_RECORDING))
+def with_recordings(about: Mapping[str, str], track: str, recordings: Iterable[str]) -> dict[str, str]:
+    """Return what stands in a file of a track that belongs to these recordings."""
+    some = list(recordings)[:MOST_RECORDINGS]
+    return {**about, **{f"{_RECORDING}{number}": _named(track, each) for number, each in enumerate(some)}}
+
+
+def recordings_of(about: Mapping[str, str], track: str, among: Iterable[str]) -> list[str]:
+    """Return those of some recordings that a file belongs to."""
+    names = {value for name, value in about.items() if name.startswith(_RECORDING)}
+    return [each for each in among if _named(track, each) in names]
 
 
 def without_recordings(about: Mapping[str, str]) -> dict[str, str]:
-    """Return the rest: a session's chain names no other session."""
+    """Return what a chain says of a file."""
     return {name: value for name, value in about.items() if not name.startswith(_RECORDING)}
+
+
+def _named(track: str, recording: str) -> str:
+    return hashlib.sha256(f"huishang/recording/1\n{track}\n{recording}".encode()).hexdigest()

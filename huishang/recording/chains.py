@@ -85,10 +85,11 @@ class Chains:
         """Something happened in what is recorded."""
         self._append(recording, "event", contents.event(entry, self._line.media_us(entry.at_us)))
 
-    def segment(self, facts: Facts, ended: Ended | None) -> None:
-        """A file is on disk."""
+    def segment(self, facts: Facts, ended: Ended | None, among: Iterable[str]) -> None:
+        """A file is on disk, which belongs to some of these recordings."""
         content = contents.segment(facts, ended, self._line.error_ns)
-        for recording in recordings_of(facts.label.track.about):
+        track = facts.label.track
+        for recording in recordings_of(track.about, track.track, among):
             self._append(recording, "segment", content)
 
     def gap(self, recordings: Collection[str], track: str, missing: Gap) -> None:

@@ -54,7 +54,7 @@ def unnamed(
             try:
                 closed_name(path)
                 about = label_of(path).track.about
-                lacking = [each for each in recordings_of(about) if each in chains and name not in chains[each]]
+                lacking = [each for each in recordings_of(about, folder.name, chains) if name not in chains[each]]
                 if not lacking:
                     continue
                 facts = facts_of(path)

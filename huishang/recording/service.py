@@ -169,8 +169,8 @@ class RecordingService:
     def _settle(self) -> None:
         self._keeping.chains.settle({*self._tracks.recorded(), *self._tables.recordings_running.ids(RUNNING)})
 
-    def _about(self, source: str, kind: str, recordings: Sequence[str]) -> dict[str, str]:
-        return about_of(self._tables, source, kind, recordings)
+    def _about(self, source: str, kind: str) -> dict[str, str]:
+        return about_of(self._tables, source, kind)
 
     async def _look_after(self) -> None:
         while True:
@@ -207,9 +207,9 @@ class RecordingService:
         chains = self._keeping.chains
         match answer:
             case wire.Closed(facts, ended, True):
-                chains.segment(facts, ended)
+                chains.segment(facts, ended, self._tracks.recordings(facts.label.track.track))
             case wire.Recovered(facts, True):
-                chains.segment(facts, None)
+                chains.segment(facts, None, self._tracks.recordings(facts.label.track.track))
             case wire.Closed() | wire.Recovered():  # too long to be told: found on disk
                 self._keeping.note_lost()
             case wire.TrackClosed(track, gaps, failed):

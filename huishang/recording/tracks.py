@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ import structlog
 
 from dispatch.ids import NewId
 from dispatch.recorded import Track, Wanted
-from huishang.recording.about import recordings_of
+from huishang.recording.about import with_recordings
 from media.plane.copies import PlaneTap
 from media.plane.names import PlaneError
 from media.plane.tapring import DROP_NEWEST, TapRingView
@@ -32,8 +32,8 @@ _log = structlog.get_logger(__name__)
 #: A source that the recorder cannot take is tried again so much later.
 REFUSED_S: Final = 60.0
 
-#: Gives what stands in a file's head: of a source, a kind and the recordings that it is for.
-Describe = Callable[[str, str, Sequence[str]], dict[str, str]]
+#: Gives what is known of a source and a kind, for the heads of its files.
+Describe = Callable[[str, str], dict[str, str]]
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class _Recorded:
     source: str
     kind: str
     about: dict[str, str] = field(default_factory=dict)
+    recordings: tuple[str, ...] = ()
     held: bool = False
     media: SourceMedia | None = None
     tap: PlaneTap | None = None
@@ -51,6 +52,11 @@ class _Recorded:
     turn: int = 0
     former: set[str] = field(default_factory=set)
     """Recordings that it was for, and whose last file was not told yet."""
+
+    @property
+    def all_recordings(self) -> tuple[str, ...]:
+        """Those that files may yet be told of."""
+        return tuple({*self.recordings, *self.former})
 
 
 class Tracks:
@@ -82,8 +88,8 @@ class Tracks:
 
     def recorded(self) -> set[str]:
         """Return the recordings that have tracks, or files that were not told yet."""
-        open_now = ({*recordings_of(track.about), *track.former} for track in self._tracks.values())
-        return {each for recordings in (*open_now, *self._closing.values()) for each in recordings}
+        found = (track.all_recordings for track in self._tracks.values())
+        return {each for recordings in (*found, *self._closing.values()) for each in recordings}
 
     @property
     def is_recording(self) -> bool:
@@ -93,7 +99,7 @@ class Tracks:
     def recordings(self, track: str) -> Collection[str]:
         """Return the recordings that a track is for."""
         found = next((each for each in self._tracks.values() if each.id == track), None)
-        return recordings_of(found.about) if found else self._closing.get(track, ())
+        return found.all_recordings if found else self._closing.get(track, ())
 
     def opened(self, track: str, turn: int) -> None:
         """The worker records a track as it was told in this turn."""
@@ -134,45 +140,46 @@ class Tracks:
                 item.held = True
                 self._process.hold(item.id)
             if item is not None:
-                self._describe(item, describe(*key, want.paused))
+                self._describe(item, describe(*key), want.paused)
                 self._end_tap(item)
             return
-        about = describe(*key, want.running)
+        about = describe(*key)
         if item is None:
             if time.monotonic() < self._refused.get(key, 0.0):
                 return
             item = _Recorded(self._new_id(), *key)
-            self._tap(item, about)
+            self._tap(item, about, want.running)
             self._tracks[key] = item
             self._refused.pop(key, None)
             self.begun.add(item.id)
         elif item.tap is None or self._exchange.media.get(item.source) is not item.media:
             self._end_tap(item)
-            self._tap(item, about)
+            self._tap(item, about, want.running)
         else:
-            self._describe(item, about)
+            self._describe(item, about, want.running)
         if item.held:
             item.held = False
             self._process.go_on(item.id)
 
-    def _tap(self, item: _Recorded, about: dict[str, str]) -> None:
+    def _tap(self, item: _Recorded, about: dict[str, str], recordings: tuple[str, ...]) -> None:
         """Begin a tap and have it read. Raises PlaneError, ExchangeClosed."""
         thread = self._exchange.home(item.source)
         ring, item.ring = self._ring(thread)
         item.media, item.tap = self._exchange.tap(item.source, item.kind, ring, thread)
         item.route = item.tap.id
-        self._order(item, about)
+        self._order(item, about, recordings)
 
-    def _describe(self, item: _Recorded, about: dict[str, str]) -> None:
+    def _describe(self, item: _Recorded, about: dict[str, str], recordings: tuple[str, ...]) -> None:
         """Have other words stand in its files."""
-        if about != item.about:
-            self._order(item, about)
+        if (about, recordings) != (item.about, item.recordings):
+            self._order(item, about, recordings)
 
-    def _order(self, item: _Recorded, about: dict[str, str]) -> None:
-        item.former |= {*recordings_of(item.about)}
-        item.about = about
+    def _order(self, item: _Recorded, about: dict[str, str], recordings: tuple[str, ...]) -> None:
+        item.former.update(item.recordings)
+        item.about, item.recordings = about, recordings
         item.turn += 1
-        self._process.open(item.id, item.ring, item.route, about, turn=item.turn)
+        words = with_recordings(about, item.id, recordings)
+        self._process.open(item.id, item.ring, item.route, words, turn=item.turn)
 
     def _ring(self, thread: PlaneThread) -> tuple[TapRingView, int]:
         """Give the ring of a thread and its number; rings stay, because others will want them."""
@@ -184,7 +191,7 @@ class Tracks:
 
     def _end(self, item: _Recorded) -> None:
         self._end_tap(item)
-        self._closing[item.id] = (*recordings_of(item.about), *item.former)
+        self._closing[item.id] = item.all_recordings
         self._process.close_track(item.id)
 
     def _end_tap(self, item: _Recorded) -> None:

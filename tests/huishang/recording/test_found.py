@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from huishang.recording import contents
+from huishang.recording.about import with_recordings
 from huishang.recording.found import TOLD_S, unclosed, unnamed
 from recorder.book import Append
 from recorder.files import Codec, Facts, SegmentWriter, Track
@@ -21,7 +22,7 @@ def write(root: Path, track: str, number: int, *sessions: str, closes: bool = Tr
     """Write a file as the worker does."""
     folder = root / "tracks" / track
     folder.mkdir(parents=True, exist_ok=True)
-    about = {f"recording.{at}": session for at, session in enumerate(sessions)}
+    about = with_recordings({}, track, sessions)
     name = f"01KARR5QKB00000000000001{number:02}"
     writer = SegmentWriter(folder, name, number, Track(track, Codec.OPUS, about=about))
     for at, frame in enumerate(frames(Codec.OPUS, 0.2)):
