@@ -41,7 +41,7 @@ from signaling.http.access import Access
 from signaling.http.acts import all_acts
 from signaling.http.health import Fault, Health, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
-from signaling.http.metrics import Metrics, dispatch_readers, plane_readers
+from signaling.http.metrics import Metrics, Reader, dispatch_readers, plane_readers
 from signaling.http.stills import StillsEndpoint
 from signaling.ice.turn import Turn
 from signaling.webhooks.service import Webhooks
@@ -110,6 +110,7 @@ async def edge(
         pages.start()
         ends.push_async_callback(pages.close)
         exchange.listen(hub.source_changed)
+        media.recording.listen(hub.recording_troubled)
         hub.start()
         ends.push_async_callback(hub.close)
         watch = Watch(desk.coordinator)
@@ -127,8 +128,7 @@ async def edge(
         for task in (speakers, caretaker, lag, quality, links, Retention(samples), webhooks):
             task.start()
             ends.push_async_callback(task.close)
-        metrics.read([*webhooks.readers(), *dispatch_readers(tables, exchange.registry, lambda: hub.pages)])
-        metrics.read(plane_readers(lambda: relay.threads, lambda: exchange.figures, lambda: exchange.links))
+        metrics.read(_readers(media, tables, hub, webhooks))
         index = _index(desk, ends)
         routes = [
             *SessionEndpoint(signin, access).routes(),
@@ -139,6 +139,17 @@ async def edge(
             ),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
+
+
+def _readers(media: NodeMedia, tables: Tables, hub: Hub, webhooks: Webhooks) -> list[Reader]:
+    """Give the figures that are kept anyway."""
+    exchange = media.exchange
+    return [
+        *webhooks.readers(),
+        *media.recording.readers(),
+        *dispatch_readers(tables, exchange.registry, lambda: hub.pages),
+        *plane_readers(lambda: media.relay.threads, lambda: exchange.figures, lambda: exchange.links),
+    ]
 
 
 def _stills(

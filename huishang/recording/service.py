@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -24,6 +24,7 @@ from dispatch.records import Recording
 from dispatch.tables import RUNNING, Change
 from huishang.desk import NodeDesk
 from huishang.recording.about import about_of
+from huishang.recording.figures import Figures, readers
 from huishang.recording.indexing import Indexer
 from huishang.recording.keeping import Keeping
 from huishang.recording.tracks import Tracks
@@ -34,6 +35,7 @@ from recorder.utc.reading import read_clocks
 from recorder.worker import wire
 from recorder.worker.process import RecorderProcess
 from signaling.http.health import Fault
+from signaling.http.metrics import Reader
 from signaling.webrtc.exchange import Exchange
 
 _log = structlog.get_logger(__name__)
@@ -57,6 +59,9 @@ class RecordingService:
         self._tables = desk.coordinator.tables
         self._indexer = Indexer(desk.database, desk.journal, self._root)
         self._troubles = Troubles()
+        self._told = ""
+        self._listeners: list[Callable[[str], None]] = []
+        self._figures = Figures()
         self._line = UtcLine(read_clocks())
         self.process = RecorderProcess(self._root, self._hear)
         self._tracks = Tracks(exchange, self.process, settings.recording.ring_bytes, _new_id)
@@ -82,6 +87,14 @@ class RecordingService:
         if len(self._tables.recordings_running) or layout.sessions.is_dir() or layout.tracks.is_dir():
             self._begin()
             self._soon()
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` what is wrong, by its code, whenever that changes."""
+        self._listeners.append(listener)
+
+    def readers(self) -> list[Reader]:
+        """Return the figures of recording."""
+        return readers(lambda: self._figures)
 
     def fault(self) -> Fault | None:
         """Say what is wrong with recording, None when all is well."""
@@ -194,6 +207,18 @@ class RecordingService:
             self._troubles.set(code, code == (fault or ("book-failing" if self._keeping.problem else "")), now_s)
         self._troubles.set("stamps-missing", not self._keeping.is_stamped, now_s)
 
+        self._tell(now_s)
+
+    def _tell(self, now_s: float) -> None:
+        found = self._troubles.worst(now_s)
+        code = found[0] if found else ""
+        if code == self._told:
+            return
+        self._told = code
+        _log.warning("recording_troubled" if code else "recording_well", code=code)
+        for listener in self._listeners:
+            listener(code)
+
     async def _watch_disk(self) -> None:
         """See how much room there is, in a thread: a disk that stands still would hold up everything."""
         while True:
@@ -223,7 +248,11 @@ class RecordingService:
             case wire.KeyframeWanted(track):
                 self._tracks.ask_keyframe(track)
             case wire.Alarm():
+                self._figures.hear(answer)
                 self._troubles.hear(answer, time.monotonic())
+                self._tell(time.monotonic())
+            case wire.Statistics():
+                self._figures.hear(answer)
             case wire.Ready():
                 self._troubles.set("worker-lost", False, time.monotonic())
                 self._keeping.ready()

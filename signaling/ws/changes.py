@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Recording, Stage, Unit
 from dispatch.sources import SourceRegistry
-from dispatch.tables import Change, Tables
+from dispatch.tables import RUNNING, Change, Tables
 from signaling.ws.links import concerns
 from signaling.ws.topics import Topics
 from signaling.ws.views import MAX_MESSAGES, Views
@@ -76,6 +76,11 @@ class Changes:
         if endpoint is not None:
             self._topics.mark(f"unit:{endpoint.unit}", ("endpoint", identifier))
         self._counts()
+
+    def recordings(self) -> None:
+        """How recording goes has changed, for all of them."""
+        for identifier in self._tables.recordings_running.ids(RUNNING):
+            self._recording(self._tables.recordings.get(identifier).of)
 
     def speaking(self, consultation: str, participant: str, levels: dict[str, int]) -> None:
         """Who speaks in a consultation, and the levels (dBov) of who is heard; nobody when it is over."""

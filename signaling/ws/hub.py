@@ -168,6 +168,13 @@ class Hub:
         self._changes.source(source)
         self._arm()
 
+    def recording_troubled(self, code: str) -> None:
+        """Tell everybody who sees that something is recorded what is wrong with it, "" when nothing is."""
+        if code != self._views.shapes.trouble:
+            self._views.shapes.trouble = code
+            self._changes.recordings()
+            self._arm()
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve a page's WebSocket. Raises Problem."""
         if self._stopping.is_set():

@@ -31,6 +31,8 @@ class Shapes:
         self._made: dict[str, bytes] = {}
         #: consultation -> who speaks, and how loud everybody is who is heard
         self.speakers: dict[str, tuple[str, dict[str, int]]] = {}
+        #: why what is to be recorded is not, or may not be, "" when all is well
+        self.trouble = ""
 
     def begin(self) -> None:
         """Forget what was made: it may have changed."""
@@ -130,7 +132,8 @@ class Shapes:
         if running is None:
             return None
         recording = self._tables.recordings.get(running)
-        return {name: getattr(recording, name) for name in ("id", "why", "begun_us", "paused_us")}
+        told = {name: getattr(recording, name) for name in ("id", "why", "begun_us", "paused_us")}
+        return {**told, "trouble": self.trouble}
 
     def _unit(self, identifier: str) -> dict[str, str]:
         unit = self._tables.units.find(identifier)

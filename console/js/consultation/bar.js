@@ -76,7 +76,11 @@ export class Bar {
     if (!recording) return;
     const { begun_us: begun, paused_us: paused } = recording;
     const since = this.desk.now() - (paused || begun) / 1000;
-    setText(this.recorded.lastElementChild, t(paused ? "record.rests" : "record.runs", { time: duration(since) }));
+    const { trouble } = recording;
+    this.recorded.classList.toggle("troubled", trouble !== "");
+    const words = trouble ? `record.trouble.${trouble}` : paused ? "record.rests" : "record.runs";
+    setText(this.recorded.lastElementChild, t(words, { time: duration(since) }));
+    this.recorded.title = trouble ? t("record.trouble.why") : "";
   }
 
   #isOn(name) {
