@@ -1,0 +1,95 @@
+// The course of one track through time: which segment is on at a UTC, which comes next, and why there is none. Pure.
+// Times are integer microseconds UTC.
+
+/** Between two segments less than this is a seam and no hole: the last picture stays. */
+export const SEAM_US = 250_000;
+
+export class Course {
+  #segments = [];
+  #ids = new Map();
+
+  /** Take segments as the index tells them; one that is known is replaced (it may have been deleted since). */
+  add(items) {
+    for (const item of items) this.#ids.set(item.segment, item);
+    if (items.length > 0) this.#segments = [...this.#ids.values()].sort((a, b) => a.t0_us - b.t0_us);
+  }
+
+  get count() {
+    return this.#segments.length;
+  }
+
+  /** The segment to be played at `us`, or null in a hole. */
+  at(us) {
+    const index = this.#before(us);
+    const here = this.#segments[index];
+    if (here && us < here.t1_us) return playable(here);
+    const next = this.#segments[index + 1];
+    if (here && next && next.t0_us - here.t1_us < SEAM_US) return playable(us < next.t0_us ? here : next);
+    return null;
+  }
+
+  /** The first segment that can be played and begins after `us`, or null. */
+  after(us) {
+    for (let index = this.#before(us) + 1; index < this.#segments.length; index += 1) {
+      if (playable(this.#segments[index])) return this.#segments[index];
+    }
+    return null;
+  }
+
+  /** Those that can be played and overlap `fromUs` to `toUs`, in order. */
+  within(fromUs, toUs) {
+    const first = Math.max(0, this.#before(fromUs));
+    const found = [];
+    for (let index = first; index < this.#segments.length && this.#segments[index].t0_us < toUs; index += 1) {
+      const one = this.#segments[index];
+      if (playable(one) && one.t1_us > fromUs) found.push(one);
+    }
+    return found;
+  }
+
+  /** Why nothing is there at `us`, or nothing to be believed: {why, t0, t1}, or null where nobody told. */
+  gapAt(us) {
+    const index = this.#before(us);
+    const here = this.#segments[index];
+    if (here?.deleted_us && us < here.t1_us) return { why: "deleted", t0: here.t0_us, t1: here.t1_us };
+    // A segment tells those inside and the one before it.
+    for (const one of [here, this.#segments[index + 1]]) {
+      const found = (one?.gaps ?? []).find(([, t0, t1]) => t0 <= us && us < t1);
+      if (found) return { why: found[0], t0: found[1], t1: found[2] };
+    }
+    return null;
+  }
+
+  /** What is known to be there, as [t0, t1] in order, seams closed. */
+  spans() {
+    const spans = [];
+    for (const one of this.#segments) {
+      const last = spans.at(-1);
+      if (!playable(one)) continue;
+      if (last && one.t0_us - last[1] < SEAM_US) last[1] = Math.max(last[1], one.t1_us);
+      else spans.push([one.t0_us, one.t1_us]);
+    }
+    return spans;
+  }
+
+  /** All gaps that are known: {why, t0, t1}. */
+  gaps() {
+    return this.#segments.flatMap((one) => (one.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 })));
+  }
+
+  /** Index of the last segment that begins at `us` or before; -1 without one. */
+  #before(us) {
+    let low = 0;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#segments[middle].t0_us <= us) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}
+
+function playable(segment) {
+  return segment.deleted_us ? null : segment;
+}

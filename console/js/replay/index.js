@@ -1,0 +1,129 @@
+// What a recording holds, from the server: its tracks, and their segments by windows of time, asked for as they are
+// needed. Times are integer microseconds UTC.
+
+import { ApiError } from "../api.js";
+import { Course } from "./course.js";
+
+const WINDOW_US = 30e6;
+/** So many answers with segments are asked for of one window at most. */
+const MOST_PAGES = 20;
+const PAGE = 500;
+/** At the edge of what is being recorded a window is asked for again. */
+const EDGE_US = 30e6;
+const AGAIN_MS = 2000;
+
+export class Index {
+  #windows = new Map();
+  #looked = new Map();
+  #courses = new Map();
+
+  /** `doors`: as in doors.js; `changed()` when more is known. */
+  constructor({ doors, changed }) {
+    this.doors = doors;
+    this.changed = changed;
+    this.recording = null;
+    this.tracks = [];
+    this.fromUs = 0;
+    this.toUs = 0;
+    this.live = false;
+    this.error = "";
+  }
+
+  /** Ask what there is, for the first time or again; throws ApiError. */
+  async learn() {
+    const told = await this.doors.tracks();
+    this.recording = told.recording;
+    this.tracks = told.tracks;
+    this.fromUs = told.from_us;
+    this.toUs = told.to_us;
+    this.live = told.live;
+  }
+
+  course(track) {
+    if (!this.#courses.has(track)) this.#courses.set(track, new Course());
+    return this.#courses.get(track);
+  }
+
+  /** Whether all segments around `us` are known. */
+  knows(us) {
+    return this.#windows.get(windowOf(us))?.known ?? false;
+  }
+
+  /** Have the segments between two times known soon; `now`: monotonic ms. */
+  want(fromUs, toUs, now) {
+    for (let which = windowOf(fromUs); which <= windowOf(toUs); which += 1) {
+      const had = this.#windows.get(which);
+      if (had?.asking || (had && now - had.askedAt < AGAIN_MS)) continue;
+      if (had?.known && !had.growing) continue;
+      if ((which + 1) * WINDOW_US < this.fromUs || which * WINDOW_US > this.toUs + EDGE_US) continue;
+      this.#ask(which, had ?? { known: false }, now);
+    }
+  }
+
+  /** In a hole of a track nobody may have told why, nor when it goes on: the next segment says both. */
+  look(track, us, now) {
+    const course = this.course(track);
+    if (course.after(us) || !this.knows(us)) return;
+    const had = this.#looked.get(track);
+    if (had && had.fromUs <= us && (us < had.untilUs || now - had.askedAt < AGAIN_MS)) return;
+    // Up to here nothing comes; of what grows, that is asked again.
+    this.#looked.set(track, { fromUs: us, untilUs: this.live ? us : Infinity, askedAt: now });
+    const asked = { from_us: us, to_us: this.toUs + EDGE_US, track, limit: 1 };
+    this.doors.segments(asked).then(
+      ({ items }) => {
+        course.add(items);
+        if (items.length > 0) this.changed();
+      },
+      (error) => {
+        this.#looked.delete(track);
+        this.#failed(error);
+      },
+    );
+  }
+
+  async #ask(which, window, now) {
+    Object.assign(window, { asking: true, askedAt: now });
+    this.#windows.set(which, window);
+    const fromUs = which * WINDOW_US;
+    const endUs = this.toUs;
+    try {
+      let cursor = "";
+      for (let page = 0; page < MOST_PAGES; page += 1) {
+        const asked = { from_us: fromUs, to_us: fromUs + WINDOW_US, cursor, limit: PAGE };
+        const { items, next } = await this.doors.segments(asked);
+        this.#take(items);
+        cursor = next;
+        if (!cursor) break;
+      }
+      // What ends behind the newest segment may get more.
+      Object.assign(window, { known: true, growing: this.live && fromUs + WINDOW_US > endUs - EDGE_US });
+      this.error = "";
+      this.changed();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      window.asking = false;
+    }
+  }
+
+  #take(items) {
+    const byTrack = grouped(items);
+    for (const [track, some] of byTrack) this.course(track).add(some);
+  }
+
+  #failed(error) {
+    if (!(error instanceof ApiError)) throw error;
+    this.error = error.code;
+    this.changed();
+  }
+}
+
+function windowOf(us) {
+  return Math.floor(us / WINDOW_US);
+}
+
+function grouped(items) {
+  const found = new Map();
+  for (const item of items) found.set(item.track, [...(found.get(item.track) ?? []), item]);
+  return found;
+}
