@@ -17,6 +17,7 @@ import { mayChair } from "./overview/offer.js";
 import { Overview } from "./overview/overview.js";
 import { consultationsOf, TOPICS } from "./overview/places.js";
 import { Own } from "./own.js";
+import { ReplayPage } from "./replay/page.js";
 import { Rhythm } from "./rhythm.js";
 import { toggleTheme } from "./theme.js";
 import { modeItems } from "./thinmenu.js";
@@ -74,6 +75,7 @@ export class Desk {
     this.overview = new Overview({ ...this.#tools(), stage: this.frame.stage });
     const { link, question, now } = this;
     this.admin = new AdminPage({ link, account, search, question, now, changed: () => this.renderTop() });
+    this.replay = new ReplayPage({ account, link, now });
     this.topActs = this.#makeTopActs(toggleLanguage);
     this.top = new Top(document.getElementById("top"), this.topActs);
     startKeyboard(deskKeys(this));
@@ -128,6 +130,9 @@ export class Desk {
     else if (route.page === "admin") {
       this.#showPage(this.admin);
       this.admin.enter([route.id, ...route.rest]);
+    } else if (route.page === "replay") {
+      this.#showPage(this.replay);
+      this.replay.enter(route);
     } else this.#showPage(this.overview);
     if (this.#consultation && route.page !== "consultation" && !this.#consultation.isInside) this.#endConsultation();
     this.render();
@@ -175,7 +180,7 @@ export class Desk {
 
   #showPage(page) {
     if (this.frame.page === page) return;
-    if (this.frame.page === this.overview || this.frame.page === this.admin) this.frame.page.leave();
+    if ([this.overview, this.admin, this.replay].includes(this.frame.page)) this.frame.page.leave();
     this.frame.show(page);
     if (page === this.overview) this.overview.enter();
   }

@@ -2,7 +2,10 @@
 
 import { toggleTheme } from "./theme.js";
 
-const OF_PAGE = ["move", "enlarge", "mute", "muteAll", "pause", "publish", "microphone", "camera", "hand", "layout"];
+const OF_PAGE = [
+  "move", "enlarge", "mute", "muteAll", "pause", "publish", "microphone", "camera", "hand", "layout", "step", "event",
+  "speaker", "speed",
+];
 
 /** Keys of the wall, by their names in keyboard.js. */
 export function wallKeys(wall, publish) {

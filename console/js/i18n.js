@@ -7,6 +7,7 @@ import zhConsult from "./i18n/zh/consult.js";
 import zhRefuse from "./i18n/zh/refuse.js";
 import zhAdmin from "./i18n/zh/admin.js";
 import zhTimeline from "./i18n/zh/timeline.js";
+import zhReplay from "./i18n/zh/replay.js";
 import zhRefuseDirectory from "./i18n/zh/refusedirectory.js";
 import enPage from "./i18n/en/page.js";
 import enWatch from "./i18n/en/watch.js";
@@ -15,14 +16,17 @@ import enConsult from "./i18n/en/consult.js";
 import enRefuse from "./i18n/en/refuse.js";
 import enAdmin from "./i18n/en/admin.js";
 import enTimeline from "./i18n/en/timeline.js";
+import enReplay from "./i18n/en/replay.js";
 import enRefuseDirectory from "./i18n/en/refusedirectory.js";
 
 const TABLES = {
   zh: {
     ...zhPage, ...zhWatch, ...zhDirectory, ...zhConsult, ...zhRefuse, ...zhAdmin, ...zhTimeline, ...zhRefuseDirectory,
+    ...zhReplay,
   },
   en: {
     ...enPage, ...enWatch, ...enDirectory, ...enConsult, ...enRefuse, ...enAdmin, ...enTimeline, ...enRefuseDirectory,
+    ...enReplay,
   },
 };
 const LANGUAGES = { zh: "zh-CN", en: "en" };

@@ -1,6 +1,8 @@
 // Keys of the page. Typing in a field and keys with Ctrl, Alt or Meta are never ours.
 
 const TYPING = "input, select, textarea";
+/** What the space bar presses. */
+const PRESSED = "button, a, summary";
 // It keeps the focus of the field somebody typed in until the browser draws again.
 const GONE = "dialog:not([open])";
 /** The button of a headset, where it comes as a key: nobody types it. */
@@ -8,7 +10,7 @@ const HEADSET = "MediaPlayPause";
 
 /**
  * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
- * search, left, right, language, theme, help}. One that gives false had nothing to do: the browser may have the key.
+ * step(way), event(way), speaker, speed(way), search, left, right, language, theme, help}. One that gives false had nothing to do: the browser may have the key.
  */
 export function startKeyboard(acts) {
   const table = {
@@ -25,6 +27,14 @@ export function startKeyboard(acts) {
     e: acts.camera,
     h: acts.hand,
     g: acts.layout,
+    " ": acts.pause,
+    ",": () => acts.step(-1),
+    ".": () => acts.step(1),
+    n: () => acts.event(1),
+    N: () => acts.event(-1),
+    s: acts.speaker,
+    "<": () => acts.speed(-1),
+    ">": () => acts.speed(1),
     "/": acts.search,
     "[": acts.left,
     "]": acts.right,
@@ -43,6 +53,7 @@ export function startKeyboard(acts) {
     // Enter and space belong to buttons; only on a picture, which is not a button element, are they ours.
     const onPicture = event.target instanceof Element && event.target.matches(".picture, .seat");
     const pressed = event.key === "Enter" || event.key === " ";
+    if (event.key === " " && !onPicture && event.target instanceof Element && event.target.closest(PRESSED)) return;
     const act = onPicture && pressed ? acts.enlarge : (table[event.key] ?? table[event.key.toLowerCase()]);
     if (!act) return;
     if (act() !== false) event.preventDefault();

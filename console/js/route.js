@@ -2,11 +2,12 @@
 
 const PAGES = new Set(["overview", "consultation", "admin", "signin"]);
 
-/** What an address's fragment says: {page, id, rest}; what is unknown is the overview. Pure. */
+/** What an address's fragment says: {page, id, rest}, of a replay also {values}; what is unknown is the overview. Pure. */
 export function parse(hash) {
   const text = hash.replace(/^#/u, "");
-  const welcome = new URLSearchParams(text).get("welcome");
-  if (welcome && !text.startsWith("/")) return { page: "welcome", id: welcome, rest: [] };
+  const values = text.startsWith("/") ? {} : Object.fromEntries(new URLSearchParams(text));
+  if (values.welcome) return { page: "welcome", id: values.welcome, rest: [] };
+  if (values.replay) return { page: "replay", id: values.replay, rest: [], values };
   const [page = "", ...parts] = text.replace(/^\//u, "").split("/").map(decode);
   const name = page === "" ? "overview" : page;
   if (!PAGES.has(name) || (name === "consultation" && !parts[0])) return { page: "overview", id: "", rest: [] };

@@ -8,6 +8,8 @@ const WINDOW_US = 30e6;
 /** So many answers with segments are asked for of one window at most. */
 const MOST_PAGES = 20;
 const PAGE = 500;
+/** Segments that are asked for in one go; of more, those around the position have to do. */
+const MOST_SURVEYED = 20_000;
 /** At the edge of what is being recorded a window is asked for again. */
 const EDGE_US = 30e6;
 const AGAIN_MS = 2000;
@@ -27,6 +29,7 @@ export class Index {
     this.toUs = 0;
     this.live = false;
     this.error = "";
+    this.closed = false;
   }
 
   /** Ask what there is, for the first time or again; throws ApiError. */
@@ -79,6 +82,23 @@ export class Index {
         this.#failed(error);
       },
     );
+  }
+
+  /** Ask for all segments there are, page by page, in the order of time: for the strip, and so that seeks ask nothing. */
+  async survey() {
+    const asked = { from_us: this.fromUs, to_us: this.toUs, cursor: "", limit: PAGE };
+    try {
+      for (let told = 0; told < MOST_SURVEYED && !this.closed; told += PAGE) {
+        const { items, next } = await this.doors.segments(asked);
+        this.#take(items);
+        this.changed();
+        if (!next) return;
+        asked.cursor = next;
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // The strip shows less; what is played is asked for by itself.
+    }
   }
 
   async #ask(which, window, now) {

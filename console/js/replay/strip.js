@@ -1,0 +1,232 @@
+// The strip of time under the pictures: a lane for each source, what is there and what is not, what happened above, the
+// position across. It is a slider: pressed, dragged, by wheel closer or farther.
+
+import { dateOf, timeOfDay } from "../clock.js";
+import { h, set, setAria, setText } from "../dom.js";
+import { t } from "../i18n.js";
+import { atOf, sortOf } from "./events.js";
+
+const EVENTS_PX = 18;
+const AXIS_PX = 20;
+const LEAST_US = 20e6;
+const ZOOM = 1.3;
+/** Distances of the marks of the axis, in seconds. */
+const STEPS_S = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
+const MARK_PX = 90;
+const COLOURS = {
+  ground: "--surface", edge: "--edge", there: "--accent", gap: "--degraded", ink: "--ink", soft: "--ink-soft",
+  come: "--live", go: "--gone", word: "--accent", chair: "--degraded", recording: "--danger", other: "--ink-soft",
+};
+
+export class Strip {
+  #view = null;
+  #drag = false;
+  #size = { width: 0, height: 0 };
+  #colours = null;
+  #theme = "";
+  #shown = null;
+
+  /** `seek(us)`. */
+  constructor({ seek }) {
+    this.seek = seek;
+    this.canvas = h("canvas", { class: "strip", role: "slider", tabIndex: 0 });
+    this.names = h("ul", { class: "strip-names", "aria-hidden": "true" });
+    this.tip = h("div", { class: ["strip-tip", "numbers"], hidden: true });
+    this.place = h("div", { class: "strip-place" }, this.canvas, this.tip);
+    this.element = h("div", { class: "replay-strip" }, this.names, this.place);
+    this.context = this.canvas.getContext("2d");
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.#press(event));
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    canvas.addEventListener("pointerup", () => this.#release());
+    canvas.addEventListener("pointercancel", () => this.#release());
+    canvas.addEventListener("pointerleave", () => set(this.tip, { hidden: true }));
+    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    new ResizeObserver(() => this.#shown && this.#draw()).observe(this.place);
+  }
+
+  /** Closer (`way` 1) or farther (-1) around the position. */
+  zoom(way) {
+    this.#zoomAt(this.#shown.us, way > 0 ? 2 : 1 / 2);
+  }
+
+  /** `shown`: {us, fromUs, toUs, lanes: [{name, courses, t0, t1}], events, knows(us)}. */
+  render(shown) {
+    this.#shown = shown;
+    const time = `${dateOf(shown.us / 1000)} ${timeOfDay(shown.us / 1000)}`;
+    setAria(this.canvas, {
+      label: t("replay.strip"), valuemin: Math.round(shown.fromUs / 1e6), valuemax: Math.round(shown.toUs / 1e6),
+      valuenow: Math.round(shown.us / 1e6), valuetext: time,
+    });
+    while (this.names.children.length < shown.lanes.length) this.names.append(h("li"));
+    while (this.names.children.length > shown.lanes.length) this.names.lastChild.remove();
+    for (const [index, lane] of shown.lanes.entries()) {
+      setText(this.names.children[index], lane.name);
+      set(this.names.children[index], { title: lane.name });
+    }
+    this.#follow();
+    this.#draw();
+  }
+
+  /** The whole, or a part that goes along with the position. */
+  #follow() {
+    const { us, fromUs, toUs } = this.#shown;
+    if (!this.#view) return;
+    const long = this.#view.toUs - this.#view.fromUs;
+    if (long >= toUs - fromUs) {
+      this.#view = null;
+      return;
+    }
+    const isOut = us < this.#view.fromUs || us > this.#view.toUs;
+    const from = isOut && !this.#drag ? us - long / 5 : this.#view.fromUs;
+    const bounded = Math.min(Math.max(from, fromUs), toUs - long);
+    this.#view = { fromUs: bounded, toUs: bounded + long };
+  }
+
+  get #range() {
+    return this.#view ?? this.#shown;
+  }
+
+  #x(us) {
+    const { fromUs, toUs } = this.#range;
+    return ((us - fromUs) / Math.max(1, toUs - fromUs)) * this.#size.width;
+  }
+
+  #usAt(event) {
+    const { fromUs, toUs } = this.#range;
+    const box = this.canvas.getBoundingClientRect();
+    const part = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    return Math.round(fromUs + part * (toUs - fromUs));
+  }
+
+  #press(event) {
+    if (event.button !== 0 || !this.#shown) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.#drag = true;
+    this.seek(this.#usAt(event));
+  }
+
+  #move(event) {
+    if (!this.#shown) return;
+    const us = this.#usAt(event);
+    if (this.#drag) this.seek(us);
+    const near = this.#shown.events.find((entry) => Math.abs(this.#x(atOf(entry)) - this.#x(us)) < 4);
+    const words = near ? ` · ${this.#shown.wordsOf(near)}` : "";
+    setText(this.tip, `${timeOfDay(us / 1000)}${words}`);
+    set(this.tip, { hidden: false });
+    const left = Math.min(this.#x(us), this.#size.width - this.tip.offsetWidth);
+    this.tip.style.left = `${Math.max(0, left)}px`;
+  }
+
+  #release() {
+    this.#drag = false;
+  }
+
+  #wheel(event) {
+    if (!this.#shown || event.deltaY === 0) return;
+    event.preventDefault();
+    this.#zoomAt(this.#usAt(event), event.deltaY < 0 ? ZOOM : 1 / ZOOM);
+  }
+
+  #zoomAt(us, factor) {
+    const { fromUs, toUs } = this.#range;
+    const long = Math.max(LEAST_US, (toUs - fromUs) / factor);
+    const part = (us - fromUs) / Math.max(1, toUs - fromUs);
+    this.#view = { fromUs: us - part * long, toUs: us - part * long + long };
+    this.#follow();
+    this.#draw();
+  }
+
+  #draw() {
+    this.#measure();
+    const { context } = this;
+    const { width, height } = this.#size;
+    const colours = this.#colours;
+    context.fillStyle = colours.ground;
+    context.fillRect(0, 0, width, height);
+    const { lanes } = this.#shown;
+    const tall = (height - EVENTS_PX - AXIS_PX) / Math.max(1, lanes.length);
+    for (const [index, lane] of lanes.entries()) this.#drawLane(lane, EVENTS_PX + index * tall, tall);
+    this.#drawAxis(height - AXIS_PX);
+    this.#drawEvents();
+    const x = Math.round(this.#x(this.#shown.us));
+    context.fillStyle = colours.ink;
+    context.fillRect(x - 1, 0, 2, height - AXIS_PX + 4);
+  }
+
+  #drawLane(lane, top, tall) {
+    const { context } = this;
+    const colours = this.#colours;
+    const high = Math.max(3, Math.min(12, tall - 4));
+    const y = Math.round(top + (tall - high) / 2);
+    const box = (t0, t1, colour, at, thick) => {
+      const [left, right] = [this.#x(t0), this.#x(t1)];
+      if (right < 0 || left > this.#size.width) return;
+      context.fillStyle = colour;
+      context.fillRect(left, at, Math.max(1, right - left), thick);
+    };
+    // What is known of the whole track, then what is known exactly.
+    box(lane.t0, lane.t1, colours.edge, y + Math.floor(high / 2), 1);
+    for (const { course, isPicture } of lane.courses) {
+      const [at, thick] = isPicture ? [y, Math.ceil(high * 0.6)] : [y + Math.ceil(high * 0.7), Math.ceil(high * 0.3)];
+      context.globalAlpha = isPicture ? 0.75 : 0.45;
+      for (const [t0, t1] of course.spans()) box(t0, t1, colours.there, at, thick);
+      context.globalAlpha = 1;
+      for (const { t0, t1 } of course.gaps()) if (t1 - t0 > 200_000) box(t0, t1, colours.gap, at, thick);
+    }
+  }
+
+  #drawEvents() {
+    const { context } = this;
+    for (const entry of this.#shown.events) {
+      const x = Math.round(this.#x(atOf(entry)));
+      if (x < 0 || x > this.#size.width) continue;
+      const sort = sortOf(entry);
+      context.fillStyle = this.#colours[sort];
+      // By shape as well as by colour: up who came, down who went, a bar for the rest.
+      context.beginPath();
+      if (sort === "come") this.#triangle(x, EVENTS_PX - 4, -8);
+      else if (sort === "go") this.#triangle(x, EVENTS_PX - 12, 8);
+      else context.rect(x - 1, sort === "word" ? 2 : 6, sort === "word" ? 4 : 2, sort === "word" ? 12 : 8);
+      context.fill();
+    }
+  }
+
+  #triangle(x, y, high) {
+    this.context.moveTo(x - 4, y);
+    this.context.lineTo(x + 4, y);
+    this.context.lineTo(x, y + high);
+  }
+
+  #drawAxis(top) {
+    const { context } = this;
+    const { fromUs, toUs } = this.#range;
+    const perMark = ((toUs - fromUs) / 1e6 / Math.max(1, this.#size.width)) * MARK_PX;
+    const step = STEPS_S.find((one) => one >= perMark) ?? STEPS_S.at(-1);
+    context.font = `12px ${this.#colours.font}`;
+    context.textBaseline = "middle";
+    for (let s = Math.ceil(fromUs / 1e6 / step) * step; s * 1e6 < toUs; s += step) {
+      const x = Math.round(this.#x(s * 1e6));
+      context.fillStyle = this.#colours.edge;
+      context.fillRect(x, EVENTS_PX, 1, top - EVENTS_PX + 4);
+      context.fillStyle = this.#colours.soft;
+      context.fillText(step >= 60 ? timeOfDay(s * 1000).slice(0, 5) : timeOfDay(s * 1000), x + 3, top + AXIS_PX / 2);
+    }
+  }
+
+  #measure() {
+    const { clientWidth: width, clientHeight: height } = this.place;
+    const scale = devicePixelRatio;
+    if (width !== this.#size.width || height !== this.#size.height) {
+      this.#size = { width, height };
+      Object.assign(this.canvas, { width: width * scale, height: height * scale });
+    }
+    this.context.setTransform(scale, 0, 0, scale, 0, 0);
+    const { theme } = document.documentElement.dataset;
+    if (this.#colours && theme === this.#theme) return;
+    this.#theme = theme;
+    const style = getComputedStyle(document.documentElement);
+    this.#colours = { font: style.getPropertyValue("--font") };
+    for (const [name, property] of Object.entries(COLOURS)) this.#colours[name] = style.getPropertyValue(property).trim();
+  }
+}

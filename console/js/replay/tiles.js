@@ -1,0 +1,201 @@
+// The pictures and sounds of a replay, one tile for each source: how they look. Only those on the screen are played.
+
+import { dateOf, timeOfDay } from "../clock.js";
+import { h, icon, set, setAria, setIcon, setLabel, setText } from "../dom.js";
+import { has, t } from "../i18n.js";
+import { Seen } from "../seen.js";
+
+const ICONS = { hole: "gone", loading: "waiting", cannot: "alert", failed: "alert", rest: "play" };
+const SHORT_GAP_US = 1_000_000;
+
+function tenths(us) {
+  return `${timeOfDay(us / 1000)}.${Math.floor((us % 1_000_000) / 100_000)}`;
+}
+
+class Tile {
+  #sound = null;
+  #picture = null;
+
+  constructor(source, { enlarge, solo }) {
+    this.source = source;
+    this.name = h("span", { class: "name" });
+    this.mute = h("button", { class: ["button", "bare", "mute"], type: "button", on: { click: solo } }, icon("sound"));
+    this.capture = h("span", { class: ["capture", "numbers"], hidden: true });
+    this.boxIcon = icon("waiting");
+    this.title = h("div", { class: "title" });
+    this.why = h("div", { class: ["why", "numbers"] });
+    this.box = h("div", { class: "state" }, this.boxIcon, h("div", {}, this.title, this.why));
+    this.note = h("div", { class: ["gap-note", "numbers"], hidden: true });
+    this.soundOnly = h("div", { class: "sound-only" }, icon("sound"));
+    const looks = { class: "picture", role: "button", tabIndex: 0, on: { click: enlarge } };
+    this.picture = h("div", looks, this.soundOnly, this.note, this.box, this.capture);
+    const foot = h("div", { class: "foot" }, h("div", { class: "who" }, this.name, this.mute));
+    this.element = h("article", { class: "tile", role: "listitem", data: { id: source } }, this.picture, foot);
+  }
+
+  add(track) {
+    if (!track.isPicture) {
+      this.#sound = track;
+      return;
+    }
+    this.#picture = track;
+    this.picture.prepend(track.element);
+  }
+
+  get track() {
+    return this.#picture ?? this.#sound;
+  }
+
+  get pictured() {
+    return this.#picture;
+  }
+
+  /** `view`: {us, live, sound, big}. */
+  render(view) {
+    const { track } = this;
+    const name = track.about.name || t("replay.nameless");
+    setText(this.name, name);
+    set(this.name, { title: name });
+    const state = track.state === "seeking" ? "shown" : track.state;
+    set(this.element.dataset, { state });
+    set(this.soundOnly, { hidden: Boolean(this.#picture) });
+    set(this.box, { hidden: state === "shown" || (state === "rest" && !this.#picture) });
+    if (!this.box.hidden) this.#renderBox(state, view);
+    this.#renderNote(state, view.us);
+    const isDrawn = state === "shown" && Boolean(this.#picture);
+    set(this.capture, { hidden: !isDrawn });
+    if (isDrawn) setText(this.capture, tenths(track.shownUs));
+    setLabel(this.picture, t(view.big ? "replay.reduce" : "replay.enlarge", { name }));
+    this.#renderSound(view.sound);
+  }
+
+  #renderSound(sound) {
+    const { mute } = this;
+    set(mute, { hidden: !this.#sound });
+    if (mute.hidden) return;
+    const cannot = this.#sound.state === "cannot";
+    const heard = !cannot && (sound === "all" || sound === this.source);
+    setIcon(mute.firstElementChild, heard ? "sound" : "muted");
+    setAria(mute, { pressed: heard, disabled: cannot });
+    setLabel(mute, t(cannot ? "replay.sound.cannot" : sound === this.source ? "replay.sound.back" : "replay.sound.solo"));
+  }
+
+  #renderBox(state, { us, live }) {
+    const { track } = this;
+    setIcon(this.boxIcon, ICONS[state]);
+    if (state !== "hole") {
+      const code = track.error || "other";
+      setText(this.title, t(`replay.state.${state}`));
+      setText(this.why, state === "failed" ? t("replay.failed", { code }) : t(`replay.state.${state}.why`));
+      return;
+    }
+    const { why, from, until } = this.#hole(us, live);
+    setText(this.title, t(`replay.gap.${why}`));
+    const since = from ? t("replay.since", { time: timeOfDay(from / 1000) }) : "";
+    const again = until ? t("replay.again", { time: timeOfDay(until / 1000) }) : "";
+    setText(this.why, [since, again].filter(Boolean).join(" · "));
+  }
+
+  /** Why nothing is there, since when and until when. */
+  #hole(us, live) {
+    const { about, course, gap } = this.track;
+    const until = course.after(us)?.t0_us ?? 0;
+    if (gap) return { why: has(`replay.gap.${gap.why}`) ? gap.why : "other", from: gap.t0, until: until || gap.t1 };
+    if (us < about.t0_us) return { why: "notYet", from: 0, until: about.t0_us };
+    if (us < about.t1_us) return { why: "other", from: 0, until };
+    return live ? { why: "pending", from: about.t1_us, until: 0 } : { why: "over", from: about.t1_us, until: 0 };
+  }
+
+  /** Something is wrong with what is shown. */
+  #renderNote(state, us) {
+    const { gap } = this.track;
+    const said = state === "shown" && gap && gap.t1 - gap.t0 > SHORT_GAP_US / 4;
+    set(this.note, { hidden: !said });
+    if (!said) return;
+    const why = has(`replay.gap.${gap.why}`) ? gap.why : "other";
+    const [from, until] = [gap.t0, gap.t1].map((at) => timeOfDay(at / 1000));
+    setText(this.note, `${t(`replay.gap.${why}`)} · ${from} – ${until}`);
+    set(this.note, { title: dateOf(us / 1000) });
+  }
+}
+
+export class Tiles {
+  #tiles = new Map();
+  #big = "";
+
+  /** `player`; `solo(source)` when one's sound is chosen; `turned()` when another one is large. */
+  constructor({ seen, solo, turned }) {
+    this.seenTracks = seen;
+    this.solo = solo;
+    this.turned = turned;
+    this.element = h("div", { class: "replay-tiles", role: "list" });
+    this.seen = new Seen({
+      shown: (element, isSeen) => this.#see(element, isSeen),
+      away: () => {},
+    });
+  }
+
+  get big() {
+    return this.#big;
+  }
+
+  /** What frame steps and the like are about: the large one, or the first with a picture. */
+  get current() {
+    const tiles = [...this.#tiles.values()];
+    const focused = tiles.find((tile) => tile.element.contains(document.activeElement));
+    const found = this.#tiles.get(this.#big) ?? (focused?.pictured ? focused : tiles.find((tile) => tile.pictured));
+    return found?.pictured ?? null;
+  }
+
+  get sources() {
+    return [...this.#tiles.values()];
+  }
+
+  add(track) {
+    const { source } = track.about;
+    let tile = this.#tiles.get(source);
+    if (!tile) {
+      tile = new Tile(source, { enlarge: () => this.enlarge(source), solo: () => this.solo(source) });
+      this.#tiles.set(source, tile);
+      this.element.append(tile.element);
+      this.seen.observe(tile.element);
+    }
+    tile.add(track);
+    this.#lay();
+  }
+
+  /** Show one alone and large, or all again. */
+  enlarge(source) {
+    this.#big = this.#big === source || !this.#tiles.has(source) ? "" : source;
+    this.#lay();
+    this.turned();
+  }
+
+  render({ us, live, sound }) {
+    for (const tile of this.#tiles.values()) tile.render({ us, live, sound, big: this.#big === tile.source });
+    this.element.setAttribute("aria-label", t("replay.tiles"));
+  }
+
+  clear() {
+    for (const tile of this.#tiles.values()) this.seen.forget(tile.element);
+    this.#tiles.clear();
+    this.#big = "";
+    this.element.replaceChildren();
+  }
+
+  #lay() {
+    const count = this.#big ? 1 : this.#tiles.size;
+    this.element.style.setProperty("--columns", String(Math.ceil(Math.sqrt(count))));
+    for (const tile of this.#tiles.values()) {
+      tile.element.hidden = Boolean(this.#big) && tile.source !== this.#big;
+      tile.element.classList.toggle("large", tile.source === this.#big);
+    }
+  }
+
+  #see(element, isSeen) {
+    const track = this.#tiles.get(element.dataset.id)?.pictured;
+    if (!track) return;
+    if (isSeen) this.seenTracks.add(track.about.track);
+    else this.seenTracks.delete(track.about.track);
+  }
+}
