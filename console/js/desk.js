@@ -26,8 +26,6 @@ import { topView } from "./topview.js";
 import { Tree } from "./tree/tree.js";
 import { openTreeMenu } from "./tree/menu.js";
 
-const OVERVIEW = "overview";
-
 /** Of a record that may not be had: null. */
 function nothing(error) {
   if (!(error instanceof ApiError)) throw error;
@@ -146,7 +144,7 @@ export class Desk {
 
   /** Put a source on the stage, large. */
   watch(id) {
-    this.router.go(OVERVIEW);
+    this.router.go("overview");
     this.overview.wall.enlargeId(id);
   }
 

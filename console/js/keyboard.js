@@ -10,7 +10,8 @@ const HEADSET = "MediaPlayPause";
 
 /**
  * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
- * step(way), event(way), speaker, speed(way), search, left, right, language, theme, help}. One that gives false had nothing to do: the browser may have the key.
+ * step(way), event(way), speaker, speed(way), search, left, right, language, theme, help}. One that gives false had
+ * nothing to do: the browser may have the key.
  */
 export function startKeyboard(acts) {
   const table = {

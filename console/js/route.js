@@ -2,7 +2,7 @@
 
 const PAGES = new Set(["overview", "consultation", "admin", "signin"]);
 
-/** What an address's fragment says: {page, id, rest}, of a replay also {values}; what is unknown is the overview. Pure. */
+/** What an address's fragment says: {page, id, rest}, of a replay {values} too; of what is unknown the overview. */
 export function parse(hash) {
   const text = hash.replace(/^#/u, "");
   const values = text.startsWith("/") ? {} : Object.fromEntries(new URLSearchParams(text));

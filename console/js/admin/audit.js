@@ -7,6 +7,7 @@ import { t } from "../i18n.js";
 import { List } from "../list.js";
 import { beginsUs } from "../overview/create.js";
 import { consultationsOf } from "../overview/places.js";
+import { addressOf } from "../replay/address.js";
 import { refusalWords } from "../said.js";
 import { deviceWords } from "./device.js";
 import { Press } from "./field.js";
@@ -219,8 +220,9 @@ export class Audit {
     const words = h("p", { class: "entry-words" });
     const session = h("button", { class: "linkish", type: "button" });
     session.addEventListener("click", () => this.#chooseSession(first.session, session.textContent));
+    const replay = h("a", { class: "linkish" });
     const from = h("span", { class: ["soft", "small"] });
-    const more = h("p", { class: ["entry-more", "small"] }, session, from);
+    const more = h("p", { class: ["entry-more", "small"] }, session, replay, from);
     const when = h("div", { class: "entry-time" }, day, time);
     const element = h("li", { data: { verb: first.verb } }, when, h("div", {}, words, more));
     return {
@@ -234,10 +236,14 @@ export class Audit {
         element.title = verbWords(entry.verb);
         session.hidden = !entry.session;
         setText(session, entry.session ? names.of(`consultation:${entry.session}`) : "");
+        const [kind, id] = entry.object.split(":");
+        replay.hidden = kind !== "recording";
+        replay.href = addressOf(id, { us: entry.hlc[0] });
+        setText(replay, t("replay.open"));
         const { ip = "", device = "" } = entry.from ?? {};
         setText(from, [ip, deviceWords(device)].filter(Boolean).join(" · "));
         from.title = device;
-        more.hidden = session.hidden && from.textContent === "";
+        more.hidden = session.hidden && replay.hidden && from.textContent === "";
       },
     };
   }

@@ -1,9 +1,10 @@
 // Above the stage: which consultation this is, how it is shown, and what the chair does with all of it.
 
-import { h, icon, setIcon, setLabel, setText } from "../dom.js";
+import { h, icon, set, setIcon, setLabel, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { unitNameOf } from "../names.js";
 import { openMenu } from "../menu.js";
+import { addressOf } from "../replay/address.js";
 import { duration } from "../words.js";
 import { LAYOUTS } from "./boxes.js";
 
@@ -18,7 +19,7 @@ export class Bar {
     this.tag = h("span", { class: "tag" });
     this.unit = h("span", { class: "bar-unit" });
     this.locked = h("span", { class: "sign" }, icon("lock"), h("span"));
-    this.recorded = h("span", { class: ["sign", "recorded", "numbers"], hidden: true }, icon("record"), h("span"));
+    this.recorded = h("a", { class: ["sign", "recorded", "numbers"], hidden: true }, icon("record"), h("span"));
     this.count = h("span", { class: "numbers" });
     this.long = h("span", { class: ["soft", "numbers", "bar-long"] });
     this.layouts = LAYOUTS.map((layout) => {
@@ -50,6 +51,7 @@ export class Bar {
     this.recorded.hidden = !consultation.recording;
     this.element.classList.toggle("is-recorded", Boolean(consultation.recording));
     this.recorded.classList.toggle("rests", Boolean(consultation.recording?.paused_us));
+    this.#renderReplay(room);
     this.locked.hidden = !consultation.locked;
     setText(this.locked.lastElementChild, t("card.locked"));
     setText(this.count, t("card.present", { n: room.present.length }));
@@ -60,6 +62,15 @@ export class Bar {
     this.chair.hidden = this.menu.hidden = !room.isChair;
     for (const one of this.does) this.#renderAct(one);
     this.renderTime();
+  }
+
+  /** The sign leads to what was recorded so far, for who may see it. */
+  #renderReplay({ consultation, short }) {
+    const { recording, may = short?.may ?? [] } = consultation;
+    const leads = Boolean(recording) && may.includes("replay");
+    if (leads) this.recorded.setAttribute("href", addressOf(recording.id));
+    else this.recorded.removeAttribute("href");
+    set(this.recorded, { title: leads ? t("replay.open.why") : "" });
   }
 
   renderLayouts() {

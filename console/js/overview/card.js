@@ -6,6 +6,7 @@ import { h, icon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { openMenu } from "../menu.js";
 import { unitNameOf } from "../names.js";
+import { addressOf } from "../replay/address.js";
 import { duration } from "../words.js";
 import { mayChair, offerOf } from "./offer.js";
 
@@ -101,7 +102,17 @@ export class Card {
     const look = { label: t("card.open"), icon: "enlarge", act: () => this.desk.look(id) };
     const name = stage === "scheduled" ? "cancel" : "end";
     const end = { label: t(`card.${name}`), icon: "stop", danger: true, reason, act: () => this.#end(name) };
-    openMenu(this.more, [look, end], { title });
+    openMenu(this.more, [look, ...this.#replay(), end], { title });
+  }
+
+  #replay() {
+    const { recording, may } = this.consultation;
+    if (!recording) return [];
+    const reason = may.includes("replay") ? "" : t("replay.why.right");
+    const act = () => {
+      location.hash = addressOf(recording.id);
+    };
+    return [{ label: t("replay.open"), icon: "play", reason, act }];
   }
 
   async #end(name) {

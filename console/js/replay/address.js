@@ -13,7 +13,7 @@ export function momentOf(values) {
 }
 
 /** The fragment of a moment. */
-export function addressOf(recording, { us, sound = "all", big = "", speed = 1 }) {
+export function addressOf(recording, { us = 0, sound = "all", big = "", speed = 1 } = {}) {
   const values = new URLSearchParams({ replay: recording });
   if (us) values.set("t", String(us / 1000));
   if (sound !== "all") values.set("sound", sound);

@@ -81,7 +81,7 @@ export class Buffer {
     // An element that is let go says nothing more.
     await Promise.race([over, this.#ended]);
     this.#buffer.removeEventListener("error", fail);
-    if (failed) throw new DOMException("not what it says", "InvalidStateError");
+    if (failed) throw new DOMException("damaged", "InvalidStateError");
   }
 
   #do(act) {

@@ -16,7 +16,10 @@ function localOf(us) {
 export class Controls {
   #sources = "";
 
-  /** `acts`: {play, jump(seconds), step(way), event(way), speaker, speed(value), sound(value), go(us), copy, zoom(way), live}. */
+  /**
+   * `acts`: {play, jump(seconds), step(way), event(way), speaker, speed(value), sound(value), go(us), copy, zoom(way),
+   * live}.
+   */
   constructor(acts) {
     this.acts = acts;
     this.labelled = [];
@@ -30,13 +33,14 @@ export class Controls {
     this.on = button("on", "", () => acts.jump(10));
     setText(this.back.firstChild, "−10");
     setText(this.on.firstChild, "+10");
-    this.play = button("play", "play", acts.play);
-    this.play.classList.add("main");
+    this.play = button("play", "play", () => acts.play());
+    this.play.classList.replace("bare", "main");
     const moves = h(
       "div", { class: "replay-moves", role: "group" },
       button("eventBefore", "previous", () => acts.event(-1)), this.back,
-      button("frameBack", "frame-back", () => acts.step(-1)), this.play, button("frameOn", "frame-on", () => acts.step(1)),
-      this.on, button("eventAfter", "next", () => acts.event(1)), button("speaker", "speaker", acts.speaker),
+      button("frameBack", "frame-back", () => acts.step(-1)), this.play,
+      button("frameOn", "frame-on", () => acts.step(1)), this.on,
+      button("eventAfter", "next", () => acts.event(1)), button("speaker", "speaker", () => acts.speaker()),
     );
     this.time = h("span", { class: ["replay-time", "numbers"] });
     this.date = h("span", { class: ["soft", "numbers"] });
@@ -56,15 +60,24 @@ export class Controls {
     this.sound.addEventListener("change", () => acts.sound(this.sound.value));
     this.speedWords = h("span", { class: "soft" });
     this.soundWords = h("span", { class: "soft" });
-    this.live = h("button", { class: "button", type: "button", on: { click: acts.live } });
-    const chosen = h(
-      "div", { class: "replay-chosen" },
+    this.live = h("button", { class: "button", type: "button", on: { click: () => acts.live() } });
+    this.chosen = h(
+      "div", { class: "replay-chosen" }, this.form,
       h("label", {}, this.speedWords, this.speed), h("label", {}, this.soundWords, this.sound),
       button("farther", "reduce", () => acts.zoom(-1)), button("closer", "enlarge", () => acts.zoom(1)),
-      button("copy", "link", acts.copy), this.live,
+      button("copy", "link", () => acts.copy()),
     );
-    const clock = h("div", { class: "replay-clock" }, this.time, this.date, this.state);
-    this.element = h("div", { class: "replay-controls" }, clock, moves, this.form, chosen);
+    // On a phone there is room for the rest only when it is asked for.
+    this.more = button("more", "more", () => this.#toggle());
+    this.more.classList.add("replay-more");
+    moves.append(this.more);
+    const clock = h("div", { class: "replay-clock" }, this.time, this.date, this.live, this.state);
+    this.element = h("div", { class: "replay-controls" }, clock, moves, this.chosen);
+  }
+
+  #toggle() {
+    const isOpen = this.element.classList.toggle("open");
+    setAria(this.more, { expanded: isOpen });
   }
 
   /** `view`: {us, fromUs, toUs, playing, waits, error, speed, sound, sources: [{id, name}], live, hasSpeaker}. */
@@ -91,7 +104,8 @@ export class Controls {
   }
 
   #renderSound({ sources, sound }) {
-    const all = [["all", t("replay.sound.all")], ["", t("replay.sound.none")], ...sources.map(({ id, name }) => [id, name])];
+    const whole = [["all", t("replay.sound.all")], ["", t("replay.sound.none")]];
+    const all = [...whole, ...sources.map(({ id, name }) => [id, name])];
     const key = JSON.stringify(all);
     if (key !== this.#sources) {
       this.#sources = key;

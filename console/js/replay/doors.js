@@ -46,7 +46,8 @@ export class ReplayDoors {
 
   async #get(path, asked = {}) {
     try {
-      return await this.account.ask((token) => request(this.base + path + queryOf(asked), { token, timeoutMs: SLOW_MS }));
+      const whole = this.base + path + queryOf(asked);
+      return await this.account.ask((token) => request(whole, { token, timeoutMs: SLOW_MS }));
     } catch (error) {
       throw asApiError(error);
     }

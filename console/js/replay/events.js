@@ -1,4 +1,4 @@
-// What happened while it was recorded, from the server, in the order of time: for the strip, the list and for jumping.
+// What happened while it was recorded, from the server, in the order of time: for the strip, the list, for jumping.
 
 import { ApiError } from "../api.js";
 
@@ -7,7 +7,8 @@ const MOST = 20_000;
 
 /** verb -> how it is marked; verbs that begin so. */
 const SORTS = [
-  ["participant.join", "come"], ["participant.admit", "come"], ["participant.leave", "go"], ["participant.absent", "go"],
+  ["participant.join", "come"], ["participant.admit", "come"],
+  ["participant.leave", "go"], ["participant.absent", "go"],
   ["participant.remove", "chair"], ["participant.word", "word"], ["participant.mute", "chair"],
   ["consultation.", "chair"], ["recording.", "recording"],
 ];

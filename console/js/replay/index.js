@@ -84,7 +84,7 @@ export class Index {
     );
   }
 
-  /** Ask for all segments there are, page by page, in the order of time: for the strip, and so that seeks ask nothing. */
+  /** Ask for all segments there are, page by page: for the strip, and to know where tracks go on behind a hole. */
   async survey() {
     const asked = { from_us: this.fromUs, to_us: this.toUs, cursor: "", limit: PAGE };
     try {

@@ -1,5 +1,5 @@
-// Fetches segment files, the nearest first and a few at a time, and hands their bytes on as they come: the first picture
-// need not wait for the last byte.
+// Fetches segment files, the nearest first and a few at a time, and hands their bytes on as they come: the first
+// picture need not wait for the last byte.
 
 import { ApiError } from "../api.js";
 

@@ -172,8 +172,19 @@ export class Strip {
       context.globalAlpha = isPicture ? 0.75 : 0.45;
       for (const [t0, t1] of course.spans()) box(t0, t1, colours.there, at, thick);
       context.globalAlpha = 1;
-      for (const { t0, t1 } of course.gaps()) if (t1 - t0 > 200_000) box(t0, t1, colours.gap, at, thick);
+      for (const { t0, t1 } of course.gaps()) if (t1 - t0 > 200_000) this.#hatch(t0, t1, at, thick);
     }
+  }
+
+  /** What is missing is hatched: it is seen without its colour too. */
+  #hatch(t0, t1, at, thick) {
+    const { context } = this;
+    const right = Math.min(this.#size.width, this.#x(t1));
+    const left = Math.max(0, this.#x(t0));
+    context.fillStyle = this.#colours.ground;
+    context.fillRect(left, at, Math.max(1, right - left), thick);
+    context.fillStyle = this.#colours.gap;
+    for (let x = left; x < right; x += 5) context.fillRect(x, at, Math.min(2, right - x), thick);
   }
 
   #drawEvents() {
@@ -227,6 +238,8 @@ export class Strip {
     this.#theme = theme;
     const style = getComputedStyle(document.documentElement);
     this.#colours = { font: style.getPropertyValue("--font") };
-    for (const [name, property] of Object.entries(COLOURS)) this.#colours[name] = style.getPropertyValue(property).trim();
+    for (const [name, property] of Object.entries(COLOURS)) {
+      this.#colours[name] = style.getPropertyValue(property).trim();
+    }
   }
 }

@@ -12,6 +12,25 @@ function tenths(us) {
   return `${timeOfDay(us / 1000)}.${Math.floor((us % 1_000_000) / 100_000)}`;
 }
 
+const GAP_PX = 8;
+const FOOT_PX = 42;
+const LEAST_PX = 150;
+
+/** Columns and width of `count` tiles of 16:9 that all fit, as large as can be; small ones are scrolled. Pure. */
+export function gridOf(count, width, height) {
+  let best = { columns: 1, wide: 0 };
+  for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const broad = (width - (columns - 1) * GAP_PX) / columns;
+    const tall = (height - (rows - 1) * GAP_PX) / rows - FOOT_PX;
+    const wide = Math.floor(Math.min(broad, (tall * 16) / 9));
+    if (wide > best.wide) best = { columns, wide };
+  }
+  if (best.wide >= LEAST_PX) return best;
+  const columns = Math.max(1, Math.min(count, Math.floor((width + GAP_PX) / (LEAST_PX + GAP_PX))));
+  return { columns, wide: Math.floor((width - (columns - 1) * GAP_PX) / columns) };
+}
+
 class Tile {
   #sound = null;
   #picture = null;
@@ -58,8 +77,9 @@ class Tile {
     set(this.name, { title: name });
     const state = track.state === "seeking" ? "shown" : track.state;
     set(this.element.dataset, { state });
-    set(this.soundOnly, { hidden: Boolean(this.#picture) });
     set(this.box, { hidden: state === "shown" || (state === "rest" && !this.#picture) });
+    set(this.soundOnly, { hidden: Boolean(this.#picture) || !this.box.hidden });
+    this.element.classList.toggle("sounding", !this.#picture);
     if (!this.box.hidden) this.#renderBox(state, view);
     this.#renderNote(state, view.us);
     const isDrawn = state === "shown" && Boolean(this.#picture);
@@ -77,7 +97,8 @@ class Tile {
     const heard = !cannot && (sound === "all" || sound === this.source);
     setIcon(mute.firstElementChild, heard ? "sound" : "muted");
     setAria(mute, { pressed: heard, disabled: cannot });
-    setLabel(mute, t(cannot ? "replay.sound.cannot" : sound === this.source ? "replay.sound.back" : "replay.sound.solo"));
+    const act = sound === this.source ? "back" : "solo";
+    setLabel(mute, t(`replay.sound.${cannot ? "cannot" : act}`));
   }
 
   #renderBox(state, { us, live }) {
@@ -129,6 +150,7 @@ export class Tiles {
     this.solo = solo;
     this.turned = turned;
     this.element = h("div", { class: "replay-tiles", role: "list" });
+    new ResizeObserver(() => this.#lay()).observe(this.element);
     this.seen = new Seen({
       shown: (element, isSeen) => this.#see(element, isSeen),
       away: () => {},
@@ -184,8 +206,10 @@ export class Tiles {
   }
 
   #lay() {
-    const count = this.#big ? 1 : this.#tiles.size;
-    this.element.style.setProperty("--columns", String(Math.ceil(Math.sqrt(count))));
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const { columns, wide } = gridOf(this.#big ? 1 : this.#tiles.size, width, height);
+    this.element.style.setProperty("--columns", String(columns));
+    this.element.style.setProperty("--wide", `${wide}px`);
     for (const tile of this.#tiles.values()) {
       tile.element.hidden = Boolean(this.#big) && tile.source !== this.#big;
       tile.element.classList.toggle("large", tile.source === this.#big);
