@@ -7,11 +7,16 @@ export const SEAM_US = 250_000;
 export class Course {
   #segments = [];
   #ids = new Map();
+  #spans = null;
+  #gaps = null;
 
   /** Take segments as the index tells them; one that is known is replaced (it may have been deleted since). */
   add(items) {
-    for (const item of items) this.#ids.set(item.segment, item);
-    if (items.length > 0) this.#segments = [...this.#ids.values()].sort((a, b) => a.t0_us - b.t0_us);
+    const fresh = items.filter((item) => !same(this.#ids.get(item.segment), item));
+    if (fresh.length === 0) return;
+    for (const item of fresh) this.#ids.set(item.segment, item);
+    this.#segments = [...this.#ids.values()].sort((a, b) => a.t0_us - b.t0_us);
+    this.#spans = this.#gaps = null;
   }
 
   get count() {
@@ -62,7 +67,8 @@ export class Course {
 
   /** What is known to be there, as [t0, t1] in order, seams closed. */
   spans() {
-    const spans = [];
+    if (this.#spans) return this.#spans;
+    const spans = (this.#spans = []);
     for (const one of this.#segments) {
       const last = spans.at(-1);
       if (!playable(one)) continue;
@@ -74,7 +80,8 @@ export class Course {
 
   /** All gaps that are known: {why, t0, t1}. */
   gaps() {
-    return this.#segments.flatMap((one) => (one.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 })));
+    this.#gaps ??= this.#segments.flatMap((one) => (one.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 })));
+    return this.#gaps;
   }
 
   /** Index of the last segment that begins at `us` or before; -1 without one. */
@@ -88,6 +95,10 @@ export class Course {
     }
     return low - 1;
   }
+}
+
+function same(had, item) {
+  return had !== undefined && had.t1_us === item.t1_us && had.deleted_us === item.deleted_us;
 }
 
 function playable(segment) {

@@ -11,6 +11,7 @@ const AROUND = 60;
 
 export class Happened {
   #current = "";
+  #drawn = "";
   #shown = [];
 
   /** `events` as in events.js, `names` as in called.js, `go(us)`. */
@@ -25,10 +26,16 @@ export class Happened {
     this.element = h("section", { class: "happened" }, this.title, this.none, this.rows);
   }
 
-  /** `us`: where the clock is. */
-  render(us) {
+  /** `us`: where the clock is; `afresh`: words may be others. */
+  render(us, afresh) {
+    const { list } = this.events;
+    const at = list.findLastIndex((entry) => atOf(entry) <= us);
+    // Ten times a second nothing is new.
+    const key = `${list.length} ${at}`;
+    if (key === this.#drawn && !afresh) return;
+    this.#drawn = key;
     setText(this.title, t("replay.happened"));
-    const all = this.events.list.filter((entry) => entry.object && !isAside(entry));
+    const all = list.filter((entry) => entry.object && !isAside(entry));
     const index = all.findLastIndex((entry) => atOf(entry) <= us);
     const from = Math.max(0, Math.floor((index - AROUND) / AROUND) * AROUND);
     this.#shown = all.slice(from, from + 3 * AROUND);

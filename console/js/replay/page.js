@@ -163,10 +163,10 @@ export class ReplayPage {
     setText(this.again, t("replay.retry"));
     setText(this.blocked, t("stage.blocked"));
     this.inside.hidden = this.#error !== "";
-    this.draw();
+    this.draw(true);
   }
 
-  draw() {
+  draw(afresh = false) {
     const player = this.player;
     if (!this.isOpen) return;
     const { us, clock, index } = player;
@@ -193,6 +193,6 @@ export class ReplayPage {
     };
     const wordsOf = (entry) => sentenceOf(entry, this.names);
     this.strip.render({ us, fromUs, toUs, lanes: sources.map(lane), events: this.events.list, wordsOf });
-    this.happened.render(us);
+    this.happened.render(us, afresh);
   }
 }
