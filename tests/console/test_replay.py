@@ -63,7 +63,7 @@ OPEN: Final = """async ({ recording, bars, at }) => {
   };
   window.of = (track) => window.player.tracks.find(({ about }) => about.track === track);
   window.neighbour = neighbour;
-  window.player = new Player({ doors, utc: () => Date.now(), changed: () => {}, made: watch });
+  window.player = new Player({ doors, utc: () => window.utcMs ?? Date.now(), changed: () => {}, made: watch });
   await window.player.open(at);
 }"""
 SETTLED: Final = """() => player.tracks.every((track) => (
@@ -251,3 +251,33 @@ async def test_what_was_deleted_says_so(page: Page, site: RecordingsSite) -> Non
     finally:
         site.recorded.deleted.clear()
         site.look()
+
+
+async def test_what_is_still_recorded_is_looked_back_into_and_followed(page: Page, site: RecordingsSite) -> None:
+    every, site.live = site.rows, True
+    try:
+        site.rows = [row for row in every if row["t1_us"] <= T0 + 16 * SECOND_US]
+        await page.evaluate(f"window.utcMs = {T0 / 1000 + 20_000}")
+        await opened(page)
+        # No nearer to now than what is written by then.
+        seen = await shown(page, 19.0)
+        assert await page.evaluate("player.us") == T0 + 10 * SECOND_US
+        assert seen[HALL]["number"] == 200
+        site.rows = every
+        await page.evaluate(f"window.utcMs = {T0 / 1000 + 36_000}")
+        await page.wait_for_function(f"player.clock.toUs === {T0 + 26 * SECOND_US}")
+        seen = await shown(page, 25.02)
+        assert {one["number"] for one in seen.values()} == {500}
+    finally:
+        site.rows, site.live = every, False
+
+
+async def test_a_server_that_is_away_for_a_while_is_waited_for(page: Page, site: RecordingsSite) -> None:
+    await opened(page)
+    await shown(page, 1.0)
+    await page.context.set_offline(True)
+    await page.evaluate(f"player.seek({T0 + 22 * SECOND_US}); player.play()")
+    await page.wait_for_function(f"of('{HALL}').error === 'network' || player.index.error === 'network'")
+    assert await page.evaluate("player.us") < T0 + 23 * SECOND_US
+    await page.context.set_offline(False)
+    await page.wait_for_function(f"player.us > {T0 + 23 * SECOND_US} && of('{HALL}').state === 'shown'")

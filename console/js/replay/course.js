@@ -9,6 +9,8 @@ export class Course {
   #ids = new Map();
   #spans = null;
   #gaps = null;
+  /** Of segments that were looked at and not kept. */
+  #sketch = { spans: [], gaps: [] };
 
   /** Take segments as the index tells them; one that is known is replaced (it may have been deleted since). */
   add(items) {
@@ -19,8 +21,12 @@ export class Course {
     this.#spans = this.#gaps = null;
   }
 
-  get count() {
-    return this.#segments.length;
+  /** Remember of segments, in the order of time, only what the strip draws. */
+  sketch(items) {
+    const { spans, gaps } = this.#sketch;
+    for (const one of items.filter(playable)) join(spans, [one.t0_us, one.t1_us]);
+    for (const one of items) gaps.push(...gapsOf(one).filter(({ t0, t1 }) => t1 - t0 > SEAM_US));
+    this.#spans = this.#gaps = null;
   }
 
   /** The segment to be played at `us`, or null in a hole. */
@@ -68,19 +74,16 @@ export class Course {
   /** What is known to be there, as [t0, t1] in order, seams closed. */
   spans() {
     if (this.#spans) return this.#spans;
-    const spans = (this.#spans = []);
-    for (const one of this.#segments) {
-      const last = spans.at(-1);
-      if (!playable(one)) continue;
-      if (last && one.t0_us - last[1] < SEAM_US) last[1] = Math.max(last[1], one.t1_us);
-      else spans.push([one.t0_us, one.t1_us]);
-    }
-    return spans;
+    const kept = this.#segments.filter(playable).map((one) => [one.t0_us, one.t1_us]);
+    const all = [...this.#sketch.spans, ...kept].sort(([a], [b]) => a - b);
+    this.#spans = [];
+    for (const span of all) join(this.#spans, [...span]);
+    return this.#spans;
   }
 
   /** All gaps that are known: {why, t0, t1}. */
   gaps() {
-    this.#gaps ??= this.#segments.flatMap((one) => (one.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 })));
+    this.#gaps ??= [...this.#sketch.gaps, ...this.#segments.flatMap(gapsOf)];
     return this.#gaps;
   }
 
@@ -95,6 +98,17 @@ export class Course {
     }
     return low - 1;
   }
+}
+
+function gapsOf(segment) {
+  return (segment.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 }));
+}
+
+/** Put a span behind `spans`, or to the last of them where there is but a seam between. */
+function join(spans, span) {
+  const last = spans.at(-1);
+  if (last && span[0] - last[1] < SEAM_US) last[1] = Math.max(last[1], span[1]);
+  else spans.push(span);
 }
 
 function same(had, item) {

@@ -19,6 +19,8 @@ export class Driving {
   /** `page`: {id, player, tiles, events, strip, said (an element), draw()}; nothing is asked before it is open. */
   constructor(page) {
     this.page = page;
+    /** UTC that the address says. */
+    this.keptUs = 0;
   }
 
   get #player() {
@@ -111,7 +113,9 @@ export class Driving {
 
   /** The address says where I am, for a reload and for whoever copies it. */
   keep() {
-    if (this.page.isOpen) history.replaceState(null, "", this.#address());
+    if (!this.page.isOpen) return;
+    this.keptUs = this.#player.us;
+    history.replaceState(null, "", this.#address());
   }
 
   #address() {

@@ -8,9 +8,11 @@ const WINDOW_US = 30e6;
 /** So many answers with segments are asked for of one window at most. */
 const MOST_PAGES = 20;
 const PAGE = 500;
-/** Segments that are asked for in one go; of more, those around the position have to do. */
-const MOST_SURVEYED = 20_000;
-/** At the edge of what is being recorded a window is asked for again. */
+/** Segments that are looked at for the strip, a little at a time, so that nobody waits for it. */
+const MOST_SURVEYED = 100_000;
+const BETWEEN_MS = 100;
+/** What is being recorded is in a file, and told, within this; a window that holds what is newer is asked for again. */
+const WRITTEN_US = 7e6;
 const EDGE_US = 30e6;
 const AGAIN_MS = 2000;
 
@@ -19,9 +21,10 @@ export class Index {
   #looked = new Map();
   #courses = new Map();
 
-  /** `doors`: as in doors.js; `changed()` when more is known. */
-  constructor({ doors, changed }) {
+  /** `doors`: as in doors.js; `utc()`: the server's clock in ms; `changed()` when more is known. */
+  constructor({ doors, utc, changed }) {
     this.doors = doors;
+    this.utc = utc;
     this.changed = changed;
     this.recording = null;
     this.tracks = [];
@@ -49,7 +52,8 @@ export class Index {
 
   /** Whether all segments around `us` are known. */
   knows(us) {
-    return this.#windows.get(windowOf(us))?.known ?? false;
+    const window = this.#windows.get(windowOf(us));
+    return Boolean(window?.known) && us <= window.seenUs;
   }
 
   /** Have the segments between two times known soon; `now`: monotonic ms. */
@@ -84,15 +88,15 @@ export class Index {
     );
   }
 
-  /** Ask for all segments there are, page by page: for the strip, and to know where tracks go on behind a hole. */
+  /** Look at all segments there are, page by page, for what the strip draws of them. */
   async survey() {
     const asked = { from_us: this.fromUs, to_us: this.toUs, cursor: "", limit: PAGE };
     try {
       for (let told = 0; told < MOST_SURVEYED && !this.closed; told += PAGE) {
         const { items, next } = await this.doors.segments(asked);
-        this.#take(items);
-        this.changed();
+        for (const [track, some] of grouped(items)) this.course(track).sketch(some);
         if (!next) return;
+        await new Promise((over) => setTimeout(over, BETWEEN_MS));
         asked.cursor = next;
       }
     } catch (error) {
@@ -105,7 +109,7 @@ export class Index {
     Object.assign(window, { asking: true, askedAt: now });
     this.#windows.set(which, window);
     const fromUs = which * WINDOW_US;
-    const endUs = this.toUs;
+    const seenUs = this.live ? this.utc() * 1000 - WRITTEN_US : Infinity;
     try {
       let cursor = "";
       for (let page = 0; page < MOST_PAGES; page += 1) {
@@ -115,8 +119,7 @@ export class Index {
         cursor = next;
         if (!cursor) break;
       }
-      // What ends behind the newest segment may get more.
-      Object.assign(window, { known: true, growing: this.live && fromUs + WINDOW_US > endUs - EDGE_US });
+      Object.assign(window, { known: true, seenUs, growing: fromUs + WINDOW_US > seenUs });
       this.error = "";
       this.changed();
     } catch (error) {
@@ -127,8 +130,7 @@ export class Index {
   }
 
   #take(items) {
-    const byTrack = grouped(items);
-    for (const [track, some] of byTrack) this.course(track).add(some);
+    for (const [track, some] of grouped(items)) this.course(track).add(some);
   }
 
   #failed(error) {

@@ -73,7 +73,8 @@ export class ReplayPage {
       this.#open(moment);
       return;
     }
-    if (this.player && moment.us && Math.abs(moment.us - this.player.us) > 1000) this.player.seek(moment.us);
+    // What this page wrote there itself is long past when somebody looks again.
+    if (this.isOpen && moment.us && moment.us !== this.driving.keptUs) this.driving.go(moment.us);
   }
 
   leave() {

@@ -16,8 +16,8 @@ const SETTLE_MS = 1500;
 const START_MS = 300;
 const AHEAD_US = 20 * S;
 const BEHIND_US = 5 * S;
-/** What is being recorded is in a file, and told, within this. */
-export const LIVE_LAG_US = 10 * S;
+/** So far behind now is looked at what is being recorded: it is in files by then (index.js). */
+const LIVE_LAG_US = 10 * S;
 const LEARN_MS = 3000;
 /** Chromium plays no sound that is faster. */
 const LOUDEST_SPEED = 4;
@@ -37,7 +37,7 @@ export class Player {
     this.utc = utc;
     this.changed = changed;
     this.made = made;
-    this.index = new Index({ doors, changed: () => this.tick() });
+    this.index = new Index({ doors, utc, changed: () => this.tick() });
     this.loader = new Loader((segment, signal) => doors.open(segment, signal));
     this.clock = new MasterClock(0, 0);
     /** "": nobody's sound; "all"; or the id of the source that is heard. */
@@ -129,7 +129,7 @@ export class Player {
       track.follow(this.clock.at(now), { runs, speed, now, known });
       if (track.state === "hole") this.index.look(track.about.track, us, now);
     }
-    if (this.clock.runs && this.clock.isAtEnd(now) && !this.index.live) this.clock.pause(now);
+    if (this.clock.runs && this.clock.isAtEnd(now)) this.#stopAtEnd(now);
     this.changed();
   }
 
@@ -185,11 +185,20 @@ export class Player {
     if (now - this.#learnt < LEARN_MS) return;
     this.#learnt = now;
     this.index.learn().then(
-      () => this.#makeTracks(),
+      () => {
+        this.clock.bound(this.index.fromUs, this.#endUs(), performance.now());
+        this.#makeTracks();
+      },
       (error) => {
         this.index.error = error.code;
       },
     );
+  }
+
+  /** Nobody can be faster than what is being recorded. */
+  #stopAtEnd(now) {
+    if (!this.index.live) this.clock.pause(now);
+    else if (this.clock.speed > 1) this.clock.setSpeed(1, now);
   }
 
   #endUs() {

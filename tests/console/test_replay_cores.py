@@ -1,0 +1,117 @@
+"""The cores of a replay, run where they live: the clock, the course of a track, the trimming, the addresses."""
+
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Page
+
+from tests.console.test_logic import run
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+S: Final = 1_000_000
+
+
+def segment(name: str, t0: float, t1: float, gaps: tuple[tuple[str, float, float], ...] = ()) -> dict[str, Any]:
+    told = [[why, round(begin * S), round(end * S)] for why, begin, end in gaps]
+    return {"segment": name, "t0_us": round(t0 * S), "t1_us": round(t1 * S), "gaps": told, "deleted_us": 0}
+
+
+TRACK: Final = [
+    segment("a", 10, 14.5),
+    segment("b", 14.4, 18, (("undecodable", 15, 15.5),)),
+    segment("c", 18.2, 22),
+    segment("d", 30, 34, (("lost", 22, 30),)),
+    {**segment("e", 34, 38), "deleted_us": 5},
+]
+
+
+async def test_clock_runs_at_its_speed_rests_and_is_held(blank: Page) -> None:
+    steps = """(() => {
+      const clock = new m.MasterClock(100e6, 200e6);
+      const seen = [];
+      const look = (now) => seen.push(clock.at(now) / 1e6);
+      clock.seek(110e6, 0); look(1000);
+      clock.play(1000); look(2000);
+      clock.setSpeed(2, 2000); look(3000);
+      clock.hold(true, 3000); look(9000);
+      clock.hold(false, 9000); look(9500);
+      clock.pause(9500); look(20000);
+      clock.seek(500e6, 20000); look(20000);
+      clock.seek(1, 20000); look(20000);
+      clock.play(20000); clock.bound(100e6, 101e6, 20000); look(30000);
+      return seen;
+    })()"""
+    assert await run(blank, "replay/clock", steps) == [110, 111, 113, 113, 114, 114, 200, 100, 101]
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (9.9, None), (10, "a"), (14.45, "b"), (17.9, "b"), (18.1, "b"), (18.2, "c"), (22, None), (29.9, None), (30, "d"),
+        (35, None), (99, None),
+    ],
+)  # fmt: skip
+async def test_course_knows_what_is_on(blank: Page, at: float, expected: str | None) -> None:
+    expression = "(() => { const c = new m.Course(); c.add(a[0]); return c.at(a[1])?.segment ?? null; })()"
+    assert await run(blank, "replay/course", expression, [TRACK, at * S]) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"), [(15.2, "undecodable"), (25, "lost"), (36, "deleted"), (12, None), (40, None)]
+)
+async def test_course_says_why_nothing_is_there(blank: Page, at: float, expected: str | None) -> None:
+    expression = "(() => { const c = new m.Course(); c.add(a[0]); return c.gapAt(a[1])?.why ?? null; })()"
+    assert await run(blank, "replay/course", expression, [TRACK, at * S]) == expected
+
+
+async def test_course_is_drawn_alike_whether_it_is_kept_or_only_looked_at(blank: Page) -> None:
+    expression = """(() => {
+      const [kept, seen, both] = [new m.Course(), new m.Course(), new m.Course()];
+      kept.add(a); seen.sketch(a); both.sketch(a); both.add(a.slice(1, 3));
+      return [kept, seen, both].map((course) => course.spans().map((span) => span.map((us) => us / 1e6)));
+    })()"""
+    assert await run(blank, "replay/course", expression, TRACK) == [[[10, 22], [30, 34]]] * 3
+
+
+@pytest.mark.parametrize(
+    ("drift", "speed", "rate", "seek"),
+    [
+        (0, 1, 1, False), (0.01, 1, 1, False), (0.1, 1, 0.9, False), (-0.05, 1, 1.05, False), (0.24, 1, 0.9, False),
+        (-0.24, 1, 1.1, False), (0.26, 1, 1, True), (0.4, 2, 1.8, False), (-0.6, 2, 2, True), (0.03, 2, 2, False),
+    ],
+)  # fmt: skip
+async def test_trimming_is_gentle_and_bounded(blank: Page, drift: float, speed: float, rate: float, seek: bool) -> None:
+    got = await run(blank, "replay/sync", "m.trim(a[0], a[1])", [drift, speed])
+    assert got["rate"] == pytest.approx(rate) and got["seek"] is seek
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        {"us": 1_763_900_000_123_000, "sound": "all", "big": "", "speed": 1},
+        {"us": 1_763_900_000_123_457, "sound": "", "big": "s-1/&=#", "speed": 0.5},
+        {"us": 0, "sound": "s 2", "big": "", "speed": 8},
+    ],
+)
+async def test_a_moments_address_leads_to_that_moment(blank: Page, moment: dict[str, Any]) -> None:
+    hash_ = await run(blank, "replay/address", "m.addressOf('01REC', a)", moment)
+    route = await run(blank, "route", "m.parse(a)", hash_)
+    assert (route["page"], route["id"]) == ("replay", "01REC")
+    assert await run(blank, "replay/address", "m.momentOf(a)", route["values"]) == moment
+
+
+@pytest.mark.parametrize("values", [{}, {"t": "x", "speed": "-1"}, {"t": "-5", "speed": "NaN"}, {"t": "Infinity"}])
+async def test_an_address_that_says_nothing_sensible_leads_to_the_beginning(blank: Page, values: Any) -> None:
+    moment = await run(blank, "replay/address", "m.momentOf(a)", values)
+    assert moment == {"us": 0, "sound": "all", "big": "", "speed": 1}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 9, 18, 40])
+@pytest.mark.parametrize(("width", "height"), [(960, 440), (374, 400), (374, 120), (2000, 1200)])
+async def test_tiles_are_as_large_as_fit_and_never_wider_than_the_place(
+    blank: Page, count: int, width: int, height: int
+) -> None:
+    got = await run(blank, "replay/tiles", "m.gridOf(a[0], a[1], a[2])", [count, width, height])
+    assert 1 <= got["columns"] <= count and got["wide"] >= 150
+    assert got["columns"] * got["wide"] + (got["columns"] - 1) * 8 <= width
