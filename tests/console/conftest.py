@@ -9,8 +9,11 @@ import console
 from tests.console.browser import CHROMIUM, FLAGS
 from tests.console.county import County
 from tests.console.node import Node
+from tests.console.replaying import loud, site
 from tests.console.seat import Seat
 from tests.patience import PATIENCE_S
+
+__all__ = ["loud", "site"]
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

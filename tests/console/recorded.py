@@ -85,7 +85,9 @@ class Recorded:
             writer = self._begin(Track(track, codec, *size, 1, about), T0 + begin * FRAME_US)
             for number, (data, is_keyframe) in zip(range(begin, end), pictures(codec, size, begin, end), strict=True):
                 writer.write(data, T0 + number * FRAME_US, is_keyframe)
-            self._end(writer, T0 + end * FRAME_US, [Gap(gap, T0 + since * FRAME_US, T0 + begin * FRAME_US)] if gap else [])
+            self._end(
+                writer, T0 + end * FRAME_US, [Gap(gap, T0 + since * FRAME_US, T0 + begin * FRAME_US)] if gap else []
+            )
             gap = ""
 
     def sound(self, track: str, about: dict[str, str], first: int, last: int, *, codec: Codec = Codec.OPUS) -> None:

@@ -1,34 +1,20 @@
-"""A recording replayed in Chromium: the right picture at the right UTC, after seeks, over gaps, changes and at speed."""
+"""A recording replayed in Chromium: the right picture at the right UTC, after seeks, over gaps, changes, at speed."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from recorder.files import Codec
-from tests.console.browser import CHROMIUM
-from tests.console.recorded import BARS, FIRST_HZ, FRAME_US, SECOND_US, SMALL, STEP_HZ, T0, TONES, Recorded
+from tests.console.recorded import BARS, FIRST_HZ, FRAME_US, SECOND_US, STEP_HZ, T0, TONES
 from tests.console.recordings_site import RECORDING, RecordingsSite
+from tests.console.replaying import DRONE, FIELD, HALL, HOLE, PHONE, VOICE
 from tests.patience import PATIENCE_S
-from tests.peers.browser import ALL_FLAGS
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-
-HALL, FIELD, DRONE, VOICE, PHONE = (f"01KARR5QKB00000000000000T{number}" for number in range(5))
-ABOUT: Final = {
-    HALL: {"source": "s-hall", "unit": "u1", "person": "p1", "name": "县应急指挥中心"},
-    FIELD: {"source": "s-field", "unit": "u2", "person": "p2", "name": "竹园镇现场"},
-    DRONE: {"source": "s-drone", "unit": "u3", "person": "", "name": "一号无人机"},
-    VOICE: {"source": "s-hall", "unit": "u1", "person": "p1", "name": "县应急指挥中心"},
-    PHONE: {"source": "s-phone", "unit": "u4", "person": "", "name": "值班电话"},
-}
-#: Numbers of the pictures that the field never sent.
-HOLE: Final = (200, 320)
 
 #: A player on a page of ours, and what reads the numbers off its pictures.
 OPEN: Final = """async ({ recording, bars, at }) => {
@@ -90,37 +76,9 @@ SHOWN: Final = """() => Object.fromEntries(player.tracks.filter((track) => track
 ]))"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="package")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RecordingsSite]:
-    """Three pictures and two sounds of half a minute."""
-    recorded = Recorded(tmp_path_factory.mktemp("recordings"))
-    recorded.pictures(HALL, ABOUT[HALL], 0, 300)
-    recorded.pictures(HALL, ABOUT[HALL], 300, 600, size=SMALL)
-    recorded.pictures(FIELD, ABOUT[FIELD], 0, HOLE[0], codec=Codec.VP8)
-    recorded.pictures(FIELD, ABOUT[FIELD], HOLE[1], 600, codec=Codec.VP8, gap="lost", since=HOLE[0])
-    # It comes later, in AV1 at first.
-    recorded.pictures(DRONE, ABOUT[DRONE], 60, 300, codec=Codec.AV1, seconds=4)
-    recorded.pictures(DRONE, ABOUT[DRONE], 300, 600, seconds=4)
-    recorded.sound(VOICE, ABOUT[VOICE], 0, 30)
-    recorded.sound(PHONE, ABOUT[PHONE], 0, 30, codec=Codec.PCMA)
-    site = RecordingsSite(recorded)
-    await site.start()
-    yield site
-    await site.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="package")
-async def window() -> AsyncIterator[Browser]:
-    """A browser that plays sound unasked."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALL_FLAGS)
-        yield browser
-        await browser.close()
-
-
 @pytest_asyncio.fixture(loop_scope="package")
-async def page(window: Browser, site: RecordingsSite) -> AsyncIterator[Page]:
-    page = await window.new_page()
+async def page(loud: Browser, site: RecordingsSite) -> AsyncIterator[Page]:
+    page = await loud.new_page()
     page.set_default_timeout(PATIENCE_S * 1000)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -48,8 +48,8 @@ async def test_clock_runs_at_its_speed_rests_and_is_held(blank: Page) -> None:
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
-        (9.9, None), (10, "a"), (14.45, "b"), (17.9, "b"), (18.1, "b"), (18.2, "c"), (22, None), (29.9, None), (30, "d"),
-        (35, None), (99, None),
+        (9.9, None), (10, "a"), (14.45, "b"), (17.9, "b"), (18.1, "b"), (18.2, "c"), (22, None), (29.9, None),
+        (30, "d"), (35, None), (99, None),
     ],
 )  # fmt: skip
 async def test_course_knows_what_is_on(blank: Page, at: float, expected: str | None) -> None:

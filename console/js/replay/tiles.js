@@ -113,7 +113,8 @@ class Tile {
     const { why, from, until } = this.#hole(us, live);
     setText(this.title, t(`replay.gap.${why}`));
     const since = from ? t("replay.since", { time: timeOfDay(from / 1000) }) : "";
-    const again = until ? t("replay.again", { time: timeOfDay(until / 1000) }) : "";
+    const key = why === "notYet" ? "replay.begins" : "replay.again";
+    const again = until ? t(key, { time: timeOfDay(until / 1000) }) : "";
     setText(this.why, [since, again].filter(Boolean).join(" · "));
   }
 

@@ -44,6 +44,7 @@ export default {
   "replay.reduce": "{name}. Esc goes back to all",
   "replay.since": "since {time}",
   "replay.again": "goes on at {time}",
+  "replay.begins": "begins at {time}",
   "replay.failed": "Code {code}",
   "replay.state.rest": "Not played",
   "replay.state.rest.why": "It plays when it is shown",

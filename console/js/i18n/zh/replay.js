@@ -44,6 +44,7 @@ export default {
   "replay.reduce": "{name}，按 Esc 返回全部",
   "replay.since": "{time} 起",
   "replay.again": "{time} 恢复",
+  "replay.begins": "{time} 开始",
   "replay.failed": "出错代码 {code}",
   "replay.state.rest": "未播放",
   "replay.state.rest.why": "显示到这里时才播放",
