@@ -239,3 +239,32 @@ async def test_a_server_that_is_away_for_a_while_is_waited_for(page: Page, site:
     assert await page.evaluate("player.us") < T0 + 23 * SECOND_US
     await page.context.set_offline(False)
     await page.wait_for_function(f"player.us > {T0 + 23 * SECOND_US} && of('{HALL}').state === 'shown'")
+
+
+async def test_a_damaged_or_missing_file_costs_no_more_than_itself(page: Page, site: RecordingsSite) -> None:
+    def first(track: str, second: int) -> dict[str, Any]:
+        return next(row for row in site.rows if row["track"] == track and row["t0_us"] >= T0 + second * SECOND_US)
+
+    flipped, garbage, missing = (
+        first(track, second)["segment"] for track, second in ((HALL, 19), (FIELD, 20), (DRONE, 19))
+    )
+    kept = {segment: site.paths[segment].read_bytes() for segment in (flipped, garbage)}
+    whole = kept[flipped]
+    middle = len(whole) // 2
+    site.paths[flipped].write_bytes(whole[:middle] + bytes(byte ^ 0xFF for byte in whole[middle:]))
+    site.paths[garbage].write_bytes(b"garbage " * 100)
+    path = site.paths.pop(missing)
+    try:
+        await opened(page)
+        seen = await played(page, 17.0, 24.5, 1)
+        assert await page.evaluate(f"of('{DRONE}').state") == "shown"
+        for track, bad in ((HALL, (380, 420)), (FIELD, (400, 440)), (DRONE, (380, 460))):
+            on = {one["number"] for one in seen[track] if one["state"] == "shown"}
+            assert {number // 10 for number in on if not bad[0] <= number < bad[1]} >= {35, 36, 37, 47}, track
+            if track != HALL:
+                # What a decoder makes of pictures that are wrong inside is its own affair.
+                assert not any(bad[0] < number < bad[1] for number in on), track
+    finally:
+        for segment, data in kept.items():
+            site.paths[segment].write_bytes(data)
+        site.paths[missing] = path

@@ -14,6 +14,8 @@ const BEHIND_S = 12;
 /** A file may begin so long before the recording: media time is never negative. */
 const LEAD_US = 3600 * S;
 const AGAIN_MS = 2000;
+/** A decoder is so far ahead of what is shown. */
+const BLAMED_US = 0.2 * S;
 /** What may be otherwise the next time. */
 const PASSING = new Set(["network", "full"]);
 /** From an edge of a segment: times in files are rounded. */
@@ -39,6 +41,9 @@ export class Track {
   #loading = "";
   #aimS = -1;
   #broken = 0;
+  #found = 0;
+  /** id -> code of segments that will never be had or cannot be decoded. */
+  #bad = new Map();
 
   /** `about`: as the API tells of a track; `course`; `baseUs`: where the recording begins. */
   constructor(about, { course, loader, baseUs, element }) {
@@ -99,8 +104,14 @@ export class Track {
     this.#fetch(us, segment, speed, now);
     if (!segment && !known) this.#rest("loading");
     else if (!segment) this.#cue(near);
-    else if (this.#have.get(segment.segment)?.state === "failed") this.#rest("failed");
+    else if (this.#errorOf(segment)) this.#rest("failed");
     else this.#show(us, segment, { runs, speed });
+  }
+
+  #errorOf({ segment }) {
+    const had = this.#have.get(segment);
+    this.error = this.#bad.get(segment) ?? (had?.state === "failed" ? had.error : "");
+    return this.error;
   }
 
   /** Not wanted: nothing of it stays. */
@@ -137,7 +148,6 @@ export class Track {
     const { element } = this;
     const lastS = this.mediaOf(segment.t1_us) - EDGE_S;
     const atS = Math.min(Math.max(this.mediaOf(us), this.mediaOf(segment.t0_us) + EDGE_S), lastS);
-    this.error = "";
     const isThere = this.#buffer.holds(atS, Math.min(0.1, Math.max(0, lastS - atS)));
     const driftS = element.currentTime - atS;
     if (!runs || element.paused || !isThere) {
@@ -200,10 +210,9 @@ export class Track {
   }
 
   #isMissing(one, now) {
+    if (this.#bad.has(one.segment)) return false;
     const had = this.#have.get(one.segment);
-    if (!had) return true;
-    if (had.state === "part") return true;
-    return had.state === "failed" && PASSING.has(had.error) && now - had.failedAt > AGAIN_MS;
+    return !had || had.state === "part" || (had.state === "failed" && now - had.failedAt > AGAIN_MS);
   }
 
   async #load(segment, rank) {
@@ -226,10 +235,10 @@ export class Track {
       entry.state = "whole";
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
-      entry.state = "failed";
-      entry.failedAt = performance.now();
-      entry.error = error instanceof ApiError ? error.code : error.name === "QuotaExceededError" ? "full" : "cannot";
-      this.error = entry.error;
+      const code = codeOf(error);
+      Object.assign(entry, { state: "failed", failedAt: performance.now(), error: code });
+      if (!PASSING.has(code)) this.#bad.set(segment.segment, code);
+      if (code === "damaged") this.#found = performance.now();
     } finally {
       if (this.#abort === abort) {
         this.#abort = null;
@@ -259,18 +268,20 @@ export class Track {
     }
   }
 
-  /** The element cannot decode what it has: once more from nothing, and if that fails soon again, not here. */
+  /** The element has given up: once more from nothing; and again, without what it had come to. */
   #fail() {
     if (!this.#buffer || !this.element.error) return;
     const now = performance.now();
-    const failed = [...this.#have.values()];
-    const isAgain = now - this.#broken < AGAIN_MS * 5;
+    const culprit = this.course.at(this.shownUs + BLAMED_US);
+    // What could not even be read was found where it was appended.
+    const isKnown = now - this.#found < AGAIN_MS;
+    if (culprit && !isKnown && now - this.#broken < 5 * AGAIN_MS) this.#bad.set(culprit.segment, "damaged");
     this.#broken = now;
     this.release();
-    if (!isAgain) return;
-    for (const { segment } of failed) {
-      this.#have.set(segment.segment, { segment, state: "failed", error: "cannot", failedAt: now });
-    }
-    this.error = "cannot";
   }
+}
+
+function codeOf(error) {
+  if (error instanceof ApiError) return error.code;
+  return error.name === "QuotaExceededError" ? "full" : "damaged";
 }
