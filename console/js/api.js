@@ -44,7 +44,8 @@ function parse(text) {
   }
 }
 
-function toError(response, text) {
+/** What an answer that is none says, with `text` as its body. */
+export function toError(response, text) {
   const { status } = response;
   const problem = parse(text) ?? {};
   const code = problem.code ?? BARE[status] ?? `http-${status}`;

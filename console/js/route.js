@@ -10,6 +10,7 @@ export function parse(hash) {
   if (values.replay) return { page: "replay", id: values.replay, rest: [], values };
   const [page = "", ...parts] = text.replace(/^\//u, "").split("/").map(decode);
   const name = page === "" ? "overview" : page;
+  if (name === "recordings") return { page: "replay", id: "", rest: [], values };
   if (!PAGES.has(name) || (name === "consultation" && !parts[0])) return { page: "overview", id: "", rest: [] };
   return { page: name, id: parts[0] ?? "", rest: parts.slice(1) };
 }

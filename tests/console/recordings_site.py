@@ -33,6 +33,7 @@ class RecordingsSite:
         self.look()
         app = web.Application(middlewares=[_signed_in])
         get = app.router.add_get
+        get("/api/v1/recordings", self._list)
         get(f"{BASE}/tracks", self._tracks)
         get(f"{BASE}/segments", self._segments)
         get(f"{BASE}/segments/{{segment}}", self._file)
@@ -79,6 +80,17 @@ class RecordingsSite:
             "keyframes": list(facts.keyframes), "error_us": 5000, "about": track.about,
         }  # fmt: skip
 
+    @property
+    def recording(self) -> dict[str, Any]:
+        return {
+            "id": RECORDING, "of": f"consultation:{CONSULTATION}", "unit": "u1", "title": self.title, "why": "asked",
+            "by": PERSON["id"], "begun_us": self.from_us, "paused_us": 0, "ended_us": 0 if self.live else self.to_us,
+            "hold": "",
+        }  # fmt: skip
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return web.json_response({"items": [self.recording], "next": ""})
+
     async def _tracks(self, _: web.Request) -> web.Response:
         tracks: dict[str, dict[str, Any]] = {}
         for row in self.rows:
@@ -88,12 +100,7 @@ class RecordingsSite:
             track["t1_us"] = row["t1_us"]
             track["segments"] += 1
             track["bytes"] += row["bytes"]
-        recording = {
-            "id": RECORDING, "of": f"consultation:{CONSULTATION}", "unit": "u1", "title": self.title, "why": "asked",
-            "by": PERSON["id"], "begun_us": self.from_us, "paused_us": 0, "ended_us": 0 if self.live else self.to_us,
-            "hold": "",
-        }  # fmt: skip
-        told = {"recording": recording, "from_us": self.from_us, "to_us": self.to_us, "live": self.live}
+        told = {"recording": self.recording, "from_us": self.from_us, "to_us": self.to_us, "live": self.live}
         return web.json_response({**told, "tracks": list(tracks.values())})
 
     async def _segments(self, request: web.Request) -> web.Response:

@@ -116,3 +116,16 @@ async def test_everything_that_drives_it_is_within_the_window(
         assert box["y"] + box["height"] <= height and box["height"] >= 36
     wide = await page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width
+
+
+async def test_recordings_are_listed_and_lead_to_their_replay(page: Page, site: RecordingsSite) -> None:
+    await page.goto(f"{site.url}/#/")
+    await page.locator(".overview a[href='#/recordings']").click()
+    row = page.locator(".recordings .card")
+    await expect(row).to_contain_text("山洪应急会商")
+    await expect(row).to_contain_text("2025-11-23 20:13:20 – 20:13:50")
+    await row.locator("a.go").click()
+    await expect(tile(page, HALL)).to_have_attribute("data-state", "shown")
+    await page.locator(".replay-head a").click()
+    await expect(row).to_be_visible()
+    await expect(tile(page, HALL)).to_have_count(0)

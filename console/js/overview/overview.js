@@ -32,7 +32,8 @@ export class Overview {
     this.create = h("button", { class: ["button", "main", "create-button"], type: "button" });
     this.create.addEventListener("click", () => desk.create());
     this.create.append(icon("add"), this.createWords);
-    this.groups[0].head.append(this.create);
+    this.recordings = h("a", { class: "button", href: "#/recordings" }, icon("record"), h("span"));
+    this.groups[0].head.append(h("div", { class: "section-acts" }, this.recordings, this.create));
     const head = h("div", { class: "section-head" }, this.wallTitle, this.wallCount, this.publish);
     const cards = h("div", { class: "consultations" }, this.groups.map((group) => group.element));
     this.element = h("div", { class: "overview" }, cards, head, this.wall.element);
@@ -67,6 +68,7 @@ export class Overview {
     setText(this.publishWords, t("top.publish"));
     this.publish.title = t("top.publish.why");
     setText(this.createWords, t("create.button"));
+    setText(this.recordings.lastElementChild, t("recordings.title"));
     this.#renderCards();
     this.wall.render();
   }

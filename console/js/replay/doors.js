@@ -1,7 +1,7 @@
 // What a replay asks of the server over HTTP: tracks, segments and their bytes, and what happened.
 
 import { queryOf } from "../admin/doors.js";
-import { ApiError, asApiError, request } from "../api.js";
+import { ApiError, asApiError, request, toError } from "../api.js";
 
 const SLOW_MS = 20000;
 
@@ -39,8 +39,7 @@ export class ReplayDoors {
         throw new ApiError("network");
       }
       if (response.ok) return response;
-      const { status } = response;
-      throw new ApiError(status === 410 ? "deleted" : `http-${status}`, { status });
+      throw toError(response, await response.text());
     });
   }
 

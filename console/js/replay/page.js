@@ -16,6 +16,7 @@ import { Driving, keysOf } from "./driving.js";
 import { Events } from "./events.js";
 import { Happened } from "./happened.js";
 import { Player } from "./player.js";
+import { RecordingsList } from "./recordings.js";
 import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
 
@@ -35,15 +36,17 @@ export class ReplayPage {
   id = "";
   #drawn = 0;
   #learnt = 0;
-  #stepping = false;
   player = null;
   #error = "";
 
   /** `desk`: {account, link, now()}. */
   constructor(desk) {
     this.desk = desk;
-    this.names = new Names(new Doors(desk));
+    const doors = new Doors(desk);
+    this.names = new Names(doors);
     this.names.listen(() => this.render());
+    this.list = new RecordingsList({ doors, names: this.names, now: desk.now });
+    this.toList = h("a", { class: ["button", "bare"], href: "#/recordings" }, icon("arrow"), h("span"));
     this.when = h("span", { class: ["soft", "numbers"] });
     this.live = h("span", { class: ["sign", "recorded"], hidden: true }, icon("record"), h("span"));
     this.said = h("span", { class: "note", role: "status" });
@@ -52,7 +55,7 @@ export class ReplayPage {
     this.refusal = h("p", { class: "none" });
     this.again = h("button", { class: "button", type: "button", on: { click: () => this.#open() } });
     this.trouble = h("div", { class: "replay-trouble", hidden: true }, this.refusal, this.again);
-    const head = h("header", { class: "replay-head" }, this.live, this.when, this.said, this.blocked);
+    const head = h("header", { class: "replay-head" }, this.toList, this.live, this.when, this.said, this.blocked);
     this.driving = new Driving(this);
     this.controls = new Controls(this.driving);
     this.strip = new Strip({ seek: (us) => this.driving.go(us) });
@@ -60,12 +63,20 @@ export class ReplayPage {
     this.beside = h("div", { class: "replay-beside" });
     const parts = [this.pictures, this.strip.element, this.controls.element, this.beside];
     this.inside = h("div", { class: "replay-inside" }, parts);
-    this.element = h("div", { class: "replay" }, head, this.trouble, this.inside);
+    this.one = h("div", { class: "replay-one" }, head, this.trouble, this.inside);
+    this.element = h("div", { class: "replay" }, this.list.element, this.one);
     this.keys = keysOf(this);
   }
 
-  /** Show what an address says: `id` of the recording, `values` as address.js reads them. */
+  /** Show what an address says: `id` of the recording, "" for what there is; `values` as address.js reads them. */
   enter({ id, values = {} }) {
+    this.list.element.hidden = id !== "";
+    this.one.hidden = id === "";
+    if (!id) {
+      this.leave();
+      this.list.ask();
+      return;
+    }
     const moment = momentOf(values);
     if (id !== this.id) {
       this.leave();
@@ -87,7 +98,7 @@ export class ReplayPage {
   }
 
   title() {
-    return this.player?.index.recording?.title || t("replay.title");
+    return this.player?.index.recording?.title || t(this.id ? "replay.title" : "recordings.title");
   }
 
   back() {
@@ -113,6 +124,7 @@ export class ReplayPage {
       seen: player.seen,
       solo: (source) => this.driving.solo(source),
       turned: () => this.driving.keep(),
+      nameOf: (about) => this.#nameOf(about),
     });
     this.events = new Events({ doors, changed: () => this.render() });
     this.happened = new Happened({ events: this.events, names: this.names, go: (us) => this.driving.go(us) });
@@ -143,6 +155,14 @@ export class ReplayPage {
     this.render();
   }
 
+  /** What it was called then; else whose it is. */
+  #nameOf({ name, person, unit }) {
+    const target = person ? `person:${person}` : `unit:${unit}`;
+    if (name || !(person || unit)) return name || t("replay.nameless");
+    this.names.want([target]);
+    return this.names.of(target);
+  }
+
   #learnEvents() {
     const { fromUs, toUs } = this.player.index;
     this.#learnt = performance.now();
@@ -158,7 +178,11 @@ export class ReplayPage {
   }
 
   render() {
-    if (!this.id) return;
+    if (!this.id) {
+      this.list.render();
+      return;
+    }
+    setText(this.toList.lastElementChild, t("recordings.title"));
     set(this.trouble, { hidden: this.#error === "" });
     if (this.#error) setText(this.refusal, t("replay.cannot", { why: refusalWords(this.#error) }));
     setText(this.again, t("replay.retry"));
@@ -178,7 +202,7 @@ export class ReplayPage {
     set(this.blocked, { hidden: !player.blocked });
     this.tiles.render({ us, live: index.live, sound: player.sound });
     const { sources } = this.tiles;
-    const about = (tile) => ({ id: tile.source, name: tile.track.about.name || t("replay.nameless") });
+    const about = (tile) => ({ id: tile.source, name: this.#nameOf(tile.track.about) });
     const heard = player.tracks.filter((track) => !track.isPicture).map(({ about: { source } }) => source);
     this.controls.render({
       us, fromUs, toUs, playing: clock.playing, waits: player.waits && clock.playing, error: index.error,

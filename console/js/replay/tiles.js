@@ -35,8 +35,9 @@ class Tile {
   #sound = null;
   #picture = null;
 
-  constructor(source, { enlarge, solo }) {
+  constructor(source, { enlarge, solo, nameOf }) {
     this.source = source;
+    this.nameOf = nameOf;
     this.name = h("span", { class: "name" });
     this.mute = h("button", { class: ["button", "bare", "mute"], type: "button", on: { click: solo } }, icon("sound"));
     this.capture = h("span", { class: ["capture", "numbers"], hidden: true });
@@ -72,7 +73,7 @@ class Tile {
   /** `view`: {us, live, sound, big}. */
   render(view) {
     const { track } = this;
-    const name = track.about.name || t("replay.nameless");
+    const name = this.nameOf(track.about);
     setText(this.name, name);
     set(this.name, { title: name });
     const state = track.state === "seeking" ? "shown" : track.state;
@@ -145,11 +146,15 @@ export class Tiles {
   #tiles = new Map();
   #big = "";
 
-  /** `player`; `solo(source)` when one's sound is chosen; `turned()` when another one is large. */
-  constructor({ seen, solo, turned }) {
+  /**
+   * `seen`: ids of tracks on the screen, kept here; `solo(source)` when one's sound is chosen; `turned()` when another
+   * one is large; `nameOf(about)`: what a track's source is called.
+   */
+  constructor({ seen, solo, turned, nameOf }) {
     this.seenTracks = seen;
     this.solo = solo;
     this.turned = turned;
+    this.nameOf = nameOf;
     this.element = h("div", { class: "replay-tiles", role: "list" });
     new ResizeObserver(() => this.#lay()).observe(this.element);
     this.seen = new Seen({
@@ -178,7 +183,8 @@ export class Tiles {
     const { source } = track.about;
     let tile = this.#tiles.get(source);
     if (!tile) {
-      tile = new Tile(source, { enlarge: () => this.enlarge(source), solo: () => this.solo(source) });
+      const { nameOf } = this;
+      tile = new Tile(source, { enlarge: () => this.enlarge(source), solo: () => this.solo(source), nameOf });
       this.#tiles.set(source, tile);
       this.element.append(tile.element);
       this.seen.observe(tile.element);

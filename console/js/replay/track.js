@@ -282,6 +282,7 @@ export class Track {
 }
 
 function codeOf(error) {
-  if (error instanceof ApiError) return error.code;
+  // A server that is in trouble is asked again.
+  if (error instanceof ApiError) return error.status >= 500 ? "network" : error.code;
   return error.name === "QuotaExceededError" ? "full" : "damaged";
 }

@@ -73,6 +73,13 @@ export default {
   "replay.happened.none": "Nothing was noted in this time.",
   "replay.happened.trouble": "What happened could not be had; the pictures can.",
 
+  "recordings.title": "Recordings",
+  "recordings.asking": "Asking for the recordings",
+  "recordings.none": "There is no recording that you may replay. A chair begins one in a consultation; it is listed here then.",
+  "recordings.kept": "kept",
+  "recordings.by": "begun by {name}",
+  "recordings.emergency": "emergency",
+
   "keys.play": "Play or pause (replay)",
   "keys.step": "Picture before, next picture (replay)",
   "keys.event": "What happened next; with Shift before (replay)",

@@ -73,6 +73,13 @@ export default {
   "replay.happened.none": "这段时间没有记录到事件。",
   "replay.happened.trouble": "事件没有取到，画面不受影响。",
 
+  "recordings.title": "录像",
+  "recordings.asking": "正在取录像列表",
+  "recordings.none": "没有你可以回放的录像。会商中由主持人开始录制，录下的会列在这里。",
+  "recordings.kept": "保留",
+  "recordings.by": "{name}开始录制",
+  "recordings.emergency": "紧急录制",
+
   "keys.play": "播放或暂停（回放）",
   "keys.step": "上一帧、下一帧（回放）",
   "keys.event": "下一件事；加 Shift 为上一件（回放）",
