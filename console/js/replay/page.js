@@ -27,7 +27,7 @@ const EVENTS_MS = 5000;
 function whenOf(fromUs, toUs, isLive) {
   const begin = `${dateOf(fromUs / 1000)} ${timeOfDay(fromUs / 1000)}`;
   const end = isLive ? "" : ` – ${timeOfDay(toUs / 1000)}`;
-  return `${begin}${end} · ${duration((toUs - fromUs) / 1000)}`;
+  return `${begin}${end} · ${duration(Math.round((toUs - fromUs) / 1e6) * 1000)}`;
 }
 
 export class ReplayPage {
@@ -59,7 +59,13 @@ export class ReplayPage {
     this.driving = new Driving(this);
     this.controls = new Controls(this.driving);
     this.strip = new Strip({ seek: (us) => this.driving.go(us) });
-    this.pictures = h("div", { class: "replay-pictures" });
+    this.tiles = new Tiles({
+      see: (track, isSeen) => this.player?.see(track, isSeen),
+      solo: (source) => this.driving.solo(source),
+      turned: () => this.driving.keep(),
+      nameOf: (about) => this.#nameOf(about),
+    });
+    this.pictures = h("div", { class: "replay-pictures" }, this.tiles.element);
     this.beside = h("div", { class: "replay-beside" });
     const parts = [this.pictures, this.strip.element, this.controls.element, this.beside];
     this.inside = h("div", { class: "replay-inside" }, parts);
@@ -92,8 +98,7 @@ export class ReplayPage {
     this.id = "";
     this.player?.close();
     this.player = null;
-    this.tiles?.clear();
-    this.pictures.replaceChildren();
+    this.tiles.clear();
     this.beside.replaceChildren();
   }
 
@@ -102,7 +107,7 @@ export class ReplayPage {
   }
 
   back() {
-    if (!this.tiles?.big) return false;
+    if (!this.tiles.big) return false;
     this.tiles.enlarge(this.tiles.big);
     return true;
   }
@@ -120,15 +125,8 @@ export class ReplayPage {
     const player = new Player({
       doors, utc: () => this.desk.now(), changed: () => this.#turned(), made: (track) => this.tiles.add(track),
     });
-    this.tiles = new Tiles({
-      seen: player.seen,
-      solo: (source) => this.driving.solo(source),
-      turned: () => this.driving.keep(),
-      nameOf: (about) => this.#nameOf(about),
-    });
     this.events = new Events({ doors, changed: () => this.render() });
     this.happened = new Happened({ events: this.events, names: this.names, go: (us) => this.driving.go(us) });
-    this.pictures.replaceChildren(this.tiles.element);
     this.beside.replaceChildren(this.happened.element);
     this.#error = "";
     this.player = player;

@@ -64,6 +64,13 @@ export class Player {
     return this.clock.held;
   }
 
+  /** Whether a video track, by its id, is on the screen. */
+  see(track, isSeen) {
+    if (isSeen) this.seen.add(track);
+    else this.seen.delete(track);
+    this.tick();
+  }
+
   /** Learn what there is and stand at `us` (0: at the beginning); throws ApiError. */
   async open(us = 0) {
     await this.index.learn();

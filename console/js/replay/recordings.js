@@ -26,7 +26,7 @@ export class RecordingsList {
     this.now = now;
     this.title = h("h2");
     this.state = h("p", { class: ["none", "soft"], role: "status" });
-    this.again = new Press(icon("waiting"), () => this.ask());
+    this.again = new Press(null, () => this.ask());
     this.rows = h("ul", { class: ["cards", "recordings-rows"] });
     this.list = new List(this.rows, (recording) => this.#row(recording));
     this.more = new Press(icon("add"), () => this.#more());
@@ -43,7 +43,7 @@ export class RecordingsList {
 
   render() {
     setText(this.title, t("recordings.title"));
-    this.again.render(t("audit.refresh"));
+    this.again.render(t("recordings.refresh"));
     this.more.render(t("audit.more"));
     set(this.more.element, { hidden: this.#next === "" || this.#asking });
     const nothing = this.#items.length ? "" : t("recordings.none");

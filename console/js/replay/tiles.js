@@ -147,11 +147,11 @@ export class Tiles {
   #big = "";
 
   /**
-   * `seen`: ids of tracks on the screen, kept here; `solo(source)` when one's sound is chosen; `turned()` when another
-   * one is large; `nameOf(about)`: what a track's source is called.
+   * `see(track, isSeen)` for each picture at first and when it changes; `solo(source)` when one's sound is chosen;
+   * `turned()` when another one is large; `nameOf(about)`: what a track's source is called.
    */
-  constructor({ seen, solo, turned, nameOf }) {
-    this.seenTracks = seen;
+  constructor({ see, solo, turned, nameOf }) {
+    this.see = see;
     this.solo = solo;
     this.turned = turned;
     this.nameOf = nameOf;
@@ -225,8 +225,6 @@ export class Tiles {
 
   #see(element, isSeen) {
     const track = this.#tiles.get(element.dataset.id)?.pictured;
-    if (!track) return;
-    if (isSeen) this.seenTracks.add(track.about.track);
-    else this.seenTracks.delete(track.about.track);
+    if (track) this.see(track.about.track, isSeen);
   }
 }

@@ -74,6 +74,7 @@ export default {
   "replay.happened.trouble": "What happened could not be had; the pictures can.",
 
   "recordings.title": "Recordings",
+  "recordings.refresh": "Refresh",
   "recordings.asking": "Asking for the recordings",
   "recordings.none": "There is no recording that you may replay. A chair begins one in a consultation; it is listed here then.",
   "recordings.kept": "kept",

@@ -74,6 +74,7 @@ export default {
   "replay.happened.trouble": "事件没有取到，画面不受影响。",
 
   "recordings.title": "录像",
+  "recordings.refresh": "刷新",
   "recordings.asking": "正在取录像列表",
   "recordings.none": "没有你可以回放的录像。会商中由主持人开始录制，录下的会列在这里。",
   "recordings.kept": "保留",
