@@ -3,8 +3,8 @@
 import { toggleTheme } from "./theme.js";
 
 const OF_PAGE = [
-  "move", "enlarge", "mute", "muteAll", "pause", "publish", "microphone", "camera", "hand", "layout", "step", "event",
-  "speaker", "speed",
+  "move", "enlarge", "mute", "muteAll", "pause", "publish", "microphone", "camera", "hand", "layout", "play", "step",
+  "event", "speaker", "speed",
 ];
 
 /** Keys of the wall, by their names in keyboard.js. */

@@ -10,8 +10,8 @@ const HEADSET = "MediaPlayPause";
 
 /**
  * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
- * step(way), event(way), speaker, speed(way), search, left, right, language, theme, help}. One that gives false had
- * nothing to do: the browser may have the key.
+ * play, step(way), event(way), speaker, speed(way), search, left, right, language, theme, help}. One that gives false
+ * had nothing to do: the browser may have the key.
  */
 export function startKeyboard(acts) {
   const table = {
@@ -28,7 +28,7 @@ export function startKeyboard(acts) {
     e: acts.camera,
     h: acts.hand,
     g: acts.layout,
-    " ": acts.pause,
+    " ": acts.play,
     ",": () => acts.step(-1),
     ".": () => acts.step(1),
     n: () => acts.event(1),

@@ -10,6 +10,7 @@ from aiohttp import web
 
 import console
 from recorder.files import Facts
+from signaling.http.app import _PAGE_HEADERS
 from tests.console.recorded import Recorded
 
 RECORDING: Final = "01KARR5QKB00000000000000RC"
@@ -137,7 +138,7 @@ class RecordingsSite:
         return web.json_response({"token": "token", "token_until_us": until_us, "person": PERSON, "consultation": ""})
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
-        return web.FileResponse(console.STATIC / "index.html")
+        return web.FileResponse(console.STATIC / "index.html", headers=_PAGE_HEADERS)
 
     async def _blank(self, _: web.Request) -> web.Response:
         return web.Response(text="<!doctype html><body></body>", content_type="text/html")

@@ -141,6 +141,7 @@ export function keysOf(page) {
     enlarge: onTile((source) => page.tiles.enlarge(source)),
     mute: onTile((source) => driving.solo(source)),
     muteAll: ready(() => driving.sound(page.player.sound === "" ? "all" : "")),
+    play: ready(() => driving.play()),
     pause: ready(() => driving.play()),
     step: ready((way) => driving.step(way)),
     event: ready((way) => driving.event(way)),

@@ -6,6 +6,8 @@ import { has, t } from "../i18n.js";
 import { Seen } from "../seen.js";
 
 const ICONS = { hole: "gone", loading: "waiting", cannot: "alert", failed: "alert", rest: "play" };
+/** What is known better than this is told to the tenth of a second. */
+const EXACT_US = 100_000;
 const SHORT_GAP_US = 1_000_000;
 
 function tenths(us) {
@@ -85,9 +87,18 @@ class Tile {
     this.#renderNote(state, view.us);
     const isDrawn = state === "shown" && Boolean(this.#picture);
     set(this.capture, { hidden: !isDrawn });
-    if (isDrawn) setText(this.capture, tenths(track.shownUs));
+    if (isDrawn) this.#renderCapture(track);
     setLabel(this.picture, t(view.big ? "replay.reduce" : "replay.enlarge", { name }));
     this.#renderSound(view.sound);
+  }
+
+  /** When the picture was taken, and how well that is known. */
+  #renderCapture({ shownUs, errorUs }) {
+    const time = tenths(shownUs);
+    const isExact = errorUs >= 0 && errorUs <= EXACT_US;
+    setText(this.capture, isExact ? time : t("replay.capture.about", { time }));
+    const ms = Math.ceil(errorUs / 1000);
+    set(this.capture, { title: errorUs < 0 ? t("replay.capture.unknown") : t("replay.capture.error", { ms }) });
   }
 
   #renderSound(sound) {

@@ -58,6 +58,8 @@ export class Track {
     this.state = "rest";
     /** Of a hole, or of pictures that are there and not whole: {why, t0, t1}, or null. */
     this.gap = null;
+    /** The bound of the error of what `shownUs` says; -1 where nobody knows. */
+    this.errorUs = 0;
     /** Code of what went wrong. */
     this.error = "";
     element.addEventListener("error", () => this.#fail());
@@ -146,6 +148,7 @@ export class Track {
 
   #show(us, segment, { runs, speed }) {
     const { element } = this;
+    this.errorUs = segment.error_us ?? -1;
     const lastS = this.mediaOf(segment.t1_us) - EDGE_S;
     const atS = Math.min(Math.max(this.mediaOf(us), this.mediaOf(segment.t0_us) + EDGE_S), lastS);
     const isThere = this.#buffer.holds(atS, Math.min(0.1, Math.max(0, lastS - atS)));
