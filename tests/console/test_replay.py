@@ -268,3 +268,27 @@ async def test_a_damaged_or_missing_file_costs_no_more_than_itself(page: Page, s
         for segment, data in kept.items():
             site.paths[segment].write_bytes(data)
         site.paths[missing] = path
+
+
+async def test_when_a_hole_ends_is_asked_for_and_not_guessed_from_what_was_seen_later(
+    page: Page, site: RecordingsSite
+) -> None:
+    every = site.rows
+    hour = 3600 * SECOND_US
+    # The field is there again after an hour, and after two.
+    again = [row for row in every if row["track"] == FIELD and row["t0_us"] < T0 + HOLE[0] * FRAME_US]
+    later = [
+        {**row, "segment": f"{row['segment'][:-1]}{number}", "t0_us": row["t0_us"] + off, "t1_us": row["t1_us"] + off}
+        for number, off in enumerate((hour, 2 * hour))
+        for row in again
+    ]
+    site.paths |= {row["segment"]: site.paths[again[0]["segment"]] for row in later}
+    try:
+        site.rows = sorted([*every, *later], key=lambda row: (row["t0_us"], row["segment"]))
+        await opened(page)
+        await shown(page, 7201.0)
+        seen = await shown(page, 40.0)
+        assert seen[FIELD]["state"] == "hole"
+        await page.wait_for_function(f"of('{FIELD}').course.after(player.us)?.t0_us === {T0 + hour}")
+    finally:
+        site.rows = every

@@ -70,14 +70,16 @@ export class Index {
   /** In a hole of a track nobody may have told why, nor when it goes on: the next segment says both. */
   look(track, us, now) {
     const course = this.course(track);
-    if (course.after(us) || !this.knows(us)) return;
     const had = this.#looked.get(track);
-    if (had && had.fromUs <= us && (us < had.untilUs || now - had.askedAt < AGAIN_MS)) return;
-    // Up to here nothing comes; of what grows, that is asked again.
-    this.#looked.set(track, { fromUs: us, untilUs: this.live ? us : Infinity, askedAt: now });
+    const isFresh = had && (had.asking || !this.live || now - had.askedAt < AGAIN_MS);
+    if (!this.knows(us) || this.#reaches(us, course.after(us))) return;
+    if (isFresh && had.fromUs <= us && us < had.untilUs) return;
+    const look = { fromUs: us, untilUs: Infinity, askedAt: now, asking: true };
+    this.#looked.set(track, look);
     const asked = { from_us: us, to_us: this.toUs + EDGE_US, track, limit: 1 };
     this.doors.segments(asked).then(
       ({ items }) => {
+        Object.assign(look, { untilUs: items[0]?.t0_us ?? Infinity, asking: false });
         course.add(items);
         if (items.length > 0) this.changed();
       },
@@ -86,6 +88,15 @@ export class Index {
         this.#failed(error);
       },
     );
+  }
+
+  /** Whether all is known from `us` on to a segment: an earlier one may lie in a window that nobody asked for. */
+  #reaches(us, next) {
+    if (!next) return false;
+    for (let which = windowOf(us); which <= windowOf(next.t0_us); which += 1) {
+      if (!this.#windows.get(which)?.known) return false;
+    }
+    return true;
   }
 
   /** Look at all segments there are, page by page, for what the strip draws of them. */

@@ -8,7 +8,8 @@ import { Seen } from "../seen.js";
 const ICONS = { hole: "gone", loading: "waiting", cannot: "alert", failed: "alert", rest: "play" };
 /** What is known better than this is told to the tenth of a second. */
 const EXACT_US = 100_000;
-const SHORT_GAP_US = 1_000_000;
+/** What is wrong for less is over before it is read. */
+const NOTED_US = 250_000;
 
 function tenths(us) {
   return `${timeOfDay(us / 1000)}.${Math.floor((us % 1_000_000) / 100_000)}`;
@@ -143,7 +144,7 @@ class Tile {
   /** Something is wrong with what is shown. */
   #renderNote(state, us) {
     const { gap } = this.track;
-    const said = state === "shown" && gap && gap.t1 - gap.t0 > SHORT_GAP_US / 4;
+    const said = state === "shown" && gap && gap.t1 - gap.t0 > NOTED_US;
     set(this.note, { hidden: !said });
     if (!said) return;
     const why = has(`replay.gap.${gap.why}`) ? gap.why : "other";
