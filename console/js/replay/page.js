@@ -70,6 +70,8 @@ export class ReplayPage {
     const parts = [this.pictures, this.strip.element, this.controls.element, this.beside];
     this.inside = h("div", { class: "replay-inside" }, parts);
     this.one = h("div", { class: "replay-one" }, head, this.trouble, this.inside);
+    // Pressed by the pointer, a button gives the keys back: the space bar plays.
+    this.one.addEventListener("click", ({ detail, target }) => detail > 0 && target.closest("button")?.blur());
     this.element = h("div", { class: "replay" }, this.list.element, this.one);
     this.keys = keysOf(this);
   }

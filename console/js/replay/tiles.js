@@ -16,16 +16,19 @@ function tenths(us) {
 }
 
 const GAP_PX = 8;
+/** Below a picture: its name, and what is pressed; as tall as a thumb on a phone (replay.css). */
 const FOOT_PX = 42;
+const THUMB_FOOT_PX = 54;
+const NARROW = matchMedia("(max-width: 720px)");
 const LEAST_PX = 150;
 
 /** Columns and width of `count` tiles of 16:9 that all fit, as large as can be; small ones are scrolled. Pure. */
-export function gridOf(count, width, height) {
+export function gridOf(count, width, height, foot = FOOT_PX) {
   let best = { columns: 1, wide: 0 };
   for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
     const rows = Math.ceil(count / columns);
     const broad = (width - (columns - 1) * GAP_PX) / columns;
-    const tall = (height - (rows - 1) * GAP_PX) / rows - FOOT_PX;
+    const tall = (height - (rows - 1) * GAP_PX) / rows - foot;
     const wide = Math.floor(Math.min(broad, (tall * 16) / 9));
     if (wide > best.wide) best = { columns, wide };
   }
@@ -226,7 +229,8 @@ export class Tiles {
 
   #lay() {
     const { clientWidth: width, clientHeight: height } = this.element;
-    const { columns, wide } = gridOf(this.#big ? 1 : this.#tiles.size, width, height);
+    const foot = NARROW.matches ? THUMB_FOOT_PX : FOOT_PX;
+    const { columns, wide } = gridOf(this.#big ? 1 : this.#tiles.size, width, height, foot);
     this.element.style.setProperty("--columns", String(columns));
     this.element.style.setProperty("--wide", `${wide}px`);
     for (const tile of this.#tiles.values()) {
