@@ -3,8 +3,8 @@
 
 import { ApiError } from "../api.js";
 
-/** A browser opens no more connections of HTTP/1.1 to one server; more would wait where nobody can reorder them. */
-const MOST = 6;
+/** A browser opens six connections of HTTP/1.1 to one server: one is left for questions, more would wait unordered. */
+const MOST = 5;
 
 export class Loader {
   #waiting = [];
