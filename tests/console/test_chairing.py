@@ -140,9 +140,9 @@ async def test_deputy_may_do_what_the_chair_does(held: Held) -> None:
     await row(held.chair, "王强").locator('[aria-haspopup="menu"]').click()
     await choose(held.chair, "设为副主持")
     await expect(seat(held.member, "王强").locator(".office")).to_have_text("副主持")
-    await held.member.locator(".chair-acts .button").nth(2).click()
+    await held.member.locator(".chair-acts .button").filter(has_text="锁定").click()
     for page in (held.chair, held.member):
-        await expect(page.locator(".bar .sign")).to_have_text("已锁定")
+        await expect(page.locator(".bar .sign").filter(has_text="已锁定")).to_be_visible()
 
 
 async def test_locked_consultation_takes_in_nobody_and_unlocked_whom_the_chair_admits(
@@ -152,7 +152,7 @@ async def test_locked_consultation_takes_in_nobody_and_unlocked_whom_the_chair_a
     card = watcher.locator("li.card").filter(has_text=TITLE)
     await expect(card.get_by_text("已锁定")).to_be_visible()
     await expect(card.locator(".go")).to_have_attribute("aria-disabled", "true")
-    await held.chair.locator(".chair-acts .button").nth(2).click()
+    await held.chair.locator(".chair-acts .button").filter(has_text="解锁").click()
     await expect(card.get_by_text("已锁定")).to_be_hidden()
     await card.locator(".go").click()
     await expect(watcher.locator(".lobby-words")).to_contain_text("等主持人同意")
