@@ -183,7 +183,10 @@ class RecordingService:
         self._keeping.chains.settle({*self._tracks.recorded(), *self._tables.recordings_running.ids(RUNNING)})
 
     def _about(self, source: str, kind: str) -> dict[str, str]:
-        return about_of(self._tables, source, kind)
+        about = about_of(self._tables, source, kind)
+        known = self._exchange.registry.find(source)
+        # A source of nobody in the directory has the name that its publisher gave.
+        return about if "name" in about or known is None else {**about, "name": known.name}
 
     async def _look_after(self) -> None:
         while True:

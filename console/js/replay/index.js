@@ -20,6 +20,8 @@ export class Index {
   #windows = new Map();
   #looked = new Map();
   #courses = new Map();
+  /** Of who left and came back, or was recorded by another server in between, there are several tracks: they are one. */
+  #members = new Map();
 
   /** `doors`: as in doors.js; `utc()`: the server's clock in ms; `changed()` when more is known. */
   constructor({ doors, utc, changed }) {
@@ -39,7 +41,7 @@ export class Index {
   async learn() {
     const told = await this.doors.tracks();
     this.recording = told.recording;
-    this.tracks = told.tracks;
+    this.tracks = this.#joined(told.tracks);
     this.fromUs = told.from_us;
     this.toUs = told.to_us;
     this.live = told.live;
@@ -76,7 +78,9 @@ export class Index {
     if (isFresh && had.fromUs <= us && us < had.untilUs) return;
     const look = { fromUs: us, untilUs: Infinity, askedAt: now, asking: true };
     this.#looked.set(track, look);
-    const asked = { from_us: us, to_us: this.toUs + EDGE_US, track, limit: 1 };
+    const members = this.#members.get(track) ?? [];
+    const member = members.find((each) => each.t1_us > us) ?? members.at(-1);
+    const asked = { from_us: us, to_us: this.toUs + EDGE_US, track: member?.track ?? track, limit: 1 };
     this.doors.segments(asked).then(
       ({ items }) => {
         Object.assign(look, { untilUs: items[0]?.t0_us ?? Infinity, asking: false });
@@ -105,7 +109,7 @@ export class Index {
     try {
       for (let told = 0; told < MOST_SURVEYED && !this.closed; told += PAGE) {
         const { items, next } = await this.doors.segments(asked);
-        for (const [track, some] of grouped(items)) this.course(track).sketch(some);
+        for (const [track, some] of this.#grouped(items)) this.course(track).sketch(some);
         if (!next) return;
         await new Promise((over) => setTimeout(over, BETWEEN_MS));
         asked.cursor = next;
@@ -141,7 +145,36 @@ export class Index {
   }
 
   #take(items) {
-    for (const [track, some] of grouped(items)) this.course(track).add(some);
+    for (const [track, some] of this.#grouped(items)) this.course(track).add(some);
+  }
+
+  /** One track for each picture and each sound of a source, by the name of its first. */
+  #joined(tracks) {
+    const before = [...this.#members.values()].flat().length;
+    const found = new Map();
+    for (const each of [...tracks].sort((one, other) => one.t0_us - other.t0_us)) {
+      const key = `${each.kind} ${each.source}`;
+      found.set(key, [...(found.get(key) ?? []), each]);
+    }
+    this.#members = new Map([...found.values()].map((members) => [members[0].track, members]));
+    // What was told of a track that nobody knew is asked for again.
+    if (before > 0 && before < tracks.length) this.#windows.clear();
+    return [...this.#members.values()].map((members) => ({
+      ...members.at(-1),
+      track: members[0].track,
+      t0_us: members[0].t0_us,
+      t1_us: Math.max(...members.map((each) => each.t1_us)),
+    }));
+  }
+
+  #grouped(items) {
+    const names = new Map([...this.#members].flatMap(([name, members]) => members.map(({ track }) => [track, name])));
+    const found = new Map();
+    for (const item of items) {
+      const name = names.get(item.track) ?? item.track;
+      found.set(name, [...(found.get(name) ?? []), item]);
+    }
+    return found;
   }
 
   #failed(error) {
@@ -153,10 +186,4 @@ export class Index {
 
 function windowOf(us) {
   return Math.floor(us / WINDOW_US);
-}
-
-function grouped(items) {
-  const found = new Map();
-  for (const item of items) found.set(item.track, [...(found.get(item.track) ?? []), item]);
-  return found;
 }

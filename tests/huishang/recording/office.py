@@ -57,6 +57,17 @@ class Office:
         found: list[dict[str, Any]] = await until("files in the chain", enough)
         return found
 
+    async def indexed(self, recording: str) -> list[dict[str, Any]]:
+        """Wait until the interface tells all that the chain names; give the segments."""
+
+        def is_all(told: dict[str, Any]) -> bool:
+            return len(told["items"]) == len(self.contents(recording, "segment"))
+
+        path = f"/recordings/{recording}/segments"
+        told: dict[str, Any] = await until("all in the index", lambda: self.ask("GET", path), is_all)
+        items: list[dict[str, Any]] = told["items"]
+        return items
+
     def contents(self, recording: str, kind: str) -> list[dict[str, Any]]:
         """Read what a chain says of a kind."""
         path = self.root / "sessions" / recording / "chain.jsonl"

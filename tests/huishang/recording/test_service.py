@@ -53,12 +53,7 @@ async def test_recordings_that_overlap_share_files_and_each_is_proved_alone(tmp_
         assert {"recording.begin", "recording.pause"} <= verbs
         gaps = [gap for each in node.contents(second, "segment") for gap in each.get("gaps", [])]
         assert "held" in {why for why, _, _ in gaps}
-        shown = await until(
-            "all in the index",
-            lambda: node.ask("GET", f"/recordings/{second}/segments"),
-            lambda told: len(told["items"]) == len(node.contents(second, "segment")),
-        )
-        some = shown["items"][0]
+        some = (await node.indexed(second))[0]
         async with node.http.get(f"/api/v1/recordings/{second}/segments/{some['segment']}") as answer:
             assert len(await answer.read()) == some["bytes"]
         events = (await node.ask("GET", f"/recordings/{second}/events"))["items"]
