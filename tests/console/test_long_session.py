@@ -177,7 +177,7 @@ async def test_page_that_slept_until_it_was_given_up_is_back_by_itself_and_once_
             # Room for the chair's acts side by side.
             await officer.page.set_viewport_size({"width": 1440, "height": 900})
             await officer.page.locator(".chair-acts .button").nth(2).click()
-            await expect(officer.page.locator(".bar .sign")).to_have_text("已锁定")
+            await expect(officer.page.locator(".bar .sign:not(.recorded)")).to_have_text("已锁定")
         await expect(east.page.locator(".lobby-words")).to_contain_text("等主持人同意")
         await expect(east.page.locator(".inside")).to_be_hidden()
         await until("the camera is let go", lambda: east.page.evaluate(SENT), lambda tracks: tracks == 0)

@@ -260,11 +260,11 @@ async def test_roll_is_called_and_answered(two: Two) -> None:
 
 
 async def test_announcement_stands_above_everybodys_pictures_until_taken_back(two: Two) -> None:
-    await two.chair.locator(".chair-acts .button").nth(3).click()
+    await two.chair.locator(".chair-acts").get_by_role("button", name="公告").click()
     await two.chair.locator("dialog[open] textarea").fill("九点整听取水利部门汇报")
     await two.chair.locator("dialog[open] .main").click()
     await expect(two.member.locator(".announcement")).to_contain_text("九点整听取水利部门汇报")
-    await two.chair.locator(".chair-acts .button").nth(3).click()
+    await two.chair.locator(".chair-acts").get_by_role("button", name="公告").click()
     await two.chair.locator("dialog[open] .row > .button").first.click()
     await expect(two.member.locator(".announcement")).to_be_hidden()
 

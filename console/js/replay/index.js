@@ -20,7 +20,7 @@ export class Index {
   #windows = new Map();
   #looked = new Map();
   #courses = new Map();
-  /** Of who left and came back, or was recorded by another server in between, there are several tracks: they are one. */
+  /** Of who left and came back, or was recorded by a server that was killed, there are several tracks: they are one. */
   #members = new Map();
 
   /** `doors`: as in doors.js; `utc()`: the server's clock in ms; `changed()` when more is known. */
