@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.links.viewer import Begin
 from benchmarks.peers.janus import Janus, answer
+from benchmarks.peers.videoroom import FEED, ROOM
 from huishang.demo.relay import Relay
 from signaling.client.peer import Peer, RemoteParameters
 from signaling.client.session import remote_parameters
@@ -29,17 +30,7 @@ from signaling.sdp.parse import parse
 from signaling.sdp.transport import bundled, read_remote
 from signaling.sdp.write import write
 
-FEED = 1
 MOST_OFFER_BYTES = 1 << 16
-ROOM = {
-    "request": "create",
-    "permanent": False,
-    "publishers": 1,
-    "audiocodec": "opus",
-    "videocodec": "h264",
-    "h264_profile": "42e01f",
-}
-
 
 class Rooms:
     """A running Janus behind our front; use `url` as a server's."""

@@ -1,6 +1,7 @@
 """Our own server as a peer: `huishang serve` with settings of its own, published to by WHIP, watched by WHEP."""
 
 import http.client
+import itertools
 import json
 import secrets
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path as FilePath
 from typing import Any
@@ -83,7 +84,7 @@ class Huishang:
         """Of both UDP and TCP."""
         self._tls = tls
         self._kinds: dict[str, list[Kind]] = {}
-        self._ssrc = FIRST_SSRC
+        self._ssrcs = itertools.count(FIRST_SSRC)
         self._stack = ExitStack()
         if folder is None:
             folder = FilePath(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="huishang-")))
@@ -129,20 +130,13 @@ class Huishang:
 
     def publish(self, source: str, kinds: Sequence[Kind]) -> Publication:
         """Publish by WHIP: all tracks over one transport."""
-        tracks = []
-        for kind in kinds:
-            self._ssrc += 1
-            tracks.append(
-                PublishTrack(
-                    kind, offer_codecs(kind, ["H264" if kind == "video" else "opus"]), "load", kind, "load", self._ssrc
-                )
-            )
+        tracks = published_tracks(kinds, self._ssrcs)
         credentials, transport = self._identity.transport()
         offer = publish_offer(tracks, transport, extensions=SENT_EXTENSIONS)
         accepted = self._exchange(f"/whip/{source}", offer)
         path = dial(remote_parameters(accepted.remote), credentials, self._identity, negotiated(accepted))
         self._kinds[source] = list(kinds)
-        return Publication(source, path, tuple(map(_track, tracks, accepted.media)))
+        return Publication(source, path, tuple(map(track_of, tracks, accepted.media)))
 
     def watch(self, source: str, count: int) -> list[Path]:
         """Watch by WHEP, so many times."""
@@ -210,7 +204,16 @@ def negotiated(accepted: Accepted) -> Negotiated:
     )
 
 
-def _track(asked: PublishTrack, line: AcceptedMedia) -> Track:
+def published_tracks(kinds: Sequence[Kind], ssrcs: Iterator[int]) -> list[PublishTrack]:
+    """What the load publishes: H.264 and Opus."""
+    codec = {"video": "H264", "audio": "opus"}
+    return [
+        PublishTrack(kind, offer_codecs(kind, [codec[kind]]), "load", kind, "load", next(ssrcs)) for kind in kinds
+    ]
+
+
+def track_of(asked: PublishTrack, line: AcceptedMedia) -> Track:
+    """What was agreed on for one of them. Raises PeerError."""
     if line.rejected or asked.ssrc is None:
         raise PeerError(f"{asked.kind} was refused")
     return Track(asked.kind, asked.ssrc, line.codecs[0].codec.payload_type, line.extensions.get(AUDIO_LEVEL, 0))
