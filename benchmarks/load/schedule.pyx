@@ -15,6 +15,9 @@ cdef enum:
     NAL_STAP_A = 24
     NAL_FU_A = 28
     NAL_IMPORTANT = 0x60
+    # What a slice begins with: first_mb_in_slice 0, slice_type I or P (ITU-T H.264 section 7.3.3).
+    SLICE_I = 0x88
+    SLICE_P = 0xDA
     OPUS_CONFIGURATION = 0x78    # hybrid, full band, 20 ms, mono, one frame
 
 # STAP-A with the parameter sets of a 1280x720 constrained baseline stream (RFC 6184 section 5.7.1).
@@ -62,20 +65,30 @@ cdef void schedule_free(Schedule *self) noexcept:
 
 
 cdef void _video_head(
-        uint8_t *payload, int length, bint first, bint last, bint keyframe) noexcept nogil:
-    """Write what a server reads of an H.264 payload: parameter sets, or the header of a slice or its fragment."""
+        uint8_t *payload, int length, int place, bint starts, bint ends, bint keyframe) noexcept nogil:
+    """Write what a server reads of an H.264 payload: parameter sets, or the header of a slice or its fragment.
+
+    `starts`, `ends`: the burst begins its frame, the packet ends it. The first packet of a keyframe has a slice of its
+    own behind the parameter sets (a fragment cannot be aggregated); the others are fragments of the next slice.
+    """
     cdef uint8_t slice = NAL_IDR if keyframe else NAL_SLICE
+    cdef bint first = starts and place == (1 if keyframe else 0)
     cdef int at
-    if first and keyframe:
+    if starts and keyframe and place == 0:
         memcpy(payload, _parameter_sets, _parameter_sets_bytes)
         at = _parameter_sets_bytes
         put16(payload + at, length - at - 2)
         payload[at + 2] = NAL_IMPORTANT | NAL_IDR
-    elif first and last:
+        payload[at + 3] = SLICE_I
+    elif first and ends:
         payload[0] = NAL_IMPORTANT | slice
+        if place == 0:
+            payload[1] = SLICE_P
     else:
         payload[0] = NAL_IMPORTANT | NAL_FU_A
-        payload[1] = slice | (0x80 if first else 0) | (0x40 if last else 0)
+        payload[1] = slice | (0x80 if first else 0) | (0x40 if ends else 0)
+        if first and place == 0:
+            payload[2] = SLICE_P
 
 
 cdef int packet_write(
@@ -109,7 +122,7 @@ cdef int packet_write(
         at = extension
     memset(out + at, 0x5A, payload)
     if schedule.video:
-        _video_head(out + at, payload, place == 0 and slot.starts_frame, last and slot.marker, keyframe)
+        _video_head(out + at, payload, place, slot.starts_frame, last and slot.marker, keyframe)
     else:
         out[at] = OPUS_CONFIGURATION
     return at + payload
