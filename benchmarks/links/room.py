@@ -32,6 +32,7 @@ from signaling.sdp.write import write
 
 MOST_OFFER_BYTES = 1 << 16
 
+
 class Rooms:
     """A running Janus behind our front; use `url` as a server's."""
 

@@ -207,9 +207,7 @@ def negotiated(accepted: Accepted) -> Negotiated:
 def published_tracks(kinds: Sequence[Kind], ssrcs: Iterator[int]) -> list[PublishTrack]:
     """What the load publishes: H.264 and Opus."""
     codec = {"video": "H264", "audio": "opus"}
-    return [
-        PublishTrack(kind, offer_codecs(kind, [codec[kind]]), "load", kind, "load", next(ssrcs)) for kind in kinds
-    ]
+    return [PublishTrack(kind, offer_codecs(kind, [codec[kind]]), "load", kind, "load", next(ssrcs)) for kind in kinds]
 
 
 def track_of(asked: PublishTrack, line: AcceptedMedia) -> Track:

@@ -23,7 +23,7 @@ class Kept:
     segments: int = 0
     bytes: int = 0
     sent_bytes: float = 0.0
-    """RTP payload that the load sent between the first and the last moment of each track."""
+    """RTP payload that the load sent from the first moment of each track until its recording's end, or its own."""
     gaps: Counter[str] = field(default_factory=Counter)
     """Why something is missing, and how often that was said."""
     late_s: float = 0.0
@@ -37,7 +37,9 @@ class Kept:
 
 def payload_bps(shape: Shape) -> float:
     """Bytes of RTP payload a second."""
-    return sum(size - RTP_OVERHEAD_BYTES for burst in shape.bursts for size in burst.sizes) * SECOND_NS / shape.period_ns
+    return (
+        sum(size - RTP_OVERHEAD_BYTES for burst in shape.bursts for size in burst.sizes) * SECOND_NS / shape.period_ns
+    )
 
 
 def read(root: Path, shape_of: Mapping[Kind, Shape]) -> Kept:
@@ -46,10 +48,12 @@ def read(root: Path, shape_of: Mapping[Kind, Shape]) -> Kept:
     for chain in root.glob("sessions/*/chain.jsonl"):
         found.recordings += 1
         spans: dict[str, tuple[Kind, int, int]] = {}
-        begun_us = 0
+        begun_us = ended_us = 0
         for kind, content in _contents(chain):
             if kind == "opening":
                 begun_us = content["at"]
+            elif kind == "closure":
+                ended_us = content["at"]
             elif kind == "mark" and content["what"] == "gap":
                 found.gaps[content["why"]] += 1
             elif kind == "segment":
@@ -61,7 +65,7 @@ def read(root: Path, shape_of: Mapping[Kind, Shape]) -> Kept:
                 spans[track] = content["about"]["kind"], min(since, start), max(until, end)
         found.tracks += len(spans)
         for of, since, until in spans.values():
-            found.sent_bytes += payload_bps(shape_of[of]) * (until - since) / 1e6
+            found.sent_bytes += payload_bps(shape_of[of]) * (max(until, ended_us) - since) / 1e6
             found.late_s = max(found.late_s, (since - begun_us) / 1e6)
     return found
 

@@ -2,8 +2,8 @@
 
 Servers on one core, their recorders too, the load on the other. All sources are relayed to viewers all the time;
 recordings of all of them begin and end between the rounds. The recorder's process is told apart from the server, which
-pays for the tap, the acts and the book. How many sources with viewers fit on one core with Janus is less than a hundred,
-so the cost of a relayed packet and Janus are measured with fewer, and the recorder by itself with a hundred.
+pays for the tap, the acts and the book. A hundred sources with viewers do not fit on one core beside the recorder, nor
+their load on the other: the cost of a relayed packet and Janus are measured with fewer, the recorder with a hundred.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ RELAY_LIMIT: Final = 1.05
 BYTES_LIMIT_PERCENT: Final = 2.0
 SEED: Final = 9
 KINDS: Final[tuple[Kind, ...]] = ("video", "audio")
-BOOK: Final = "book"
+#: The control loop's thread, and what the plane's are called; what others there are keep books, journal and database.
+MAIN, PLANE = "main", "plane"
 
 
 def shape_of() -> dict[Kind, Shape]:
@@ -76,9 +77,23 @@ class Taken:
         """What the server itself used, all of its threads, by what came to the viewers."""
         return sum(self.sample.use.by_thread_ns.values()) / 1000 / self.sample.packets
 
-    def share(self, thread: str) -> float:
-        """A thread's part of a core."""
-        return self.sample.use.by_thread_ns.get(thread, 0) / 1e9 / self.sample.use.seconds
+    @property
+    def plane_us_per_packet(self) -> float:
+        """The part of it that the plane used."""
+        used_ns = sum(ns for name, ns in self.sample.use.by_thread_ns.items() if name.startswith(PLANE))
+        return used_ns / 1000 / self.sample.packets
+
+    @property
+    def main(self) -> float:
+        """The control loop's part of a core."""
+        return self.sample.use.by_thread_ns[MAIN] / 1e9 / self.sample.use.seconds
+
+    @property
+    def books(self) -> float:
+        """The part of a core of threads that are neither loop nor plane: book, journal, database."""
+        by_thread = self.sample.use.by_thread_ns
+        used_ns = sum(ns for name, ns in by_thread.items() if name != MAIN and not name.startswith(PLANE))
+        return used_ns / 1e9 / self.sample.use.seconds
 
     @property
     def worker(self) -> float:
@@ -214,16 +229,15 @@ def of_ours(report: Report, sources: int, viewers: int, rounds: int, seconds: fl
         found = kept.read(node.recordings, shape_of())
     whole = sources >= WANTED_SOURCES and holds
     worker = middle([on.worker for _, on in taken])
-
-    def more(thread: str) -> float:
-        return middle([on.share(thread) - off.share(thread) for off, on in taken])
+    main_more = middle([on.main - off.main for off, on in taken])
+    books_more = middle([on.books - off.books for off, on in taken])
 
     report.add(
         Figure(f"{what}: the recorder", worker, "cores", WORKER_LIMIT if whole else None),
         Figure(f"{what}: the recorder, of each source", worker / sources * 100, "% of a core"),
-        Figure(f"{what}: the server's Python, more", more("main"), "cores", PYTHON_LIMIT if whole else None),
-        Figure(f"{what}: the server's Python, in all", middle([on.share("main") for _, on in taken]), "cores"),
-        Figure(f"{what}: the book, more", more(BOOK), "cores"),
+        Figure(f"{what}: the server's Python, more", main_more, "cores", PYTHON_LIMIT if whole else None),
+        Figure(f"{what}: the server's Python, in all", middle([on.main for _, on in taken]), "cores"),
+        Figure(f"{what}: book, journal and database, more", books_more, "cores"),
         Figure(f"{what}: gaps for want of room in the ring", found.gaps["ring"], "gaps", 0),
         Figure(f"{what}: /healthz tells of trouble", float(bool(fault)), "", 0),
         Figure(f"{what}: bytes in the files differ from those sent", found.off * 100, "%", BYTES_LIMIT_PERCENT),
@@ -236,6 +250,8 @@ def of_ours(report: Report, sources: int, viewers: int, rounds: int, seconds: fl
         costs = [(on.server_us_per_packet, off.server_us_per_packet) for off, on in taken]
         name = f"{what}: a relayed packet while recording"
         report.add(against(name, "us/packet", costs, peer="not recording", limit=RELAY_LIMIT if holds else None))
+        costs = [(on.plane_us_per_packet, off.plane_us_per_packet) for off, on in taken]
+        report.add(against(f"{name}, in the plane alone", "us/packet", costs, peer="not recording"))
     gaps = ", ".join(f"{count} {why}" for why, count in found.gaps.most_common()) or "none"
     report.note(f"{what}: {found.recordings} recordings, {found.segments} segments, gaps: {gaps}; {fault or 'healthy'}")
     return taken
@@ -251,9 +267,7 @@ def of_janus(report: Report, sources: int, viewers: int, rounds: int, seconds: f
         taken, _ = told(report, what, hall.pairs(rounds, seconds))
     if viewers:
         costs = [(on.server_us_per_packet, off.server_us_per_packet) for off, on in taken]
-        report.add(
-            against(f"{what}: a relayed packet while recording", "us/packet", costs, peer="not recording")
-        )
+        report.add(against(f"{what}: a relayed packet while recording", "us/packet", costs, peer="not recording"))
     return taken
 
 
