@@ -2,8 +2,9 @@
 
 Servers on one core, their recorders too, the load on the other. All sources are relayed to viewers all the time;
 recordings of all of them begin and end between the rounds. The recorder's process is told apart from the server, which
-pays for the tap, the acts and the book. A hundred sources with viewers do not fit on one core beside the recorder, nor
-their load on the other: the cost of a relayed packet and Janus are measured with fewer, the recorder with a hundred.
+pays for the tap, the acts and the book. With Janus a hundred sources and
+their viewers are more than a core holds, so the cost of a relayed packet is measured with fewer, the recorder with a
+hundred that nobody watches.
 """
 
 from __future__ import annotations
@@ -213,11 +214,12 @@ def told(report: Report, what: str, taken: Sequence[Pair]) -> tuple[list[Pair], 
         f"{middle([each.written_mbps for each in on]):.1f} Mb/s; of the server {on[-1].sample.use.threads_told}"
     )
     if len(good) < len(taken):
-        others = max(each.sample.use.others for pair in taken for each in pair)
-        came = min(each.sample.packets / max(each.sample.expected, 1) for pair in taken for each in pair)
+        rounds = [each.sample for pair in taken for each in pair]
+        others = max(each.use.others for each in rounds)
+        came = min((each.packets / each.expected for each in rounds if each.expected), default=1.0)
         report.note(
             f"{what}: {len(taken) - len(good)} of {len(taken)} rounds DISTURBED: others used up to {others:.0%} of "
-            f"the core, {came:.0%} of the traffic came at least"
+            f"the core, {came:.0%} of the viewers' traffic came at least"
         )
     if not good:
         report.missed(what, StageError("every round was disturbed: what is shown holds no limit"))

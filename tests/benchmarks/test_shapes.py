@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import shapes
 from benchmarks.load.schedule import packets
+from media.rtp.h264 import depacketize, starts_picture
 
 
 def test_frames_are_thirty_a_second_of_seven_packets() -> None:
@@ -72,3 +73,11 @@ def test_keyframe_begins_with_parameter_sets_and_later_frames_with_slices() -> N
     sequence_parameters = made[0][20 + 3 :]
     assert sequence_parameters[0] & 31 == 7
     assert made[6][21] & 0x40 and made[7][21] & 0x80 and made[7][21] & 31 == 1
+
+
+def test_frames_can_be_put_together() -> None:
+    """A recorder refuses a frame whose fragments have no start."""
+    made = [packet[20:] for packet in packets(shapes.frames(), transport_cc_id=3)]
+    assert [unit[0] & 31 for unit in depacketize(made[:7])] == [7, 8, 5, 5]
+    assert [unit[0] & 31 for unit in depacketize(made[7:14])] == [1]
+    assert starts_picture(made[0]) and starts_picture(made[7]) and not starts_picture(made[1])
