@@ -176,7 +176,7 @@ async def test_page_that_slept_until_it_was_given_up_is_back_by_itself_and_once_
             await expect(row(officer.page, EAST)).to_have_count(0)
             # Room for the chair's acts side by side.
             await officer.page.set_viewport_size({"width": 1440, "height": 900})
-            await officer.page.locator(".chair-acts .button").nth(2).click()
+            await officer.page.locator(".chair-acts").get_by_role("button", name="锁定").click()
             await expect(officer.page.locator(".bar .sign:not(.recorded)")).to_have_text("已锁定")
         await expect(east.page.locator(".lobby-words")).to_contain_text("等主持人同意")
         await expect(east.page.locator(".inside")).to_be_hidden()
