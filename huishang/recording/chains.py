@@ -19,7 +19,7 @@ from dispatch.entry import Entry
 from dispatch.records import Recording
 from huishang.recording import contents
 from huishang.recording.about import recordings_of
-from recorder.book import Append, BookBusy, BookClosed, BookFailed, BookWriter, Written
+from recorder.book import Append, BookBusy, BookClosed, BookDamaged, BookFailed, BookWriter, Written
 from recorder.files import Facts
 from recorder.proof.records import RecordedKind
 from recorder.tracks import Ended, Gap
@@ -43,6 +43,8 @@ class Chains:
         something of a kind is in a session's chain, signed.
         """
         self.writer: BookWriter | None = None
+        self.damaged: set[str] = set()
+        """Sessions of which the book has refused to go on with the chain."""
         self._node = node
         self._lost = lost
         self._written = written
@@ -154,6 +156,9 @@ class Chains:
             self._written(order.session, order.kind)
             return
         _log.error("evidence_not_written", recording=order.session, kind=order.kind, reason=str(error))
+        if isinstance(error, BookDamaged):
+            self.damaged.add(order.session)
+            return
         # What has no place or form will have none the next time either: an event that is no JSON of ours. What follows
         # an opening that the disk refused has no place, and will have one.
         if isinstance(error, BookFailed) or order.kind not in ("event", "mark"):

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from huishang.recording.about import recordings_of
+from huishang.recording.chainsteps import sessions_of
 from recorder.book.evidence import files_named, is_closed
 from recorder.book.layout import Layout
 from recorder.files import Facts, SegmentDamaged, facts_of, label_of
@@ -22,11 +23,12 @@ TOLD_S: Final = 30.0
 
 
 def unclosed(root: Path) -> set[str]:
-    """Return the sessions whose chains have no closure. Blocks."""
-    sessions = Layout(root).sessions
-    if not sessions.is_dir():
-        return set()
-    return {folder.name for folder in sessions.iterdir() if not is_closed(root, folder.name)}
+    """Return the sessions whose chains have no closure. Blocks.
+
+    A folder without a chain is none: a crash came before its opening was on disk.
+    """
+    layout = Layout(root)
+    return {session for session in sessions_of(layout) or () if not is_closed(root, session)}
 
 
 def unnamed(

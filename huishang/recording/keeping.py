@@ -22,10 +22,12 @@ from cryptography import x509
 from dispatch.tables import RUNNING, Tables
 from huishang.files import write_new_or_over
 from huishang.recording.chains import Chains
+from huishang.recording.chainsteps import sessions_of
 from huishang.recording.found import TOLD_S, unclosed, unnamed
 from recorder.book import BookDamaged, BookError, BookWriter
 from recorder.book.book import Book
 from recorder.book.evidence import certificates_below
+from recorder.book.layout import Layout
 from recorder.book.stamper import Authority, Stamper
 from recorder.files import Facts
 from recorder.proof import openssl
@@ -76,6 +78,12 @@ class Keeping:
         return self._stamper is None or not self._stamper.unreachable
 
     @property
+    def damaged(self) -> set[str]:
+        """Sessions whose chains cannot be gone on with: they are left as they are, for verification."""
+        writer = self.chains.writer
+        return self.chains.damaged | set(writer.damaged if writer is not None else ())
+
+    @property
     def problem(self) -> str | None:
         """Why the book lags behind, None when it does not."""
         writer = self.chains.writer
@@ -117,12 +125,19 @@ class Keeping:
                     await self._find()
             except Exception as error:  # so broad, because whatever it was, the next try may find it mended
                 self._failed(error)
+            else:
+                self._well()
             self._some.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._some.wait(), RETRY_S)
 
     def _is_to_find(self) -> bool:
         return self._lost_s is not None and self._ready.is_set() and self.chains.writer is not None
+
+    def _well(self) -> None:
+        if self.fault:
+            _log.warning("book_well_again", after=self.fault)
+        self.fault = ""
 
     def _failed(self, error: Exception) -> None:
         damaged = isinstance(error, BookDamaged)
@@ -145,9 +160,6 @@ class Keeping:
             raise
         writer = BookWriter(book)
         self.chains.attach(writer)
-        if self.fault:
-            _log.warning("book_open_again", after=self.fault)
-        self.fault = ""
         if self._authorities:
             self._stamper = await self._stamp(writer)
 
@@ -172,19 +184,29 @@ class Keeping:
         """Bring the chains up to what is on disk, and close those whose recordings are over."""
         asked_s = self._lost_s or 0.0
         await self.chains.written()
-        ids = self._tables.recordings_running.ids(RUNNING)
-        running = {identifier: self._tables.recordings.get(identifier) for identifier in ids}
-        sessions = await asyncio.to_thread(unclosed, self._root)
-        for identifier in running.keys() - sessions:
-            self.chains.begin(running[identifier])
-        left = sessions - running.keys() - set(self.chains.ending)
-        await self._tell(sessions | running.keys())
+        sessions = await asyncio.to_thread(unclosed, self._root) - self.damaged
+        # Asked after the files were: what has begun meanwhile was left by nobody.
+        running = set(self._tables.recordings_running.ids(RUNNING))
+        left = sessions - running - set(self.chains.ending)
+        await self._begin_again(running - sessions - self.damaged)
+        await self._tell(sessions | (running - self.damaged))
         for identifier in left:
             self.chains.end(identifier, self._tables.recordings.find(identifier))
-        self.chains.settle(running.keys() | (set(self.chains.ending) - left))
+        self.chains.settle(set(self.chains.ending) - left)
         # What the worker told a moment ago may still be on its way: of that another look tells.
         if self._lost_s == asked_s and (not self._telling() or time.monotonic() - asked_s > TOLD_S + RETRY_S):
             self._lost_s = None
+
+    async def _begin_again(self, lacking: Collection[str]) -> None:
+        """Begin the chains of recordings that run and have none: their openings did not come to the disk."""
+        if not lacking:
+            return
+        await self.chains.written()
+        there = await asyncio.to_thread(sessions_of, Layout(self._root))
+        for identifier in lacking:
+            recording = self._tables.recordings.find(identifier)
+            if identifier not in (there or ()) and recording is not None and not recording.ended_us:
+                self.chains.begin(recording)
 
     async def _tell(self, sessions: Collection[str]) -> None:
         found = unnamed(self._root, sessions, frozenset(self._telling()), time.time())

@@ -75,13 +75,14 @@ class RecordingService:
             self._indexer.wake,
         )
         self._exchange = exchange
-        self._is_begun = False
+        self._is_begun = self._is_closed = False
+        self._unlisten: Callable[[], None] = lambda: None
         self._due: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Follow what is wanted from now on."""
-        self._coordinator.listen(self._follow)
+        self._unlisten = self._coordinator.listen(self._follow)
         self._exchange.listen(lambda _: self._soon())
         layout = Layout(self._root)
         if len(self._tables.recordings_running) or layout.sessions.is_dir() or layout.tracks.is_dir():
@@ -105,6 +106,8 @@ class RecordingService:
 
     async def close(self) -> None:
         """Have everything that was recorded written and proved."""
+        self._unlisten()
+        self._is_closed = True
         if self._due is not None:
             self._due.cancel()
         tasks, self._tasks = self._tasks, []
@@ -167,7 +170,7 @@ class RecordingService:
         return [each for each in dict.fromkeys(found) if each is not None]
 
     def _soon(self) -> None:
-        if self._is_begun and self._due is None:
+        if self._is_begun and not self._is_closed and self._due is None:
             self._due = asyncio.get_running_loop().call_later(GATHER_S, self._set)
 
     def _set(self) -> None:
@@ -205,11 +208,10 @@ class RecordingService:
     def _look(self) -> None:
         """See what only looking tells."""
         now_s = time.monotonic()
-        fault = self._keeping.fault
-        for code in ("book-damaged", "book-failing"):
-            self._troubles.set(code, code == (fault or ("book-failing" if self._keeping.problem else "")), now_s)
-        self._troubles.set("stamps-missing", not self._keeping.is_stamped, now_s)
-
+        keeping = self._keeping
+        self._troubles.set("book-damaged", keeping.fault == "book-damaged" or bool(keeping.damaged), now_s)
+        self._troubles.set("book-failing", keeping.fault == "book-failing" or bool(keeping.problem), now_s)
+        self._troubles.set("stamps-missing", not keeping.is_stamped, now_s)
         self._tell(now_s)
 
     def _tell(self, now_s: float) -> None:

@@ -60,7 +60,7 @@ class _Recorded:
 
 
 class Tracks:
-    """All of them. `follow` and `look` keep them; `close` ends them."""
+    """All of them. `follow`, now and then, keeps them; `close` ends them."""
 
     def __init__(self, exchange: Exchange, process: RecorderProcess, ring_bytes: int, new_id: NewId) -> None:
         self._exchange = exchange
@@ -82,7 +82,9 @@ class Tracks:
         for key, want in wanted.items():
             try:
                 self._set(key, want, describe)
-            except (PlaneError, ExchangeClosed) as error:
+            except ExchangeClosed:
+                return
+            except PlaneError as error:
                 _log.warning("source_not_tapped", source=key[0], kind=key[1], reason=str(error))
         self._exchange.adaptation.keep(self._best())
 

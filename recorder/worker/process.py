@@ -32,6 +32,8 @@ SILENCE_S: Final = 20.0
 #: Before it is ready it looks through all tracks.
 BEGINNING_S: Final = 600.0
 END_S: Final = 20.0
+#: Of another offset.
+LEAST_NS: Final = 1_000_000
 #: Between two deaths that count together.
 STRIKES_S: Final = 600.0
 #: A worker that lived shorter than this, as the one before it, is begun again after a pause, which doubles. Rings hold
@@ -155,9 +157,13 @@ class RecorderProcess:
         self._order(wire.Close(track))
 
     def set_offset(self, offset_ns: int) -> None:
-        """Tell UTC less monotonic time, for segments that begin from now on."""
-        self._offset_ns = offset_ns
-        self._order(wire.Offset(offset_ns))
+        """Tell UTC less monotonic time, for segments that begin from now on; less than a millisecond is not told.
+
+        A worker that looks through a large archive takes no orders for minutes, and those that wait are bounded.
+        """
+        if abs(offset_ns - self._offset_ns) >= LEAST_NS:
+            self._offset_ns = offset_ns
+            self._order(wire.Offset(offset_ns))
 
     def _set_held(self, track: str, held: bool) -> None:
         if track in self._tracks:

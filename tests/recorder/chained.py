@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from dispatch.store.segments import SegmentRow, TrackRow
+from huishang.recording import contents
 from recorder.book.layout import Layout
 from recorder.files import Facts
 from recorder.proof import records
@@ -74,28 +75,7 @@ class ChainReader:
 
 def content_of(facts: Facts, about: dict[str, str], **more: Any) -> dict[str, Any]:
     """Return what a chain says of a file: the content of kind segment."""
-    label = facts.label
-    return {
-        "track": label.track.track,
-        "file": f"tracks/{label.track.track}/{facts.name}",
-        "start": facts.t0,
-        "end": facts.t1,
-        "bytes": facts.bytes,
-        "digest": {"sha256": facts.sha256},
-        "number": label.number,
-        "segment": label.segment,
-        "codec": label.track.codec.value,
-        "mime": label.mime,
-        "width": label.track.width,
-        "height": label.track.height,
-        "channels": label.track.channels,
-        "head": facts.head_bytes,
-        "recovered": facts.recovered,
-        "about": about,
-        "fills": [[fill.t0, fill.t1] for fill in facts.fills],
-        "keyframes": list(facts.keyframes),
-        **more,
-    }
+    return contents.segment(facts, None) | {"about": about, **more}
 
 
 def _row(session: str, n: int, content: dict[str, Any]) -> SegmentRow:

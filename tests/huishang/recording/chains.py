@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch.ids import ulid
+from huishang.recording import contents
 from recorder.book.layout import Layout
 from recorder.book.orders import Append
 from recorder.files import Facts
@@ -72,26 +73,8 @@ def content(track: int, number: int, **changes: Any) -> dict[str, Any]:
 
 def told(facts: Facts, track: int) -> dict[str, Any]:
     """Give what is told of a file that was written."""
-    label = facts.label
-    found = {
-        "track": label.track.track,
-        "segment": label.segment,
-        "file": f"tracks/{label.track.track}/{facts.name}",
-        "start": facts.t0,
-        "end": facts.t1,
-        "bytes": facts.bytes,
-        "digest": {"sha256": facts.sha256},
-        "codec": label.track.codec.value,
-        "mime": label.mime,
-        "width": label.track.width,
-        "height": label.track.height,
-        "channels": label.track.channels,
-        "head": facts.head_bytes,
-        "recovered": facts.recovered,
-        "fills": [[fill.t0, fill.t1] for fill in facts.fills],
-        "keyframes": list(facts.keyframes),
-    }
-    return content(track, label.number) | found
+    found = contents.segment(facts, None)
+    return content(track, facts.label.number) | found | {"about": content(track, 0)["about"]}
 
 
 def segment(track: int, number: int, session: str = SESSION, **changes: Any) -> Append:

@@ -9,6 +9,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import structlog
+
 from dispatch.errors import Unavailable
 from dispatch.store.database import Database
 from dispatch.store.segments import places
@@ -33,4 +35,6 @@ async def run(root: Path, journal: LinesJournal, url: str) -> None:
 
 
 if __name__ == "__main__":
+    # A database that was busy for a moment is logged: only places come on the output.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(run(Path(sys.argv[1]), LinesJournal(Path(sys.argv[2])), sys.argv[3]))

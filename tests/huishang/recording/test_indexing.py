@@ -48,11 +48,6 @@ FAR = 1 << 60
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "recordings"
-
-
-@pytest.fixture
 def book(root: Path) -> Iterator[Book]:
     book = open_book(root)
     yield book

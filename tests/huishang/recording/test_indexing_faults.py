@@ -31,11 +31,6 @@ from tests.recorder.book.books import open_book
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "recordings"
-
-
-@pytest.fixture
 def book(root: Path) -> Iterator[Book]:
     book = open_book(root)
     keep(book, opening(), segment(0, 0))

@@ -19,22 +19,13 @@ from numpy.typing import NDArray
 
 from recorder.files import Codec, SegmentWriter, Track
 from recorder.worker.ulid import ulid
-from tests.recorder.files.frames import T0, TRACK, Frame
+from tests.recorder.files.frames import ENCODERS, T0, TRACK, Frame
 
 SECOND: Final = 1_000_000
 PER_SECOND: Final = 20
 STEP_US: Final = SECOND // PER_SECOND
 SIZE: Final = (192, 112)
 SHADES: Final = 16
-_ENCODERS: Final = {
-    Codec.H264: ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "repeat-headers=1"}),
-    Codec.H265: (
-        "libx265",
-        {"preset": "ultrafast", "tune": "zerolatency", "x265-params": "log-level=none:repeat-headers=1"},
-    ),
-    Codec.VP8: ("libvpx", {"deadline": "realtime", "cpu-used": "16", "lag-in-frames": "0"}),
-    Codec.VP9: ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}),
-}
 
 
 def shade(number: int) -> int:
@@ -64,7 +55,7 @@ def pictures(codec: Codec, seconds: int = 12, size: tuple[int, int] = SIZE, opti
     count = seconds * PER_SECOND
     if codec is Codec.AV1:
         return _av1(count)
-    name, usual = _ENCODERS[codec]
+    name, usual = ENCODERS[codec]
     context = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
     context.width, context.height = size
     context.pix_fmt, context.gop_size, context.thread_count = "yuv420p", 2 * PER_SECOND, 1

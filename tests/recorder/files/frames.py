@@ -22,7 +22,7 @@ SEGMENT: Final = "01KARR5QKBS5V2JTE5XWPFZWZ0"
 TRACK: Final = "01KARR5QKB7N9GQ4Y1P2X3Z4A5"
 SIZE: Final = (160, 96)
 FRAMES_PER_SECOND: Final = 20
-_PICTURES: Final = {
+ENCODERS: Final = {
     Codec.H264: ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "repeat-headers=1"}),
     Codec.H265: (
         "libx265",
@@ -97,7 +97,7 @@ def packets(path: Path) -> list[tuple[float, int, bool]]:
 
 @own_priority()
 def _pictures(codec: Codec, count: int, **options: str) -> list[Frame]:
-    name, usual = _PICTURES[codec]
+    name, usual = ENCODERS[codec]
     context = av.CodecContext.create(name, "w")
     assert isinstance(context, VideoCodecContext)
     context.width, context.height = SIZE

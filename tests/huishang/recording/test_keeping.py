@@ -1,0 +1,102 @@
+"""The book is brought up to what is on disk, and nothing that goes on is taken for remains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from dispatch.acts.recordings import Begin
+from huishang.recording import keeping as under_test
+from huishang.recording.found import unclosed
+from huishang.recording.keeping import Keeping
+from recorder.book.evidence import is_closed
+from recorder.proof import records
+from recorder.utc import UtcLine
+from recorder.utc.reading import read_clocks
+from tests.dispatch.world import World
+from tests.patience import until
+from tests.recorder.book.books import NOW, open_book, opening
+
+
+@asynccontextmanager
+async def keeping(root: Path, world: World) -> AsyncIterator[Keeping]:
+    made = Keeping(root, "n1", (), UtcLine(read_clocks()), world.tables, tuple, lambda session: None)
+    made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def kinds(root: Path, session: str) -> list[str]:
+    """Give the kinds of a chain's records, heads left out."""
+    path = root / "sessions" / session / "chain.jsonl"
+    found = [records.parse(line).record.kind for line in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
+    return [kind for kind in found if kind != "head"]
+
+
+async def test_recording_that_begins_while_remains_are_looked_for_is_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_book(tmp_path)
+    book.commit([opening("LEFT")], NOW)
+    book.close()
+    world = World()
+    async with keeping(tmp_path, world) as made:
+        await until("the book", lambda: made.chains.writer)
+        loop = asyncio.get_running_loop()
+
+        async def begin() -> str:
+            recording = world.do(Begin(of="source:camera"))
+            made.chains.begin(world.tables.recordings.get(recording))
+            return recording
+
+        begun: list[str] = []
+
+        def busy(root: Path) -> set[str]:
+            """Look, while somebody begins a recording, whose opening is on disk at once."""
+            if not begun:
+                begun.append(asyncio.run_coroutine_threadsafe(begin(), loop).result())
+                asyncio.run_coroutine_threadsafe(made.chains.written(), loop).result()
+            return unclosed(root)
+
+        monkeypatch.setattr(under_test, "unclosed", busy)
+        made.ready()
+        await until("remains are closed", lambda: is_closed(tmp_path, "LEFT"))
+        await made.chains.written()
+        assert kinds(tmp_path, begun[0]) == ["opening", "mark"]
+
+
+async def test_opening_that_a_crash_kept_from_the_disk_is_written_and_other_folders_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    world = World()
+    recording = world.do(Begin(of="source:camera"))
+    (tmp_path / "sessions" / recording).mkdir(parents=True)
+    (tmp_path / "sessions" / "lost+found").mkdir()
+    assert unclosed(tmp_path) == set()
+    async with keeping(tmp_path, world) as made:
+        made.ready()
+        await until("an opening", lambda: kinds(tmp_path, recording) == ["opening", "mark"])
+    assert not is_closed(tmp_path, recording)
+
+
+async def test_chain_that_cannot_be_gone_on_with_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    world = World()
+    recording = world.do(Begin(of="source:camera"))
+    book = open_book(tmp_path)
+    book.commit([opening(recording)], NOW)
+    book.close()
+    chain = tmp_path / "sessions" / recording / "chain.jsonl"
+    chain.write_bytes(chain.read_bytes()[:-200])
+    before = chain.read_bytes()
+    async with keeping(tmp_path, world) as made:
+        made.ready()
+        await until("the book", lambda: made.chains.writer)
+        made.chains.mark([recording], {"what": "test"})
+        await until("it is told", lambda: recording in made.damaged)
+    assert chain.read_bytes() == before
