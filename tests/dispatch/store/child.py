@@ -9,6 +9,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import structlog
+
 from dispatch.entry import Entry
 from dispatch.store.database import Database
 from dispatch.store.projector import Projector
@@ -38,4 +40,6 @@ async def run(journal: LinesJournal, url: str) -> None:
 
 
 if __name__ == "__main__":
+    # A database that was busy for a moment is logged: only positions come on the output.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(run(LinesJournal(Path(sys.argv[1])), sys.argv[2]))
