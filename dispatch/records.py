@@ -217,11 +217,20 @@ class Message(Record, frozen=True, kw_only=True):
     at_us: int
 
 
+#: Classes of retention. What is BRIEF may be deleted before its time when the disk is low; nothing else may.
+BRIEF = "brief"
+ORDINARY = "ordinary"
+LASTING = "lasting"
+RETENTIONS = (BRIEF, ORDINARY, LASTING)
+
+
 class Recording(Record, frozen=True, kw_only=True):
     """A session of recording, with a chain of evidence: what `of` (`consultation:ID`, `source:ID`) sends meanwhile.
 
     `unit` and `title` are what they were when it began: whose evidence it is does not change with the tree. `why`:
-    "asked" or "emergency". `paused_us`: since when nothing is kept. `hold`: why no policy may delete it, or "".
+    "asked", "policy" or "emergency". `paused_us`: since when nothing is kept. `retention`: the class that says how long
+    it is kept, of `RETENTIONS`; `hold`: why no policy may delete it, or "". `deleted_us`: since when a policy has
+    deleted its pictures and sounds; its chain stays.
     """
 
     of: str
@@ -232,7 +241,9 @@ class Recording(Record, frozen=True, kw_only=True):
     begun_us: int
     paused_us: int = 0
     ended_us: int = 0
+    retention: str = ORDINARY
     hold: str = ""
+    deleted_us: int = 0
 
     @property
     def session(self) -> str:

@@ -13,12 +13,16 @@ from typing import Any, get_args, get_type_hints
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
-from dispatch.records import KINDS, TABLE_NAMES, Record
+from dispatch.records import KINDS, ORDINARY, TABLE_NAMES, Record
 
 metadata = MetaData()
 
 #: Columns that came in a later revision: rows that were there have this.
-_DEFAULTS = {("participant", "roll_us"): "0"}
+_DEFAULTS = {
+    ("participant", "roll_us"): "0",
+    ("recording", "retention"): ORDINARY,
+    ("recording", "deleted_us"): "0",
+}
 
 
 def _type(hint: Any) -> TypeEngine[Any]:
