@@ -139,7 +139,7 @@ def test_authentic_packets_of_any_content_leave_a_live_plane_well() -> None:
         quiet, listener, voice = stage.peer(), stage.peer(), stage.track(video=False)
         quiet.publish(voice)
         listener.watch(voice)
-        for turn in rounds(20, seconds=1.0):
+        for turn in rounds(80, seconds=1.0):
             for _ in range(100):
                 data = packet(chance, numbers)
                 plain.send_raw(mutate(data, chance) if chance.random() < 0.3 else data)
