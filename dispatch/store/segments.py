@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatch.errors import Unavailable
+from dispatch.store import coverage
 from dispatch.store.database import Database
 from dispatch.store.rows import Row, bounded, cleaned
 from dispatch.store.schema import chains, segments, tracks
@@ -128,6 +129,13 @@ class SegmentReader:
             order = (segments.c.t0_us, segments.c.segment)
             rows = await connection.execute(asked.order_by(*order).limit(max(0, limit)))
             return [SegmentRow(**row) for row in rows.mappings()]
+
+    async def coverage(
+        self, session: str, from_us: int, to_us: int, least_us: int
+    ) -> tuple[int, list[coverage.Coverage]]:
+        """Return what there is of each track, segments that are near as one (`coverage.coverage`)."""
+        async with self._database.snapshot() as connection:
+            return await coverage.coverage(connection, session, from_us, to_us, least_us)
 
     async def segment(self, session: str, segment: str) -> SegmentRow | None:
         """Return a segment of a session, by the first record that names it; None when there is none."""

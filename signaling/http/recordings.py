@@ -23,6 +23,7 @@ from dispatch.errors import Forbidden, Unknown
 from dispatch.ids import is_ulid
 from dispatch.permissions import Permissions, Right
 from dispatch.records import Recording
+from dispatch.store.coverage import Coverage
 from dispatch.store.reading import Question, Reader
 from dispatch.store.segments import SegmentRow, TrackRow
 from signaling.http import hls
@@ -32,6 +33,7 @@ from signaling.http.operation import Door, answer, query_of
 from signaling.http.past import beside_recording
 from signaling.http.problem import Problem
 from signaling.http.replayed import (
+    COVERAGE,
     EVENTS,
     LIST,
     PLAYLIST,
@@ -39,6 +41,8 @@ from signaling.http.replayed import (
     SEGMENT_MP4,
     SEGMENTS,
     TRACKS,
+    CoverageQuery,
+    Covered,
     Events,
     EventsQuery,
     RangeQuery,
@@ -77,6 +81,10 @@ class SegmentReader(Protocol):
         """Return those that overlap the time, by (t0, segment); `after`: segment and t0 of the last one told."""
         ...
 
+    async def coverage(self, session: str, from_us: int, to_us: int, least_us: int) -> tuple[int, list[Coverage]]:
+        """Return what there is of each track, and what counted as near."""
+        ...
+
     async def segment(self, session: str, segment: str) -> SegmentRow | None: ...
 
     async def tracks(self, session: str) -> list[TrackRow]: ...
@@ -100,6 +108,7 @@ class RecordingsEndpoint:
         return [
             LIST.route(self._list),
             TRACKS.route(self._of(self._tracks)),
+            COVERAGE.route(self._of(self._coverage)),
             PLAYLIST.route(self._of(self._playlist)),
             SEGMENTS.route(self._of(self._segments)),
             SEGMENT_MP4.route(self._of(self._segment)),
@@ -165,6 +174,11 @@ class RecordingsEndpoint:
                 tracks=tuple(map(track_shown, rows)),
             )
         )
+
+    async def _coverage(self, request: web.Request, recording: Recording) -> web.Response:
+        query: CoverageQuery = query_of(request, CoverageQuery)
+        told = await self._index.coverage(recording.id, query.from_us, query.to_us or _FOREVER, query.least_us)
+        return answer(Covered(least_us=told[0], tracks=tuple(told[1])))
 
     async def _segments(self, request: web.Request, recording: Recording) -> web.Response:
         query: SegmentsQuery = query_of(request, SegmentsQuery)

@@ -10,6 +10,7 @@ from msgspec import Meta
 from dispatch.entry import Entry
 from dispatch.permissions import Right
 from dispatch.records import Recording
+from dispatch.store.coverage import Coverage
 from dispatch.store.segments import SegmentRow, TrackRow
 from signaling.http import hls
 from signaling.http.listing import Paging, Time
@@ -37,6 +38,12 @@ class SegmentsQuery(RangeQuery, frozen=True, kw_only=True):
     track: Annotated[str, Meta(max_length=64)] = ""
     cursor: Annotated[str, Meta(max_length=64)] = ""
     limit: _Limit = 100
+
+
+class CoverageQuery(RangeQuery, frozen=True, kw_only=True):
+    """`least_us`: what is nearer is told as one, and gaps that are shorter are left out."""
+
+    least_us: Annotated[int, Meta(ge=1_000, lt=1 << 53)] = 250_000
 
 
 class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +133,16 @@ class Segments(msgspec.Struct, frozen=True, kw_only=True):
     next: str
 
 
+class Covered(msgspec.Struct, frozen=True, kw_only=True):
+    """What is there of each track, [from, to], and what its segments tell as gaps: why, from, to.
+
+    `least_us` is what counted as near: more than was asked for where the answer would have been too long.
+    """
+
+    least_us: int
+    tracks: tuple[Coverage, ...]
+
+
 class Events(msgspec.Struct, frozen=True, kw_only=True):
     """A page of entries in the order of time. `next`: the cursor of the next page, or ""."""
 
@@ -161,6 +178,9 @@ TRACKS: Final = _reads("tracks", f"{_RECORDING}/tracks", "What there is of a rec
 SEGMENTS: Final = _reads(
     "segments", f"{_RECORDING}/segments", "The files of a time", SegmentsQuery, {200: {JSON: Segments}}
 )
+COVERAGE: Final = _reads(
+    "coverage", f"{_RECORDING}/coverage", "When there is something of each track", CoverageQuery, {200: {JSON: Covered}}
+)
 SEGMENT: Final = _reads(
     "segment",
     f"{_RECORDING}/segments/{{segment}}",
@@ -189,7 +209,7 @@ EVENTS: Final = _reads(
     "events", f"{_RECORDING}/events", "What happened while it was recorded", EventsQuery, {200: {JSON: Events}}
 )
 
-OPERATIONS: Final = (LIST, TRACKS, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
+OPERATIONS: Final = (LIST, TRACKS, COVERAGE, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
 
 
 class _Details(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ class RecordingsSite:
         get("/api/v1/recordings", self._list)
         get(f"{BASE}/tracks", self._tracks)
         get(f"{BASE}/segments", self._segments)
+        get(f"{BASE}/coverage", self._coverage)
         get(f"{BASE}/segments/{{segment}}", self._file)
         get(f"{BASE}/events", self._events)
         get("/api/v1/names", self._names)
@@ -115,6 +116,14 @@ class RecordingsSite:
         ]
         shown = [{name: value for name, value in row.items() if name != "about"} for row in found[after:][:limit]]
         return web.json_response({"items": shown, "next": str(after + limit) if len(found) > after + limit else ""})
+
+    async def _coverage(self, _: web.Request) -> web.Response:
+        tracks: dict[str, dict[str, Any]] = {}
+        for row in self.rows:
+            own = tracks.setdefault(row["track"], {"track": row["track"], "spans": [], "gaps": []})
+            own["spans"] += [] if row["deleted_us"] else [[row["t0_us"], row["t1_us"]]]
+            own["gaps"] += row["gaps"]
+        return web.json_response({"least_us": 250_000, "tracks": list(tracks.values())})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         segment = request.match_info["segment"]

@@ -68,7 +68,8 @@ async def test_course_says_why_nothing_is_there(blank: Page, at: float, expected
 async def test_course_is_drawn_alike_whether_it_is_kept_or_only_looked_at(blank: Page) -> None:
     expression = """(() => {
       const [kept, seen, both] = [new m.Course(), new m.Course(), new m.Course()];
-      kept.add(a); seen.sketch(a); both.sketch(a); both.add(a.slice(1, 3));
+      const told = [{ spans: [[30e6, 34e6]], gaps: [["lost", 22e6, 30e6]] }, { spans: [[10e6, 22e6]], gaps: [] }];
+      kept.add(a); seen.sketch(told); both.sketch(told); both.add(a.slice(1, 3));
       return [kept, seen, both].map((course) => course.spans().map((span) => span.map((us) => us / 1e6)));
     })()"""
     assert await run(blank, "replay/course", expression, TRACK) == [[[10, 22], [30, 34]]] * 3

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from dispatch.store.coverage import Coverage
 from dispatch.store.segments import SegmentRow, TrackRow
 from huishang.recording import contents
 from recorder.book.layout import Layout
@@ -44,6 +45,21 @@ class ChainReader:
         found = [row for row in self._rows(session) if row.t0_us < to_us and row.t1_us > from_us]
         own = sorted((row for row in found if track in ("", row.track)), key=lambda row: (row.t0_us, row.segment))
         return [row for row in own if (row.t0_us, row.segment) > (after[1], after[0])][:limit]
+
+    async def coverage(self, session: str, from_us: int, to_us: int, least_us: int) -> tuple[int, list[Coverage]]:
+        """Return what there is of each track, segments that are near as one."""
+        spans: dict[str, list[tuple[int, int]]] = {}
+        gaps: dict[str, list[tuple[str, int, int]]] = {}
+        for row in await self.segments(session, from_us, to_us, limit=1 << 20):
+            own = spans.setdefault(row.track, [])
+            if own and row.t0_us - own[-1][1] < least_us:
+                own[-1] = (own[-1][0], row.t1_us)
+            elif not row.deleted_us:
+                own.append((row.t0_us, row.t1_us))
+            gaps.setdefault(row.track, []).extend(tuple(gap) for gap in row.details.get("gaps", ()))
+        return least_us, [
+            Coverage(track=track, spans=tuple(own), gaps=tuple(gaps[track])) for track, own in spans.items() if own
+        ]
 
     async def segment(self, session: str, segment: str) -> SegmentRow | None:
         """Return one, None when there is none."""

@@ -9,7 +9,7 @@ export class Course {
   #ids = new Map();
   #spans = null;
   #gaps = null;
-  /** Of segments that were looked at and not kept. */
+  /** Of what is not known as segments. */
   #sketch = { spans: [], gaps: [] };
 
   /** Take segments as the index tells them; one that is known is replaced (it may have been deleted since). */
@@ -21,11 +21,9 @@ export class Course {
     this.#spans = this.#gaps = null;
   }
 
-  /** Remember of segments, in the order of time, only what the strip draws. */
-  sketch(items) {
-    const { spans, gaps } = this.#sketch;
-    for (const one of items.filter(playable)) join(spans, [one.t0_us, one.t1_us]);
-    for (const one of items) gaps.push(...gapsOf(one).filter(({ t0, t1 }) => t1 - t0 > SEAM_US));
+  /** Take what the strip draws of all there is: {spans, gaps} as the server tells them. */
+  sketch(told) {
+    this.#sketch = { spans: told.flatMap(({ spans }) => spans), gaps: told.flatMap(gapsOf) };
     this.#spans = this.#gaps = null;
   }
 
@@ -100,8 +98,8 @@ export class Course {
   }
 }
 
-function gapsOf(segment) {
-  return (segment.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 }));
+function gapsOf(told) {
+  return (told.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 }));
 }
 
 /** Put a span behind `spans`, or to the last of them where there is but a seam between. */

@@ -22,6 +22,11 @@ export class ReplayDoors {
     return this.#get("/segments", asked);
   }
 
+  /** {tracks: [{track, spans, gaps}]} of {from_us, to_us}; throws ApiError. */
+  coverage(asked) {
+    return this.#get("/coverage", asked);
+  }
+
   /** {items, next} of {from_us, to_us, cursor, limit}; throws ApiError. */
   events(asked) {
     return this.#get("/events", asked);

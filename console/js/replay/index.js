@@ -8,9 +8,6 @@ const WINDOW_US = 30e6;
 /** So many answers with segments are asked for of one window at most. */
 const MOST_PAGES = 20;
 const PAGE = 500;
-/** Segments that are looked at for the strip, a little at a time, so that nobody waits for it. */
-const MOST_SURVEYED = 100_000;
-const BETWEEN_MS = 100;
 /** What is being recorded is in a file, and told, within this; a window that holds what is newer is asked for again. */
 const WRITTEN_US = 7e6;
 const EDGE_US = 30e6;
@@ -34,7 +31,6 @@ export class Index {
     this.toUs = 0;
     this.live = false;
     this.error = "";
-    this.closed = false;
   }
 
   /** Ask what there is, for the first time or again; throws ApiError. */
@@ -103,17 +99,12 @@ export class Index {
     return true;
   }
 
-  /** Look at all segments there are, page by page, for what the strip draws of them. */
+  /** Have told when there is something of each track, for what the strip draws. */
   async survey() {
-    const asked = { from_us: this.fromUs, to_us: this.toUs, cursor: "", limit: PAGE };
     try {
-      for (let told = 0; told < MOST_SURVEYED && !this.closed; told += PAGE) {
-        const { items, next } = await this.doors.segments(asked);
-        for (const [track, some] of this.#grouped(items)) this.course(track).sketch(some);
-        if (!next) return;
-        await new Promise((over) => setTimeout(over, BETWEEN_MS));
-        asked.cursor = next;
-      }
+      const { tracks } = await this.doors.coverage({ from_us: this.fromUs, to_us: this.toUs });
+      for (const [track, some] of this.#grouped(tracks)) this.course(track).sketch(some);
+      this.changed();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       // The strip shows less; what is played is asked for by itself.

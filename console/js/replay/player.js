@@ -85,7 +85,6 @@ export class Player {
   close() {
     clearInterval(this.#timer);
     this.#timer = 0;
-    this.index.closed = true;
     for (const track of this.tracks) track.release();
   }
 

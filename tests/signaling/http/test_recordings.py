@@ -63,6 +63,7 @@ async def addresses(made: Recorded) -> list[str]:
     segment = made.files[track][0].label.segment
     return [
         "/tracks",
+        "/coverage",
         "/segments",
         f"/segments/{segment}",
         f"/segments/{segment}.mp4",
@@ -126,6 +127,21 @@ async def test_segments_of_a_time_are_those_that_overlap_it_page_by_page(made: R
         facts.label.segment for facts in made.files[sound]
     ]
     assert told(await made.get(f"/segments?from_us={to_us}&to_us={from_us}"))["items"] == []
+
+
+async def test_coverage_tells_stretches_of_each_track_and_their_gaps(made: Recorded) -> None:
+    begun_us = made.begun_us
+    gap = ["lost", begun_us + 6 * SECOND_US, begun_us + 9 * SECOND_US]
+    picture = made.record(Codec.H264, 0, 3)
+    made.record(Codec.H264, 9, track=picture, gaps=[gap])
+    facts = made.files[picture]
+    found = told(await made.get("/coverage"))
+    spans = [[facts[0].t0, facts[1].t1], [facts[2].t0, facts[2].t1]]
+    assert found == {"least_us": 250_000, "tracks": [{"track": picture, "spans": spans, "gaps": [gap]}]}
+    await made.delete(facts[2], begun_us)
+    own = told(await made.get(f"/coverage?from_us={begun_us + SECOND_US}&least_us=1000"))["tracks"]
+    assert [item["spans"] for item in own] == [spans[:1]]
+    assert (await made.get("/coverage?least_us=0")).status == 422
 
 
 async def test_what_a_chain_says_more_is_told_and_what_it_says_wrongly_is_not(made: Recorded) -> None:
