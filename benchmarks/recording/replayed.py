@@ -141,6 +141,8 @@ class Found:
     """The share of the frames that were shown while it played."""
     server_ms: float = 0.0
     """CPU time of the server for one seek."""
+    faults: list[str] = field(default_factory=list)
+    """Errors of the page's scripts."""
     opened_ms: float = 0.0
     """From the address to the first pictures in all tiles."""
 
@@ -253,6 +255,7 @@ async def measure(server: Huishang, made: town.Town, archive: Archive, seeks: in
             context = await room.sign_in(browser)
             await context.add_init_script(WATCH)
             page = await context.new_page()
+            page.on("pageerror", lambda error: found.faults.append(str(error)))
             replay = Replay(page, archive)
             began = time.monotonic()
             await page.goto(f"{server.url}/#replay={archive.recording}&t={(archive.t0_us + S_US) // 1000}")
@@ -278,6 +281,8 @@ async def measure(server: Huishang, made: town.Town, archive: Archive, seeks: in
             await replay.play(pressed.us, plays_s, found)
         finally:
             await browser.close()
+    if found.faults:
+        raise PeerError(f"{len(found.faults)} errors in the page: {found.faults[0]}")
     return found
 
 

@@ -7,6 +7,7 @@ who looks. Asks the index, and the recordings' root for the files; decides nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import re
 import time
@@ -57,6 +58,7 @@ from signaling.http.replayed import (
 )
 from signaling.http.segmentfile import SegmentFile, open_segment, require_range, shifted, tag_of, unchanged
 from signaling.http.timeline import cursor_of, place_of
+from signaling.http.told import Told
 
 _log = structlog.get_logger(__name__)
 
@@ -102,6 +104,7 @@ class RecordingsEndpoint:
         self._root = root
         self._door = door
         self._looks = Looks(doing)
+        self._told = Told()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -191,27 +194,36 @@ class RecordingsEndpoint:
             limit=query.limit + 1,
         )
         shown = rows[: query.limit]
+        self._told.keep(shown, time.monotonic())
         following = f"{shown[-1].t0_us}.{shown[-1].segment}" if len(rows) > query.limit else ""
         return answer(Segments(items=tuple(map(segment_shown, shown)), next=following))
 
     async def _segment(self, request: web.Request, recording: Recording) -> web.StreamResponse:
         segment = request.match_info["segment"]
         query: SegmentQuery = query_of(request, SegmentQuery)
+        told = self._told.find(recording.id, segment, time.monotonic())
+        if told is not None:
+            with contextlib.suppress(OSError):  # deleted since, perhaps
+                return await self._send(request, told, query.shift_us)
         row = await self._index.segment(recording.id, segment) if is_ulid(segment) else None
         if row is None:
             raise Problem("segment-unknown", f"no segment {segment[:40]!r} in {recording.id}")
         if row.deleted_us:
             raise Problem("segment-deleted", f"{segment} was deleted at {row.deleted_us}")
-        known = unchanged(request, tag_of(row, query.shift_us))
-        if known is not None:
-            return known
-        require_range(request, row)
         try:
-            file = await asyncio.to_thread(open_segment, self._root, row)
-            return await shifted(file, row, query.shift_us, request) if query.shift_us else SegmentFile(file, row)
+            return await self._send(request, row, query.shift_us)
         except OSError as error:
             _log.error("segment_missing", recording=recording.id, file=row.file, reason=error.strerror)
             raise Problem("segment-missing", f"{segment}: {error.strerror}") from None
+
+    async def _send(self, request: web.Request, row: SegmentRow, shift_us: int) -> web.StreamResponse:
+        """Return a segment's file. Raises Problem, OSError."""
+        known = unchanged(request, tag_of(row, shift_us))
+        if known is not None:
+            return known
+        require_range(request, row)
+        file = await asyncio.to_thread(open_segment, self._root, row)
+        return await shifted(file, row, shift_us, request) if shift_us else SegmentFile(file, row)
 
     async def _playlist(self, request: web.Request, recording: Recording) -> web.Response:
         track = request.match_info["track"]

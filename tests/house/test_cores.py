@@ -32,6 +32,7 @@ CORES = (
     "signaling/dtls",
     "signaling/http/hls.py",
     "signaling/http/shifting.py",
+    "signaling/http/told.py",
     "signaling/ice",
     "signaling/sdp",
     "signaling/ws",

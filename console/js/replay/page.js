@@ -36,6 +36,7 @@ export class ReplayPage {
   id = "";
   #drawn = 0;
   #learnt = 0;
+  #states = "";
   player = null;
   #error = "";
 
@@ -171,10 +172,26 @@ export class ReplayPage {
 
   #turned() {
     const now = performance.now();
-    if (now - this.#drawn < DRAW_MS) return;
+    if (now - this.#drawn < DRAW_MS) {
+      this.#uncover();
+      return;
+    }
     this.#drawn = now;
     if (this.player.index.live && now - this.#learnt > EVENTS_MS) this.#learnEvents();
     this.draw();
+  }
+
+  /** A picture that is there is not covered until the next drawing. */
+  #uncover() {
+    if (!this.isOpen) return;
+    const states = this.player.tracks.map(({ state }) => state).join();
+    if (states !== this.#states) this.#renderTiles();
+    this.#states = states;
+  }
+
+  #renderTiles() {
+    const { us, index, sound } = this.player;
+    this.tiles.render({ us, live: index.live, sound });
   }
 
   render() {
@@ -200,7 +217,7 @@ export class ReplayPage {
     setText(this.live.lastElementChild, t("replay.live"));
     setText(this.when, whenOf(fromUs, toUs, index.live));
     set(this.blocked, { hidden: !player.blocked });
-    this.tiles.render({ us, live: index.live, sound: player.sound });
+    this.#renderTiles();
     const { sources } = this.tiles;
     const about = (tile) => ({ id: tile.source, name: this.#nameOf(tile.track.about) });
     const heard = player.tracks.filter((track) => !track.isPicture).map(({ about: { source } }) => source);

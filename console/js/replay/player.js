@@ -131,12 +131,20 @@ export class Player {
     this.#begin(now);
     const { runs, speed } = this.clock;
     const known = this.index.knows(us);
+    const first = this.#picturesFirst(us, now);
     for (const track of this.tracks) {
-      track.follow(this.clock.at(now), { runs, speed, now, known });
+      track.follow(this.clock.at(now), { runs, speed, now, known, first });
       if (track.state === "hole") this.index.look(track.about.track, us, now);
     }
     if (this.clock.runs && this.clock.isAtEnd(now)) this.#stopAtEnd(now);
     this.changed();
+  }
+
+  /** After a seek nothing else is fetched, nor decoded, until every picture of the moment is there. */
+  #picturesFirst(us, now) {
+    if (this.#settling === 0 || now - this.#settling > SETTLE_MS) return false;
+    const comes = (track) => this.#lacks(track, us) || track.state === "seeking";
+    return this.tracks.some((track) => track.isPicture && track.wanted && comes(track));
   }
 
   /** Wait for those whose bytes are not there; while it settles, for those that have not decoded either. */

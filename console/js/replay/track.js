@@ -89,9 +89,10 @@ export class Track {
   }
 
   /**
-   * Be at `us`. `runs`: the clock does; `known`: so is the index there; `now`: monotonic ms.
+   * Be at `us`. `runs`: the clock does; `known`: so is the index there; `now`: monotonic ms; `first`: only pictures of
+   * the moment itself are fetched now.
    */
-  follow(us, { runs, speed, now, known }) {
+  follow(us, { runs, speed, now, known, first }) {
     if (!this.wanted) {
       this.release();
       return;
@@ -103,10 +104,11 @@ export class Track {
       this.#rest("cannot");
       return;
     }
-    this.#fetch(us, segment, speed, now);
+    this.#fetch(us, segment, { speed, now, first });
     if (!segment && !known) this.#rest("loading");
     else if (!segment) this.#cue(near);
     else if (this.#errorOf(segment)) this.#rest("failed");
+    else if (!this.#buffer) this.#rest("loading");
     else this.#show(us, segment, { runs, speed });
   }
 
@@ -194,10 +196,10 @@ export class Track {
   }
 
   /** See that what is needed is there or on its way. */
-  #fetch(us, segment, speed, now) {
+  #fetch(us, segment, { speed, now, first }) {
     const aheadUs = Math.max(AHEAD_S, AHEAD_WALL_S * speed) * S;
-    const wanted = this.course.within(us, us + aheadUs).filter((one) => canPlay(one.mime));
-    if (segment && !wanted.includes(segment)) wanted.unshift(segment);
+    const wanted = first ? [] : this.course.within(us, us + aheadUs).filter((one) => canPlay(one.mime));
+    if (segment && (this.isPicture || !first) && !wanted.includes(segment)) wanted.unshift(segment);
     this.#tidy(us, us + aheadUs);
     const missing = wanted.find((one) => this.#isMissing(one, now));
     const isUrgent = segment && missing === segment;

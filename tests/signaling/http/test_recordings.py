@@ -280,6 +280,9 @@ async def test_nothing_is_told_of_which_the_timeline_cannot_tell_who_looked(made
 async def test_deleted_file_is_gone_by_policy_and_its_place_is_still_told(made: Recorded) -> None:
     track = made.record(Codec.H264, 0, 3)
     first, second = made.files[track]
+    # Told before, and played: what is remembered of it does not outlast its file.
+    assert len(told(await made.get("/segments"))["items"]) == 2
+    assert (await made.get(f"/segments/{first.label.segment}")).status == 200
     await made.delete(first, made.begun_us + 9)
     assert problem(await made.get(f"/segments/{first.label.segment}"), 410) == "segment-deleted"
     assert (await made.get(f"/segments/{second.label.segment}")).status == 200
