@@ -55,6 +55,8 @@ DEADLINE_MS: Final = 15_000
 INDEXED_S: Final = 120.0
 LOOK_S: Final = 0.2
 MOST_MISSED: Final = 5
+#: Pictures that may have come between the word that one is shown and the look at it.
+MOST_LATE: Final = 2
 #: While it plays the pixels of every so manieth picture are read: each costs the page a millisecond.
 READ_EACH: Final = 15
 
@@ -229,7 +231,8 @@ def judge(frames: list[list[Any]], us: int, archive: Archive, found: Found) -> N
     for track, media_s, code in read:
         number = round((media_s - zero_s) * archive.fps)
         found.read += 1
-        found.wrong += code != reel.code_of(track, number, archive.fps)
+        # Where the page is late, what is read is already the next picture.
+        found.wrong += code not in [reel.code_of(track, number + late, archive.fps) for late in range(MOST_LATE + 1)]
     moments: dict[int, list[float]] = {}
     for _, media_s, at_ms, _ in frames:
         moments.setdefault(round((media_s - zero_s) * archive.fps), []).append(at_ms)
