@@ -27,6 +27,7 @@ def check(settings: Settings, origin_of: OriginOf) -> None:
         _room,
         _database,
         _webhooks,
+        _digests,
     ):
         for key, problem in rule(settings):
             raise ConfigError(origin_of(key), key, problem)
@@ -202,6 +203,13 @@ def _webhooks(settings: Settings) -> Iterator[_Fault]:
         seen.add(hook.url)
         if _port(hook.url) == 0:
             yield f"webhook {number}.url", Words("端口须为 1 到 65535", "its port must be from 1 to 65535")
+
+
+def _digests(settings: Settings) -> Iterator[_Fault]:
+    digests = settings.recording.digests
+    if "sha256" not in digests or len(set(digests)) != len(digests):
+        words = Words('"sha256" 须在其中，各一次', '"sha256" must be among them, and each once')
+        yield "recording.digests", words
 
 
 def _port(url: str) -> int | None:

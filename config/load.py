@@ -27,6 +27,7 @@ _PATHS = (
     ("http", "key"),
     ("access", "tokens_file"),
     ("recording", "folder"),
+    ("recording", "time_stamp_certificates"),
 )
 
 
@@ -126,10 +127,12 @@ def _absolute(settings: Settings, path: Path | None, from_environ: set[tuple[str
         base = Path.cwd() if path is None or (section, key) in from_environ else path.absolute().parent
         return str(base / value)
 
-    values: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], Any] = {}
     for section, key in _PATHS:
         value = getattr(getattr(settings, section), key)
-        if value:
+        if isinstance(value, tuple):
+            values[section, key] = tuple(absolute(section, key, each) for each in value)
+        elif value:
             values[section, key] = absolute(section, key, value)
     url = settings.database.url
     if url.startswith(SQLITE):

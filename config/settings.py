@@ -207,6 +207,11 @@ class Recording(_Section, frozen=True, kw_only=True):
 
     folder: OptionalFile = ""
     ring_bytes: Annotated[int, _whole(1_048_576, 1_073_741_824)] = 67_108_864
+    digests: Annotated[
+        tuple[Literal["sha256", "sm3"], ...],
+        Meta(max_length=2, extra=_words('["sha256"] 或 ["sha256", "sm3"]', '["sha256"] or ["sha256", "sm3"]')),
+    ] = ("sha256",)
+    key_days: Annotated[int, _whole(0, 36_500)] = 365
     time_stamps: Annotated[
         tuple[Annotated[str, Meta(pattern=rf"^https?://{_HOST}(:[0-9]{{1,5}})?(/[!-~]*)?\Z", max_length=2_048)], ...],
         Meta(
@@ -216,6 +221,10 @@ class Recording(_Section, frozen=True, kw_only=True):
                 'a list of addresses such as ["http://tsa.example/tsr"]',
             ),
         ),
+    ] = ()
+    time_stamp_certificates: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=4_096)], ...],
+        Meta(max_length=8, extra=_words("PEM 证书文件路径列表", "a list of paths of PEM files")),
     ] = ()
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -25,6 +26,7 @@ VERSION = 1
 MANIFEST = "manifest.json"
 #: Of recordings' proof (`recorder.book.layout`).
 LEDGER = "ledger.jsonl"
+_KEYS = "proof/keys/*.pem"
 _FOLDER = "data"
 _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 64 << 20
@@ -66,7 +68,8 @@ def backup(
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as beside:
             unfinished = Path(beside) / target.name
-            done = _write(list(_files(folder, database, media)), folder, unfinished, node, now_us, progress)
+            files = list(_files(folder, database, media))
+            done = _write(files, _late_keys(folder, media, files), folder, unfinished, node, now_us, progress)
             os.replace(unfinished, target)
             _sync(target.parent)
     except OSError as error:
@@ -95,14 +98,23 @@ def restore(source: Path, folder: Path, progress: Progress) -> Copied:
     return done
 
 
-def _write(files: list[Path], folder: Path, target: Path, node: str, now_us: int, progress: Progress) -> Copied:
+def _write(
+    files: list[Path],
+    late: Iterator[Path],
+    folder: Path,
+    target: Path,
+    node: str,
+    now_us: int,
+    progress: Progress,
+) -> Copied:
+    """`late` is asked when all `files` are copied."""
     total = sum(_size(path) for path in files)
     listed: dict[str, dict[str, Any]] = {}
     done = 0
     with target.open("xb") as raw:
         os.fchmod(raw.fileno(), 0o600)  # keys and passwords' hashes are in it
         with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=1) as archive:
-            for path in files:
+            for path in itertools.chain(files, late):
                 name = path.relative_to(folder).as_posix()
                 with contextlib.ExitStack() as opened:
                     try:
@@ -189,6 +201,13 @@ def _files(folder: Path, database: Path | None, media: Path | None) -> Iterator[
             raise StartError(f"{path}: 是符号链接，不会备份 / is a symbolic link, and what it leads to is not copied")
         if path.is_file():
             yield path
+
+
+def _late_keys(folder: Path, media: Path | None, files: Collection[Path]) -> Iterator[Path]:
+    """Give the keys that were made while the files were copied: chains that came later may have gone over to them."""
+    if media is not None and media.is_relative_to(folder):
+        known = set(files)
+        yield from (path for path in sorted(media.parent.glob(_KEYS)) if path not in known)
 
 
 def _place(path: Path) -> Path:

@@ -145,6 +145,10 @@ def config_check(config: ConfigPath = None) -> None:
     place = config_path(config) or "defaults"
     if settings.tokens_path.exists() or settings.access.tokens_file:
         load_tokens(settings.tokens_path)
+    if settings.recording.time_stamp_certificates:
+        from huishang.recording.proving import proving_of
+
+        proving_of(settings)
     typer.echo(f"{place}: 有效 / valid")
 
 

@@ -57,7 +57,8 @@ def _backup(
         )
     typer.echo(f"已备份 / backed up: {file} ({done.files} 个文件 / files, {done.octets:,} B)")
     typer.echo("内含密钥与口令摘要，请妥善保管 / it holds keys and hashes of passwords: keep it safe")
-    typer.echo("录像本身未含其中（证据链已含） / without recorded pictures and sounds; what proves them is in it")
+    if settings.recordings_path.resolve().is_relative_to(settings.data_path.resolve()):
+        typer.echo("录像本身未含其中（证据链已含） / without recorded pictures and sounds; what proves them is in it")
     for path in _elsewhere(settings, config_path(config)):
         typer.echo(f"不在数据目录中，未备份，请自行保存 / not in the data folder and not backed up, keep it: {path}")
 
@@ -115,7 +116,13 @@ def _rebuild(config: ConfigPath = None) -> None:
 
 def _elsewhere(settings: Settings, own: Path | None) -> list[Path]:
     """Return the files that the settings name outside of the data folder, and their own."""
-    named = (settings.http.certificate, settings.http.key, settings.access.tokens_file)
+    named = (
+        settings.http.certificate,
+        settings.http.key,
+        settings.access.tokens_file,
+        settings.recording.folder,
+        *settings.recording.time_stamp_certificates,
+    )
     files = [*([own] if own else []), *(Path(name) for name in named if name)]
     return [path for path in files if not path.resolve().is_relative_to(settings.data_path.resolve())]
 

@@ -40,6 +40,13 @@ def _verify(
     key: Annotated[
         str | None, typer.Option(help="服务器第一把密钥的名称 / name of the server's first key, known from elsewhere")
     ] = None,
+    seen: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="以前核对时见过的检查点名称，可多次给出 / name of a checkpoint that an earlier verification told;"
+            " may be repeated"
+        ),
+    ] = None,
 ) -> None:
     """核对录像是否与录制时一致（离线，退出码 0 完好、1 有问题、2 无法读取） / verify recordings, offline."""
     from recorder.book.evidence import NoEvidence, open_evidence
@@ -48,8 +55,9 @@ def _verify(
     from recorder.proof.verifying import verify
 
     roots = [certificate for file in root_certificate or () for certificate in _certificates(file)]
-    if key is not None and (len(key) != 64 or set(key) - set("0123456789abcdef")):
-        _fail(f"--key: 应为 64 位十六进制 / not 64 lower-case hexadecimal digits: {key[:80]}")
+    for option, value in (("--key", key), *(("--seen", name) for name in seen or ())):
+        if value is not None and (len(value) != 64 or set(value) - set("0123456789abcdef")):
+            _fail(f"{option}: 应为 64 位十六进制 / not 64 lower-case hexadecimal digits: {value[:80]}")
     try:
         with progress("核对 / verify") as (begin, tell):
             found = open_evidence(path, tell)
@@ -59,6 +67,7 @@ def _verify(
                 first_key=key,
                 roots=tuple(roots),
                 carried=found.carried,
+                seen=tuple(seen or ()),
                 other_check=openssl.check,
             )
             findings = list(verify(found.evidence, trust))

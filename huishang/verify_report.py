@@ -84,6 +84,11 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"  轨道 / track {_plain(track)}"
         yield f"    {_of_stretch(stretch)}"
     others = [finding for finding in findings if not (finding.track and finding.start is not UNSET)]
+    beside = [finding for finding in others if finding.code == "file-beside"]
+    if beside:
+        names = ", ".join(_plain(finding.file) for finding in beside)
+        yield f"  {STATES['unknown']}: {CODES['file-beside']}: {names}"
+        others = [finding for finding in others if finding.code != "file-beside"]
     for finding in sorted(others, key=lambda each: ORDER.index(each.state)):
         yield f"  {STATES[finding.state]}: {_sentence(finding)}"
 

@@ -53,6 +53,16 @@ CODES: dict[Code, str] = {
     "file-open": "未写完的文件 / a file that was not finished",
     "ledger-intact": "账簿 {count} 行完好 / {count} lines of the ledger intact",
     "ledger-excerpt": "账簿另有 {count} 行不在此处 / {count} lines of the ledger are not among these files",
+    "file-beside": "不在核对之列，亦不作为依据的文件 / a file that nothing vouches for, and nothing rests on",
+    "older-copy": (
+        "签到 {at} 为止（检查点 {detail}）：整套文件若被换成更早的副本，单凭这些文件无法得知；记下此名，下次以 --seen 核对"
+        " / signed up to {at}: nobody can know from these files whether all of them are an older copy;"
+        " note the checkpoint's name {detail} and give it by --seen the next time"
+    ),
+    "checkpoint-absent": (
+        "见过的检查点不在账簿中：文件被换成更早的副本，或出自别处 {detail}"
+        " / a checkpoint that was seen before is not in the ledger: an older copy, or another server's: {detail}"
+    ),
     "key-unpinned": (
         "没有用 --key 指明服务器的第一把密钥，无法得知是否出自该服务器（此处为 {detail}）"
         " / without --key nobody can know that this server made it; the first key here is {detail}"
@@ -73,6 +83,7 @@ CODES: dict[Code, str] = {
     "token-expired": (
         "时间戳机构的证书已到期，之后没有续戳 / the authority's certificate has ended, and no later stamp covers it"
     ),
+    "certificate-unusable": "证书文件无法使用 / a file of certificates is of no use",
     "stamped": "截至第 {record} 条记录，{at} 由 {authority} 见证 / up to record {record}, seen by {authority} at {at}",
     "authority-unpinned": (
         "截至第 {record} 条记录，{at} 由 {authority} 见证，但其根证书是随文件来的"

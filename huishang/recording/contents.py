@@ -47,7 +47,7 @@ def segment(facts: Facts, ended: Ended | None, utc_error_ns: int | None = None) 
         "start": facts.t0,
         "end": facts.t1,
         "bytes": facts.bytes,
-        "digest": {"sha256": facts.sha256},
+        "digest": {"sha256": facts.sha256} | ({"sm3": facts.sm3} if facts.sm3 else {}),
         "segment": label.segment,
         "number": label.number,
         "codec": track.codec.value,

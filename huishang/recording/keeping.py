@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,11 +19,11 @@ import structlog
 from cryptography import x509
 
 from dispatch.tables import RUNNING, Tables
-from huishang.files import write_new_or_over
 from huishang.recording.chains import Chains
 from huishang.recording.chainsteps import sessions_of
 from huishang.recording.found import TOLD_S, unclosed, unnamed
-from recorder.book import BookDamaged, BookError, BookWriter
+from huishang.recording.proving import Proving, keep_certificates, write_key
+from recorder.book import BookDamaged, BookError, BookWriter, Rotate
 from recorder.book.book import Book
 from recorder.book.evidence import certificates_below
 from recorder.book.layout import Layout
@@ -49,7 +48,7 @@ class Keeping:
         self,
         root: Path,
         node: str,
-        authorities: Sequence[str],
+        proving: Proving,
         line: UtcLine,
         tables: Tables,
         telling: Callable[[], Collection[str]],
@@ -61,12 +60,13 @@ class Keeping:
         """Why there is no book, a code."""
         self._root = root
         self._node = node
-        self._authorities = authorities
+        self._proving = proving
         self._tables = tables
         self._telling = telling
         self._written = written
         self._stamper: Stamper | None = None
         self._lost_s: float | None = None
+        self._is_to_rotate = False
         self._some = asyncio.Event()
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class Keeping:
 
     @property
     def is_stamped(self) -> bool:
-        """Whether all authorities that are configured can be reached."""
+        """Whether all authorities that are configured can be reached, and what they say can be checked."""
         return self._stamper is None or not self._stamper.unreachable
 
     @property
@@ -111,6 +111,11 @@ class Keeping:
         if writer is not None:
             await asyncio.to_thread(writer.close)
 
+    def rotate(self) -> None:
+        """Have another key sign from now on, as soon as there is a book; without one there is no key yet."""
+        self._is_to_rotate = True
+        self._some.set()
+
     def note_lost(self) -> None:
         """Something did not come to the book that can be found on disk."""
         self._lost_s = time.monotonic()
@@ -121,6 +126,8 @@ class Keeping:
             try:
                 if self.chains.writer is None:
                     await self._open()
+                if self._is_to_rotate:
+                    await self._rotate()
                 if self._is_to_find():
                     await self._find()
             except Exception as error:  # so broad, because whatever it was, the next try may find it mended
@@ -150,9 +157,7 @@ class Keeping:
 
     async def _open(self) -> None:
         """Open the book. Raises BookError, OSError."""
-        write_key = functools.partial(write_new_or_over, mode=0o600)
-        now_us = time.time_ns() // 1000
-        opening = asyncio.create_task(asyncio.to_thread(Book, self._root, self._node, write_key, now_us))
+        opening = asyncio.create_task(asyncio.to_thread(self._book))
         try:
             book = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -160,8 +165,34 @@ class Keeping:
             raise
         writer = BookWriter(book)
         self.chains.attach(writer)
-        if self._authorities:
+        if self._proving.authorities:
             self._stamper = await self._stamp(writer)
+
+    def _book(self) -> Book:
+        """Open the book. Blocks."""
+        proving, now_us = self._proving, time.time_ns() // 1000
+        book = Book(
+            self._root,
+            self._node,
+            write_key,
+            now_us,
+            algorithms=proving.algorithms,
+            key_lasts_us=proving.key_lasts_us,
+        )
+        try:
+            keep_certificates(self._root, proving.certificates)
+        except BaseException:
+            book.close()
+            raise
+        return book
+
+    async def _rotate(self) -> None:
+        """Have another key sign. Raises BookError; it is tried again then."""
+        writer = self.chains.writer
+        if writer is not None:
+            await asyncio.wrap_future(writer.submit(Rotate()))
+            self._is_to_rotate = False
+            _log.info("recording_key_rotated")
 
     async def _stamp(self, writer: BookWriter) -> Stamper:
         """Have the book stamped as long as it is open."""
@@ -169,7 +200,7 @@ class Keeping:
         roots, others = _parted(certificates)
         believed = Certificates(roots, others)
         session = await self._ends.enter_async_context(aiohttp.ClientSession())
-        authorities = [Authority(url, believed) for url in self._authorities]
+        authorities = [Authority(url, believed) for url in self._proving.authorities]
         stamper = Stamper(writer, session, authorities, other_check=openssl.check)
         task = asyncio.create_task(stamper.run())
         self._ends.push_async_callback(_ended, task)

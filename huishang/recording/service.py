@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from config import Settings
+from dispatch.acts.keys import ROTATE
 from dispatch.entry import Entry
 from dispatch.ids import ulid
 from dispatch.recorded import recorded
@@ -27,6 +28,7 @@ from huishang.recording.about import about_of
 from huishang.recording.figures import Figures, readers
 from huishang.recording.indexing import Indexer
 from huishang.recording.keeping import Keeping
+from huishang.recording.proving import proving_of
 from huishang.recording.tracks import Tracks
 from huishang.recording.troubles import Troubles
 from recorder.book.layout import Layout
@@ -54,6 +56,7 @@ class RecordingService:
     """All recordings of the node. `start` once, `close` at the end, before the exchange and the desk."""
 
     def __init__(self, settings: Settings, desk: NodeDesk, exchange: Exchange) -> None:
+        """Read the settings; nothing is begun. Raises ConfigError."""
         self._root = settings.recordings_path
         self._coordinator = desk.coordinator
         self._tables = desk.coordinator.tables
@@ -63,12 +66,13 @@ class RecordingService:
         self._listeners: list[Callable[[str], None]] = []
         self._figures = Figures()
         self._line = UtcLine(read_clocks())
-        self.process = RecorderProcess(self._root, self._hear)
+        proving = proving_of(settings)
+        self.process = RecorderProcess(self._root, self._hear, algorithms=proving.algorithms)
         self._tracks = Tracks(exchange, self.process, settings.recording.ring_bytes, _new_id)
         self._keeping = Keeping(
             self._root,
             settings.server.node,
-            settings.recording.time_stamps,
+            proving,
             self._line,
             self._tables,
             lambda: self._tracks.begun,
@@ -135,6 +139,8 @@ class RecordingService:
     def _follow(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
         """Hear from the coordinator what has happened."""
         changed = [change for change in changes if change.kind == "recording"]
+        if any(entry.verb == ROTATE for entry in entries):
+            self._keeping.rotate()
         if not changed and not len(self._tables.recordings_running):
             return
         for change in changed:

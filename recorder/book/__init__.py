@@ -16,6 +16,7 @@ crash lack, and does them.
     appended  a file that only grows                   log       the log's leaves and nodes
     book      a group                                  writer    the thread, its queue and who waits
     stamper   asks outside witnesses                   evidence  the same files, for verification
+    completing  digests that a chain has and a file was told without
 
 The last two are imported by themselves: verification is to begin without HTTP.
 

@@ -35,8 +35,12 @@ class Book:
         *,
         disk: Disk | None = None,
         algorithms: tuple[Algorithm, ...] = SHA256_ONLY,
+        key_lasts_us: int = 0,
     ) -> None:
         """Open it, or begin it, and finish what a crash left. `node` names the log; `now` is microseconds UTC.
+
+        New chains have digests by `algorithms`. A key that has been in force for `key_lasts_us` is followed by another
+        before more is recorded; 0: only when that is ordered.
 
         Raises BookDamaged, BookLocked, OSError.
         """
@@ -46,6 +50,7 @@ class Book:
         for folder in (layout.proof, layout.sessions, layout.keys):
             disk.make_folder(folder)
             disk.sync_folder(folder.parent)
+        self._key_lasts_us = key_lasts_us
         self.problem: str | None = None
         """Why the log lags behind the chains, for an alarm."""
         self._heads: dict[str, HeadLeaf] = {}
@@ -87,6 +92,9 @@ class Book:
         for at, order in enumerate(orders):
             if isinstance(order, Rotate):
                 answers[at] = self._rotate(now)
+        if self._key_lasts_us and now >= self._ledger.key_at + self._key_lasts_us:
+            if any(isinstance(order, Append) for order in orders):
+                self._rotate(now)  # where the disk refuses, the key goes on until the next group
         by_session: dict[str, list[int]] = {}
         for at, order in enumerate(orders):
             if isinstance(order, Append):

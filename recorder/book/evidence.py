@@ -4,10 +4,12 @@ Shell, reading only. The files may be anybody's: links are not followed, what is
 can name only what was found below `tracks` before it was read.
 """
 
+import hashlib
 import os
+import re
 import ssl
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from recorder.book.layout import Layout
 from recorder.proof import records
 from recorder.proof.errors import NotARecord, ProofError, TokenRefused
+from recorder.proof.findings import Finding
 from recorder.proof.lines import split
 from recorder.proof.records import RecordedLine
 from recorder.proof.tokens import read_certificates
@@ -26,6 +29,9 @@ PIECE_BYTES = 1 << 18
 """Larger ones leave the processor's cache before they are hashed."""
 MAX_CERTIFICATES = 64
 MAX_CERTIFICATE_BYTES = 1 << 16
+MAX_BESIDE = 100
+"""Files told of that nothing vouches for."""
+NAMED_BY_DIGEST = re.compile(r"[0-9a-f]{64}\.pem")
 _END_BYTES = 1 << 14
 """Of a chain: a closure, a head and what came before."""
 Progress = Callable[[int], None]
@@ -57,6 +63,8 @@ def open_evidence(root: Path, progress: Progress) -> Found:
     chains = {session: layout.chain(session) for session in _sessions(layout)}
     is_bundle = not layout.leaves.exists()
     log = layout.proofs if is_bundle else layout.leaves
+    unusable: list[Finding] = []
+    carried = tuple(_certificates(layout, unusable.append))
 
     def read_file(name: str) -> Iterator[bytes] | None:
         return _opened(root / name, progress) if name in sizes else None
@@ -71,15 +79,15 @@ def open_evidence(root: Path, progress: Progress) -> Found:
         proofs=_there(log, progress) if is_bundle else (),
         read_file=read_file,
         present=sizes.keys(),
-        all_sessions=not is_bundle,
+        beside=(*unusable, *_beside(layout, {layout.ledger, log, *chains.values()})),
     )
     lines = [path.stat().st_size for path in (layout.ledger, log, *chains.values()) if path.exists()]
-    return Found(evidence, sum(sizes.values()) + sum(lines), is_bundle, tuple(_certificates(layout)))
+    return Found(evidence, sum(sizes.values()) + sum(lines), is_bundle, carried)
 
 
 def certificates_below(root: Path) -> list[x509.Certificate]:
     """Give the certificates of time stamp authorities that lie below a root. Blocks."""
-    return list(_certificates(Layout(root)))
+    return list(_certificates(Layout(root), lambda _: None))
 
 
 def files_named(root: Path, session: str) -> set[str]:
@@ -162,15 +170,51 @@ def _opened(path: Path, progress: Progress) -> Iterator[bytes]:
         os.close(fd)
 
 
-def _certificates(layout: Layout) -> Iterator[x509.Certificate]:
-    if not layout.certificates.is_dir():
-        return
-    for path in sorted(layout.certificates.glob("*.pem"))[:MAX_CERTIFICATES]:
+def _certificates(layout: Layout, tell: Callable[[Finding], None]) -> Iterator[x509.Certificate]:
+    """Give the certificates that lie there; of files that are of no use, `tell` hears."""
+    for path in _certificate_files(layout):
         try:
-            pem = next(_opened(path, lambda _: None), b"")[:MAX_CERTIFICATE_BYTES]
-            yield from filter(_is_known_to_openssl, read_certificates(pem))
-        except (OSError, TokenRefused):
-            continue
+            pem = next(_opened(path, lambda _: None), b"")
+            found = [each for each in read_certificates(pem) if _is_known_to_openssl(each)]
+            if len(pem) > MAX_CERTIFICATE_BYTES or not found:
+                raise TokenRefused("too long, or of a kind that OpenSSL does not know")
+            if NAMED_BY_DIGEST.fullmatch(path.name) and [certificate_name(each) for each in found] != [path.name]:
+                raise TokenRefused("not the certificate of its name")
+        except (OSError, TokenRefused) as error:
+            name = path.relative_to(layout.root).as_posix()
+            tell(Finding(state="unknown", code="certificate-unusable", place="files", file=name, detail=str(error)))
+        else:
+            yield from found
+
+
+def certificate_name(certificate: x509.Certificate) -> str:
+    """Name the file of a certificate: SHA-256 of it in DER."""
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest() + ".pem"
+
+
+def _certificate_files(layout: Layout) -> list[Path]:
+    if not layout.certificates.is_dir():
+        return []
+    return sorted(layout.certificates.glob("*.pem"))[:MAX_CERTIFICATES]
+
+
+def _beside(layout: Layout, read: Container[Path]) -> Iterator[Finding]:
+    """Tell of files that verification does not read: what can be made anew, what is secret, what somebody put there."""
+    certificates = frozenset(_certificate_files(layout))
+    found = 0
+    for place, folders, names in os.walk(layout.root):
+        if layout.tracks.parent == Path(place):
+            folders[:] = [name for name in folders if name != layout.tracks.name]
+        folders.sort()
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for name in sorted((*names, *links)):
+            path = Path(place, name)
+            if path in read or path in certificates:
+                continue
+            if (found := found + 1) > MAX_BESIDE:
+                return
+            told = path.relative_to(layout.root).as_posix()[:256]
+            yield Finding(state="unknown", code="file-beside", place="files", file=told)
 
 
 def _is_known_to_openssl(certificate: x509.Certificate) -> bool:

@@ -38,6 +38,9 @@ class LedgerFile:
         self._layout = layout
         self._write_key = write_key
         self._log = log
+        self._spare: Signer | None = None
+        self.key_at = 0
+        """Since when the key in force is, microseconds UTC."""
         self._file = AppendedFile(disk, layout.ledger)
         try:
             self.end = self._open(now)
@@ -48,7 +51,7 @@ class LedgerFile:
     def _open(self, now: int) -> LedgerEnd:
         try:
             end = read_end(self._file.pieces())
-            files = sorted(self._layout.keys.glob("*.pem"))
+            files = sorted(self._layout.keys.glob("*.pem"), key=lambda path: (path.stat().st_mtime_ns, path.name))
             self.signers = read_keys(path.read_bytes() for path in files)
             in_force = key_in_force(end.keys, self.signers) if end.keys else None
         except (ChainDamaged, KeyRefused) as error:
@@ -60,8 +63,14 @@ class LedgerFile:
         # A crash may have come between the first key and the line that names it.
         self.signer: Signer = in_force or next(iter(self.signers.values()), None) or self._new_key()
         self._ledger = Ledger(self.signer, end.n, end.prev)
+        self.key_at = end.key_at
         if in_force is None:
             self._append([self._ledger.first_key(now)], copy.copy(self._ledger))
+            self.key_at = now
+        # A key without a line: a crash came between both, or this ledger is a copy that is older than the chains, which
+        # may have gone over to it. In force once more or for the first time, it is one that verification knows.
+        for name in [name for name in self.signers if name not in {*end.keys, name_of(self.signer)}]:
+            self._go_over_to(self.signers[name], now)
         return end
 
     def tokens(self, kept: list[tuple[bytes, bytes]], at: int) -> None:
@@ -78,9 +87,18 @@ class LedgerFile:
 
     def rotate(self, at: int) -> None:
         """Put a new key into force."""
-        signer, before = self._new_key(), copy.copy(self._ledger)
+        # One that the disk did not let come into force is as new.
+        spare, self._spare = self._spare or self._new_key(), None
+        try:
+            self._go_over_to(spare, at)
+        except OSError:
+            self._spare = spare
+            raise
+
+    def _go_over_to(self, signer: Signer, at: int) -> None:
+        before = copy.copy(self._ledger)
         self._append([self._ledger.rotate(signer, at)], before)
-        self.signer = signer
+        self.signer, self.key_at = signer, at
 
     def close(self) -> None:
         """Let go of the file."""

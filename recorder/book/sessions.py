@@ -8,8 +8,10 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from recorder.book.appended import AppendedFile
+from recorder.book.completing import completed
 from recorder.book.disk import Disk
 from recorder.book.errors import BookDamaged, BookFailed
 from recorder.book.layout import Layout
@@ -97,7 +99,7 @@ class Sessions:
         for order in orders:
             written = Written(chain.n)
             try:
-                lines.append(chain.append(order.kind, order.content))
+                lines.append(chain.append(order.kind, self._completed(order, chain.algorithms)))
             except ProofError as error:
                 group.answers.append(error)
             else:
@@ -141,6 +143,9 @@ class Sessions:
             held.file.cut(0)
         self._open[session] = held
         return held
+
+    def _completed(self, order: Append, algorithms: tuple[Algorithm, ...]) -> dict[str, Any]:
+        return completed(self._layout, order.content, algorithms) if order.kind == "segment" else order.content
 
     def _resume(self, session: str) -> _Open | None:
         """Open a chain that is there; None where a crash came before its first head. Raises BookDamaged, OSError."""

@@ -1,7 +1,8 @@
 """Asks outside witnesses to stamp the book's checkpoints, one a minute at most (RFC 3161 section 3.4, over HTTP).
 
 Shell over `proof.stamping`, which decides whom to ask when, and `proof.tokens`, which checks what comes. An answer is
-kept only if it proves something; what an authority sends is bounded, and no redirect leads elsewhere.
+kept if it proves something, or would to who has the authority's root certificate: the latter is told. What an authority
+sends is bounded, and no redirect leads elsewhere.
 """
 
 import asyncio
@@ -18,7 +19,16 @@ from recorder.book.orders import KeepToken
 from recorder.book.writer import BookWriter
 from recorder.proof.errors import ProofError, TokenRefused
 from recorder.proof.stamping import Order, Stamping
-from recorder.proof.tokens import MAX_RESPONSE_BYTES, Certificates, OtherCheck, Stamp, check, request
+from recorder.proof.tokens import (
+    MAX_RESPONSE_BYTES,
+    Certificates,
+    OtherCheck,
+    Stamp,
+    TokenUnvouched,
+    check,
+    check_answer,
+    request,
+)
 
 EVERY_S: Final = 60.0
 ANSWER_S: Final = 20.0
@@ -57,7 +67,9 @@ class Stamper:
         self._asking: set[asyncio.Task[None]] = set()
         self._some = asyncio.Event()
         self.refusals: dict[str, str] = {}
-        """Why each authority's last answer was not kept."""
+        """What is wrong with each authority's last answer."""
+        self._unvouched: dict[str, bytes] = {}
+        """What each authority's last answer is over that was kept though no root certificate leads to its signer."""
 
     @property
     def unreachable(self) -> dict[str, int]:
@@ -94,8 +106,7 @@ class Stamper:
 
     async def _ask(self, order: Order) -> None:
         try:
-            response, stamp = await self._stamp(self._authorities[order.authority], order.stamped)
-            await asyncio.wrap_future(self._book.submit(KeepToken(order.stamped, response)))
+            stamp = await self._stamp(order)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, ProofError, BookError) as error:
             self.refusals[order.authority] = str(error)[:200] or type(error).__name__
             self._stamping.failed(order, self._utc_us())
@@ -103,8 +114,15 @@ class Stamper:
             self.refusals.pop(order.authority, None)
             self._stamping.succeeded(order, stamp, self._utc_us())
 
-    async def _stamp(self, authority: Authority, stamped: bytes) -> tuple[bytes, Stamp]:
-        asked = request(stamped)
+    async def _keep(self, order: Order, response: bytes) -> None:
+        await asyncio.wrap_future(self._book.submit(KeepToken(order.stamped, response)))
+
+    async def _stamp(self, order: Order) -> Stamp:
+        """Have it stamped and the answer kept; give what that proves.
+
+        Raises TokenRefused and others; of an answer that only another root would tell about, when it is kept.
+        """
+        authority, asked = self._authorities[order.authority], request(order.stamped)
         posted = self._session.post(
             authority.url,
             data=asked.as_bytes(),
@@ -122,4 +140,17 @@ class Stamper:
                     raise TokenRefused(f"more than {MAX_RESPONSE_BYTES} bytes")
         # Checking may ask another program, and takes milliseconds in any case.
         kept = bytes(response)
-        return kept, await asyncio.to_thread(check, kept, stamped, authority.certificates, self._other_check, asked)
+        try:
+            stamp = await asyncio.to_thread(
+                check, kept, order.stamped, authority.certificates, self._other_check, asked
+            )
+        except TokenUnvouched:
+            # This moment does not come back: who has the root later learns from it that all this was there now. Who
+            # answered may not be the authority, so it is asked again, and one such answer is kept.
+            check_answer(kept, asked)
+            if self._unvouched.get(authority.url) != order.stamped:
+                await self._keep(order, kept)
+                self._unvouched[authority.url] = order.stamped
+            raise
+        await self._keep(order, kept)
+        return stamp

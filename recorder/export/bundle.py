@@ -95,6 +95,7 @@ def bundle_of(root: Path, session: str, disclosure: Disclosure = EVERYTHING) -> 
     files, absent = _files(root, chain.segments)
     stamped = stamps(taken.ledger)
     present = {entry.name for entry in files}
+    sm3_sums = _sm3_sums(chain.segments, present)
     told = Told(
         session=session,
         files=len(files),
@@ -104,10 +105,12 @@ def bundle_of(root: Path, session: str, disclosure: Disclosure = EVERYTHING) -> 
         is_closed=chain.is_closed,
         stamps=tuple(name for name, _ in stamped if name.endswith(TOKEN)),
         has_certificates=bool(certificates),
+        has_sm3=bool(sm3_sums),
     )
     made = [
         _made("README.txt", readme(told)),
         _made("SHA256SUMS", _sums(chain.segments, present)),
+        *([_made("SM3SUMS", sm3_sums)] if sm3_sums else []),
         _made("proof/ledger.jsonl", taken.ledger),
         _made("proof/proofs.jsonl", taken.proofs),
         *(_made(f"proof/certificates/{name}", data) for name, data in certificates),
@@ -210,6 +213,12 @@ def _sums(segments: Iterable[Segment], present: Container[str]) -> bytes:
     """Give what the chain says of the files that are here, as `sha256sum -c` reads it."""
     sums = {segment.file: segment.digest.sha256 for segment in segments if segment.file in present}
     return "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
+
+
+def _sm3_sums(segments: Iterable[Segment], present: Container[str]) -> bytes:
+    """Give the same by SM3, of those that have it, as `cksum -c` reads it."""
+    sums = {each.file: each.digest.sm3 for each in segments if each.file in present and each.digest.sm3 is not UNSET}
+    return "".join(f"SM3 ({name}) = {digest}\n" for name, digest in sums.items()).encode()
 
 
 def _certificates(layout: Layout) -> Iterator[tuple[str, bytes]]:

@@ -23,6 +23,7 @@ class Told:
     is_closed: bool
     stamps: tuple[str, ...]
     has_certificates: bool
+    has_sm3: bool = False
 
 
 _TITLE: Final = """会商录制证据包 / Huishang evidence bundle
@@ -57,6 +58,12 @@ _VERIFY: Final = """
    SHA256SUMS 抄自记录链；每一项都可在 sessions/{session}/chain.jsonl 中找到。
    SHA256SUMS is copied from the chain; each sum is found in sessions/{session}/chain.jsonl.
 """
+_SM3: Final = """
+   国密 SM3（GNU coreutils 9 以上；或逐个用 openssl dgst -sm3）
+   / SM3 (GNU coreutils 9 or later; or `openssl dgst -sm3` for each):
+
+    cksum -a sm3 -c --quiet SM3SUMS
+"""
 _STAMPS: Final = """
 3. 不用本软件，核对时间戳 / without it, the time stamps (RFC 3161):
 
@@ -73,7 +80,7 @@ _UNSTAMPED: Final = """
 
 def readme(told: Told) -> bytes:
     """Give the text, UTF-8 with the mark that old editors need for Chinese."""
-    parts = [_TITLE, _CONTENTS, *_left_out(told), _VERIFY]
+    parts = [_TITLE, _CONTENTS, *_left_out(told), _VERIFY, _SM3 if told.has_sm3 else ""]
     text = "".join(parts).format(session=told.session, files=told.files)
     text += _STAMPS.format(commands=_commands(told)) if told.stamps else _UNSTAMPED
     return "\ufeff".encode() + text.encode()

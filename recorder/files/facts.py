@@ -119,6 +119,8 @@ class Facts(msgspec.Struct, frozen=True):
     sha256: str
     fragments: tuple[Fragment, ...]
     recovered: bool = False
+    sm3: str = ""
+    """Where it is wanted, of a file that was closed by who wrote it."""
 
     @property
     def t0(self) -> int:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from recorder.files.errors import SegmentBroken, SegmentError, SegmentFull
 from recorder.files.facts import closed_name
+from recorder.proof.digests import SHA256_ONLY, Algorithm, Digests, Running
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -21,20 +22,19 @@ _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class Sink:
     """A file that is being written, under the name that says so. Whoever began it ends it by `finish` or `abandon`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, algorithms: Sequence[Algorithm] = SHA256_ONLY) -> None:
         """Create the file, readable by nobody else. Raises SegmentFull, SegmentBroken."""
         self.path = path
         self.bytes = 0
-        self._digest = hashlib.sha256()
+        self._digest = Running(algorithms)
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise refusal(error, f"beginning {path.name}") from error
 
-    @property
-    def sha256(self) -> str:
-        """Hexadecimal, of all that was written."""
-        return self._digest.hexdigest()
+    def digests(self) -> Digests:
+        """Give those of all that was written, at the end and once."""
+        return self._digest.finish()
 
     def write(self, data: bytes) -> None:
         """Append all of it, or nothing: of what the disk has no room for, no part stays.

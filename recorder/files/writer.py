@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import UNSET
+
 from media.rtp.h264 import split_annex_b
 from media.rtp.header import PayloadError
 from recorder.files import matroska, mp4
@@ -21,6 +23,7 @@ from recorder.files.errors import SegmentBroken, SegmentClosed, SegmentError, Se
 from recorder.files.facts import OPEN, VERSION, Codec, Facts, Fragment, Label, Track, encode_label
 from recorder.files.samples import Line, OpusLine, PictureLine, PlainLine, Sample
 from recorder.files.sink import Sink
+from recorder.proof.digests import SHA256_ONLY, Algorithm
 
 FRAGMENT_US: Final = 500_000
 #: How long a picture lasts that was written before the next one came. Chromium takes a picture for one after a loss,
@@ -45,15 +48,24 @@ class SegmentWriter:
     Not to be used by two threads at once, but `sync` may be called by another than `write`, as long as nobody closes.
     """
 
-    def __init__(self, folder: Path, segment: str, number: int, track: Track, earlier_sets: bytes = b"") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        segment: str,
+        number: int,
+        track: Track,
+        earlier_sets: bytes = b"",
+        algorithms: Sequence[Algorithm] = SHA256_ONLY,
+    ) -> None:
         """`segment` is a fresh ULID and becomes the file's name; the folder exists.
 
         `earlier_sets` are parameter sets with start codes that the sender told before, or in its SDP: for the head of a
-        file whose first keyframe brings none.
+        file whose first keyframe brings none. `algorithms`: of the file's digests.
         Raises SegmentInvalid for identifiers and sizes that cannot stand in a label.
         """
         self._folder = folder
         self._earlier_sets = earlier_sets
+        self._algorithms = algorithms
         self._label = Label(VERSION, segment, number, 0, "", track)
         if track.codec.is_picture and not (track.width and track.height):
             raise SegmentInvalid("a picture's track has a size")
@@ -159,8 +171,16 @@ class SegmentWriter:
             self._sink.abandon()
             raise broken
         path = self._sink.finish()
-        sink = self._sink
-        return Facts(self._label, path.name, len(self._head), sink.bytes, sink.sha256, tuple(self._fragments))
+        digests = self._sink.digests()
+        return Facts(
+            self._label,
+            path.name,
+            len(self._head),
+            self._sink.bytes,
+            digests.sha256,
+            tuple(self._fragments),
+            sm3="" if digests.sm3 is UNSET else digests.sm3,
+        )
 
     def _begin(self, data: bytes, pts_us: int, is_keyframe: bool) -> Line:
         track = self._label.track
@@ -219,7 +239,7 @@ class SegmentWriter:
         self._fragments.append(fragment)
 
     def _create(self, data: bytes) -> None:
-        sink = Sink(self.path)
+        sink = Sink(self.path, self._algorithms)
         try:
             sink.write(data)
         except SegmentError:

@@ -34,6 +34,11 @@ class Chain:
         self._signer = signer
 
     @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """Say by which algorithms its digests are, from its first record to its last."""
+        return self._algorithms
+
+    @property
     def key(self) -> str:
         """Name the key that signs."""
         return name_of(self._signer)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from recorder.proof import canonical, lines, records
-from recorder.proof.digests import Algorithm, Digests, tagged
+from recorder.proof.digests import SHA256_ONLY, Algorithm, Digests, names_of, tagged
 from recorder.proof.errors import ProofError
 from recorder.proof.findings import Code, Finding, State
 from recorder.proof.ledger_reading import Key
@@ -45,6 +45,7 @@ class ChainRead:
     """The n of the closure."""
     length: int = 0
     """How many records there are, bad ones counted."""
+    algorithms: tuple[Algorithm, ...] = SHA256_ONLY
 
 
 def read_chain(session: str, pieces: Iterable[bytes], keys: Mapping[str, Key]) -> ChainRead:
@@ -112,7 +113,7 @@ class _Reader:
             )
         vouched = self._n if self._unsigned_from is None else self._unsigned_from
         if vouched and all(finding.state in ("unknown", "incomplete") for finding in read.findings):
-            self._find("intact", "chain-intact", None, None, count=vouched)
+            self._find("intact", "chain-intact", None, None, count=vouched, detail=names_of(read.algorithms))
         return read
 
     def _follow(self, record: Recorded | Signed, line: lines.Line) -> int | None:
@@ -120,7 +121,7 @@ class _Reader:
         if record.session != self._read.session:
             self._find("altered", "session-wrong", line, self._n)
         if self._algorithms is None:
-            self._algorithms = record.prev.algorithms
+            self._algorithms = self._read.algorithms = record.prev.algorithms
             self._prev = records.begin_of(self._read.session, self._algorithms)
         is_next = self._prev is not None and record.prev == self._prev
         if record.n > self._n and not is_next:

@@ -7,18 +7,27 @@ Every input begins with the name of what it is, so that no bytes mean two things
 Files are the exception: theirs is the plain digest, so that `sha256sum` and `openssl dgst -sm3` give the same.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cryptography.hazmat.primitives import hashes
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.hashes import Hash
 
 Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """32 bytes in lower case."""
 Algorithm = Literal["sha256", "sm3"]
 SHA256_ONLY: tuple[Algorithm, ...] = ("sha256",)
 WITH_SM3: tuple[Algorithm, ...] = ("sha256", "sm3")
+
+
+def names_of(algorithms: Sequence[Algorithm]) -> str:
+    """Name algorithms for people."""
+    return ", ".join({"sha256": "SHA-256", "sm3": "SM3"}[each] for each in algorithms)
 
 
 class Digests(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,7 +47,7 @@ class Running:
 
     def __init__(self, algorithms: Sequence[Algorithm] = SHA256_ONLY) -> None:
         self._sha256 = hashlib.sha256()
-        self._sm3 = hashes.Hash(hashes.SM3()) if "sm3" in algorithms else None
+        self._sm3 = _sm3() if "sm3" in algorithms else None
 
     def update(self, piece: bytes) -> None:
         """Take the next piece."""
@@ -63,6 +72,13 @@ def sum_of(tag: str, *parts: bytes, algorithms: Sequence[Algorithm] = SHA256_ONL
     sha256 = hashlib.sha256(data).hexdigest()
     if "sm3" not in algorithms:
         return Digests(sha256=sha256)
-    sm3 = hashes.Hash(hashes.SM3())
+    sm3 = _sm3()
     sm3.update(data)
     return Digests(sha256=sha256, sm3=sm3.finalize().hex())
+
+
+def _sm3() -> Hash:
+    # Late: Python's own OpenSSL need not have SM3, and who only wants SHA-256 is spared eight megabytes.
+    from cryptography.hazmat.primitives import hashes
+
+    return hashes.Hash(hashes.SM3())

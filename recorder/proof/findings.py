@@ -39,18 +39,21 @@ Code = Literal[
     "unsigned-end",  # incomplete: `count` records from `record` on have no head; leaves behind the last checkpoint
     "not-closed",  # incomplete: no closure
     "after-closure",  # altered
-    "chain-intact",  # intact: `count` records
+    "chain-intact",  # intact: `count` records; `detail` names the digests
     # Files of segments: track, start, end, file, record.
     "file-altered",  # altered
     "file-missing",  # missing
     "file-deleted",  # deleted: `detail` is the policy
-    "files-intact",  # intact: `count` files
+    "files-intact",  # intact: `count` files; `detail` names the digests by which
     "file-unvouched",  # incomplete: as its record says, for which no head vouches
     "file-unrecorded",  # altered: no chain names it (without a session)
     "file-open",  # incomplete: being written, or left so by a crash; no chain can name it yet (without a session)
+    "file-beside",  # unknown: nothing here vouches for `file`, and nothing that is proved rests on it
     # Ledger, log, proofs.
     "ledger-intact",  # intact: `count` lines
     "ledger-excerpt",  # unknown: `count` lines of the ledger are not among these files
+    "older-copy",  # unknown: these may be an older copy; the newest checkpoint, of `at`, is named by `detail`
+    "checkpoint-absent",  # missing: a checkpoint that somebody outside has seen, named by `detail`, is not there
     "key-unpinned",  # unknown: nobody outside said that this is the server's first key
     "key-not-pinned-one",  # altered
     "log-intact",  # intact: `count` leaves of a whole log, or proofs
@@ -62,7 +65,7 @@ Code = Literal[
     # Tokens and witnesses.
     "token-wrong",  # altered
     "token-absent",  # missing: the log names a token that is not there
-    "token-unchecked",  # unknown: nothing here can read it; `detail` says why
+    "token-unchecked",  # unknown: nothing here can read it, or no root leads to its signer; `detail` says which
     "token-expired",  # unknown: the authority's certificate has ended and no later token covers this one
     "stamped",  # stamped: up to `record`, at `at`, by `authority`: the first and the last of `count` of a session
     "authority-unpinned",  # unknown: the same, but the authority's root came with the files
@@ -70,6 +73,7 @@ Code = Literal[
     "before-witness",  # unknown: up to `record`, made anew with the same key before `at`, would look the same
     "time-contradicted",  # unknown: by the server's clock `record` was made at `start`, and a witness saw it at `at`
     "after-witness",  # unknown: what was written after `record` may have been cut or made anew
+    "certificate-unusable",  # unknown: the certificates in `file` cannot be read, or are not those of its name
     # Of findings.
     "more",  # altered: there is more than was counted
 ]

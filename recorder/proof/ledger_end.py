@@ -34,6 +34,8 @@ class LedgerEnd:
     """To which the file is to be cut."""
     keys: list[str] = field(default_factory=list)
     """The names of all keys in their order."""
+    key_at: int = 0
+    """Since when the last of them is in force, microseconds UTC."""
     checkpoint: Checkpoint | None = None
     """The last."""
     tokens: list[str] = field(default_factory=list)
@@ -67,7 +69,11 @@ def read_end(pieces: Iterable[bytes]) -> LedgerEnd:
             break
         end.n, end.prev, end.length = end.n + 1, link_of(line.text), line.end
         _note(end, entry, line)
-    end.keys = [name for name in (_key_in(line) for line in keys if line.end <= end.length) if name]
+    for line in keys:
+        entry = _parse(line) if line.end <= end.length else None
+        if entry is not None and entry.algorithm is not UNSET and entry.public is not UNSET:
+            end.keys.append(key_name(entry.algorithm, bytes.fromhex(entry.public)))
+            end.key_at = entry.at
     return end
 
 
@@ -95,10 +101,3 @@ def _note(end: LedgerEnd, entry: Entry, line: Line) -> None:
             end.tokens.append(response_digest(base64.b64decode(entry.response)))
         except ValueError as error:
             raise ChainDamaged(line.number, "not base64") from error
-
-
-def _key_in(line: Line) -> str | None:
-    entry = _parse(line)
-    if entry is None or entry.algorithm is UNSET or entry.public is UNSET:
-        return None
-    return key_name(entry.algorithm, bytes.fromhex(entry.public))

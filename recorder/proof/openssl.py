@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from recorder.proof.errors import TokenRefused
-from recorder.proof.tokens import Certificates, Stamp, TokenUnreadable, signer_of, stamp_of
+from recorder.proof.tokens import UNUSABLE, Certificates, Stamp, TokenUnreadable, signer_of, stamp_of
 
 TIMEOUT_S = 20
 MAX_ANSWER_BYTES = 1 << 20
@@ -78,7 +78,7 @@ def _certificates_in(text: bytes) -> list[x509.Certificate]:
             x509.load_pem_x509_certificate(_BEGIN + part.partition(_END)[0] + _END + b"\n")
             for part in text.split(_BEGIN)[1:]
         ]
-    except ValueError as error:
+    except UNUSABLE as error:
         raise TokenRefused("an unreadable certificate") from error
 
 

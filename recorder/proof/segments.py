@@ -3,13 +3,14 @@
 A file may be named by several chains (a source recorded in two sessions), and is read once for all of them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from msgspec import UNSET
 
 from recorder.proof.chain_reading import ChainRead
-from recorder.proof.digests import Digests, Running
+from recorder.proof.digests import Algorithm, Digests, Running, names_of
 from recorder.proof.findings import Code, Finding, State
 from recorder.proof.records import Segment
 
@@ -39,7 +40,7 @@ class Files:
 
     def check(self, chain: ChainRead) -> Iterator[Finding]:
         """Compare every file that a chain names."""
-        intact = 0
+        intact: Counter[tuple[Algorithm, ...]] = Counter()
         for n, segment in sorted(chain.segments.items()):
             self._named.add(segment.file)
             if not is_plain_path(segment.file):
@@ -48,7 +49,7 @@ class Files:
                 continue
             fault = self._fault(chain, n, segment)
             if fault is None:
-                intact += 1
+                intact[segment.digest.algorithms] += 1
             else:
                 yield fault
         known = {segment.file for segment in chain.segments.values()}
@@ -58,8 +59,11 @@ class Files:
                 known.add(segment.file)
                 self._named.add(segment.file)
                 yield self._fault(chain, n, segment) or _finding(chain, n, segment, "incomplete", "file-unvouched")
-        if intact:
-            yield Finding(state="intact", code="files-intact", place="files", session=chain.session, count=intact)
+        for algorithms, count in sorted(intact.items()):
+            detail = names_of(algorithms)
+            yield Finding(
+                state="intact", code="files-intact", place="files", session=chain.session, count=count, detail=detail
+            )
 
     def unrecorded(self) -> Iterator[Finding]:
         """Tell of the files that no chain names; to be asked when all chains were checked."""

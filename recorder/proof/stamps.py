@@ -15,7 +15,7 @@ from recorder.proof.findings import Code, Finding, State
 from recorder.proof.ledger import response_digest
 from recorder.proof.ledger_reading import Checkpoint, LedgerRead, Token
 from recorder.proof.log import Cover, LogRead
-from recorder.proof.tokens import Certificates, OtherCheck, Stamp, TokenUnreadable, check
+from recorder.proof.tokens import Certificates, OtherCheck, Stamp, TokenUnreadable, TokenUnvouched, check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,8 @@ class Trust:
     """Roots of time stamp authorities, known from elsewhere."""
     carried: tuple[x509.Certificate, ...] = ()
     """Certificates that came with the files: roots of no authority, and those between."""
+    seen: tuple[str, ...] = ()
+    """Names of checkpoints that somebody outside has seen before."""
     other_check: OtherCheck | None = None
     """The second way to check a token, `openssl.check`."""
 
@@ -132,8 +134,8 @@ def _rank(witness: Witness) -> tuple[bool, int, int]:
 
 def _witness(token: Token, checkpoint: Checkpoint, trust: Trust) -> Witness | Finding:
     digest = response_digest(token.response)
-    unread = ""
-    refused = "no root certificate to believe"
+    lacking = "no root certificate to believe"
+    unread = refused = ""
     for pinned, roots in ((True, trust.roots), (False, trust.carried)):
         if not roots:
             continue
@@ -142,13 +144,16 @@ def _witness(token: Token, checkpoint: Checkpoint, trust: Trust) -> Witness | Fi
             stamp = check(token.response, checkpoint.stamped, certificates, trust.other_check)
         except TokenUnreadable as error:
             unread = str(error)
+        except TokenUnvouched as error:
+            lacking = str(error)
         except TokenRefused as error:
             refused = str(error)
         else:
             return Witness(checkpoint, stamp, pinned, digest)
-    if unread or not (trust.roots or trust.carried):
-        return _finding("unknown", "token-unchecked", token, unread or refused)
-    return _finding("altered", "token-wrong", token, refused)
+    if refused and not unread:
+        return _finding("altered", "token-wrong", token, refused)
+    # Who has another root may learn something from it, and nobody is told anything wrong by it.
+    return _finding("unknown", "token-unchecked", token, unread or lacking)
 
 
 def _finding(state: State, code: Code, token: Token, detail: str) -> Finding:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import (
     HashAlgorithm,
@@ -24,14 +25,16 @@ from rfc3161_client import (
     VerifierBuilder,
     decode_timestamp_response,
 )
-from rfc3161_client.tsp import TimeStampResponse
+from rfc3161_client.tsp import PKIStatus, TimeStampResponse
 
 from recorder.proof.errors import TokenRefused
 
 MAX_RESPONSE_BYTES = 1 << 16
 MAX_BETWEEN = 16
+"""Certificates that are looked at of those in a token."""
+MAX_OTHERS = 64
 #: What reading a strange certificate or token raises.
-_UNUSABLE = (
+UNUSABLE = (
     ValueError,
     TypeError,
     OverflowError,
@@ -40,6 +43,8 @@ _UNUSABLE = (
     x509.ExtensionNotFound,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
+    # Of what will be refused one day; an exception where warnings are.
+    CryptographyDeprecationWarning,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,6 +71,10 @@ class TokenUnreadable(TokenRefused):
     """Our parser does not take it; somebody else's may."""
 
 
+class TokenUnvouched(TokenRefused):
+    """No root certificate that is believed leads to its signer: it may prove something to who has another root."""
+
+
 OtherCheck = Callable[[bytes, bytes, Certificates], Stamp]
 """Checks a response over the stamped bytes; raises TokenRefused, and TokenUnreadable where it cannot be asked."""
 
@@ -84,12 +93,13 @@ def check(
 ) -> Stamp:
     """Say what a response proves of these bytes; where it has just come, `asked` is the request that it must answer.
 
-    Raises TokenRefused where it proves nothing, TokenUnreadable where nothing here can read it.
+    Raises TokenRefused where it proves nothing, TokenUnvouched where that is for lack of a root only, TokenUnreadable
+    where nothing here can read it.
     """
     if len(response) > MAX_RESPONSE_BYTES:
         raise TokenRefused(f"{len(response)} bytes, at most {MAX_RESPONSE_BYTES}")
     if not certificates.roots:
-        raise TokenRefused("no root certificate to believe")
+        raise TokenUnvouched("no root certificate to believe")
     try:
         return _check_strictly(response, stamped, certificates, asked)
     except TokenUnreadable:
@@ -98,21 +108,38 @@ def check(
     return other(response, stamped, certificates)
 
 
+def check_answer(response: bytes, asked: TimeStampRequest) -> None:
+    """Tell whether a response is one to this request, whoever may vouch for it. Raises TokenRefused."""
+    try:
+        decoded = decode_timestamp_response(response)
+        told = decoded.tst_info
+        is_answer = (
+            decoded.status in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS)
+            and told.message_imprint.hash_algorithm == asked.message_imprint.hash_algorithm
+            and told.message_imprint.message == asked.message_imprint.message
+            and told.nonce == asked.nonce
+        )
+    except UNUSABLE as error:
+        raise TokenUnreadable(str(error)[:200]) from error
+    if not is_answer:
+        raise TokenRefused("not an answer to what was asked")
+
+
 def signer_of(
     embedded: Sequence[x509.Certificate], certificates: Certificates
 ) -> tuple[x509.Certificate, list[x509.Certificate]]:
     """Find the one certificate that may stamp and nothing else (RFC 3161 section 2.3), and whom to believe about it.
 
-    Raises TokenRefused where there is not one, or no root vouches for it.
+    Raises TokenRefused where there is not one, TokenUnvouched where no root vouches for it.
     """
     given = [*certificates.roots, *certificates.others]
     able = {certificate for certificate in embedded or given if _may_stamp(certificate)}
     if len(able) != 1:
         raise TokenRefused(f"{len(able)} certificates that may stamp")
     signer = able.pop()
-    believed = _believed(certificates.roots, [*certificates.others, *embedded])
+    believed = _believed(certificates.roots, [*embedded[:MAX_BETWEEN], *certificates.others[:MAX_OTHERS]])
     if signer not in certificates.roots and not any(_is_issued_by(signer, issuer) for issuer in believed):
-        raise TokenRefused("no root certificate vouches for its signer")
+        raise TokenUnvouched("no root certificate vouches for its signer")
     return signer, believed
 
 
@@ -120,7 +147,7 @@ def read_certificates(pem: bytes) -> list[x509.Certificate]:
     """Read certificates in PEM. Raises TokenRefused."""
     try:
         return x509.load_pem_x509_certificates(pem)
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise TokenRefused(str(error)[:200]) from error
 
 
@@ -133,7 +160,7 @@ def stamp_of(at: datetime, signer: x509.Certificate) -> Stamp:
     """Put together what a checked token proves. Raises TokenRefused where its signer cannot be read."""
     try:
         return Stamp(microseconds(at), signer.subject.rfc4514_string(), microseconds(signer.not_valid_after_utc))
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise TokenRefused(str(error)[:200]) from error
 
 
@@ -144,7 +171,7 @@ def _check_strictly(
         decoded = decode_timestamp_response(response)
         at = decoded.tst_info.gen_time
         embedded = [x509.load_der_x509_certificate(der) for der in decoded.signed_data.certificates]
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise TokenUnreadable(str(error)[:200]) from error
     signer, believed = signer_of(embedded, certificates)
     builder = VerifierBuilder() if asked is None else VerifierBuilder.from_request(asked)
@@ -155,9 +182,9 @@ def _check_strictly(
 
 
 def _believed(roots: Sequence[x509.Certificate], others: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Give the roots and those of the others, at most `MAX_BETWEEN`, that lead to one as authorities."""
+    """Give the roots and those of the others that lead to one as authorities."""
     believed = list(dict.fromkeys(roots))
-    waiting = [other for other in dict.fromkeys(others[:MAX_BETWEEN]) if other not in believed and _is_authority(other)]
+    waiting = [other for other in dict.fromkeys(others) if other not in believed and _is_authority(other)]
     while found := [other for other in waiting if any(_is_issued_by(other, issuer) for issuer in believed)]:
         believed += found
         waiting = [other for other in waiting if other not in found]
@@ -167,7 +194,7 @@ def _believed(roots: Sequence[x509.Certificate], others: Sequence[x509.Certifica
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *_UNUSABLE):
+    except (InvalidSignature, *UNUSABLE):
         return False
     return _is_authority(issuer)
 
@@ -175,7 +202,7 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except _UNUSABLE:
+    except UNUSABLE:
         return False
 
 
@@ -183,7 +210,7 @@ def _verify(builder: VerifierBuilder, decoded: TimeStampResponse, stamped: bytes
     try:
         if not builder.build().verify_message(decoded, stamped):
             raise TokenRefused("not accepted")
-    except (VerificationError, *_UNUSABLE) as error:
+    except (VerificationError, *UNUSABLE) as error:
         raise TokenRefused(str(error)[:200]) from error
     except BaseException as error:
         # rfc3161-client 1.0.9 panics at a certificate that OpenSSL cannot read, and a panic is no Exception.
@@ -195,6 +222,6 @@ def _verify(builder: VerifierBuilder, decoded: TimeStampResponse, stamped: bytes
 def _may_stamp(certificate: x509.Certificate) -> bool:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except _UNUSABLE:
+    except UNUSABLE:
         return False
     return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]

@@ -3,7 +3,7 @@
 Nothing is believed before it is checked: keys by the ledger, which begins with one that somebody outside may name;
 heads by keys; records by heads; contents and files by records; times by tokens; tokens by roots that somebody outside
 may name. What remains is said too: who has the key may have made anew all that no outside witness had seen, and may
-have cut what came after the last one saw.
+have cut what came after the last one saw; and whoever keeps the files may have put back an older copy of all of them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -37,8 +37,8 @@ class Evidence:
     read_file: ReadFile
     present: Collection[str] = ()
     """The files that there are below `tracks`, by their paths below the root."""
-    all_sessions: bool = True
-    """Whether every session that the log names should be among the chains."""
+    beside: Iterable[Finding] = ()
+    """What was found while looking for all that."""
 
 
 def verify(evidence: Evidence, trust: Trust) -> Iterator[Finding]:
@@ -48,6 +48,7 @@ def verify(evidence: Evidence, trust: Trust) -> Iterator[Finding]:
     """
     ledger = read_ledger(evidence.ledger, trust.first_key, is_whole=evidence.leaves is not None)
     yield from ledger.findings
+    yield from _newest(ledger, trust, is_whole=evidence.leaves is not None)
     if evidence.leaves is None:
         log = read_proofs(evidence.proofs, ledger.checkpoints)
         if ledger.checkpoints and not log.findings:
@@ -67,9 +68,19 @@ def verify(evidence: Evidence, trust: Trust) -> Iterator[Finding]:
         yield from files.check(chain)
         yield from _witnessed(chain, log.heads.get(session, []), earliest)
     yield from files.unrecorded()
-    if evidence.all_sessions:
-        for session in sorted(set(log.heads) - set(evidence.chains)):
-            yield Finding(state="missing", code="records-absent", place="chain", session=session, record=0)
+    for session in sorted(set(log.heads) - set(evidence.chains)):
+        yield Finding(state="missing", code="records-absent", place="chain", session=session, record=0)
+    yield from evidence.beside
+
+
+def _newest(ledger: LedgerRead, trust: Trust, *, is_whole: bool) -> Iterator[Finding]:
+    """Say how far these files go: a copy of all of them from an earlier day is whole too."""
+    for name in trust.seen:
+        if name not in ledger.checkpoints:
+            yield Finding(state="missing", code="checkpoint-absent", place="ledger", detail=name)
+    newest = max(ledger.checkpoints.values(), key=lambda each: each.line, default=None)
+    if is_whole and newest is not None:
+        yield Finding(state="unknown", code="older-copy", place="ledger", at=newest.at, detail=newest.name)
 
 
 def _absent_tokens(ledger: LedgerRead, log: LogRead) -> Iterator[Finding]:

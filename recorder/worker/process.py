@@ -21,6 +21,7 @@ import msgspec
 import structlog
 
 import recorder
+from recorder.proof.digests import SHA256_ONLY, Algorithm
 from recorder.worker import wire
 from recorder.worker.hand import Hand
 
@@ -58,15 +59,17 @@ class RecorderProcess:
         hear: Callable[[wire.Answer], None],
         program: Sequence[str] = PROGRAM,
         silence_s: float = SILENCE_S,
+        algorithms: tuple[Algorithm, ...] = SHA256_ONLY,
     ) -> None:
         """`root` is the folder of recordings; `program` gets a descriptor's number as its last argument.
 
-        A worker that says nothing for `silence_s` is killed.
+        A worker that says nothing for `silence_s` is killed. `algorithms`: of files' digests.
         """
         self._root = root
         self._hear = hear
         self._program = program
         self._silence_s = silence_s
+        self._algorithms = algorithms
         self._process: asyncio.subprocess.Process | None = None
         self._line: socket.socket | None = None
         self._rings: dict[int, tuple[int, int]] = {}
@@ -221,7 +224,8 @@ class RecorderProcess:
         scans = self._scans or bool(self._lost)
         self._is_ready, self._heard_s = False, time.monotonic()
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read, ours)
-        self._order(wire.Begin(wire.VERSION, str(self._root), self._offset_ns, scans), (self._hand_fd,))
+        begin = wire.Begin(wire.VERSION, str(self._root), self._offset_ns, scans, self._algorithms)
+        self._order(begin, (self._hand_fd,))
         for number, fds in self._rings.items():
             self._order(wire.AddRing(number), fds)
         for order in self._tracks.values():

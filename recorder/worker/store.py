@@ -7,12 +7,14 @@ known to be on disk is bounded: beyond that nothing is taken until half of it is
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from media.rtp.frames import Frame
 from recorder.files import SegmentBroken, SegmentFull, SegmentWriter, Track
 from recorder.files.sink import sync_folder
+from recorder.proof.digests import SHA256_ONLY, Algorithm
 from recorder.tracks.told import Ended
 from recorder.worker.disk import Disk, Finished, OpenFile
 from recorder.worker.hand import Hand
@@ -29,7 +31,13 @@ RETRY_S: Final = 2.0
 class Store:
     """Gives `TrackRecorder` its files. Whoever made it ends it by `close`, when all segments have been ended."""
 
-    def __init__(self, root: Path, hand: Hand, most_unsynced: int = MOST_UNSYNCED) -> None:
+    def __init__(
+        self,
+        root: Path,
+        hand: Hand,
+        most_unsynced: int = MOST_UNSYNCED,
+        algorithms: Sequence[Algorithm] = SHA256_ONLY,
+    ) -> None:
         self.bytes = 0
         """Written since the start."""
         self.unsynced = 0
@@ -39,6 +47,7 @@ class Store:
         """What has happened; whoever reads it empties it."""
         self._root = root
         self._hand = hand
+        self._algorithms = algorithms
         self._most = most_unsynced
         self._open: dict[int, OpenFile] = {}
         self._ending: list[OpenFile] = []
@@ -63,7 +72,7 @@ class Store:
             raise refused from error
         # Names are in the order of their beginnings, also where several begin at once.
         self._named_us = max(time.time_ns() // 1000, self._named_us + 1000)
-        writer = SegmentWriter(folder, ulid(self._named_us), number, track)
+        writer = SegmentWriter(folder, ulid(self._named_us), number, track, algorithms=self._algorithms)
         self._hand.take(track.track)
         try:
             writer.write(frame.data, pts_us, frame.is_keyframe)

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from recorder.files import Facts
 from recorder.files.facts import MAX_ABOUT, RECOVERED, Count, Ulid
+from recorder.proof.digests import SHA256_ONLY, Algorithm
 from recorder.tracks.told import Ended, Gap
 
 VERSION: Final = 1
@@ -35,6 +36,8 @@ class Begin(Struct, frozen=True, tag_field="do", tag="begin"):
     offset_ns: Nanoseconds
     """UTC less monotonic time."""
     scans: bool
+    algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1, max_length=2)] = SHA256_ONLY
+    """Of files' digests."""
 
 
 class AddRing(Struct, frozen=True, tag_field="do", tag="add-ring"):

@@ -63,7 +63,7 @@ class Worker:
         if begin.scans:
             for found in recovered_below(self._root / "tracks"):
                 self._line.say(found)
-        self._store = Store(self._root, self._hand)
+        self._store = Store(self._root, self._hand, algorithms=begin.algorithms)
         self._line.say(wire.Ready(wire.VERSION))
         while not self._is_ending:
             busy = self._read_all()

@@ -13,6 +13,7 @@ from dispatch.acts.recordings import Begin
 from huishang.recording import keeping as under_test
 from huishang.recording.found import unclosed
 from huishang.recording.keeping import Keeping
+from huishang.recording.proving import Proving
 from recorder.book.evidence import is_closed
 from recorder.proof import records
 from recorder.utc import UtcLine
@@ -24,7 +25,7 @@ from tests.recorder.book.books import NOW, open_book, opening
 
 @asynccontextmanager
 async def keeping(root: Path, world: World) -> AsyncIterator[Keeping]:
-    made = Keeping(root, "n1", (), UtcLine(read_clocks()), world.tables, tuple, lambda session: None)
+    made = Keeping(root, "n1", Proving(), UtcLine(read_clocks()), world.tables, tuple, lambda session: None)
     made.start()
     try:
         yield made

@@ -12,7 +12,7 @@ from recorder.book.disk import Disk
 from recorder.book.evidence import open_evidence
 from recorder.book.orders import Append
 from recorder.proof import openssl
-from recorder.proof.digests import SHA256_ONLY
+from recorder.proof.digests import SHA256_ONLY, Algorithm
 from recorder.proof.findings import Finding
 from recorder.proof.stamps import Trust
 from recorder.proof.verifying import verify
@@ -32,8 +32,10 @@ class HastyDisk(Disk):
         pass
 
 
-def open_book(root: Path, disk: Disk | None = None) -> Book:
-    return Book(root, "n1", write_key, NOW, disk=disk or HastyDisk())
+def open_book(
+    root: Path, disk: Disk | None = None, algorithms: tuple[Algorithm, ...] = SHA256_ONLY, now: int = NOW
+) -> Book:
+    return Book(root, "n1", write_key, now, disk=disk or HastyDisk(), algorithms=algorithms)
 
 
 def opening(session: str) -> Append:
@@ -48,7 +50,9 @@ def closure(session: str) -> Append:
     return Append(session, "closure", {"at": NOW})
 
 
-def segment(root: Path, track: str, number: int, *sessions: str) -> list[Append]:
+def segment(
+    root: Path, track: str, number: int, *sessions: str, algorithms: tuple[Algorithm, ...] = SHA256_ONLY
+) -> list[Append]:
     """Write a file of five seconds and give the orders that record it in each session."""
     file = f"tracks/{track}/{number}.mp4"
     data = f"{track} {number} ".encode() * 1_000
@@ -56,11 +60,12 @@ def segment(root: Path, track: str, number: int, *sessions: str) -> list[Append]
     (root / file).write_bytes(data)
     start = BEGIN + number * 5 * SECOND
     content = {"track": track, "file": file, "start": start, "end": start + 5 * SECOND, "bytes": len(data)}
-    return [Append(session, "segment", content | {"digest": file_digest(data, SHA256_ONLY)}) for session in sessions]
+    return [Append(session, "segment", content | {"digest": file_digest(data, algorithms)}) for session in sessions]
 
 
-def findings_at(root: Path, roots: Iterable[x509.Certificate] = (), now: int = NOW) -> list[Finding]:
+def findings_at(
+    root: Path, roots: Iterable[x509.Certificate] = (), now: int = NOW, seen: tuple[str, ...] = ()
+) -> list[Finding]:
     found = open_evidence(root, lambda _: None)
-    return list(
-        verify(found.evidence, Trust(now=now, roots=tuple(roots), carried=found.carried, other_check=openssl.check))
-    )
+    trust = Trust(now=now, roots=tuple(roots), carried=found.carried, seen=seen, other_check=openssl.check)
+    return list(verify(found.evidence, trust))

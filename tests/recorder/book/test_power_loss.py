@@ -26,7 +26,7 @@ SESSIONS = ("A", "B")
 # Groups; each is events of the sessions by number, a token or a new key.
 GROUPS = st.lists(st.lists(st.sampled_from(["A", "B", "token", "key"]), min_size=1, max_size=4), min_size=1, max_size=5)
 #: What a crash, an unfinished session and an invented token explain; nothing else may be found.
-EXPLAINED = {"not-closed", "no-witness", "key-unpinned", "token-unchecked"}
+EXPLAINED = {"not-closed", "no-witness", "key-unpinned", "token-unchecked", "older-copy", "file-beside"}
 Answered = list[tuple[str, int]]
 
 

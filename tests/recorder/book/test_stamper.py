@@ -91,7 +91,13 @@ async def test_tokens_are_kept_once_each_and_verification_tells_who_saw_what(tmp
     findings = findings_at(root, [one.root, two.root], now=clock[0])
     assert is_sound(findings)
     assert {f.authority for f in findings if f.code == "stamped"} <= {"CN=one", "CN=two"}
-    assert {f.code for f in findings if f.state == "unknown"} == {"key-unpinned", "before-witness"}
+    assert {f.code for f in findings if f.state == "unknown"} == {
+        "key-unpinned",
+        "before-witness",
+        "older-copy",
+        "file-beside",
+        "token-unchecked",
+    }, "a stranger's answer is kept, and told as what it is"
     open_book(root).close()
 
 

@@ -54,7 +54,7 @@ def codes(findings: list[Finding], *states: str) -> set[str]:
 def test_what_is_whole_is_accepted_and_says_who_saw_what_when(world: World) -> None:
     findings = world.verify(world.whole)
     assert is_sound(findings)
-    assert codes(findings, "unknown") == {"before-witness", "after-witness"}
+    assert codes(findings, "unknown") == {"before-witness", "after-witness", "older-copy"}
     assert codes(findings, "intact") == {"chain-intact", "files-intact", "ledger-intact", "log-intact"}
     deleted = [finding for finding in findings if finding.state == "deleted"]
     assert [(f.file[-5:], f.detail) for f in deleted] == [("2.mp4", "30 days")] * 2
@@ -209,8 +209,8 @@ def test_without_roots_from_elsewhere_authorities_are_told_as_unknown(world: Wor
     assert not codes(findings, "stamped")
     nobody = findings_of(world.whole, [], first_key=name_of(OLD))
     assert {"token-unchecked", "no-witness"} <= codes(nobody, "unknown")
-    stranger = findings_of(world.whole, roots[:1], first_key=name_of(OLD))
-    assert "token-wrong" in codes(stranger, "altered")
+    lacking = findings_of(world.whole, roots[:1], first_key=name_of(OLD))
+    assert is_sound(lacking) and {"stamped", "token-unchecked"} <= codes(lacking), "one root is not there"
 
 
 def test_an_ended_certificate_counts_where_a_later_token_covers_its_token(tmp_path: Path) -> None:
