@@ -47,6 +47,10 @@ def _verify(
             " may be repeated"
         ),
     ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="节点的 journal 目录，与链所载之事对照 / a node's journal, held against the chains' events"),
+    ] = None,
 ) -> None:
     """核对录像是否与录制时一致（离线，退出码 0 完好、1 有问题、2 无法读取） / verify recordings, offline."""
     from recorder.book.evidence import NoEvidence, open_evidence
@@ -71,6 +75,10 @@ def _verify(
                 other_check=openssl.check,
             )
             findings = list(verify(found.evidence, trust))
+            if journal is not None:
+                from huishang.verify_journal import journal_findings
+
+                findings += journal_findings(path, journal)
     except NoEvidence as error:
         _fail(f"{error}: 不是录像根目录或证据包 / no recordings' root, no bundle")
     except OSError as error:

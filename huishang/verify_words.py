@@ -103,5 +103,9 @@ CODES: dict[Code, str] = {
         "最后一次见证（{at}）之后的记录可能被截去或重做"
         " / what came after the last witness at {at} may have been cut or made anew"
     ),
+    "events-intact": "日志文件与链所载 {count} 件事一致 / {count} events are in the journal as in the chain",
+    "event-differs": "日志文件中此事与链所载不同 / the journal has this event otherwise than the chain",
+    "event-absent": "日志文件中没有链所载的此事 / the journal lacks an event that the chain has",
+    "journal-damaged": "日志文件有一行与写下时不同 / a line of the journal is not as it was written",
     "more": "另有 {count} 处 / {count} more",
 }

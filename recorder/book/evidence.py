@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,7 +22,7 @@ from recorder.proof import records
 from recorder.proof.errors import NotARecord, ProofError, TokenRefused
 from recorder.proof.findings import Finding
 from recorder.proof.lines import split
-from recorder.proof.records import RecordedLine
+from recorder.proof.records import RecordedKind, RecordedLine
 from recorder.proof.tokens import read_certificates
 from recorder.proof.verifying import Evidence
 
@@ -95,15 +96,20 @@ def files_named(root: Path, session: str) -> set[str]:
 
     Nothing is verified. Raises OSError where there is no chain.
     """
-    named = set()
+    return {str(content.get("file")) for _, content in contents_of(root, session, "segment")}
+
+
+def contents_of(root: Path, session: str, kind: RecordedKind) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give what a session's chain says of a kind, with the records' n. Nothing is verified. Raises OSError."""
     for line in split(_opened(Layout(root).chain(session), lambda _: None)):
-        try:
-            parsed = records.parse(line.text)
-        except ProofError:
-            continue
-        if isinstance(parsed, RecordedLine) and parsed.record.kind == "segment" and isinstance(parsed.content, dict):
-            named.add(str(parsed.content.get("file")))
-    return named
+        parsed = _parsed(line.text)
+        if isinstance(parsed, RecordedLine) and parsed.record.kind == kind and isinstance(parsed.content, dict):
+            yield parsed.record.n, parsed.content
+
+
+def sessions_below(root: Path) -> list[str]:
+    """Give the sessions that have a chain below a root."""
+    return list(_sessions(Layout(root)))
 
 
 def is_closed(root: Path, session: str) -> bool:

@@ -74,6 +74,11 @@ Code = Literal[
     "time-contradicted",  # unknown: by the server's clock `record` was made at `start`, and a witness saw it at `at`
     "after-witness",  # unknown: what was written after `record` may have been cut or made anew
     "certificate-unusable",  # unknown: the certificates in `file` cannot be read, or are not those of its name
+    # A journal that is held against what chains have of it (`huishang.verify_journal`).
+    "events-intact",  # intact: `count` events of a session are in the journal as in its chain
+    "event-differs",  # altered: the journal has the entry of `record`, named by `detail`, otherwise
+    "event-absent",  # missing: the journal does not have the entry of `record`, named by `detail`
+    "journal-damaged",  # altered: `line` of `file` is not as it was written
     # Of findings.
     "more",  # altered: there is more than was counted
 ]
@@ -85,7 +90,7 @@ class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
     state: State
     code: Code
     place: str = ""
-    """`chain`, `ledger`, `log`, `proofs` or `files`."""
+    """`chain`, `ledger`, `log`, `proofs`, `files` or `journal`."""
     session: str = ""
     line: int | UnsetType = UNSET
     """From 1, in the file of `place`."""

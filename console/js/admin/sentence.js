@@ -29,7 +29,9 @@ export const VERBS = {
     "consultation.spotlight", "consultation.hand-over", "consultation.depute", "consultation.announce",
     "consultation.roll", "message.say",
   ],
-  recording: ["recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.replay"],
+  recording: [
+    "recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.replay", "keys.rotate",
+  ],
   participant: [
     "participant.join", "participant.wait", "participant.admit", "participant.leave", "participant.absent",
     "participant.remove", "participant.bring", "participant.contribute", "participant.mute", "participant.ask",

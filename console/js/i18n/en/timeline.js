@@ -133,6 +133,8 @@ export default {
   "entry.recording-hold-off": "{actor} took back the hold of a recording",
   "verb.recording-replay": "Looked at a recording",
   "entry.recording-replay": "{actor} looked at the recording of “{source}”",
+  "verb.keys-rotate": "Changed the signing key",
+  "entry.keys-rotate": "{actor} had another key sign the evidence of recordings",
   "verb.consultation-lock": "Locked or unlocked",
   "entry.consultation-lock": "{actor} locked or unlocked “{object}”",
   "entry.consultation-lock-on": "{actor} locked “{object}”",

@@ -133,6 +133,8 @@ export default {
   "entry.recording-hold-off": "{actor}解除了一份录制的保留",
   "verb.recording-replay": "查看录制",
   "entry.recording-replay": "{actor}查看了“{source}”的录制",
+  "verb.keys-rotate": "更换签名密钥",
+  "entry.keys-rotate": "{actor}更换了录像证据的签名密钥",
   "verb.consultation-lock": "锁定或解锁",
   "entry.consultation-lock": "{actor}改变了会商“{object}”的锁定",
   "entry.consultation-lock-on": "{actor}锁定了会商“{object}”",
