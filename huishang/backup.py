@@ -175,6 +175,7 @@ def _unpack(content: IO[bytes], path: Path, info: tarfile.TarInfo) -> dict[str, 
         while block := counted.read(_BLOCK):
             file.write(block)
         file.flush()
+        os.utime(file.fileno(), (info.mtime, info.mtime))  # the order in which keys were made, for one
         os.fsync(file.fileno())
     return {"bytes": info.size, "sha256": counted.digest.hexdigest()}
 

@@ -51,7 +51,10 @@ def proving_of(settings: Settings) -> Proving:
     recording = settings.recording
     certificates = [each for path in recording.time_stamp_certificates for each in _read(Path(path))]
     if len(certificates) > MAX_CERTIFICATES:
-        words = Words(f"共 {len(certificates)} 张证书，至多 {MAX_CERTIFICATES} 张", f"{len(certificates)} in all, {MAX_CERTIFICATES} at most")
+        words = Words(
+            f"共 {len(certificates)} 张证书，至多 {MAX_CERTIFICATES} 张",
+            f"{len(certificates)} in all, {MAX_CERTIFICATES} at most",
+        )
         raise ConfigError(recording.time_stamp_certificates[0], KEY, words)
     return Proving(
         WITH_SM3 if "sm3" in recording.digests else SHA256_ONLY,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from huishang.backup import MANIFEST, backup, restore
 from huishang.errors import StartError
+from recorder.book.orders import Rotate
 from tests.recorder.book.books import NOW, event, findings_at, open_book, opening, segment
 
 
@@ -194,14 +195,20 @@ def test_recordings_are_left_out_and_what_proves_them_comes_back_fit_to_go_on(tm
     book.commit([opening("A"), *segment(root, "T", 1, "A")], NOW)
 
     def go_on(done: int, total: int) -> None:
-        """Record more while files are copied."""
+        """Record more while files are copied, with one key after another."""
         for each in range(3):
+            assert not isinstance(book.commit([Rotate()], NOW)[0], Exception)
             assert not isinstance(book.commit([event("A", each)], NOW)[0], Exception)
 
     backup(folder, file, "huishang", 1, go_on, database=None, media=root / "tracks")
     book.close()
     restore(file, tmp_path / "back", quiet)
     assert not (tmp_path / "back" / "recordings" / "tracks").exists()
-    open_book(tmp_path / "back" / "recordings").close()
+    keys = {path.name for path in (tmp_path / "back" / "recordings" / "proof" / "keys").iterdir()}
+    assert len(keys) > 3
+    went_on = open_book(tmp_path / "back" / "recordings")
+    assert not went_on.damaged
+    went_on.commit([event("A", 9)], NOW)
+    went_on.close()
     states = {finding.code for finding in findings_at(tmp_path / "back" / "recordings") if finding.state == "altered"}
     assert not states

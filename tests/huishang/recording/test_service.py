@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from recorder.book.evidence import is_closed
+from recorder.export.archive import write_folder
 from recorder.export.bundle import bundle_of
 from tests.huishang.recording.office import UNIT, Office, office, sign_in
 from tests.patience import until
@@ -25,6 +26,11 @@ def is_sound(office: Office) -> bool:
     status, told = office.verify()
     assert status == 0, told
     return True
+
+
+def is_sound_by(command: list[str], folder: Path) -> bool:
+    """Ask another program, or ours in a folder of its own."""
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
 
 
 async def test_recordings_that_overlap_share_files_and_each_is_proved_alone(tmp_path: Path) -> None:
@@ -80,15 +86,15 @@ async def test_killed_worker_costs_less_than_a_second_and_another_goes_on(tmp_pa
 
 async def test_authority_witnesses_a_recording_as_soon_as_it_has_ended(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority", "one")
-    certificates = tmp_path / "recordings" / "proof" / "certificates"
-    certificates.mkdir(parents=True)
-    (certificates / "one.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
+    settings = "[recording]\ndigests = ['sha256', 'sm3']\ntime_stamp_certificates = ['authority/root.pem']\n"
     async with (
         serving(one=Served(authority)) as url,
-        office(tmp_path, f"[recording]\ntime_stamps = ['{url}/one']\n") as node,
+        office(tmp_path, f"{settings}time_stamps = ['{url}/one']\n") as node,
     ):
         recording = await node.record(f"source:{UNIT.id}")
         await node.told(recording, 1)
+        await node.ask("POST", "/node/keys/rotate")
+        await until("another key", lambda: len(list((node.root / "proof" / "keys").iterdir())) == 2)
         await node.end(recording)
 
         def witnessed() -> bool:
@@ -98,6 +104,15 @@ async def test_authority_witnesses_a_recording_as_soon_as_it_has_ended(tmp_path:
             return "authority-unpinned" in {finding["code"] for finding in told["findings"]}
 
         await until("a token", witnessed)
+        told = (await node.ask("GET", "/timeline"))["items"]
+        assert "keys.rotate" in {entry["verb"] for entry in told}
+        await node.node.stop()
+        _, verified = node.verify()
+        by = {f["code"]: f.get("detail") for f in verified["findings"] if f.get("session") == recording}
+        assert by["chain-intact"] == by["files-intact"] == "SHA-256, SM3"
+        write_folder(bundle_of(node.root, recording), tmp_path / "bundle")
+    assert is_sound_by(["cksum", "-a", "sm3", "-c", "--quiet", "SM3SUMS"], tmp_path / "bundle")
+    assert is_sound_by([sys.executable, "-m", "huishang", "verify", "."], tmp_path / "bundle")
 
 
 async def test_killed_server_costs_less_than_a_second_and_the_next_goes_on_with_its_recordings(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from recorder.book.disk import Disk
 from recorder.book.errors import BookDamaged, BookFailed, BookLocked
 from recorder.book.evidence import files_named
 from recorder.book.orders import Append, Order, Rotate, Written
+from recorder.proof.digests import WITH_SM3
 from recorder.proof.errors import NotARecord, NotCanonical
 from recorder.proof.findings import is_sound
 from tests.recorder.book.books import (
@@ -76,6 +77,46 @@ def test_a_new_key_signs_in_open_chains_and_in_those_of_before(tmp_path: Path) -
     findings = findings_at(tmp_path)
     assert is_sound(findings)
     assert len(list((tmp_path / "proof" / "keys").iterdir())) == 3
+
+
+def test_a_key_that_has_signed_for_so_long_is_followed_by_another(tmp_path: Path) -> None:
+    keys = tmp_path / "proof" / "keys"
+
+    def record(now: int, *orders: Order) -> int:
+        """Commit in a book of its own; return how many keys there are then."""
+        book = Book(tmp_path, "n1", write_key, now, disk=HastyDisk(), key_lasts_us=100)
+        assert not [answer for answer in book.commit(orders, now) if isinstance(answer, Exception)]
+        book.close()
+        return len(list(keys.iterdir()))
+
+    assert record(NOW, opening("A")) == 1
+    assert record(NOW + 99, event("A", 1)) == 1
+    assert record(NOW + 100) == 1, "nothing is recorded"
+    assert record(NOW + 100, event("A", 2), opening("B")) == 2
+    assert record(NOW + 199, event("A", 3)) == 2
+    assert record(NOW - 10_000, event("A", 4)) == 2, "the clock was put back"
+    assert record(NOW + 500, closure("A"), closure("B")) == 3
+    assert is_sound(findings_at(tmp_path))
+
+
+def test_a_chain_keeps_its_digests_whatever_the_settings_are_later(tmp_path: Path) -> None:
+    book = open_book(tmp_path, algorithms=WITH_SM3)
+    commit(book, opening("A"), *segment(tmp_path, "t0", 0, "A", algorithms=WITH_SM3))
+    book.close()
+    book = open_book(tmp_path)
+    absent = segment(tmp_path, "t0", 2, "A")
+    (tmp_path / "tracks/t0/2.mp4").unlink()
+    commit(book, opening("B"), *segment(tmp_path, "t0", 1, "A", "B"), *absent, closure("A"), closure("B"))
+    book.close()
+    findings = findings_at(tmp_path)
+    told = {(f.code, f.session, f.detail, f.count) for f in findings if f.state == "intact" and f.session}
+    assert told == {
+        ("chain-intact", "A", "SHA-256, SM3", 7),
+        ("files-intact", "A", "SHA-256, SM3", 2),
+        ("chain-intact", "B", "SHA-256", 4),
+        ("files-intact", "B", "SHA-256", 1),
+    }
+    assert [f.code for f in findings if f.state == "missing"] == ["file-missing"]
 
 
 def test_what_is_deleted_by_policy_is_told_so_after_the_closure_too(tmp_path: Path) -> None:

@@ -194,7 +194,9 @@ def test_every_change_at_random_is_named(world: World, is_bundle: bool, chance: 
         before = {path: path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
         certificates = set(certificates_below(place))
         # Few files are evidence of the server, and each is as likely as all of the rest.
-        chosen = chance.choice((chance.choice(sorted(before)), chance.choice(sorted((place / "proof").glob("*.jsonl")))))
+        chosen = chance.choice(
+            (chance.choice(sorted(before)), chance.choice(sorted((place / "proof").glob("*.jsonl"))))
+        )
         concerned = mutate(place, chosen, world.folder / "older", chance)
         # Where the root comes from elsewhere, certificates that came along do not matter; so here it does not.
         roots = () if any("certificates" in path.parts for path in concerned) else world.roots

@@ -1,6 +1,7 @@
 """Tokens of two real authorities over HTTP, one of which fails in many ways before it answers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -114,3 +115,49 @@ async def test_an_authority_that_cannot_be_reached_is_told_and_holds_up_nothing(
         await asyncio.wait([running], timeout=PATIENCE_S)
     await asyncio.to_thread(book.close)
     assert list(stamper.refusals) == [asked.url]
+
+
+async def test_tokens_are_renewed_before_their_authoritys_certificate_ends(tmp_path: Path) -> None:
+    short = Authority(tmp_path / "short", "short", timedelta(days=30))
+    long = Authority(tmp_path / "long", "long", timedelta(days=400))
+    day = 86_400_000_000
+    clock = [time.time_ns() // 1000]
+    book = BookWriter(open_book(tmp_path / "root", now=clock[0]), gather_s=0.0, utc_us=lambda: clock[0])
+    await asyncio.wrap_future(book.submit(opening("A")))
+    await asyncio.wrap_future(book.submit(closure("A")))
+    served = Served(long, short)
+    async with serving(tsa=served) as url, aiohttp.ClientSession() as session:
+        asked = Asked(f"{url}/tsa", Certificates([short.root, long.root]))
+        stamper = Stamper(book, session, [asked], every_s=0.05, utc_us=lambda: clock[0])
+        running = asyncio.create_task(stamper.run())
+        await until("the token that ends soon", lambda: served.asked == 1 and not stamper._asking)
+        clock[0] += day
+        await until("its renewal", lambda: served.asked == 2 and not stamper._asking)
+        clock[0] += 200 * day
+        running.cancel()
+        await asyncio.wait([running], timeout=PATIENCE_S)
+    await asyncio.to_thread(book.close)
+    assert not stamper.refusals
+    roots = [short.root, long.root]
+    findings = findings_at(tmp_path / "root", roots, now=clock[0])
+    assert is_sound(findings) and "token-expired" not in {f.code for f in findings}
+    assert {f.authority for f in findings if f.code == "stamped"} == {"CN=short"}, "the first witness still counts"
+    after = findings_at(tmp_path / "root", roots, now=clock[0] + 400 * day)
+    assert "token-expired" in {f.code for f in after}, "and no longer than the renewal"
+
+
+async def test_a_token_whose_root_is_not_there_is_kept_for_who_has_it(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "one", "one")
+    book = BookWriter(open_book(tmp_path / "root"), gather_s=0.0)
+    await asyncio.wrap_future(book.submit(opening("A")))
+    served = Served(authority)
+    async with serving(tsa=served) as url, aiohttp.ClientSession() as session:
+        stamper = Stamper(book, session, [Asked(f"{url}/tsa", Certificates([]))], every_s=0.05)
+        running = asyncio.create_task(stamper.run())
+        await until("it is told", lambda: stamper.refusals)
+        running.cancel()
+        await asyncio.wait([running], timeout=PATIENCE_S)
+    await asyncio.to_thread(book.close)
+    assert stamper.unreachable and "root" in next(iter(stamper.refusals.values()))
+    assert {"token-unchecked", "no-witness"} <= {f.code for f in findings_at(tmp_path / "root")}
+    assert {f.authority for f in findings_at(tmp_path / "root", [authority.root]) if f.code == "stamped"} == {"CN=one"}
