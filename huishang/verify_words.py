@@ -55,7 +55,8 @@ CODES: dict[Code, str] = {
     "ledger-excerpt": "账簿另有 {count} 行不在此处 / {count} lines of the ledger are not among these files",
     "file-beside": "不在核对之列，亦不作为依据的文件 / a file that nothing vouches for, and nothing rests on",
     "older-copy": (
-        "签到 {at} 为止（检查点 {detail}）：整套文件若被换成更早的副本，单凭这些文件无法得知；记下此名，下次以 --seen 核对"
+        "签到 {at} 为止（检查点 {detail}）：整套文件若被换成更早的副本，单凭这些文件无法得知；"
+        "记下此名，下次以 --seen 核对"
         " / signed up to {at}: nobody can know from these files whether all of them are an older copy;"
         " note the checkpoint's name {detail} and give it by --seen the next time"
     ),

@@ -1,4 +1,4 @@
-"""How a node proves what it records, as its settings say. Reads the certificates of time stamp authorities, and keeps them.
+"""How a node proves what it records, as its settings say. Reads certificates of time stamp authorities and keeps them.
 
 Tokens are checked for as long as recordings are kept, so every certificate that was ever configured stays below the
 root, in a file named by its digest.

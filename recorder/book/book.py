@@ -92,9 +92,9 @@ class Book:
         for at, order in enumerate(orders):
             if isinstance(order, Rotate):
                 answers[at] = self._rotate(now)
-        if self._key_lasts_us and now >= self._ledger.key_at + self._key_lasts_us:
-            if any(isinstance(order, Append) for order in orders):
-                self._rotate(now)  # where the disk refuses, the key goes on until the next group
+        is_due = self._key_lasts_us and now >= self._ledger.key_at + self._key_lasts_us
+        if is_due and any(isinstance(order, Append) for order in orders):
+            self._rotate(now)  # where the disk refuses, the key goes on until the next group
         by_session: dict[str, list[int]] = {}
         for at, order in enumerate(orders):
             if isinstance(order, Append):

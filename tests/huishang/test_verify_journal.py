@@ -77,9 +77,9 @@ def test_what_chains_have_of_the_journal_is_proved_and_the_rest_is_not(root: Pat
         "detail": entry(4).id,
     }
     rewrite(root, 4, format.line(encode([entry(11)]))[:-1])
-    assert [(f["code"], f.get("detail")) for f in verified(root)[1]][0] == ("event-absent", entry(4).id)
+    assert [(f["code"], f.get("detail")) for f in verified(root)[1][:1]] == [("event-absent", entry(4).id)]
     rewrite(root, 4, b"damaged")
-    assert [(f["code"], f.get("line")) for f in verified(root)[1]][0] == ("journal-damaged", 6)
+    assert [(f["code"], f.get("line")) for f in verified(root)[1][:1]] == [("journal-damaged", 6)]
 
 
 def test_what_no_recording_was_concerned_with_may_be_altered(root: Path) -> None:

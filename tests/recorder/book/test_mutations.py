@@ -185,7 +185,7 @@ def is_named(told: list[Finding], whole: list[Finding], name: str, *, is_bundle:
     return any(f.file == name for f in told)
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(st.booleans(), st.randoms(use_true_random=False))
 def test_every_change_at_random_is_named(world: World, is_bundle: bool, chance: random.Random) -> None:
     kind = "bundle" if is_bundle else "root"
