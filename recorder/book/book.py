@@ -47,6 +47,7 @@ class Book:
         disk = disk or Disk()
         layout = Layout(root)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disk.sync_folder(root.parent)
         for folder in (layout.proof, layout.sessions, layout.keys):
             disk.make_folder(folder)
             disk.sync_folder(folder.parent)

@@ -3,6 +3,7 @@
 tracks/TRACK/SEGMENT       one folder for each track; `.open` behind the name while it is written
 sessions/SESSION/chain.jsonl
 proof/ledger.jsonl         proof/leaves.jsonl      proof/nodes.bin (the server's)     proof/proofs.jsonl (a bundle's)
+damaged/TRACK.SEGMENT      what a start could not read whole, as it was found; nothing rests on it
 proof/keys/NAME.pem        private, never in a bundle
 proof/certificates/*.pem   of time stamp authorities
 """
