@@ -1,5 +1,5 @@
 """`python -m huishang`."""
 
-from huishang.cli import main
+from huishang.entry import main
 
 main()

@@ -4,7 +4,6 @@ Exit status: 0 done, 1 cannot start, 2 wrong settings or arguments, 130 interrup
 """
 
 import functools
-import io
 import os
 import sys
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from config import ConfigError, Settings, load, load_tokens, sample_text
 from huishang import __version__, export, home, log, upkeep, verify
 from huishang.addresses import page_urls
 from huishang.authority import AuthorityCreated, CertificateIssued
+from huishang.entry import tell_everywhere
 from huishang.errors import StartError
 from huishang.memory import ask_for_huge_pages
 from huishang.options import DEFAULT_FOLDER, ConfigPath, config_path, settings_of
@@ -160,10 +160,7 @@ def config_sample() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal without Chinese shows "?" there; it must not stop the server.
-            stream.reconfigure(errors="replace", line_buffering=True)
+    tell_everywhere()
     try:
         app()
     except ConfigError as error:

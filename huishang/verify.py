@@ -28,6 +28,15 @@ def add_to(app: typer.Typer) -> None:
     app.command("verify")(_verify)
 
 
+def alone() -> NoReturn:
+    """Run this command without the others, and exit with its status."""
+    app = typer.Typer(name="huishang", add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)
+    add_to(app)
+    app()
+    raise AssertionError("typer ends the process")
+
+
 def _verify(
     path: Annotated[Path, typer.Argument(help="录像根目录或证据包目录 / recordings' root, or a bundle's folder")],
     as_json: Annotated[bool, typer.Option("--json", help="输出一个 JSON 对象 / print one JSON object")] = False,
