@@ -27,7 +27,7 @@ def apply(tables: Tables, entry: Entry) -> None:
 def set_fields(tables: Tables, target: str, params: dict[str, Any]) -> None:
     """Set the fields of `kind:id` as an entry with these params does. Raises msgspec.ValidationError."""
     kind, _, identifier = target.partition(":")
-    if kind not in KINDS:
+    if not sets(kind, params):
         return
     table = tables.of_kind(kind)
     record = updated(kind, identifier, table.find(identifier), params)
@@ -35,6 +35,11 @@ def set_fields(tables: Tables, target: str, params: dict[str, Any]) -> None:
         table.drop(identifier)
     else:
         table.put(record)
+
+
+def sets(kind: str, params: dict[str, Any]) -> bool:
+    """Tell whether an entry with these params says anything of a record: some tell what happened, and nothing more."""
+    return kind in KINDS and (GONE in params or not _FIELDS[kind].isdisjoint(params))
 
 
 def updated(kind: str, identifier: str, old: Record | None, params: dict[str, Any]) -> Record | None:

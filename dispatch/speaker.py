@@ -5,7 +5,11 @@ Levels are dBov as RFC 6464 carries them: 0 the loudest, -127 silence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from dispatch.records import Attendance
+from dispatch.tables import Tables
 
 #: Quieter than this is not speech.
 SPEECH_DBOV = -50.0
@@ -15,6 +19,29 @@ HOLD_SECONDS = 1.5
 TAKE_SECONDS = 0.4
 #: and so much louder, or the present one is silent.
 LOUDER_DB = 3.0
+
+#: Gives the level of a source's sound in dBov, None while it sends none.
+Level = Callable[[str], float | None]
+
+
+class Heard(NamedTuple):
+    """How loud somebody is, and the source that is so loud."""
+
+    level: float
+    source: str
+
+
+def heard_in(tables: Tables, consultation: str, level: Level) -> dict[str, Heard]:
+    """Return the level of everybody who may be heard in a consultation, by the loudest of their sources."""
+    heard: dict[str, Heard] = {}
+    for identifier in tables.participants_of.ids(consultation):
+        participant = tables.participants.get(identifier)
+        if participant.attendance is not Attendance.PRESENT or participant.sound_off:
+            continue
+        found = [Heard(loud, source) for source in participant.sources if (loud := level(source)) is not None]
+        if found:
+            heard[identifier] = max(found)
+    return heard
 
 
 class ActiveSpeaker:

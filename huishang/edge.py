@@ -15,6 +15,7 @@ from aiohttp import web
 
 from config import Settings, Token
 from dispatch.desk.caretaker import Caretaker
+from dispatch.desk.listening import Listening
 from dispatch.desk.ports import Doing
 from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
@@ -55,6 +56,8 @@ from signaling.ws.speakers import Speakers
 #: Who has been without a page for so long has left the consultations. More than the grace after which others see that
 #: somebody is offline: a tunnel or a change of networks costs nobody the place.
 ABSENT_US = 20_000_000
+#: A level is that of the last packet, which says nothing of now once no more come. Silence sends one each 0.4 s.
+UNHEARD_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ async def edge(
         watch.start()
         ends.callback(watch.close)
         speakers = Speakers(tables, lambda source: _level(exchange, source), hub.speaking)
+        listening = Listening(desk.coordinator, lambda source: _level(exchange, source))
         caretaker = Caretaker(desk.coordinator, lambda person: _is_here(presence, person))
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
@@ -125,7 +129,7 @@ async def edge(
         quality = QualityLog(tables, pages, exchange.connections, samples.add)
         links = LinkNews(pages, exchange.connections, exchange.adaptation)
         lag = LoopLag(metrics.lag_seconds)
-        for task in (speakers, caretaker, lag, quality, links, Retention(samples), webhooks):
+        for task in (speakers, listening, caretaker, lag, quality, links, Retention(samples), webhooks):
             task.start()
             ends.push_async_callback(task.close)
         metrics.read(_readers(media, tables, hub, webhooks))
@@ -225,4 +229,6 @@ def _tracks(exchange: Exchange, source: str) -> list[str]:
 def _level(exchange: Exchange, source: str) -> float | None:
     media = exchange.media.get(source)
     sound = media.publications.get("audio") if media else None
-    return sound.level_dbov if sound is not None else None
+    if sound is None or time.monotonic_ns() - sound.stats()[0]["heard_ns"] > UNHEARD_NS:
+        return None
+    return sound.level_dbov

@@ -1,4 +1,5 @@
 """Beginning, pausing, ending a recording, of a consultation or a source alone; keeping it from deletion; looking at it.
+Who spoke meanwhile, which the node enters.
 
 What is decided here is what shall be recorded. The recorder does it and tells what it could not do; it is no part of an
 act, because a full disk must not refuse a consultation anything.
@@ -7,6 +8,8 @@ act, because a full disk must not refuse a consultation anything.
 from __future__ import annotations
 
 from typing import Literal
+
+import msgspec
 
 from dispatch.acts.base import MAX_TEXT_CHARACTERS, Act, Desk, clean_text, declare
 from dispatch.acts.consultation import acting_person, end_recording, open_consultation
@@ -149,6 +152,42 @@ def _replay(desk: Desk, act: Replay) -> str:
     person = acting_person(desk)
     # An object of a kind that is not kept: it is an event, and changes nothing of the recording.
     desk.change("recording.replay", f"replay:{act.recording}", act.session, person=person.id, title=act.title)
+    return ""
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """A turn, in UTC. `of`: `consultation:ID` and its participant `who`, or `source:ID` and nobody."""
+
+    of: str
+    who: str
+    source: str
+    from_us: int
+    to_us: int
+
+
+class Spoke(Act, frozen=True, kw_only=True):
+    """Turns that are over, together, because each act is a write to the disk."""
+
+    turns: tuple[Spoken, ...]
+
+
+@declare(
+    "participant.spoke",
+    Spoke,
+    right=None,
+    why="only the node itself does it",
+    summary="Enter who spoke when",
+)
+def _spoke(desk: Desk, act: Spoke) -> str:
+    desk.require_system()
+    for turn in sorted(act.turns, key=lambda each: each.from_us):
+        kind, _, session = turn.of.partition(":")
+        if kind == "source":
+            desk.change("source.spoke", turn.of, from_us=turn.from_us, to_us=turn.to_us)
+        elif turn.who in desk.tables.participants:
+            # `heard` is no field of a participant's record.
+            values = {"from_us": turn.from_us, "to_us": turn.to_us, "heard": turn.source}
+            desk.change("participant.spoke", f"participant:{turn.who}", session, **values)
     return ""
 
 

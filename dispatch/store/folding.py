@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from dispatch.entry import Entry, decode
-from dispatch.fold import updated
+from dispatch.fold import sets, updated
 from dispatch.records import KINDS, Consultation, Message, Participant, Record, Stage
 from dispatch.store.rows import Row, line_of
 
@@ -51,9 +51,9 @@ class Sheet:
         """Apply an entry."""
         self.stamp = max(self.stamp, entry.hlc)
         kind, _, identifier = entry.object.partition(":")
-        records = self.records.get(kind)
-        if records is None:
+        if not sets(kind, entry.params):
             return
+        records = self.records[kind]
         try:
             record = updated(kind, identifier, records.get(identifier), entry.params)
         except msgspec.ValidationError as error:

@@ -17,6 +17,7 @@ import structlog
 
 from dispatch.entry import Entry
 from dispatch.records import Recording
+from dispatch.turns import began_us
 from huishang.recording import contents
 from huishang.recording.about import recordings_of
 from recorder.book import Append, BookBusy, BookClosed, BookDamaged, BookFailed, BookWriter, Written
@@ -85,7 +86,7 @@ class Chains:
 
     def event(self, recording: str, entry: Entry) -> None:
         """Something happened in what is recorded."""
-        self._append(recording, "event", contents.event(entry, self._line.media_us(entry.at_us)))
+        self._append(recording, "event", contents.event(entry, self._line.media_us(began_us(entry))))
 
     def segment(self, facts: Facts, ended: Ended | None, among: Iterable[str]) -> None:
         """A file is on disk, which belongs to some of these recordings."""

@@ -23,6 +23,7 @@ from dispatch.ids import ulid
 from dispatch.recorded import recorded
 from dispatch.records import Recording
 from dispatch.tables import RUNNING, Change
+from dispatch.turns import SPOKE, is_within
 from huishang.desk import NodeDesk
 from huishang.recording.about import about_of
 from huishang.recording.figures import Figures, readers
@@ -141,7 +142,7 @@ class RecordingService:
         changed = [change for change in changes if change.kind == "recording"]
         if any(entry.verb == ROTATE for entry in entries):
             self._keeping.rotate()
-        if not changed and not len(self._tables.recordings_running):
+        if not changed and not len(self._tables.recordings_running) and not self._keeping.chains.ending:
             return
         for change in changed:
             named = (entry.actor for entry in entries if entry.object == f"recording:{change.id}")
@@ -172,7 +173,13 @@ class RecordingService:
         if entry.kind == "recording":
             recording = self._tables.recordings.find(entry.object_id)
             of |= {recording.of} if recording is not None else set()
-        found = (self._tables.recording_of.first(each) for each in of if each)
+        found = [self._tables.recording_of.first(each) for each in of if each]
+        if entry.verb in SPOKE:
+            # What was being said when a recording ended is entered a moment after that.
+            running = map(self._tables.recordings.find, [*filter(None, found), *self._keeping.chains.ending])
+            found = [
+                item.id for item in running if item and item.of in of and is_within(entry, item.begun_us, item.ended_us)
+            ]
         return [each for each in dict.fromkeys(found) if each is not None]
 
     def _soon(self) -> None:

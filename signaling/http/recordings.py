@@ -19,15 +19,15 @@ import structlog
 from aiohttp import web
 
 from dispatch.desk.ports import Doing
-from dispatch.entry import public
 from dispatch.errors import Forbidden, Unknown
 from dispatch.ids import is_ulid
 from dispatch.permissions import Permissions, Right
 from dispatch.records import Recording
 from dispatch.store.coverage import Coverage
-from dispatch.store.reading import Question, Reader
+from dispatch.store.reading import Reader
 from dispatch.store.segments import SegmentRow, TrackRow
 from signaling.http import hls
+from signaling.http.happenings import events_of
 from signaling.http.listing import cursor_invalid, page, require_cursor
 from signaling.http.looks import Looks
 from signaling.http.operation import Door, answer, query_of
@@ -44,7 +44,6 @@ from signaling.http.replayed import (
     TRACKS,
     CoverageQuery,
     Covered,
-    Events,
     EventsQuery,
     RangeQuery,
     Recordings,
@@ -57,7 +56,6 @@ from signaling.http.replayed import (
     track_shown,
 )
 from signaling.http.segmentfile import SegmentFile, open_segment, require_range, shifted, tag_of, unchanged
-from signaling.http.timeline import cursor_of, place_of
 from signaling.http.told import Told
 
 _log = structlog.get_logger(__name__)
@@ -256,26 +254,12 @@ class RecordingsEndpoint:
 
     async def _events(self, request: web.Request, recording: Recording) -> web.Response:
         query: EventsQuery = query_of(request, EventsQuery)
-        # Not what was before or came after: who may see a recording may not thereby read the rest of a consultation.
-        from_us = max(query.from_us, recording.begun_us)
-        until_us = min(query.to_us or _FOREVER, recording.ended_us + 1 if recording.ended_us else _FOREVER)
-        told = []
-        if from_us < until_us:
-            question = Question(from_us, until_us, recording.session, _object_of(recording))
-            told = await self._reader.timeline(question, place_of(query.cursor), query.limit, newest_first=False)
-        # What fills a page may be all: then the next one is empty.
-        following = cursor_of(told[-1].place) if len(told) == query.limit else ""
-        return answer(Events(items=tuple(public(item.entry) for item in told), next=following))
+        return answer(await events_of(self._reader, recording, query))
 
 
 def _grows(recording: Recording) -> bool:
     """Tell whether there may be more of a recording than is known."""
     return not recording.ended_us or time.time_ns() // 1000 < recording.ended_us + SETTLING_US
-
-
-def _object_of(recording: Recording) -> str:
-    """Return what the entries of a recording are about where they are of no session."""
-    return "" if recording.session else f"recording:{recording.id}"
 
 
 def _unknown(identifier: str) -> Unknown:

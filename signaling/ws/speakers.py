@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable
 
 from dispatch.desk.rounds import Rounds
-from dispatch.records import Attendance, Consultation, Stage
-from dispatch.speaker import SPEECH_DBOV, ActiveSpeaker
+from dispatch.records import Consultation, Stage
+from dispatch.speaker import SPEECH_DBOV, ActiveSpeaker, Level, heard_in
 from dispatch.tables import Tables
 
 #: Levels are told in steps of so many dB: a voice moves all the time, and a page shows five steps.
 STEP_DB = 6
 
-#: Gives the level of a source's sound in dBov, None while it sends none.
-Level = Callable[[str], float | None]
 #: Is told consultation, who speaks ("" for nobody), and the levels of who is heard.
 Tell = Callable[[str, str, dict[str, int]], None]
 
@@ -43,7 +41,8 @@ class Speakers(Rounds):
                 self._tell(identifier, "", {})
 
     def _look_at(self, consultation: Consultation, now: float) -> None:
-        levels = self._levels(consultation.id)
+        heard_now = heard_in(self._tables, consultation.id, self._level)
+        levels = {name: each.level for name, each in heard_now.items()}
         speaker = self._speakers.setdefault(consultation.id, ActiveSpeaker())
         speaker.update(levels, now)
         heard = {name: round(level / STEP_DB) * STEP_DB for name, level in levels.items() if level > SPEECH_DBOV}
@@ -51,15 +50,3 @@ class Speakers(Rounds):
         if said != self._told.get(consultation.id, ("", {})):
             self._told[consultation.id] = said
             self._tell(consultation.id, *said)
-
-    def _levels(self, consultation: str) -> dict[str, float]:
-        """Return the level of everybody who may be heard."""
-        levels: dict[str, float] = {}
-        for identifier in self._tables.participants_of.ids(consultation):
-            participant = self._tables.participants.get(identifier)
-            if participant.attendance is not Attendance.PRESENT or participant.sound_off:
-                continue
-            heard = [level for source in participant.sources if (level := self._level(source)) is not None]
-            if heard:
-                levels[identifier] = max(heard)
-        return levels

@@ -12,9 +12,12 @@ from typing import Any, Final
 import aiohttp
 
 from dispatch.acts.consultation import Create, Join
-from dispatch.acts.recordings import Begin, End
+from dispatch.acts.recordings import Begin, End, Spoke, Spoken
 from dispatch.desk.coordinator import Coordinator
+from dispatch.entry import Origin
 from dispatch.journal import Journal
+from dispatch.permissions import SYSTEM
+from dispatch.records import Participant
 from dispatch.store.database import Database
 from dispatch.store.reading import Reader
 from recorder.book.book import Book
@@ -92,6 +95,17 @@ class Recorded(Past):
         """Ask for the recordings that somebody may replay."""
         async with self.client(name) as http:
             return await ask(http, "GET", f"/api/v1/recordings?{query}")
+
+    def place(self, name: str) -> Participant:
+        """Somebody's place in the consultation."""
+        tables = self.coordinator.tables
+        found = tables.participant_of_person.first(f"{self.consultation}/{person(name)}")
+        assert found
+        return tables.participants.get(found)
+
+    async def spoke(self, *turns: Spoken) -> None:
+        """Enter turns as the node does."""
+        await self.coordinator.act(Spoke(turns=turns), SYSTEM, Origin())
 
     async def end(self) -> None:
         await self.do("officer", End(recording=self.recording))

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from dispatch.acts.chair import Say
 from dispatch.acts.grants import Give, Revoke
-from dispatch.acts.recordings import Begin, End
+from dispatch.acts.recordings import Begin, End, Spoken
 from dispatch.permissions import Right
 from recorder.files import Codec
 from signaling.http import looks, recordings
@@ -377,6 +377,34 @@ async def test_events_are_those_of_the_recordings_time_in_its_order(made: Record
     part = told(await made.get(f"/events?from_us={at_us}&to_us={at_us + 1}"))["items"]
     assert part == [entry for entry in items if entry["hlc"][0] == at_us]
     assert told(await made.get(f"/events?to_us={made.begun_us}"))["items"] == []
+
+
+async def test_turns_of_speaking_are_told_up_to_the_end_though_they_are_entered_behind_it(made: Recorded) -> None:
+    of, east = f"consultation:{made.consultation}", made.place("east").id
+    begun_us = made.begun_us
+    alone = await made.do("officer", Begin(of=f"source:{CAMERA}"))
+    await made.spoke(Spoken(of, east, "east.tab", begun_us - 9_000_000, begun_us - 5_000_000))
+    await made.end()
+    await made.do("officer", End(recording=alone))
+    ended_us = made.coordinator.tables.recordings.get(made.recording).ended_us
+    last = Spoken(of, east, "east.tab", ended_us - 3_000_000, ended_us + 9)
+    later = Spoken(of, east, "east.tab", ended_us + 10, ended_us + 2_000_000)
+    camera = Spoken(f"source:{CAMERA}", "", CAMERA, ended_us - 10, ended_us)
+    await made.do("officer", Say(consultation=made.consultation, text="后来"))
+    await made.spoke(last, later, camera)
+    await made.known()
+    items = told(await made.get("/events"))["items"]
+    assert [entry["verb"] for entry in items] == ["recording.begin", "recording.end", "participant.spoke"]
+    assert items[-1]["params"] == {"from_us": last.from_us, "to_us": last.to_us, "heard": "east.tab"}
+    found: list[Any] = []
+    cursor = ""
+    for _ in range(6):
+        page = told(await made.get(f"/events?limit=1&cursor={cursor}"))
+        found, cursor = found + page["items"], page["next"]
+    assert found == items and cursor == ""
+    own = told(await get_below(made, "officer", f"{alone}/events"))["items"]
+    assert [entry["verb"] for entry in own] == ["recording.begin", "recording.end", "source.spoke"]
+    assert own[-1]["object"] == f"source:{CAMERA}"
 
 
 async def test_list_is_told_page_by_page_and_looks_at_so_many_at_once(
