@@ -134,12 +134,21 @@ async def edge(
             ends.push_async_callback(task.close)
         metrics.read(_readers(media, tables, hub, webhooks))
         index = _index(desk, ends)
+        stills = Stills(relay)
+        ends.push_async_callback(stills.close)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
-            *_stills(relay, exchange, access, tables, ends),
+            *StillsEndpoint(exchange, access, stills, tables).routes(),
             *interface_routes(
-                desk, acts, access, metrics, Health(_parts(media, desk, webhooks)), index, settings.recordings_path
+                desk,
+                acts,
+                access,
+                metrics,
+                Health(_parts(media, desk, webhooks)),
+                index,
+                settings.recordings_path,
+                stills.process,
             ),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
@@ -154,15 +163,6 @@ def _readers(media: NodeMedia, tables: Tables, hub: Hub, webhooks: Webhooks) -> 
         *dispatch_readers(tables, exchange.registry, lambda: hub.pages),
         *plane_readers(lambda: media.relay.threads, lambda: exchange.figures, lambda: exchange.links),
     ]
-
-
-def _stills(
-    relay: Relay, exchange: Exchange, access: Access, tables: Tables, ends: contextlib.AsyncExitStack
-) -> list[web.RouteDef]:
-    """Give stills of sources, made by a worker process that ends with us."""
-    stills = Stills(relay)
-    ends.push_async_callback(stills.close)
-    return StillsEndpoint(exchange, access, stills, tables).routes()
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:

@@ -14,6 +14,7 @@ from dispatch.store.reading import Reader
 from dispatch.store.segments import SegmentReader
 from huishang import __version__
 from huishang.desk import NodeDesk
+from media.stills.process import WorkerProcess
 from signaling.http.access import Access, PersonIdentity, TokenIdentity
 from signaling.http.acts import ActsEndpoint
 from signaling.http.described import MEDIA, session_operations
@@ -39,8 +40,9 @@ def interface_routes(
     health: Health,
     index: SearchIndex,
     recordings: Path,
+    stills: WorkerProcess,
 ) -> list[web.RouteDef]:
-    """Return the routes to add to an application. `recordings`: the root of their files."""
+    """Return the routes to add to an application. `recordings`: the root of their files, `stills` decodes pictures."""
     reader = Reader(desk.database)
     door = Door(desk.coordinator.tables, desk.coordinator.permissions, access.person)
     endpoints = (
@@ -51,7 +53,7 @@ def interface_routes(
         NamesEndpoint(reader, door),
         TransferEndpoint(acts, door),
         QrEndpoint(door),
-        RecordingsEndpoint(reader, SegmentReader(desk.database), recordings, acts, door),
+        RecordingsEndpoint(reader, SegmentReader(desk.database), recordings, acts, door, stills),
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, door.permissions, request)),
     )

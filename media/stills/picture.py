@@ -17,7 +17,7 @@ MOST_JPEG_BYTES: Final = 15_000
 #: Of what is decoded; a picture that says that it is larger is not begun.
 MOST_PIXELS: Final = 4096 * 2304
 
-_DECODERS: Final = {"VP8": "vp8", "H264": "h264"}
+_DECODERS: Final = {"VP8": "vp8", "H264": "h264", "H265": "hevc", "VP9": "vp9", "AV1": "libdav1d"}
 #: Quantisers, the finest first; what is not small enough by the last is sent as it is.
 _STEPS: Final = (4, 7, 12, 20, 31)
 
@@ -35,10 +35,13 @@ class Jpeg:
     height: int
 
 
-def still_of(codec: str, keyframe: bytes) -> Jpeg:
-    """Decode, scale down and encode again. Raises Undecodable; blocks for some 10 ms, for hostile input any time."""
+def still_of(codec: str, keyframe: bytes, configuration: bytes = b"") -> Jpeg:
+    """Decode, scale down and encode again. Raises Undecodable; blocks for some 10 ms, for hostile input any time.
+
+    `configuration`: the content of avcC, hvcC or av1C where the keyframe comes out of an MP4.
+    """
     try:
-        frame = _decode(codec, keyframe)
+        frame = _decode(codec, keyframe, configuration)
         scale = min(1.0, MOST_WIDTH / frame.width, MOST_HEIGHT / frame.height)
         width, height = (max(2, int(side * scale) & ~1) for side in (frame.width, frame.height))
         small = frame.reformat(width, height, "yuvj420p", dst_color_range="JPEG")
@@ -51,10 +54,12 @@ def still_of(codec: str, keyframe: bytes) -> Jpeg:
     return Jpeg(data, width, height)
 
 
-def _decode(codec: str, keyframe: bytes) -> VideoFrame:
+def _decode(codec: str, keyframe: bytes, configuration: bytes) -> VideoFrame:
     context = av.CodecContext.create(_DECODERS[codec], "r")
     assert isinstance(context, VideoCodecContext)
     context.thread_count = 1
+    if configuration:
+        context.extradata = configuration
     context.options = {"max_pixels": str(MOST_PIXELS)}
     frames = [*context.decode(av.Packet(keyframe)), *context.decode(None)]
     if not frames:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,17 @@ import structlog
 
 import media
 from media.stills import StillBusy, StillNone, StillUnfit
-from media.stills.wire import MAX_BYTES, Answer, Order, Said, read_answer, write_order
+from media.stills.wire import (
+    MAX_BYTES,
+    MAX_CONFIGURATION_BYTES,
+    MAX_FRAME_BYTES,
+    Answer,
+    Order,
+    Picture,
+    Said,
+    read_answer,
+    write_order,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +60,24 @@ class WorkerProcess:
 
         Raises StillNone, StillUnfit (also when the worker ended while it decoded this), StillBusy.
         """
+        return await self._give(lambda number: Order(number, int(wait_seconds * 1000)), fds, wait_seconds)
+
+    async def decode(self, codec: str, configuration: bytes, frame: bytes) -> Answer:
+        """Have a still made of a keyframe out of a file; `codec` is one of `wire.CODECS`.
+
+        Raises StillUnfit (also when the worker ended while it decoded this), StillBusy.
+        """
+        if len(configuration) > MAX_CONFIGURATION_BYTES or len(frame) > MAX_FRAME_BYTES:
+            raise StillUnfit(f"a keyframe of {len(frame)} bytes")
+        # It may be more than goes through a socket at once.
+        with os.fdopen(os.memfd_create("keyframe"), "wb", buffering=0) as memory:
+            memory.write(configuration + frame)
+            sizes = len(configuration), len(frame)
+            return await self._give(lambda number: Picture(number, codec, *sizes), (memory.fileno(),), 0.0)
+
+    async def _give(
+        self, order_of: Callable[[int], Order | Picture], fds: Sequence[int], wait_seconds: float
+    ) -> Answer:
         async with self._starting:
             line = self._line or await self._start()
         if self._idle is not None:
@@ -58,8 +87,7 @@ class WorkerProcess:
         hand: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._hands[number] = hand
         try:
-            order = write_order(Order(number, int(wait_seconds * 1000)))
-            socket.send_fds(line, [order], fds)
+            socket.send_fds(line, [write_order(order_of(number))], fds)
             answer = await asyncio.wait_for(hand, wait_seconds + _PATIENCE_SECONDS)
         except TimeoutError:
             self._lose("it hangs")

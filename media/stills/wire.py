@@ -1,6 +1,7 @@
 """What goes between us and the worker process, one message a packet of a Unix socket. Core.
 
-An order comes with two descriptors, those of the tap's ring.
+An order for a live picture comes with two descriptors, those of the tap's ring; one for a recorded picture with one, of
+memory that holds its keyframe.
 """
 
 from __future__ import annotations
@@ -10,6 +11,12 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 _ORDER: Final = struct.Struct("=II")
+_PICTURE: Final = struct.Struct("=IBII")
+#: The codecs of pictures in files, by the number that stands in an order.
+CODECS: Final = ("H264", "H265", "VP8", "VP9", "AV1")
+#: Of a keyframe and of what its decoder is told before; a screen of 1080p has some 400 KB.
+MAX_FRAME_BYTES: Final = 4 << 20
+MAX_CONFIGURATION_BYTES: Final = 64 << 10
 _ANSWER: Final = struct.Struct("=BIQHH")
 #: An answer: its head and a JPEG, which is no larger than this whatever it shows.
 MAX_JPEG_BYTES: Final = 64 << 10
@@ -32,6 +39,18 @@ class Order(NamedTuple):
     wait_ms: int
 
 
+class Picture(NamedTuple):
+    """Make a still of one keyframe as it stands in a file.
+
+    The memory holds the decoder's configuration (of MP4 the box's content, else nothing), then the frame.
+    """
+
+    job: int
+    codec: str
+    configuration_bytes: int
+    frame_bytes: int
+
+
 class Answer(NamedTuple):
     """`wall_ns`, `width`, `height` and `jpeg` are set when it is DONE."""
 
@@ -43,13 +62,18 @@ class Answer(NamedTuple):
     jpeg: bytes = b""
 
 
-def write_order(order: Order) -> bytes:
+def write_order(order: Order | Picture) -> bytes:
     """Return an order as bytes."""
+    if isinstance(order, Picture):
+        return _PICTURE.pack(order.job, CODECS.index(order.codec), *order[2:])
     return _ORDER.pack(*order)
 
 
-def read_order(data: bytes) -> Order:
+def read_order(data: bytes) -> Order | Picture:
     """Return an order. Raises ValueError."""
+    if len(data) == _PICTURE.size:
+        job, codec, configuration_bytes, frame_bytes = _PICTURE.unpack(data)
+        return Picture(job, CODECS[codec], configuration_bytes, frame_bytes)
     if len(data) != _ORDER.size:
         raise ValueError("no order")
     return Order(*_ORDER.unpack(data))

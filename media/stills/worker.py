@@ -1,4 +1,4 @@
-"""The worker process: waits at tap rings for keyframes and makes stills of them.
+"""The worker process: waits at tap rings for keyframes and makes stills of them, and of keyframes out of files.
 
 `python -m media.stills.worker FD` with a Unix socket (SOCK_SEQPACKET) on which orders come. What it decodes comes from
 outside and may crash it, hang it or take it over: it holds that socket and the rings, a bound on its memory, and an
@@ -19,7 +19,7 @@ from typing import Final
 
 from media.stills.joining import KeyframeJoiner
 from media.stills.picture import Undecodable, still_of
-from media.stills.wire import MAX_JPEG_BYTES, Answer, Said, read_order, write_answer
+from media.stills.wire import MAX_JPEG_BYTES, Answer, Picture, Said, read_order, write_answer
 from media.tap import TapKind, TapReader, TapRingError
 
 #: Of address space: FFmpeg and the interpreter have 130 MB, a picture of the largest size some 15 MB in each form.
@@ -86,6 +86,9 @@ class Worker:
         if not data:
             return False
         order = read_order(data)
+        if isinstance(order, Picture):
+            self._say(self._recorded(order, fds))
+            return True
         try:
             job = Job(order.job, time.monotonic() + order.wait_ms / 1000, fds[0], fds[1])
         except (TapRingError, IndexError):
@@ -117,18 +120,30 @@ class Worker:
         if keyframe is None:
             return None
         job.tries += 1
-        self._say(Answer(Said.DECODING, job.number))
+        answer = self._still(job.number, keyframe.codec, keyframe.data, b"", keyframe.wall_ns)
+        return None if answer.said is Said.UNFIT and job.tries < _MOST_TRIES else answer
+
+    def _recorded(self, order: Picture, fds: list[int]) -> Answer:
+        """Make a still of a keyframe that came along; its memory is given back."""
+        data = os.pread(fds[0], order.configuration_bytes + order.frame_bytes, 0) if fds else b""
+        for fd in fds:
+            os.close(fd)
+        configuration, frame = data[: order.configuration_bytes], data[order.configuration_bytes :]
+        return self._still(order.job, order.codec, frame, configuration, 0)
+
+    def _still(self, number: int, codec: str, frame: bytes, configuration: bytes, wall_ns: int) -> Answer:
+        self._say(Answer(Said.DECODING, number))
         # The default of SIGALRM ends the process wherever it is: no handler of ours has to run.
         signal.setitimer(signal.ITIMER_REAL, DECODE_SECONDS)
         try:
-            still = still_of(keyframe.codec, keyframe.data)
+            still = still_of(codec, frame, configuration)
         except Undecodable:
-            return Answer(Said.UNFIT, job.number) if job.tries >= _MOST_TRIES else None
+            return Answer(Said.UNFIT, number)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         if len(still.data) > MAX_JPEG_BYTES:
-            return Answer(Said.UNFIT, job.number)
-        return Answer(Said.DONE, job.number, keyframe.wall_ns, still.width, still.height, still.data)
+            return Answer(Said.UNFIT, number)
+        return Answer(Said.DONE, number, wall_ns, still.width, still.height, still.data)
 
     def _say(self, answer: Answer) -> None:
         with contextlib.suppress(OSError):  # nobody is there any more: the next wait tells

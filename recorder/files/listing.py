@@ -55,6 +55,14 @@ def listing_of(path: Path) -> Listing:
     Raises SegmentDamaged for what is none of ours, OSError where it cannot be read.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return listing_of_open(fd)
+    finally:
+        os.close(fd)
+
+
+def listing_of_open(fd: int) -> Listing:
+    """List an open file, which stays open. Raises SegmentDamaged, OSError."""
     at = 0
     try:
         size = os.fstat(fd).st_size
@@ -71,8 +79,6 @@ def listing_of(path: Path) -> Listing:
             raise SegmentDamaged(0, "no head is there") from None
     except ValueError as error:
         raise SegmentDamaged(at, str(error)) from error
-    finally:
-        os.close(fd)
     return Listing(label, entry, tuple(frames))
 
 

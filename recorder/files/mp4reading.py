@@ -20,6 +20,8 @@ BOX_HEAD: Final = struct.Struct(">I4s")
 HEAD: Final = ((b"ftyp", 256), (b"uuid", 20_000), (b"moov", 1 << 16))
 FRAGMENT: Final = ((b"uuid", 1 << 20), (b"prft", 64), (b"moof", 1 << 20), (b"mdat", 32 << 20))
 
+#: ISO/IEC 14496-12, VisualSampleEntry, without its box's header.
+_PICTURE_ENTRY_BYTES: Final = 78
 _NTP_TURN_US: Final = (1 << 32) * 1_000_000
 
 
@@ -64,6 +66,17 @@ def sample_entry(head: bytes) -> bytes:
     if head[:8] != b"\0\0\0\0\0\0\0\1" or int.from_bytes(head[8:12], "big") != len(head) - 8:
         raise ValueError("not one sample entry")
     return head[8:]
+
+
+def configuration(entry: bytes) -> bytes:
+    """Give what a picture's sample entry says to a decoder: the content of its first box. Raises ValueError."""
+    at = BOX_HEAD.size + _PICTURE_ENTRY_BYTES
+    if len(entry) < at + BOX_HEAD.size:
+        raise ValueError("no configuration")
+    size, _ = BOX_HEAD.unpack_from(entry, at)
+    if not BOX_HEAD.size < size <= len(entry) - at:
+        raise ValueError("no configuration")
+    return entry[at + BOX_HEAD.size : at + size]
 
 
 def fragment_of(label: Label, offset: int, boxes: list[bytes]) -> Fragment:

@@ -33,6 +33,7 @@ from signaling.http.looks import Looks
 from signaling.http.operation import Door, answer, query_of
 from signaling.http.past import beside_recording
 from signaling.http.problem import Problem
+from signaling.http.recordedstills import Decoding, RecordedStills
 from signaling.http.replayed import (
     COVERAGE,
     EVENTS,
@@ -41,6 +42,7 @@ from signaling.http.replayed import (
     SEGMENT,
     SEGMENT_MP4,
     SEGMENTS,
+    STILL,
     TRACKS,
     CoverageQuery,
     Covered,
@@ -51,6 +53,7 @@ from signaling.http.replayed import (
     SegmentQuery,
     Segments,
     SegmentsQuery,
+    StillQuery,
     Tracks,
     segment_shown,
     track_shown,
@@ -96,13 +99,16 @@ Handler = Callable[[web.Request, Recording], Awaitable[web.StreamResponse]]
 class RecordingsEndpoint:
     """The handlers of `/recordings`. `root`: of the recordings' files."""
 
-    def __init__(self, reader: Reader, index: SegmentReader, root: Path, doing: Doing, door: Door) -> None:
+    def __init__(
+        self, reader: Reader, index: SegmentReader, root: Path, doing: Doing, door: Door, decoding: Decoding
+    ) -> None:
         self._reader = reader
         self._index = index
         self._root = root
         self._door = door
         self._looks = Looks(doing)
         self._told = Told()
+        self._stills = RecordedStills(index, root, decoding)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -110,6 +116,7 @@ class RecordingsEndpoint:
             LIST.route(self._list),
             TRACKS.route(self._of(self._tracks)),
             COVERAGE.route(self._of(self._coverage)),
+            STILL.route(self._of(self._still)),
             PLAYLIST.route(self._of(self._playlist)),
             SEGMENTS.route(self._of(self._segments)),
             SEGMENT_MP4.route(self._of(self._segment)),
@@ -251,6 +258,10 @@ class RecordingsEndpoint:
         if all(row.track != track for row in await self._index.tracks(recording.id)):
             return Problem("track-unknown", f"no track {track[:40]!r} in {recording.id}")
         return Problem("range-empty", f"nothing of {track} in this time")
+
+    async def _still(self, request: web.Request, recording: Recording) -> web.Response:
+        query: StillQuery = query_of(request, StillQuery)
+        return await self._stills.take(request, recording.id, query.at_us, self._door.caller(request).actor.person)
 
     async def _events(self, request: web.Request, recording: Recording) -> web.Response:
         query: EventsQuery = query_of(request, EventsQuery)

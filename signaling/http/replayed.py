@@ -52,6 +52,12 @@ class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
     shift_us: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
 
 
+class StillQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`at_us`: the picture is of the last keyframe before or at this time."""
+
+    at_us: Time
+
+
 class EventsQuery(RangeQuery, frozen=True, kw_only=True):
     """Of the recording's time, the part that is wanted."""
 
@@ -205,11 +211,19 @@ PLAYLIST: Final = _reads(
     {200: {hls.CONTENT_TYPE: None}},
     _REFUSES | {409, 410},
 )
+STILL: Final = _reads(
+    "still",
+    f"{_RECORDING}/tracks/{{track}}/still",
+    "A track's picture at a time, small",
+    StillQuery,
+    {200: {"image/jpeg": None}, 304: {}},
+    _REFUSES | {409, 410},
+)
 EVENTS: Final = _reads(
     "events", f"{_RECORDING}/events", "What happened while it was recorded", EventsQuery, {200: {JSON: Events}}
 )
 
-OPERATIONS: Final = (LIST, TRACKS, COVERAGE, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
+OPERATIONS: Final = (LIST, TRACKS, COVERAGE, STILL, PLAYLIST, SEGMENTS, SEGMENT_MP4, SEGMENT, EVENTS)
 
 
 class _Details(msgspec.Struct, frozen=True):

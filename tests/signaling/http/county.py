@@ -28,6 +28,7 @@ from dispatch.store.projector import Projector
 from dispatch.store.reading import Reader
 from dispatch.store.schema import timeline
 from dispatch.tables import Tables
+from media.stills.process import WorkerProcess
 from signaling.http.acts import ActsEndpoint
 from signaling.http.listener import listening
 from signaling.http.openapi import openapi_routes
@@ -184,7 +185,9 @@ async def running_county(folder: Path) -> AsyncIterator[County]:
         files = TransferEndpoint(coordinator, door)
         codes = QrEndpoint(door)
         root = folder / "recordings"
-        recordings = RecordingsEndpoint(Reader(database), ChainReader(root), root, coordinator, door)
+        stills = WorkerProcess()
+        ends.push_async_callback(stills.close)
+        recordings = RecordingsEndpoint(Reader(database), ChainReader(root), root, coordinator, door, stills)
         endpoints = (acts, reads, files, codes, recordings)
         routes = [route for endpoint in endpoints for route in endpoint.routes()]
         operations = operations_of(routes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from dispatch.permissions import SYSTEM
 from dispatch.records import Participant
 from dispatch.store.database import Database
 from dispatch.store.reading import Reader
+from media.stills.process import WorkerProcess
 from recorder.book.book import Book
 from recorder.book.orders import Append
 from recorder.files import Codec, Facts, SegmentWriter, Track
@@ -29,7 +30,7 @@ from signaling.http.recordings import RecordingsEndpoint
 from signaling.http.timeline import TimelineEndpoint
 from tests.recorder.book.books import open_book
 from tests.recorder.chained import ChainReader, content_of
-from tests.recorder.files.frames import SIZE, T0, frames
+from tests.recorder.files.frames import SIZE, T0, Frame, frames
 from tests.signaling.http.asking import Answer, ask, serving
 from tests.signaling.http.county import COUNTY, EAST, coordinating, following, identify, person, token
 from tests.signaling.http.past import Past
@@ -45,6 +46,7 @@ class Recorded(Past):
 
     root: Path
     book: Book
+    stills: WorkerProcess
     consultation: str = ""
     recording: str = ""
     files: dict[str, list[Facts]] = field(default_factory=dict)
@@ -59,8 +61,11 @@ class Recorded(Past):
         answers = self.book.commit(appends, time.time_ns() // 1000)
         assert not [answer for answer in answers if isinstance(answer, Exception)], answers
 
-    def record(self, codec: Codec, *starts_s: float, track: str = "", **more: Any) -> str:
-        """Write files of three seconds that begin so long after the recording, and name them; return their track."""
+    def record(self, codec: Codec, *starts_s: float, track: str = "", made: Sequence[Frame] = (), **more: Any) -> str:
+        """Write files of three seconds that begin so long after the recording, and name them; return their track.
+
+        `made`: other frames than those of `frames`, with times as if they began at `T0`.
+        """
         track = track or ulid(T0)
         folder = self.root / "tracks" / track
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +74,7 @@ class Recorded(Past):
         about |= {"unit": EAST, "person": person("east"), "name": "渡口"}
         for start_s in starts_s:
             start_us = self.begun_us + round(start_s * SECOND_US)
-            own.append(_file(folder, track, codec, len(own), start_us))
+            own.append(_file(folder, track, codec, len(own), start_us, made or frames(codec)))
             self.note(("segment", content_of(own[-1], about, **more)))
         return track
 
@@ -111,10 +116,10 @@ class Recorded(Past):
         await self.do("officer", End(recording=self.recording))
 
 
-def _file(folder: Path, track: str, codec: Codec, number: int, start_us: int) -> Facts:
+def _file(folder: Path, track: str, codec: Codec, number: int, start_us: int, made: Sequence[Frame]) -> Facts:
     width, height = SIZE if codec.is_picture else (0, 0)
     writer = SegmentWriter(folder, ulid(start_us), number, Track(track, codec, width, height))
-    for frame in frames(codec):
+    for frame in made:
         writer.write(frame.data, frame.pts_us - T0 + start_us, frame.is_keyframe)
     facts = writer.close(start_us + LENGTH_US)
     assert facts
@@ -132,21 +137,29 @@ async def running(folder: Path) -> AsyncIterator[Recorded]:
         book = open_book(root)
         door = Door(coordinator.tables, coordinator.permissions, identify)
         reader = Reader(database)
-        endpoint = RecordingsEndpoint(reader, ChainReader(root), root, coordinator, door)
+        stills = WorkerProcess()
+        endpoint = RecordingsEndpoint(reader, ChainReader(root), root, coordinator, door, stills)
         async with serving([*endpoint.routes(), *TimelineEndpoint(reader, door).routes()]) as url:
-            yield await _begun(url, coordinator, journal, database, root, book)
+            yield await _begun(url, coordinator, journal, database, root, book, stills)
+        await stills.close()
         book.close()
 
 
 async def _begun(
-    url: str, coordinator: Coordinator, journal: Journal, database: Database, root: Path, book: Book
+    url: str,
+    coordinator: Coordinator,
+    journal: Journal,
+    database: Database,
+    root: Path,
+    book: Book,
+    stills: WorkerProcess,
 ) -> Recorded:
     past = Past(url, coordinator, journal, database)
     consultation = await past.do("officer", Create(title="防汛会商", unit=COUNTY, invite=(f"unit:{EAST}",)))
     for name in ("officer", "east"):
         await past.do(name, Join(consultation=consultation))
     recording = await past.do("officer", Begin(of=f"consultation:{consultation}"))
-    made = Recorded(url, coordinator, journal, database, root, book, consultation, recording)
+    made = Recorded(url, coordinator, journal, database, root, book, stills, consultation, recording)
     made.note(("opening", {"v": 1, "at": made.begun_us, "of": f"consultation:{consultation}"}))
     return made
 

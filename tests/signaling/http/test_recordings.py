@@ -68,6 +68,7 @@ async def addresses(made: Recorded) -> list[str]:
         f"/segments/{segment}",
         f"/segments/{segment}.mp4",
         f"/tracks/{track}.m3u8",
+        f"/tracks/{track}/still?at_us={made.begun_us}",
         "/events",
     ]
 
