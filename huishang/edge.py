@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -120,8 +121,8 @@ async def edge(
         watch.listen(lambda lost: _cut_off(hub, lost))
         watch.start()
         ends.callback(watch.close)
-        speakers = Speakers(tables, lambda source: _level(exchange, source), hub.speaking)
-        listening = Listening(desk.coordinator, lambda source: _level(exchange, source))
+        level = partial(_level, exchange)
+        speakers, listening = Speakers(tables, level, hub.speaking), Listening(desk.coordinator, level)
         caretaker = Caretaker(desk.coordinator, lambda person: _is_here(presence, person))
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
@@ -134,22 +135,12 @@ async def edge(
             ends.push_async_callback(task.close)
         metrics.read(_readers(media, tables, hub, webhooks))
         index = _index(desk, ends)
-        stills = Stills(relay)
-        ends.push_async_callback(stills.close)
+        stills, health = _stills(relay, ends), Health(_parts(media, desk, webhooks))
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *StillsEndpoint(exchange, access, stills, tables).routes(),
-            *interface_routes(
-                desk,
-                acts,
-                access,
-                metrics,
-                Health(_parts(media, desk, webhooks)),
-                index,
-                settings.recordings_path,
-                stills.process,
-            ),
+            *interface_routes(desk, acts, access, metrics, health, index, settings.recordings_path, stills.process),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
 
@@ -163,6 +154,13 @@ def _readers(media: NodeMedia, tables: Tables, hub: Hub, webhooks: Webhooks) -> 
         *dispatch_readers(tables, exchange.registry, lambda: hub.pages),
         *plane_readers(lambda: media.relay.threads, lambda: exchange.figures, lambda: exchange.links),
     ]
+
+
+def _stills(relay: Relay, ends: contextlib.AsyncExitStack) -> Stills:
+    """Give what makes stills, with a worker process that ends with us."""
+    stills = Stills(relay)
+    ends.push_async_callback(stills.close)
+    return stills
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:

@@ -10,8 +10,8 @@ const HEADSET = "MediaPlayPause";
 
 /**
  * `acts` by name: {move(columns, rows), enlarge, back, mute, muteAll, pause, publish, microphone, camera, hand, layout,
- * play, step(way), event(way), speaker, speed(way), search, left, right, language, theme, help}. One that gives false
- * had nothing to do: the browser may have the key.
+ * play, step(way), event(way), speaker(way), speed(way), search, left, right, language, theme, help}. One that gives
+ * false had nothing to do: the browser may have the key.
  */
 export function startKeyboard(acts) {
   const table = {
@@ -33,7 +33,8 @@ export function startKeyboard(acts) {
     ".": () => acts.step(1),
     n: () => acts.event(1),
     N: () => acts.event(-1),
-    s: acts.speaker,
+    s: () => acts.speaker(1),
+    S: () => acts.speaker(-1),
     "<": () => acts.speed(-1),
     ">": () => acts.speed(1),
     "/": acts.search,

@@ -183,7 +183,9 @@ def _spoke(desk: Desk, act: Spoke) -> str:
     for turn in sorted(act.turns, key=lambda each: each.from_us):
         kind, _, session = turn.of.partition(":")
         if kind == "source":
-            desk.change("source.spoke", turn.of, from_us=turn.from_us, to_us=turn.to_us)
+            endpoint = desk.tables.endpoints.find(turn.source)
+            name = endpoint.name_zh if endpoint else turn.source
+            desk.change("source.spoke", turn.of, from_us=turn.from_us, to_us=turn.to_us, name=name)
         elif turn.who in desk.tables.participants:
             # `heard` is no field of a participant's record.
             values = {"from_us": turn.from_us, "to_us": turn.to_us, "heard": turn.source}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -9,8 +10,12 @@ from typing import Any, Final
 from aiohttp import web
 
 import console
+from dispatch.store.segments import SegmentRow, TrackRow
+from media.stills.process import WorkerProcess
 from recorder.files import Facts
 from signaling.http.app import _PAGE_HEADERS
+from signaling.http.problem import problems
+from signaling.http.recordedstills import RecordedStills
 from tests.console.recorded import Recorded
 
 RECORDING: Final = "01KARR5QKB00000000000000RC"
@@ -21,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RecordingsSite:
-    """`asked` are the ids of segments whose files were asked for; `slow_s` is waited before each is sent."""
+    """`asked` are the ids of segments whose files were asked for; stills are made as ever, while `stills` is set."""
 
     def __init__(self, recorded: Recorded, events: list[dict[str, Any]] | None = None) -> None:
         self.recorded = recorded
@@ -32,7 +37,12 @@ class RecordingsSite:
         self.rows: list[dict[str, Any]] = []
         self.paths: dict[str, Path] = {}
         self.look()
-        app = web.Application(middlewares=[_signed_in])
+        self.stills = asyncio.Event()
+        self.stills.set()
+        self.stills_asked = self.stills_at_once = self.most_stills_at_once = 0
+        self._worker = WorkerProcess()
+        self._stills = RecordedStills(_Index(self), recorded.root, self._worker)
+        app = web.Application(middlewares=[problems, _signed_in])
         get = app.router.add_get
         get("/api/v1/recordings", self._list)
         get(f"{BASE}/tracks", self._tracks)
@@ -40,6 +50,7 @@ class RecordingsSite:
         get(f"{BASE}/coverage", self._coverage)
         get(f"{BASE}/segments/{{segment}}", self._file)
         get(f"{BASE}/events", self._events)
+        get(f"{BASE}/tracks/{{track}}/still", self._still)
         get("/api/v1/names", self._names)
         app.router.add_post("/api/v1/session/refresh", self._session)
         get("/", self._index)
@@ -54,7 +65,9 @@ class RecordingsSite:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
+        self.stills.set()
         await self._runner.cleanup()
+        await self._worker.close()
 
     def look(self) -> None:
         """Take what is in the folder now into the index."""
@@ -134,6 +147,16 @@ class RecordingsSite:
             raise web.HTTPNotFound
         return web.FileResponse(self.paths[segment], headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
+    async def _still(self, request: web.Request) -> web.StreamResponse:
+        self.stills_asked += 1
+        self.stills_at_once += 1
+        self.most_stills_at_once = max(self.most_stills_at_once, self.stills_at_once)
+        try:
+            await self.stills.wait()
+            return await self._stills.take(request, RECORDING, int(request.query["at_us"]), PERSON["id"])
+        finally:
+            self.stills_at_once -= 1
+
     async def _events(self, request: web.Request) -> web.Response:
         from_us, to_us = int(request.query.get("from_us", "0")), int(request.query.get("to_us", 1 << 60))
         items = [event for event in self.events if from_us <= event["hlc"][0] < to_us]
@@ -151,6 +174,32 @@ class RecordingsSite:
 
     async def _blank(self, _: web.Request) -> web.Response:
         return web.Response(text="<!doctype html><body></body>", content_type="text/html")
+
+
+class _Index:
+    """What stills ask of an index."""
+
+    def __init__(self, site: RecordingsSite) -> None:
+        self._site = site
+
+    async def segments(
+        self, session: str, from_us: int, to_us: int, *, track: str = "", after: tuple[str, int] = ("", 0), limit: int
+    ) -> list[SegmentRow]:
+        rows = (row for row in self._site.rows if row["track"] == track)
+        return [self._row(row) for row in rows if row["t0_us"] < to_us and row["t1_us"] > from_us]
+
+    async def tracks(self, session: str) -> list[TrackRow]:
+        return []
+
+    def _row(self, row: dict[str, Any]) -> SegmentRow:
+        path, about = self._site.paths[row["segment"]], row["about"]
+        names = ("segment", "track", "number", "kind", "codec", "mime", "width", "height", "t0_us", "t1_us", "bytes")
+        more = {name: row[name] for name in (*names, "head_bytes", "recovered", "deleted_us")}
+        return SegmentRow(
+            **more, session=RECORDING, record=0, channels=1, sha256=row["segment"], source=about["source"],
+            file=str(path.relative_to(self._site.recorded.root)), unit=about["unit"], person=about["person"],
+            details={"keyframes": row["keyframes"]},
+        )  # fmt: skip
 
 
 @web.middleware

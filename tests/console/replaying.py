@@ -46,6 +46,12 @@ EVENTS: Final = [
 ]
 
 
+def turn(source: str, begin: float, end: float, entered: float = 0.0) -> dict[str, Any]:
+    """Give a turn of speaking, which is entered once it is over."""
+    times = {name: T0 + round(second * SECOND_US) for name, second in (("from_us", begin), ("to_us", end))}
+    return event(entered or end + 2, "participant.spoke", f"participant:{source}", **times, heard=source)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RecordingsSite]:
     """Three pictures and two sounds of half a minute."""

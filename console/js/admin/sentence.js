@@ -6,7 +6,9 @@ import { has, t } from "../i18n.js";
 import { rightWords, roleWords } from "./codes.js";
 
 /** What happens by one act beside what is told of it, or by the node itself and often. */
-const ASIDE = new Set(["login.renew", "person.password-rehashed", "participant.contribute"]);
+const ASIDE = new Set([
+  "login.renew", "person.password-rehashed", "participant.contribute", "participant.spoke", "source.spoke",
+]);
 
 /** Every verb that has a sentence, by what it is about. */
 export const VERBS = {
@@ -17,7 +19,7 @@ export const VERBS = {
   ],
   endpoint: [
     "endpoint.create", "endpoint.change", "endpoint.move", "endpoint.credential", "endpoint.disable", "endpoint.enable",
-    "endpoint.remove", "source.stop",
+    "endpoint.remove", "source.stop", "source.spoke",
   ],
   login: [
     "login.begin", "login.renew", "login.end", "login.ran-out", "welcome.create", "welcome.use", "welcome.replaced",
@@ -35,7 +37,7 @@ export const VERBS = {
   participant: [
     "participant.join", "participant.wait", "participant.admit", "participant.leave", "participant.absent",
     "participant.remove", "participant.bring", "participant.contribute", "participant.mute", "participant.ask",
-    "participant.hand", "participant.word", "participant.priority", "participant.here",
+    "participant.hand", "participant.word", "participant.priority", "participant.here", "participant.spoke",
   ],
 };
 
@@ -146,6 +148,8 @@ function valuesOf(entry, names) {
     until: until ? `${dateOf(until)} ${timeOfDay(until)}` : "",
     text: String(params.text ?? params.announcement ?? params.hold ?? ""),
     source: String(params.name ?? params.title ?? ""),
+    begun: params.from_us ? timeOfDay(params.from_us / 1000) : "",
+    over: params.to_us ? timeOfDay(params.to_us / 1000) : "",
     by: byWords(String(params.by ?? ""), names),
     n: String(params.count ?? params.priority ?? ""),
   };

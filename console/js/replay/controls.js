@@ -17,8 +17,8 @@ export class Controls {
   #sources = "";
 
   /**
-   * `acts`: {play, jump(seconds), step(way), event(way), speaker, speed(value), sound(value), go(us), copy, zoom(way),
-   * live}.
+   * `acts`: {play, jump(seconds), step(way), event(way), speaker(way), speed(value), sound(value), go(us), copy,
+   * zoom(way), live}.
    */
   constructor(acts) {
     this.acts = acts;
@@ -37,10 +37,11 @@ export class Controls {
     this.play.classList.replace("bare", "main");
     const moves = h(
       "div", { class: "replay-moves", role: "group" },
+      button("speakerBefore", "speaker", () => acts.speaker(-1)),
       button("eventBefore", "previous", () => acts.event(-1)), this.back,
       button("frameBack", "frame-back", () => acts.step(-1)), this.play,
       button("frameOn", "frame-on", () => acts.step(1)), this.on,
-      button("eventAfter", "next", () => acts.event(1)), button("speaker", "speaker", () => acts.speaker()),
+      button("eventAfter", "next", () => acts.event(1)), button("speaker", "speaker", () => acts.speaker(1)),
     );
     this.time = h("span", { class: ["replay-time", "numbers"] });
     this.date = h("span", { class: ["soft", "numbers"] });

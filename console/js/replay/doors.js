@@ -34,11 +34,28 @@ export class ReplayDoors {
 
   /** A Response whose body is a segment's file; throws ApiError, and AbortError when `signal` says so. */
   open(segment, signal) {
-    const path = `${this.base}/segments/${encodeURIComponent(segment.segment)}`;
+    return this.#fetch(`/segments/${encodeURIComponent(segment.segment)}`, { signal });
+  }
+
+  /** A Blob: a track's picture at a time, small; throws ApiError, and AbortError when `signal` says so. */
+  async still(track, us, signal) {
+    const path = `/tracks/${encodeURIComponent(track)}/still?at_us=${us}`;
+    // Whatever is played goes first.
+    const response = await this.#fetch(path, { signal, priority: "low" });
+    try {
+      return await response.blob();
+    } catch {
+      signal.throwIfAborted();
+      throw new ApiError("network");
+    }
+  }
+
+  #fetch(path, { signal, ...more }) {
     return this.account.ask(async (token) => {
+      const headers = { "X-Huishang": "1", Authorization: `Bearer ${token}` };
       let response;
       try {
-        response = await fetch(path, { headers: { "X-Huishang": "1", Authorization: `Bearer ${token}` }, signal });
+        response = await fetch(this.base + path, { headers, signal, ...more });
       } catch {
         signal.throwIfAborted();
         throw new ApiError("network");

@@ -67,8 +67,17 @@ export class Driving {
     else this.#say("replay.event.none");
   }
 
-  speaker() {
-    this.event(1, speaks);
+  /** To where somebody begins to speak, or who was given the word where turns were not kept yet. */
+  speaker(way) {
+    const { turns } = this.page.events;
+    if (turns.list.length === 0) {
+      this.event(way, speaks);
+      return;
+    }
+    const { us } = this.#player;
+    const turn = way > 0 ? turns.after(us + BEFORE_US) : turns.before(us);
+    if (turn) this.go(turn.fromUs - BEFORE_US);
+    else this.#say("replay.event.none");
   }
 
   speed(speed) {
@@ -145,7 +154,7 @@ export function keysOf(page) {
     pause: ready(() => driving.play()),
     step: ready((way) => driving.step(way)),
     event: ready((way) => driving.event(way)),
-    speaker: ready(() => driving.speaker()),
+    speaker: ready((way) => driving.speaker(way)),
     speed: ready((way) => driving.faster(way)),
   };
 }

@@ -1,6 +1,7 @@
 // What happened while it was recorded, from the server, in the order of time: for the strip, the list, for jumping.
 
 import { ApiError } from "../api.js";
+import { Turns, isTurn } from "./turns.js";
 
 const PAGE = 500;
 const MOST = 20_000;
@@ -34,12 +35,16 @@ const BESIDE = new Set(["recording.replay", "participant.here", "participant.con
 
 export class Events {
   #asking = false;
+  #known = new Set();
+  #newestUs = 0;
 
   /** `doors` as in doors.js; `changed()` when there are more. */
   constructor({ doors, changed }) {
     this.doors = doors;
     this.changed = changed;
     this.list = [];
+    /** Who spoke when: too many to stand among the others. */
+    this.turns = new Turns();
     this.error = "";
   }
 
@@ -47,18 +52,23 @@ export class Events {
   async learn(fromUs, toUs) {
     if (this.#asking) return;
     this.#asking = true;
-    const known = new Set(this.list.map((entry) => entry.id));
-    const newest = this.list.length ? atOf(this.list.at(-1)) : fromUs;
+    // A turn is entered behind what happened meanwhile: what counts is when that was.
+    const newest = this.#newestUs || fromUs;
     try {
       let cursor = "";
       do {
         const { items, next } = await this.doors.events({ from_us: newest, to_us: toUs, cursor, limit: PAGE });
-        const fresh = items.filter((entry) => !known.has(entry.id) && !BESIDE.has(entry.verb));
-        this.list = [...this.list, ...fresh].sort((a, b) => atOf(a) - atOf(b));
+        const fresh = items.filter((entry) => !this.#known.has(entry.id) && !BESIDE.has(entry.verb));
+        for (const { id, hlc } of items) {
+          this.#known.add(id);
+          this.#newestUs = Math.max(this.#newestUs, hlc?.[0] ?? 0);
+        }
+        this.turns.add(fresh.filter(isTurn));
+        this.list = [...this.list, ...fresh.filter((entry) => !isTurn(entry))].sort((a, b) => atOf(a) - atOf(b));
         cursor = next;
         this.error = "";
         if (fresh.length > 0) this.changed();
-      } while (cursor && this.list.length < MOST);
+      } while (cursor && this.#known.size < MOST);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.error = error.code;

@@ -48,6 +48,12 @@ export class Index {
     return this.#courses.get(track);
   }
 
+  /** The server's name of a track at a time: several may be one here. */
+  memberAt(track, us) {
+    const members = this.#members.get(track) ?? [];
+    return (members.find((each) => each.t0_us <= us && us < each.t1_us) ?? members.at(-1))?.track ?? track;
+  }
+
   /** Whether all segments around `us` are known. */
   knows(us) {
     const window = this.#windows.get(windowOf(us));

@@ -26,6 +26,11 @@ export class Loader {
     });
   }
 
+  /** Nothing is fetched or waits. */
+  get isIdle() {
+    return this.#running === 0 && this.#waiting.length === 0;
+  }
+
   #next() {
     if (this.#running >= MOST || this.#waiting.length === 0) return;
     const best = this.#waiting.reduce((least, job) => (job.rank < least.rank ? job : least));

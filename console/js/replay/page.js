@@ -17,6 +17,7 @@ import { Events } from "./events.js";
 import { Happened } from "./happened.js";
 import { Player } from "./player.js";
 import { RecordingsList } from "./recordings.js";
+import { Shelf } from "./shelf.js";
 import { Strip } from "./strip.js";
 import { Tiles } from "./tiles.js";
 
@@ -39,6 +40,7 @@ export class ReplayPage {
   #states = "";
   player = null;
   #error = "";
+  shelf = null;
 
   /** `desk`: {account, link, now()}. */
   constructor(desk) {
@@ -59,7 +61,7 @@ export class ReplayPage {
     const head = h("header", { class: "replay-head" }, this.toList, this.live, this.when, this.said, this.blocked);
     this.driving = new Driving(this);
     this.controls = new Controls(this.driving);
-    this.strip = new Strip({ seek: (us) => this.driving.go(us) });
+    this.strip = new Strip({ seek: (us) => this.driving.go(us), pictures: this.#pictures() });
     this.tiles = new Tiles({
       see: (track, isSeen) => this.player?.see(track, isSeen),
       solo: (source) => this.driving.solo(source),
@@ -99,6 +101,8 @@ export class ReplayPage {
 
   leave() {
     this.id = "";
+    this.shelf?.close();
+    this.shelf = null;
     this.player?.close();
     this.player = null;
     this.tiles.clear();
@@ -128,6 +132,11 @@ export class ReplayPage {
     const player = new Player({
       doors, utc: () => this.desk.now(), changed: () => this.#turned(), made: (track) => this.tiles.add(track),
     });
+    this.shelf = new Shelf({
+      fetch: (track, us, signal) => doors.still(player.index.memberAt(track, us), us, signal),
+      isFree: (patient) => !player.waits && (!patient || player.loader.isIdle),
+      changed: () => this.draw(),
+    });
     this.events = new Events({ doors, changed: () => this.render() });
     this.happened = new Happened({ events: this.events, names: this.names, go: (us) => this.driving.go(us) });
     this.beside.replaceChildren(this.happened.element);
@@ -154,6 +163,16 @@ export class ReplayPage {
     player.index.survey();
     this.#learnEvents();
     this.render();
+  }
+
+  /** Small pictures of the tile that is looked at, for the strip. */
+  #pictures() {
+    const track = () => this.tiles.current;
+    return {
+      get: (us) => this.shelf?.get(track().about.track, us) ?? null,
+      want: (times) => this.shelf?.want(track() ? times.map((time) => ({ ...time, track: track().about.track })) : []),
+      spans: () => track()?.course.spans() ?? null,
+    };
   }
 
   /** What it was called then; else whose it is. */
@@ -191,7 +210,8 @@ export class ReplayPage {
 
   #renderTiles() {
     const { us, index, sound } = this.player;
-    this.tiles.render({ us, live: index.live, sound });
+    const { turns } = this.events;
+    this.tiles.render({ us, live: index.live, sound, speaks: (source) => turns.isOn(source, us) });
   }
 
   render() {
@@ -231,10 +251,12 @@ export class ReplayPage {
       const courses = tracks.map(({ course, isPicture }) => ({ course, isPicture }));
       const t0 = Math.min(...tracks.map((track) => track.about.t0_us));
       const t1 = Math.max(...tracks.map((track) => track.about.t1_us));
-      return { name: about(tile).name, courses, t0, t1 };
+      const speaks = turns.isOn(tile.source, us);
+      return { name: about(tile).name, courses, t0, t1, turns: turns.of(tile.source), speaks };
     };
     const wordsOf = (entry) => sentenceOf(entry, this.names);
-    this.strip.render({ us, fromUs, toUs, lanes: sources.map(lane), events: this.events.list, wordsOf });
+    const { live } = index;
+    this.strip.render({ us, fromUs, toUs, live, lanes: sources.map(lane), events: this.events.list, wordsOf });
     this.happened.render(us, afresh);
   }
 }

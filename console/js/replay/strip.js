@@ -4,44 +4,41 @@
 import { dateOf, timeOfDay } from "../clock.js";
 import { h, set, setAria, setText } from "../dom.js";
 import { t } from "../i18n.js";
-import { atOf, sortOf } from "./events.js";
+import { atOf } from "./events.js";
+import { AXIS_PX, Drawing, EVENTS_PX } from "./stripdrawing.js";
+import { StripTip } from "./striptip.js";
+import { Thumbs, pointedOf } from "./thumbs.js";
 
-const EVENTS_PX = 18;
-const AXIS_PX = 20;
 const LEAST_US = 20e6;
 const ZOOM = 1.3;
-/** Distances of the marks of the axis, in seconds. */
-const STEPS_S = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
-const MARK_PX = 90;
-const COLOURS = {
-  ground: "--surface", edge: "--edge", there: "--accent", gap: "--degraded", ink: "--ink", soft: "--ink-soft",
-  come: "--live", go: "--gone", word: "--accent", chair: "--degraded", recording: "--danger", other: "--ink-soft",
-};
 
 export class Strip {
   #view = null;
   #drag = false;
-  #size = { width: 0, height: 0 };
-  #colours = null;
-  #theme = "";
   #shown = null;
+  #pointed = null;
 
-  /** `seek(us)`. */
-  constructor({ seek }) {
+  /** `seek(us)`; `pictures`: {get(us), want(times), spans()} of the tile that is looked at. */
+  constructor({ seek, pictures }) {
     this.seek = seek;
+    this.pictures = pictures;
     this.canvas = h("canvas", { class: "strip", role: "slider", tabIndex: 0 });
     this.names = h("ul", { class: "strip-names", "aria-hidden": "true" });
-    this.tip = h("div", { class: ["strip-tip", "numbers"], hidden: true });
-    this.place = h("div", { class: "strip-place" }, this.canvas, this.tip);
-    this.element = h("div", { class: "replay-strip" }, this.names, this.place);
-    this.context = this.canvas.getContext("2d");
-    const { canvas } = this;
-    canvas.addEventListener("pointerdown", (event) => this.#press(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", () => this.#release());
-    canvas.addEventListener("pointercancel", () => this.#release());
-    canvas.addEventListener("pointerleave", () => set(this.tip, { hidden: true }));
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    this.tip = new StripTip();
+    this.thumbs = new Thumbs();
+    this.place = h("div", { class: "strip-place" }, this.canvas);
+    const right = h("div", { class: "strip-right" }, this.thumbs.canvas, this.place, this.tip.element);
+    this.element = h("div", { class: "replay-strip" }, this.names, right);
+    this.drawing = new Drawing(this.canvas);
+    for (const canvas of [this.canvas, this.thumbs.canvas]) {
+      canvas.addEventListener("pointerdown", (event) => this.#press(event));
+      canvas.addEventListener("pointermove", (event) => this.#move(event));
+      canvas.addEventListener("pointerup", () => this.#release());
+      canvas.addEventListener("pointercancel", () => this.#release());
+      canvas.addEventListener("pointerleave", () => this.#point(null));
+      canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    }
+    for (const name of ["focus", "blur"]) this.canvas.addEventListener(name, () => this.#shown && this.#tell());
     new ResizeObserver(() => this.#shown && this.#draw()).observe(this.place);
   }
 
@@ -50,7 +47,7 @@ export class Strip {
     this.#zoomAt(this.#shown.us, way > 0 ? 2 : 1 / 2);
   }
 
-  /** `shown`: {us, fromUs, toUs, lanes: [{name, courses, t0, t1}], events, knows(us)}. */
+  /** `shown`: {us, fromUs, toUs, live, lanes: [{name, courses, t0, t1, turns, speaks}], events, wordsOf(entry)}. */
   render(shown) {
     this.#shown = shown;
     const time = `${dateOf(shown.us / 1000)} ${timeOfDay(shown.us / 1000)}`;
@@ -63,6 +60,7 @@ export class Strip {
     for (const [index, lane] of shown.lanes.entries()) {
       setText(this.names.children[index], lane.name);
       set(this.names.children[index], { title: lane.name });
+      this.names.children[index].classList.toggle("speaks", lane.speaks);
     }
     this.#follow();
     this.#draw();
@@ -87,11 +85,6 @@ export class Strip {
     return this.#view ?? this.#shown;
   }
 
-  #x(us) {
-    const { fromUs, toUs } = this.#range;
-    return ((us - fromUs) / Math.max(1, toUs - fromUs)) * this.#size.width;
-  }
-
   #usAt(event) {
     const { fromUs, toUs } = this.#range;
     const box = this.canvas.getBoundingClientRect();
@@ -101,7 +94,7 @@ export class Strip {
 
   #press(event) {
     if (event.button !== 0 || !this.#shown) return;
-    this.canvas.setPointerCapture(event.pointerId);
+    event.currentTarget.setPointerCapture(event.pointerId);
     this.#drag = true;
     this.seek(this.#usAt(event));
   }
@@ -110,12 +103,62 @@ export class Strip {
     if (!this.#shown) return;
     const us = this.#usAt(event);
     if (this.#drag) this.seek(us);
-    const near = this.#shown.events.find((entry) => Math.abs(this.#x(atOf(entry)) - this.#x(us)) < 4);
-    const words = near ? ` · ${this.#shown.wordsOf(near)}` : "";
-    setText(this.tip, `${timeOfDay(us / 1000)}${words}`);
-    set(this.tip, { hidden: false });
-    const left = Math.min(this.#x(us), this.#size.width - this.tip.offsetWidth);
-    this.tip.style.left = `${Math.max(0, left)}px`;
+    this.#point({ us, y: event.offsetY, isLane: event.currentTarget === this.canvas });
+  }
+
+  #point(pointed) {
+    this.#pointed = pointed;
+    if (!this.#shown) return;
+    this.#tell();
+    this.#drawThumbs();
+  }
+
+  /** Say what is where somebody points; where a keyboard stands, what is at the position. */
+  #tell() {
+    const isHere = this.canvas.matches(":focus-visible");
+    if (!this.#pointed && !isHere) {
+      this.tip.hide();
+      return;
+    }
+    const { us } = this.#pointed ?? this.#shown;
+    const more = this.#pointed ? this.#wordsAt(this.#pointed) : "";
+    const at = this.#pictureAt(us);
+    const picture = at === null ? undefined : this.pictures.get(at);
+    const words = [timeOfDay(us / 1000), more].filter(Boolean).join(" · ");
+    this.tip.show({ x: this.drawing.x(us), width: this.drawing.size.width, words, picture });
+  }
+
+  #wordsAt({ us, y, isLane }) {
+    const near = this.#shown.events.find((entry) => Math.abs(this.drawing.x(atOf(entry)) - this.drawing.x(us)) < 4);
+    if (near) return this.#shown.wordsOf(near);
+    const { lanes } = this.#shown;
+    const part = (y - EVENTS_PX) / (this.drawing.size.height - EVENTS_PX - AXIS_PX);
+    const lane = isLane ? lanes[Math.floor(part * lanes.length)] : null;
+    const turn = lane?.turns.find(({ fromUs, toUs }) => fromUs <= us && us <= toUs);
+    if (!turn) return "";
+    const [begun, over] = [turn.fromUs, turn.toUs].map((at) => timeOfDay(at / 1000));
+    return t("replay.spoke", { name: lane.name, begun, over });
+  }
+
+  /** The time of the small picture for `us`, null where there is none. */
+  #pictureAt(us) {
+    const { fromUs, toUs } = this.#range;
+    const spans = this.pictures.spans();
+    return spans && pointedOf(us, (toUs - fromUs) / Math.max(1, this.drawing.size.width), this.#shown.fromUs, spans);
+  }
+
+  /** The row of small pictures, and what is still to be fetched of it and of what is pointed at. */
+  #drawThumbs() {
+    const { fromUs: originUs, toUs: endUs, live } = this.#shown;
+    const spans = this.pictures.spans() ?? [];
+    const { fromUs, toUs } = this.#range;
+    const view = { fromUs, toUs, originUs, endUs, width: this.drawing.size.width, live, spans };
+    this.thumbs.draw(view, (us) => this.pictures.get(us), (us) => this.drawing.x(us), this.drawing.colours.ground);
+    const us = this.#pointed?.us ?? (this.canvas.matches(":focus-visible") ? this.#shown.us : null);
+    const pointed = us === null ? null : this.#pictureAt(us);
+    const rest = this.thumbs.wanted.map((each) => ({ us: each, patient: true }));
+    this.pictures.want(pointed === null ? rest : [{ us: pointed, patient: false }, ...rest]);
+    if (us !== null) this.#tell();
   }
 
   #release() {
@@ -138,108 +181,7 @@ export class Strip {
   }
 
   #draw() {
-    this.#measure();
-    const { context } = this;
-    const { width, height } = this.#size;
-    const colours = this.#colours;
-    context.fillStyle = colours.ground;
-    context.fillRect(0, 0, width, height);
-    const { lanes } = this.#shown;
-    const tall = (height - EVENTS_PX - AXIS_PX) / Math.max(1, lanes.length);
-    for (const [index, lane] of lanes.entries()) this.#drawLane(lane, EVENTS_PX + index * tall, tall);
-    this.#drawAxis(height - AXIS_PX);
-    this.#drawEvents();
-    const x = Math.round(this.#x(this.#shown.us));
-    context.fillStyle = colours.ink;
-    context.fillRect(x - 1, 0, 2, height - AXIS_PX + 4);
-  }
-
-  #drawLane(lane, top, tall) {
-    const { context } = this;
-    const colours = this.#colours;
-    const high = Math.max(3, Math.min(12, tall - 4));
-    const y = Math.round(top + (tall - high) / 2);
-    const box = (t0, t1, colour, at, thick) => {
-      const [left, right] = [this.#x(t0), this.#x(t1)];
-      if (right < 0 || left > this.#size.width) return;
-      context.fillStyle = colour;
-      context.fillRect(left, at, Math.max(1, right - left), thick);
-    };
-    // What is known of the whole track, then what is known exactly.
-    box(lane.t0, lane.t1, colours.edge, y + Math.floor(high / 2), 1);
-    for (const { course, isPicture } of lane.courses) {
-      const [at, thick] = isPicture ? [y, Math.ceil(high * 0.6)] : [y + Math.ceil(high * 0.7), Math.ceil(high * 0.3)];
-      context.globalAlpha = isPicture ? 0.75 : 0.45;
-      for (const [t0, t1] of course.spans()) box(t0, t1, colours.there, at, thick);
-      context.globalAlpha = 1;
-      for (const { t0, t1 } of course.gaps()) if (t1 - t0 > 200_000) this.#hatch(t0, t1, at, thick);
-    }
-  }
-
-  /** What is missing is hatched: it is seen without its colour too. */
-  #hatch(t0, t1, at, thick) {
-    const { context } = this;
-    const right = Math.min(this.#size.width, this.#x(t1));
-    const left = Math.max(0, this.#x(t0));
-    context.fillStyle = this.#colours.ground;
-    context.fillRect(left, at, Math.max(1, right - left), thick);
-    context.fillStyle = this.#colours.gap;
-    for (let x = left; x < right; x += 5) context.fillRect(x, at, Math.min(2, right - x), thick);
-  }
-
-  #drawEvents() {
-    const { context } = this;
-    for (const entry of this.#shown.events) {
-      const x = Math.round(this.#x(atOf(entry)));
-      if (x < 0 || x > this.#size.width) continue;
-      const sort = sortOf(entry);
-      context.fillStyle = this.#colours[sort];
-      // By shape as well as by colour: up who came, down who went, a bar for the rest.
-      context.beginPath();
-      if (sort === "come") this.#triangle(x, EVENTS_PX - 4, -8);
-      else if (sort === "go") this.#triangle(x, EVENTS_PX - 12, 8);
-      else context.rect(x - 1, sort === "word" ? 2 : 6, sort === "word" ? 4 : 2, sort === "word" ? 12 : 8);
-      context.fill();
-    }
-  }
-
-  #triangle(x, y, high) {
-    this.context.moveTo(x - 4, y);
-    this.context.lineTo(x + 4, y);
-    this.context.lineTo(x, y + high);
-  }
-
-  #drawAxis(top) {
-    const { context } = this;
-    const { fromUs, toUs } = this.#range;
-    const perMark = ((toUs - fromUs) / 1e6 / Math.max(1, this.#size.width)) * MARK_PX;
-    const step = STEPS_S.find((one) => one >= perMark) ?? STEPS_S.at(-1);
-    context.font = `12px ${this.#colours.font}`;
-    context.textBaseline = "middle";
-    for (let s = Math.ceil(fromUs / 1e6 / step) * step; s * 1e6 < toUs; s += step) {
-      const x = Math.round(this.#x(s * 1e6));
-      context.fillStyle = this.#colours.edge;
-      context.fillRect(x, EVENTS_PX, 1, top - EVENTS_PX + 4);
-      context.fillStyle = this.#colours.soft;
-      context.fillText(step >= 60 ? timeOfDay(s * 1000).slice(0, 5) : timeOfDay(s * 1000), x + 3, top + AXIS_PX / 2);
-    }
-  }
-
-  #measure() {
-    const { clientWidth: width, clientHeight: height } = this.place;
-    const scale = devicePixelRatio;
-    if (width !== this.#size.width || height !== this.#size.height) {
-      this.#size = { width, height };
-      Object.assign(this.canvas, { width: width * scale, height: height * scale });
-    }
-    this.context.setTransform(scale, 0, 0, scale, 0, 0);
-    const { theme } = document.documentElement.dataset;
-    if (this.#colours && theme === this.#theme) return;
-    this.#theme = theme;
-    const style = getComputedStyle(document.documentElement);
-    this.#colours = { font: style.getPropertyValue("--font") };
-    for (const [name, property] of Object.entries(COLOURS)) {
-      this.#colours[name] = style.getPropertyValue(property).trim();
-    }
+    this.drawing.draw(this.#shown, this.#range);
+    this.#drawThumbs();
   }
 }

@@ -55,7 +55,8 @@ class Tile {
     this.soundOnly = h("div", { class: "sound-only" }, icon("sound"));
     const looks = { class: "picture", role: "button", tabIndex: 0, on: { click: enlarge } };
     this.picture = h("div", looks, this.soundOnly, this.note, this.box, this.capture);
-    const foot = h("div", { class: "foot" }, h("div", { class: "who" }, this.name, this.mute));
+    this.speaks = h("span", { class: "speaks-sign", hidden: true }, icon("mic"));
+    const foot = h("div", { class: "foot" }, h("div", { class: "who" }, this.speaks, this.name, this.mute));
     this.element = h("article", { class: "tile", role: "listitem", data: { id: source } }, this.picture, foot);
   }
 
@@ -76,7 +77,7 @@ class Tile {
     return this.#picture;
   }
 
-  /** `view`: {us, live, sound, big}. */
+  /** `view`: {us, live, sound, big, speaks}. */
   render(view) {
     const { track } = this;
     const name = this.nameOf(track.about);
@@ -94,6 +95,8 @@ class Tile {
     if (isDrawn) this.#renderCapture(track);
     setLabel(this.picture, t(view.big ? "replay.reduce" : "replay.enlarge", { name }));
     this.#renderSound(view.sound);
+    this.element.classList.toggle("speaks", view.speaks);
+    set(this.speaks, { hidden: !view.speaks, title: t("replay.speaks") });
   }
 
   /** When the picture was taken, and how well that is known. */
@@ -215,8 +218,11 @@ export class Tiles {
     this.turned();
   }
 
-  render({ us, live, sound }) {
-    for (const tile of this.#tiles.values()) tile.render({ us, live, sound, big: this.#big === tile.source });
+  /** `speaks(source)`: whether it is heard at `us`. */
+  render({ us, live, sound, speaks }) {
+    for (const tile of this.#tiles.values()) {
+      tile.render({ us, live, sound, big: this.#big === tile.source, speaks: speaks(tile.source) });
+    }
     this.element.setAttribute("aria-label", t("replay.tiles"));
   }
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from fractions import Fraction
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -37,7 +37,7 @@ def coloured(codec: Codec) -> tuple[Frame, ...]:
     (context.width, context.height), context.pix_fmt = SIZE, "yuv420p"
     context.gop_size, context.thread_count, context.options = RATE, 1, options
     context.time_base, context.framerate = Fraction(1, RATE), Fraction(RATE)
-    made: list[av.Packet] = []
+    made: list[Any] = []
     for place in range(3 * RATE):
         pixels = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
         pixels[:] = COLOURS[place // RATE]

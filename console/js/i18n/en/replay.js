@@ -23,6 +23,9 @@ export default {
   "replay.eventBefore": "What happened before (Shift N)",
   "replay.eventAfter": "What happened next (N)",
   "replay.speaker": "Next speaker (S)",
+  "replay.speakerBefore": "What was said before (Shift S)",
+  "replay.speaks": "Speaking",
+  "replay.spoke": "{name} spoke {begun}–{over}",
   "replay.event.none": "Nothing more in this direction",
   "replay.closer": "Show less time, larger",
   "replay.farther": "Show more time",
@@ -87,6 +90,6 @@ export default {
   "keys.play": "Play or pause (replay)",
   "keys.step": "Picture before, next picture (replay)",
   "keys.event": "What happened next; with Shift before (replay)",
-  "keys.speaker": "Next speaker (replay)",
+  "keys.speaker": "Next speaker; with Shift the one before (replay)",
   "keys.speed": "Slower, faster (replay)",
 };

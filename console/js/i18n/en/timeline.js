@@ -104,6 +104,8 @@ export default {
   "verb.source-stop": "Source stopped",
   "entry.source-stop": "{actor} stopped the source “{source}”",
   "entry.source-stop-other": "“{by}” stopped the source “{source}”",
+  "verb.source-spoke": "Speech in a source",
+  "entry.source-spoke": "Speech in “{source}” ({begun}–{over})",
   "verb.grant-give": "Right given",
   "entry.grant-give": "{actor} gave “{to}” a right: {right} on “{on}” until {until}",
   "verb.grant-revoke": "Right taken back",
@@ -191,4 +193,6 @@ export default {
   "entry.participant-priority": "{actor} set the priority of “{object}” to {n}",
   "verb.participant-here": "Answered the roll",
   "entry.participant-here": "{actor} answered the roll in “{session}”",
+  "verb.participant-spoke": "Spoke",
+  "entry.participant-spoke": "“{object}” spoke in “{session}” ({begun}–{over})",
 };

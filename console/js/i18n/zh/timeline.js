@@ -104,6 +104,8 @@ export default {
   "verb.source-stop": "停止画面",
   "entry.source-stop": "{actor}停止了画面“{source}”",
   "entry.source-stop-other": "凭“{by}”的人停止了画面“{source}”",
+  "verb.source-spoke": "画面有人说话",
+  "entry.source-spoke": "“{source}”中有人说话（{begun}–{over}）",
   "verb.grant-give": "授权",
   "entry.grant-give": "{actor}授予“{to}”权限：{right}，对“{on}”，到 {until}",
   "verb.grant-revoke": "收回授权",
@@ -191,4 +193,6 @@ export default {
   "entry.participant-priority": "{actor}把“{object}”的优先级定为 {n}",
   "verb.participant-here": "应答点名",
   "entry.participant-here": "{actor}在会商“{session}”中应答点名",
+  "verb.participant-spoke": "发言",
+  "entry.participant-spoke": "“{object}”在会商“{session}”中发言（{begun}–{over}）",
 };
