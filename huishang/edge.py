@@ -22,6 +22,7 @@ from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
 from dispatch.permissions import Actor
 from dispatch.presence import Presence
+from dispatch.speaker import SPEECH_DBOV
 from dispatch.store.quality import Samples
 from dispatch.store.retention import Retention
 from dispatch.tables import Tables
@@ -227,6 +228,10 @@ def _tracks(exchange: Exchange, source: str) -> list[str]:
 def _level(exchange: Exchange, source: str) -> float | None:
     media = exchange.media.get(source)
     sound = media.publications.get("audio") if media else None
-    if sound is None or time.monotonic_ns() - sound.stats()[0]["heard_ns"] > UNHEARD_NS:
+    if sound is None:
         return None
-    return sound.level_dbov
+    level = sound.level_dbov
+    # Who is quiet need not be looked at, which costs a little.
+    if level > SPEECH_DBOV and time.monotonic_ns() - sound.stats()[0]["heard_ns"] > UNHEARD_NS:
+        return None
+    return level

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -24,6 +25,8 @@ _log = structlog.get_logger(__name__)
 
 #: What ends within this is entered by one act.
 GATHER_S: Final = 1.0
+#: How long the last turns may take once the node stops.
+CLOSE_S: Final = 1.0
 #: Turns that wait for a disk which takes nothing; the newest are kept.
 MOST_WAITING: Final = 2_000
 
@@ -54,9 +57,10 @@ class Listening(Rounds):
         await super().close()
         self._unlisten()
         self._hear(())
-        if self._entering:
-            await asyncio.wait(self._entering)
-        await self._enter()
+        # A disk that hangs may never answer.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*self._entering, self._enter())
 
     def _follow(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
         """What rests or has ended is told at once: its chain is about to be closed."""

@@ -149,6 +149,8 @@ class RecordedStills:
                 del self._asking[person], self._of_person[person]
 
     def _keep(self, key: _Key, jpeg: bytes) -> None:
+        if key in self._kept:
+            return  # somebody else's was made at the same time
         self._kept[key] = jpeg
         self._kept_bytes += len(jpeg)
         while self._kept_bytes > MOST_KEPT_BYTES:

@@ -40,8 +40,8 @@ async def test_page_goes_to_whoever_spoke_next(browser: Browser, tmp_path: Path)
         await node.node.wait(lambda sources: sources.get(OTHER.id, {}).get("state") == "live")
         unit = (await node.ask("GET", "/units"))["items"][0]["id"]
         meeting = (await node.ask("POST", "/consultations", title="防汛会商", unit=unit))["object"]
-        for each in (UNIT, OTHER):
-            await node.ask("POST", f"/consultations/{meeting}/sources", source=each.id)
+        for source in (UNIT.id, OTHER.id):
+            await node.ask("POST", f"/consultations/{meeting}/sources", source=source)
         recording = await node.record(f"consultation:{meeting}")
         # The one whose sound is held is never heard; the other one's phrases have four seconds, and pauses of two.
         told = await until("two turns", lambda: turns(node, recording), lambda told: len(told) >= 2)

@@ -61,7 +61,7 @@ def tile(page: Page, source: str) -> Locator:
 
 async def pixels(element: Locator) -> np.ndarray[Any, Any]:
     """What stands on the screen, as grey values."""
-    with av.open(io.BytesIO(await element.screenshot())) as shot:
+    with av.open(io.BytesIO(await element.screenshot()), "r") as shot:
         return next(shot.decode(video=0)).to_ndarray(format="gray")
 
 
@@ -71,6 +71,16 @@ def number_of(picture: np.ndarray[Any, Any], left: float = 0.0, width: float = 0
     row = picture[picture.shape[0] // 2]
     bits = [round(left + (bar + 0.5) * wide / BARS) for bar in range(BARS)]
     return int("".join(str(int(0 <= x < len(row) and row[x] > 127)) for x in bits), 2)
+
+
+async def seen(element: Locator, second: int) -> None:
+    """Wait until the picture of a second is on the screen."""
+
+    async def number() -> int:
+        return number_of(await pixels(element))
+
+    wanted = second * SECOND_US // FRAME_US
+    await until(f"the picture of {second}", number, lambda found: found == wanted)
 
 
 async def test_next_and_last_speaker_and_who_it_is(page: Page, strip_site: RecordingsSite) -> None:
@@ -99,10 +109,7 @@ async def test_where_one_points_is_the_picture_of_that_time(page: Page, strip_si
     assert box
     for second in (30.9, 11.1, 37.0):
         await strip.hover(position={"x": box["width"] * second / LENGTH_S, "y": 40})
-        keyframe = int(second // 2 * 2) * SECOND_US // FRAME_US
-        await until(
-            f"the picture of {second}", lambda: pixels(shown), lambda seen, wanted=keyframe: number_of(seen) == wanted
-        )
+        await seen(shown, int(second // 2 * 2))
     await page.mouse.move(5, 5)
     await expect(page.locator(".strip-tip")).to_be_hidden()
     # By keyboard it is the position's.
@@ -110,10 +117,7 @@ async def test_where_one_points_is_the_picture_of_that_time(page: Page, strip_si
     await page.keyboard.press("s")
     await strip.focus()
     await page.keyboard.press("ArrowRight")
-    keyframe = 8 * SECOND_US // FRAME_US
-    await until(
-        "the picture at the position", lambda: pixels(shown), lambda seen, wanted=keyframe: number_of(seen) == wanted
-    )
+    await seen(shown, 8)
 
 
 async def test_row_shows_the_tile_that_is_looked_at_from_end_to_end(page: Page, strip_site: RecordingsSite) -> None:
@@ -134,8 +138,8 @@ async def test_row_shows_the_tile_that_is_looked_at_from_end_to_end(page: Page, 
     seen_bits = sum(1 << (BARS - 1 - bar) for bar in range(BARS) if cut + 0.5 < bar + 0.5 < BARS - cut - 0.5)
 
     async def numbers() -> list[int]:
-        seen = await pixels(row)
-        return [number_of(seen, place * each - (wide - each) / 2, wide) & seen_bits for place in range(count)]
+        drawn = await pixels(row)
+        return [number_of(drawn, place * each - (wide - each) / 2, wide) & seen_bits for place in range(count)]
 
     await until("the whole row", numbers, lambda told: told == [expected(place) for place in range(count)])
     await page.set_viewport_size({"width": 390, "height": 844})
@@ -145,8 +149,11 @@ async def test_row_shows_the_tile_that_is_looked_at_from_end_to_end(page: Page, 
 async def test_stills_that_do_not_come_hold_up_nothing_and_are_asked_for_one_by_one(
     page: Page, strip_site: RecordingsSite
 ) -> None:
+    await page.goto(f"{strip_site.url}/blank")
+    await until("nothing is asked for any more", lambda: strip_site.stills_at_once == 0)
     strip_site.stills.clear()
-    await page.reload()
+    strip_site.most_stills_at_once = 0
+    await page.goto(f"{strip_site.url}/#replay={RECORDING}")
     await expect(tile(page, "s-hall")).to_have_attribute("data-state", "shown")
     await until("a still is asked for", lambda: strip_site.stills_at_once == 1)
     await page.keyboard.press(" ")
