@@ -108,6 +108,50 @@ async def test_an_address_that_says_nothing_sensible_leads_to_the_beginning(blan
     assert moment == {"us": 0, "sound": "all", "big": "", "speed": 1}
 
 
+def spoken(source: str, begin: float, end: float) -> dict[str, Any]:
+    times = {"from_us": round(begin * S), "to_us": round(end * S)}
+    if source == "camera":
+        return {"verb": "source.spoke", "object": "source:camera", "params": times}
+    return {"verb": "participant.spoke", "object": "participant:x", "params": {**times, "heard": source}}
+
+
+async def test_turns_are_found_by_source_and_time_and_parts_of_one_are_one(blank: Page) -> None:
+    entries = [spoken("a", 60, 110), spoken("b", 20, 30), spoken("a", 0, 60), spoken("camera", 40, 50)]
+    expression = """(() => {
+      const turns = new m.Turns();
+      // In two answers, and in any order.
+      turns.add(a.slice(0, 2)); turns.add(a.slice(2));
+      const begun = (turn) => turn && [turn.source, turn.fromUs / 1e6, turn.toUs / 1e6];
+      return {
+        all: turns.list.map(begun), after: begun(turns.after(20e6)), before: begun(turns.before(20e6)),
+        last: turns.after(40e6), on: ["a", "b", "camera"].filter((source) => turns.isOn(source, 45e6)),
+      };
+    })()"""
+    assert await run(blank, "replay/turns", expression, entries) == {
+        "all": [["a", 0, 110], ["b", 20, 30], ["camera", 40, 50]],
+        "after": ["camera", 40, 50],
+        "before": ["a", 0, 110],
+        "last": None,
+        "on": ["a", "camera"],
+    }
+
+
+async def test_row_of_small_pictures_is_of_what_is_there_and_stays_when_it_grows_or_is_moved(blank: Page) -> None:
+    async def places(from_s: int, to_s: int, spans: list[list[int]], *, live: bool = False) -> list[Any]:
+        view = {"fromUs": from_s * S, "toUs": to_s * S, "originUs": 0, "endUs": to_s * S, "width": 720, "live": live}
+        asked = {**view, "spans": [[begin * S, end * S] for begin, end in spans]}
+        told: list[Any] = await run(blank, "replay/thumbs", "m.placesOf(a)", asked)
+        return [None if place["us"] is None else place["us"] / S for place in told]
+
+    assert await places(0, 100, [[0, 100]]) == [5, 15, 25, 35, 45, 55, 65, 75, 85, 95]
+    # What is not there in the middle of a place is taken where it is; where there is nothing, nothing is asked for.
+    assert await places(0, 100, [[0, 32], [57, 100]]) == [5, 15, 25, 31.999999, None, 57, 65, 75, 85, 95]
+    moved, further = await places(20, 70, [[0, 100]]), await places(22, 72, [[0, 100]])
+    assert set(moved[1:-1]) <= set(further)
+    first, later = await places(0, 90, [[0, 90]], live=True), await places(0, 97, [[0, 97]], live=True)
+    assert first[:-1] == later[: len(first) - 1]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9, 18, 40])
 @pytest.mark.parametrize(("width", "height"), [(960, 440), (374, 400), (374, 120), (2000, 1200)])
 async def test_tiles_are_as_large_as_fit_and_never_wider_than_the_place(
