@@ -238,6 +238,7 @@ export class ReplayPage {
     setText(this.when, whenOf(fromUs, toUs, index.live));
     set(this.blocked, { hidden: !player.blocked });
     this.#renderTiles();
+    const { turns } = this.events;
     const { sources } = this.tiles;
     const about = (tile) => ({ id: tile.source, name: this.#nameOf(tile.track.about) });
     const heard = player.tracks.filter((track) => !track.isPicture).map(({ about: { source } }) => source);
