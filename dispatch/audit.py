@@ -46,6 +46,9 @@ class Audit:
             return f"person:{identifier}"
         if kind == "replay":
             return f"recording:{identifier}"
+        if kind == "policy":
+            # What is over is in no table: its entries say whose it was.
+            return f"unit:{entry.params.get('unit', '')}"
         if kind == "login":
             login = self._tables.logins.find(identifier)
             return f"person:{login.person if login else entry.params.get('person', '')}"

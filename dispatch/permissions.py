@@ -170,6 +170,9 @@ class Permissions:
         if kind == "recording":
             recording = self._tables.recordings.find(identifier)
             return recording.unit if recording else ""
+        if kind == "policy":
+            policy = self._tables.policies.find(identifier)
+            return policy.unit if policy else ""
         return ""
 
     def line(self, unit: str) -> Iterator[str]:

@@ -228,9 +228,9 @@ class Recording(Record, frozen=True, kw_only=True):
     """A session of recording, with a chain of evidence: what `of` (`consultation:ID`, `source:ID`) sends meanwhile.
 
     `unit` and `title` are what they were when it began: whose evidence it is does not change with the tree. `why`:
-    "asked", "policy" or "emergency". `paused_us`: since when nothing is kept. `retention`: the class that says how long
-    it is kept, of `RETENTIONS`; `hold`: why no policy may delete it, or "". `deleted_us`: since when a policy has
-    deleted its pictures and sounds; its chain stays.
+    "asked", "policy" or "emergency". `policy`: the one that the node began it for, "" where somebody did. `paused_us`:
+    since when nothing is kept. `retention`: the class that says how long it is kept, of `RETENTIONS`; `hold`: why no
+    policy may delete it, or "". `deleted_us`: since when a policy has deleted its pictures and sounds; its chain stays.
     """
 
     of: str
@@ -238,6 +238,7 @@ class Recording(Record, frozen=True, kw_only=True):
     title: str
     why: str
     by: str = ""
+    policy: str = ""
     begun_us: int
     paused_us: int = 0
     ended_us: int = 0
@@ -250,6 +251,36 @@ class Recording(Record, frozen=True, kw_only=True):
         """The consultation in whose timeline it stands, "" where a source is recorded alone."""
         kind, _, identifier = self.of.partition(":")
         return identifier if kind == "consultation" else ""
+
+
+#: What of a unit a policy has recorded.
+SOURCES = "sources"
+CONSULTATIONS = "consultations"
+ALL = "all"
+WHATS = (SOURCES, CONSULTATIONS, ALL)
+POLICY = "policy"
+EMERGENCY = "emergency"
+DAY_US = 86_400_000_000
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """Has what belongs to a unit, or to one below it, recorded without anybody asking: `what` of it, of `WHATS`.
+
+    `kinds`: of which endpoints the sources are, all of them where it is empty; a page's are a browser's. `retention`:
+    the class that recordings get; `period_us`: how long one of them is before another goes on. `why`: "policy" or
+    "emergency", which holds until somebody takes it back. `until_us` 0: the same.
+    """
+
+    unit: str
+    what: str
+    kinds: tuple[EndpointKind, ...] = ()
+    retention: str = ORDINARY
+    period_us: int = DAY_US
+    why: str = POLICY
+    reason: str = ""
+    by: str = ""
+    from_us: int = 0
+    until_us: int = 0
 
 
 #: kind -> record, in an order in which nothing is named before it exists.
@@ -265,6 +296,7 @@ KINDS: dict[str, type[Record]] = {
     "participant": Participant,
     "message": Message,
     "recording": Recording,
+    "policy": Policy,
 }
 #: kind -> name of its table, in memory and in the database
 TABLE_NAMES = {
@@ -279,6 +311,7 @@ TABLE_NAMES = {
     "participant": "participants",
     "message": "messages",
     "recording": "recordings",
+    "policy": "policies",
 }
 #: Kinds that only the server itself reads.
 SECRET_KINDS = frozenset({"credential", "login", "welcome"})

@@ -23,6 +23,7 @@ from dispatch.records import (
     Message,
     Participant,
     Person,
+    Policy,
     Record,
     Recording,
     Unit,
@@ -103,6 +104,8 @@ class Table(Generic[R]):
         self._rows: dict[str, R] = {}
         self._note = note
         self._indexes = tuple(indexes)
+        self.version = 0
+        """Another after every change, and after its being undone: whoever worked something out looks at that first."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -140,12 +143,14 @@ class Table(Generic[R]):
     def fill(self, records: Iterable[R]) -> None:
         """Take records into an empty table. That is no change, and cannot be undone."""
         assert not self._rows
+        self.version += 1
         self._rows = {record.id: record for record in records}
         for index in self._indexes:
             index.fill(self._rows.values())
 
     def _step(self, identifier: str, new: R | None) -> None:
         old = self._rows.get(identifier)
+        self.version += 1
         if new is None:
             del self._rows[identifier]
         else:
@@ -185,6 +190,7 @@ class Tables:
         self.messages_of: Index[Message] = Index(lambda message: message.consultation)
         self.recording_of: Index[Recording] = Index(lambda recording: "" if recording.ended_us else recording.of)
         self.recordings_running: Index[Recording] = Index(lambda recording: "" if recording.ended_us else RUNNING)
+        self.policies_of: Index[Policy] = Index(lambda policy: policy.unit)
         note = self._changes.append
         self.units: Table[Unit] = Table(
             "unit", note, [self.children, self.unit_of_name, self.unit_of_english, self.unit_of_code]
@@ -209,6 +215,7 @@ class Tables:
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
         self.recordings: Table[Recording] = Table("recording", note, [self.recording_of, self.recordings_running])
+        self.policies: Table[Policy] = Table("policy", note, [self.policies_of])
 
     def of_kind(self, kind: str) -> Table[Record]:
         """Return the table of a key of `records.KINDS`."""

@@ -22,6 +22,7 @@ from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
 from dispatch.permissions import Actor
 from dispatch.presence import Presence
+from dispatch.sources import SourceState
 from dispatch.speaker import SPEECH_DBOV
 from dispatch.store.quality import Samples
 from dispatch.store.retention import Retention
@@ -124,7 +125,8 @@ async def edge(
         ends.callback(watch.close)
         level = partial(_level, exchange)
         speakers, listening = Speakers(tables, level, hub.speaking), Listening(desk.coordinator, level)
-        caretaker = Caretaker(desk.coordinator, lambda person: _is_here(presence, person))
+        is_here, live = partial(_is_here, presence), partial(_live, exchange)
+        caretaker = Caretaker(desk.coordinator, is_here, live, media.recording.note_unmet)
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
         samples = Samples(desk.database)
@@ -218,6 +220,10 @@ def _cut_off(hub: Hub, lost: Lost) -> None:
 
 def _is_here(presence: Presence, person: str) -> bool:
     return presence.was_online(person, ABSENT_US, time.time_ns() // 1000)
+
+
+def _live(exchange: Exchange) -> frozenset[str]:
+    return frozenset(source.id for source in exchange.registry.all() if source.state is SourceState.LIVE)
 
 
 def _tracks(exchange: Exchange, source: str) -> list[str]:

@@ -80,9 +80,9 @@ class Desk:
         if values:
             self.change(verb, f"{kind}:{old.id}", **values)
 
-    def remove(self, verb: str, target: str, session: str = "") -> None:
-        """Enter that an object is gone."""
-        self.drafts.append(Draft(verb, target, {GONE: True}, session))
+    def remove(self, verb: str, target: str, session: str = "", **told: Any) -> None:
+        """Enter that an object is gone; `told`: what of it is to be known afterwards."""
+        self.drafts.append(Draft(verb, target, {GONE: True, **told}, session))
 
 
 #: Decides one act: appends to `desk.drafts`; returns the id of what was made, or "".

@@ -3,6 +3,9 @@ Who spoke meanwhile, which the node enters.
 
 What is decided here is what shall be recorded. The recorder does it and tells what it could not do; it is no part of an
 act, because a full disk must not refuse a consultation anything.
+
+What a policy wants recorded ends with the policy only: ended by hand it would begin anew in a second, with a hole.
+Whoever may record keeps a confidential talk out by a pause, which stays in the evidence; not in an emergency.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from dispatch.acts.base import MAX_TEXT_CHARACTERS, Act, Desk, clean_text, decla
 from dispatch.acts.consultation import acting_person, end_recording, open_consultation
 from dispatch.errors import Conflict, Full, Invalid, Unknown
 from dispatch.permissions import Right
-from dispatch.records import Recording, Stage
+from dispatch.policies import Holding
+from dispatch.records import EMERGENCY, ORDINARY, Recording, Stage
 from dispatch.sources import is_identifier
 
 MAX_RUNNING = 1_000
@@ -37,18 +41,12 @@ class Begin(Act, frozen=True, kw_only=True):
     summary="Begin to record a consultation or a source; where that is being done already, the id of that",
 )
 def _begin(desk: Desk, act: Begin) -> str:
-    kind, _, identifier = act.of.partition(":")
-    if kind == "consultation":
-        title, unit = _consultation(desk, identifier)
-    elif kind == "source":
-        title, unit = _source(desk, identifier)
-    else:
-        raise Invalid("invalid-target", "record consultation:ID or source:ID", "of")
+    title, unit = subject(desk, act.of)
     running = desk.tables.recording_of.first(act.of)
     if running is not None:
         return running
-    if len(desk.tables.recording_of) >= MAX_RUNNING:
-        raise Full("recording-limit", f"{MAX_RUNNING} recordings run")
+    require_room(desk)
+    want = Holding(desk.tables, desk.now_us).want(act.of)
     recording = Recording(
         id=desk.new_id(),
         of=act.of,
@@ -57,6 +55,7 @@ def _begin(desk: Desk, act: Begin) -> str:
         why=act.why,
         by=desk.actor.person,
         begun_us=desk.now_us,
+        retention=want.retention if want else ORDINARY,
     )
     return desk.create("recording.begin", "recording", recording, recording.session)
 
@@ -87,7 +86,9 @@ class Pause(OnRecording, frozen=True, kw_only=True):
     summary="Keep nothing for a while, or go on",
 )
 def _pause(desk: Desk, act: Pause) -> str:
-    recording = _running(desk, act.recording)
+    recording = running(desk, act.recording)
+    if act.paused and _wanted_by(desk, recording) == EMERGENCY:
+        raise Conflict("recording-by-emergency", "an emergency was declared: all is recorded until it is taken back")
     if bool(recording.paused_us) != act.paused:
         since = desk.now_us if act.paused else 0
         desk.change("recording.pause", on(act), recording.session, paused_us=since)
@@ -107,7 +108,11 @@ class End(OnRecording, frozen=True, kw_only=True):
     summary="End a recording",
 )
 def _end(desk: Desk, act: End) -> str:
-    end_recording(desk, _running(desk, act.recording))
+    recording = running(desk, act.recording)
+    why = _wanted_by(desk, recording)
+    if why:
+        raise Conflict(f"recording-by-{why}", f"{why} wants it recorded: it ends when that does")
+    end_recording(desk, recording)
     return ""
 
 
@@ -193,11 +198,34 @@ def _spoke(desk: Desk, act: Spoke) -> str:
     return ""
 
 
-def _running(desk: Desk, identifier: str) -> Recording:
+def running(desk: Desk, identifier: str) -> Recording:
+    """Return a recording that has not ended. Raises Unknown, Conflict."""
     recording = desk.tables.recordings.get(identifier)
     if recording.ended_us:
         raise Conflict("recording-ended", "it has ended")
     return recording
+
+
+def require_room(desk: Desk) -> None:
+    """Refuse one more. Raises Full."""
+    if len(desk.tables.recording_of) >= MAX_RUNNING:
+        raise Full("recording-limit", f"{MAX_RUNNING} recordings run")
+
+
+def subject(desk: Desk, of: str) -> tuple[str, str]:
+    """Return the title and unit of what is to be recorded. Raises Invalid, Unknown, Conflict, Forbidden."""
+    kind, _, identifier = of.partition(":")
+    if kind == "consultation":
+        return _consultation(desk, identifier)
+    if kind == "source":
+        return _source(desk, identifier)
+    raise Invalid("invalid-target", "record consultation:ID or source:ID", "of")
+
+
+def _wanted_by(desk: Desk, recording: Recording) -> str:
+    """Return why a recording cannot be stopped by hand, "" when it can."""
+    want = Holding(desk.tables, desk.now_us).want(recording.of)
+    return want.policy.why if want else ""
 
 
 def _consultation(desk: Desk, identifier: str) -> tuple[str, str]:

@@ -195,6 +195,8 @@ def _require_empty(desk: Desk, unit: str) -> None:
         raise Conflict("unit-has-people", "people belong to it")
     if tables.endpoints_of_unit.count(unit):
         raise Conflict("unit-has-endpoints", "endpoints belong to it")
+    if tables.policies_of.count(unit):
+        raise Conflict("unit-has-policies", "it has policies of recording")
     if any(item.unit == unit and item.stage is not Stage.ENDED for item in tables.consultations):
         raise Conflict("unit-has-consultations", "it holds consultations that have not ended")
     if any(role.scope == unit for person in tables.people for role in person.roles):

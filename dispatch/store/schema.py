@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, MetaData, Table, Text, TextClause, text
 from sqlalchemy.types import TypeEngine
 
 from dispatch.records import KINDS, ORDINARY, TABLE_NAMES, Record
@@ -18,10 +18,11 @@ from dispatch.records import KINDS, ORDINARY, TABLE_NAMES, Record
 metadata = MetaData()
 
 #: Columns that came in a later revision: rows that were there have this.
-_DEFAULTS = {
+_DEFAULTS: dict[tuple[str, str], str | TextClause] = {
     ("participant", "roll_us"): "0",
     ("recording", "retention"): ORDINARY,
     ("recording", "deleted_us"): "0",
+    ("recording", "policy"): text("''"),
 }
 
 

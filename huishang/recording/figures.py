@@ -19,6 +19,8 @@ class Figures:
         self.bytes = 0
         self.lost = 0
         """Records that rings had no room for."""
+        self.unmet = 0
+        """What policies want recorded and there is no room for."""
         self._bytes_of_worker = 0
 
     def hear(self, answer: Alarm | Statistics) -> None:
@@ -40,6 +42,7 @@ def readers(figures: Callable[[], Figures]) -> list[Reader]:
 
     return [
         Reader("huishang_recorded_tracks", "Pictures and sounds that are recorded", (), one(lambda it: it.tracks)),
+        Reader("huishang_recordings_unmet", "Wanted by policies, beyond the bound", (), one(lambda it: it.unmet)),
         Reader("huishang_recorder_backlog_bytes", "What waits for the recorder", (), one(lambda it: it.backlog)),
         Reader("huishang_recorder_unsynced_bytes", "Written, maybe not on disk", (), one(lambda it: it.unsynced)),
         Reader("huishang_recorded_bytes_total", "Written to files", (), one(lambda it: it.bytes), counts=True),

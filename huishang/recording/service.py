@@ -98,6 +98,13 @@ class RecordingService:
         """Tell `listener` what is wrong, by its code, whenever that changes."""
         self._listeners.append(listener)
 
+    def note_unmet(self, count: int) -> None:
+        """Policies want so much more recorded than there is room for."""
+        self._figures.unmet = count
+        now_s = time.monotonic()
+        self._troubles.set("policy-unmet", count > 0, now_s)
+        self._tell(now_s)
+
     def readers(self) -> list[Reader]:
         """Return the figures of recording."""
         return readers(lambda: self._figures)

@@ -16,6 +16,7 @@ _ORDER: Final = (
     "disk-failing",
     "worker-lost",
     "disk-slow",
+    "policy-unmet",
     "disk-low",
     "ring-lost",
     "ring-damaged",

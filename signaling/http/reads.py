@@ -6,7 +6,7 @@ Every route stands in `READS` with its right. What somebody may not know of is a
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from dispatch.errors import Forbidden, Unavailable, Unknown
 from dispatch.permissions import Permissions, Right
-from dispatch.records import Consultation, Endpoint, Grant, Record, Stage, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Policy, Record, Stage, Unit
 from dispatch.store.reading import Reader
 from dispatch.tables import Tables
 from signaling.http.listing import Id, Paging, page
@@ -30,6 +30,7 @@ from signaling.http.shown import (
     Participants,
     People,
     PersonShown,
+    Policies,
     Units,
     consultation_short,
     person_shown,
@@ -61,6 +62,12 @@ class GrantsQuery(Paging, frozen=True, kw_only=True):
 
     object: Annotated[str, Meta(max_length=96)] = ""
     to: Annotated[str, Meta(max_length=96)] = ""
+
+
+class PoliciesQuery(Paging, frozen=True, kw_only=True):
+    """`unit`: only those that hold for it, its own and those of the units above it."""
+
+    unit: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -194,6 +201,24 @@ class Reading:
         items, following = page(found, query, may, newest=True)
         return Grants(items=items, next=following)
 
+    async def policies(self, asked: Asked) -> Policies:
+        """Return policies of recording, the oldest first: of units one may record for, or that hold for one of them."""
+        query: PoliciesQuery = asked.query
+        found: Iterable[Policy] = self.tables.policies
+        if query.unit:
+            self.require(asked, Right.RECORD, f"unit:{query.unit}")
+            line = frozenset(self.permissions.line(query.unit))
+            found = (policy for policy in found if policy.unit in line)
+        holding = bool(query.unit)
+        items, following = page(
+            found, query, lambda policy: holding or self.may(asked, Right.RECORD, f"policy:{policy.id}")
+        )
+        return Policies(items=items, next=following)
+
+    async def policy(self, asked: Asked) -> Policy:
+        """Return a policy of recording."""
+        return self.tables.policies.get(asked.address["policy"])
+
     async def consultations(self, asked: Asked) -> Consultations:
         """Return consultations that the asker may know of: those not over, then those that have ended."""
         query: ConsultationsQuery = asked.query
@@ -262,6 +287,26 @@ READS: tuple[Read, ...] = (
         Grants,
         Reading.grants,
         why="a grant is told to who gave it, who has it, and who has ADMIN of its object",
+    ),
+    Read(
+        "/policies",
+        "policies.list",
+        "Policies of recording: of units that one may record for; with `unit`, all that hold for it",
+        Right.RECORD,
+        "",
+        PoliciesQuery,
+        Policies,
+        Reading.policies,
+    ),
+    Read(
+        "/policies/{policy}",
+        "policies.get",
+        "A policy of recording",
+        Right.RECORD,
+        "policy",
+        Nothing,
+        Policy,
+        Reading.policy,
     ),
     Read(
         "/consultations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Role, Stage, Unit
+from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Policy, Role, Stage, Unit
 
 
 class PersonShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,12 @@ class Grants(_Page, frozen=True, kw_only=True):
     """A page of grants. `next`: the cursor of the next page, or ""."""
 
     items: tuple[Grant, ...]
+
+
+class Policies(_Page, frozen=True, kw_only=True):
+    """A page of policies of recording. `next`: the cursor of the next page, or ""."""
+
+    items: tuple[Policy, ...]
 
 
 def person_shown(person: Person, *, managed: bool) -> PersonShown:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dispatch.records import Consultation, Endpoint, Grant, Message, Participant, Person, Recording, Stage, Unit
+from dispatch.records import (
+    Consultation,
+    Endpoint,
+    Grant,
+    Message,
+    Participant,
+    Person,
+    Policy,
+    Recording,
+    Stage,
+    Unit,
+)
 from dispatch.sources import SourceRegistry
 from dispatch.tables import RUNNING, Change, Tables
 from signaling.ws.links import concerns
@@ -49,6 +60,8 @@ class Changes:
                     texts[consultation] += 1
                 case Recording(of=of):
                     self._recording(of)
+                case Policy():
+                    self._topics.mark("places", ("emergency", change.id))
                 case Grant():
                     for grant in (change.old, change.new):
                         if isinstance(grant, Grant):
@@ -122,6 +135,8 @@ class Changes:
     def _renamed(self, unit: str) -> None:
         for item in self._tables.endpoints_of_unit.ids(unit):
             self._mark_source(item)
+        for item in self._tables.policies_of.ids(unit):
+            self._topics.mark("places", ("emergency", item))
         people = set(self._tables.people_of_unit.ids(unit))
         for source in self._sources.all():
             if source.id.partition(".")[0] in people:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from dispatch.presence import Presence
-from dispatch.records import Attendance, Consultation, Endpoint, Message, Participant, Person, Unit
+from dispatch.records import Attendance, Consultation, Endpoint, Message, Participant, Person, Policy, Unit
 from dispatch.sources import Source, SourceRegistry, SourceState
 from dispatch.tables import Tables
 from signaling.ws.links import Links
@@ -59,6 +59,12 @@ class Shapes:
     def place(self, consultation: str, mine: str, participant: str, may: Iterable[str]) -> bytes:
         """Return somebody's place in a consultation."""
         return _encode({"id": consultation, "mine": mine, "participant": participant, "may": tuple(may)})
+
+    def emergency(self, record: Policy) -> bytes:
+        """Return an emergency: that everything of a unit and those below it is recorded, who declared it and when."""
+        by = self._tables.people.find(record.by)
+        told = {name: getattr(record, name) for name in ("id", "reason", "by", "from_us")}
+        return _encode({**told, **self._unit(record.unit), "by_name": by.name if by else ""})
 
     def participant(self, record: Participant) -> bytes:
         """Return a participant."""

@@ -14,7 +14,7 @@ import structlog
 from dispatch.errors import Forbidden, Unknown
 from dispatch.permissions import Actor, Permissions, Right
 from dispatch.presence import Presence
-from dispatch.records import Consultation, Grant, Person, Role, Stage
+from dispatch.records import EMERGENCY, Consultation, Grant, Person, Role, Stage
 from dispatch.sources import SourceRegistry
 from dispatch.tables import Tables
 from signaling.ws.links import Links
@@ -32,7 +32,7 @@ _NEVER_US = 1 << 62
 
 _OF_CONSULTATION = (Right.SEE, Right.VIEW, Right.TALK, Right.CHAIR, Right.INVITE, Right.RECORD, Right.REPLAY)
 _OF_SOURCE = (Right.VIEW, Right.STEER, Right.RECORD)
-_OF_UNIT = (Right.SEE, Right.VIEW, Right.CHAIR, Right.INVITE, Right.MANAGE, Right.AUDIT, Right.ADMIN)
+_OF_UNIT = (Right.SEE, Right.VIEW, Right.CHAIR, Right.INVITE, Right.RECORD, Right.MANAGE, Right.AUDIT, Right.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,7 @@ class Views:
             for item in self._places(audience):
                 yield "place", item
                 yield "consultation", item
+            yield from (("emergency", item.id) for item in self._tables.policies if item.why == EMERGENCY)
         elif kind == "consultation":
             yield "consultation", identifier
             yield "speaking", identifier
@@ -202,6 +203,8 @@ class Views:
 
     def _of_places(self, person: str, key: Key, now_us: int) -> bytes | None:
         kind, identifier = key
+        if kind == "emergency":
+            return self._emergency(person, identifier, now_us)
         if (person, identifier) not in self._placings:
             self._placings[person, identifier] = self._placing(person, identifier, now_us)
         placing = self._placings[person, identifier]
@@ -213,6 +216,18 @@ class Views:
             return with_rights(self.shapes.short(placing.consultation), ()) if shown else None
         may = _of(placing.beside | placing.by_place, _OF_CONSULTATION)
         return self.shapes.place(identifier, placing.mine, placing.participant, may)
+
+    def _emergency(self, person: str, identifier: str, now_us: int) -> bytes | None:
+        """Return an emergency for who is of its unit, above or below it, or may take it back."""
+        policy, record = self._tables.policies.find(identifier), self._tables.people.find(person)
+        if policy is None or policy.why != EMERGENCY or record is None:
+            return None
+        line = self._permissions.line
+        rights = self._rights(self._standing(record, now_us), f"unit:{policy.unit}", now_us)
+        near = policy.unit in line(record.unit) or record.unit in line(policy.unit)
+        if not near and Right.RECORD not in rights:
+            return None
+        return with_rights(self.shapes.emergency(policy), _of(rights, (Right.RECORD,)))
 
     def _placing(self, person: str, identifier: str, now_us: int) -> _Placing | None:
         consultation, record = self._open(identifier), self._tables.people.find(person)

@@ -113,25 +113,25 @@ class Office:
 
 
 @contextlib.asynccontextmanager
-async def office(folder: Path, more: str = "") -> AsyncIterator[Office]:
+async def office(folder: Path, more: str = "", unit: Unit = UNIT) -> AsyncIterator[Office]:
     """Run a node and a unit that publishes to it, live. `more`: further lines of settings."""
     node = Node(folder, more=more)
     await node.start()
     try:
         await node.found()
-        async with LiveUnit(UNIT, node), aiohttp.ClientSession(node.url) as http:
+        async with LiveUnit(unit, node), aiohttp.ClientSession(node.url) as http:
             made = Office(node, http)
-            await sign_in(made)
+            await sign_in(made, unit)
             yield made
     finally:
         await node.stop(signal.SIGKILL)
 
 
-async def sign_in(office: Office) -> None:
+async def sign_in(office: Office, unit: Unit = UNIT) -> None:
     """Sign in, and wait for the unit."""
     signed = await office.ask("POST", "/session", login="admin", password=PASSWORD)
     office.http.headers["Authorization"] = f"Bearer {signed['token']}"
-    await office.node.wait(lambda sources: UNIT.id in sources and sources[UNIT.id]["state"] == "live")
+    await office.node.wait(lambda sources: unit.id in sources and sources[unit.id]["state"] == "live")
 
 
 def _processes() -> list[int]:
