@@ -125,8 +125,7 @@ async def edge(
         ends.callback(watch.close)
         level = partial(_level, exchange)
         speakers, listening = Speakers(tables, level, hub.speaking), Listening(desk.coordinator, level)
-        is_here, live = partial(_is_here, presence), partial(_live, exchange)
-        caretaker = Caretaker(desk.coordinator, is_here, live, media.recording.note_unmet)
+        caretaker = _caretaker(desk, media, presence)
         webhooks = Webhooks(settings.webhook, desk.journal, settings.webhooks_path)
         desk.coordinator.listen(webhooks.heard)
         samples = Samples(desk.database)
@@ -146,6 +145,15 @@ async def edge(
             *interface_routes(desk, acts, access, metrics, health, index, settings.recordings_path, stills.process),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
+
+
+def _caretaker(desk: NodeDesk, media: NodeMedia, presence: Presence) -> Caretaker:
+    return Caretaker(
+        desk.coordinator,
+        lambda person: _is_here(presence, person),
+        lambda: _live(media.exchange),
+        media.recording.note_unmet,
+    )
 
 
 def _readers(media: NodeMedia, tables: Tables, hub: Hub, webhooks: Webhooks) -> list[Reader]:

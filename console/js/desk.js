@@ -8,6 +8,7 @@ import { AnnounceDialog } from "./consultation/announce.js";
 import { ConsultationPage } from "./consultation/page.js";
 import { DevicesDialog } from "./devices.js";
 import { deskKeys } from "./deskkeys.js";
+import { Emergencies } from "./emergency.js";
 import { Frame } from "./frame.js";
 import { startKeyboard } from "./keyboard.js";
 import { Link } from "./link.js";
@@ -57,6 +58,7 @@ export class Desk {
     this.acts = new Acts(this.link);
     this.question = new Question();
     this.keys = new KeysDialog();
+    this.emergencies = new Emergencies(this);
     this.announcing = new AnnounceDialog(this.acts);
     this.own = null;
     const search = (words) => account.ask((token) => searchNames(words, token));
@@ -67,13 +69,11 @@ export class Desk {
     });
     const name = () => account.person?.name ?? "";
     this.devices = new DevicesDialog({ now: this.now, name, use: (publishes) => this.#useDevices(publishes) });
-    const menu = (row, anchor, point) => openTreeMenu(this, row, anchor, point);
-    this.tree = new Tree({ link: this.link, search, unitOf: above, menu });
+    this.tree = new Tree({ link: this.link, search, unitOf: above, menu: (...at) => openTreeMenu(this, ...at) });
     this.frame = new Frame(this.tree.element);
     this.overview = new Overview({ ...this.#tools(), stage: this.frame.stage });
-    const { link, question, now } = this;
-    this.admin = new AdminPage({ link, account, search, question, now, changed: () => this.renderTop() });
-    this.replay = new ReplayPage({ account, link, now });
+    this.admin = new AdminPage({ ...this.#tools(), account, search, changed: () => this.renderTop() });
+    this.replay = new ReplayPage({ ...this.#tools(), account });
     this.topActs = this.#makeTopActs(toggleLanguage);
     this.top = new Top(document.getElementById("top"), this.topActs);
     startKeyboard(deskKeys(this));
@@ -214,7 +214,7 @@ export class Desk {
   #tools() {
     return {
       link: this.link, media: this.media, acts: this.acts, question: this.question, now: this.now,
-      rhythm: this.rhythm,
+      rhythm: this.rhythm, emergencies: this.emergencies,
       enter: (id) => this.enter(id),
       look: (id) => this.router.go("consultation", id),
       create: () => this.creating.ask(),
@@ -238,6 +238,7 @@ export class Desk {
 
   #overviewTurned() {
     this.overview.update();
+    this.emergencies.draw();
     if (this.#consultation) this.#consultation.update();
   }
 

@@ -29,7 +29,8 @@ export class Top {
     this.link = h("div", { class: "link" }, h("span", { class: "lamp" }), this.linkWords, this.linkAgain);
     this.airWords = h("span", { class: ["words", "numbers"] });
     this.stop = button("stop");
-    this.air = h("div", { class: "onair", hidden: true }, this.airWords, this.stop);
+    this.recorded = h("span", { class: ["sign", "recorded"], role: "img", hidden: true }, icon("record"));
+    this.air = h("div", { class: "onair", hidden: true }, this.recorded, this.airWords, this.stop);
     this.date = h("span", { class: ["date", "soft", "numbers"] });
     this.time = h("span", { class: ["time", "numbers"] });
     this.zone = h("span", { class: ["soft", "small"] });
@@ -60,8 +61,8 @@ export class Top {
 
   /**
    * `view`: {now, title, link, way: as Media, mode: as Thin, lostAt, retryInMs, heard, person, unit, sides: {left,
-   * right}, calls, air: {state, name, since} or null, admin: whether there is anything to administer}; `person` null
-   * when nobody is signed in; `sides` null, or whether each is shown.
+   * right}, calls, air: {state, name, since, recorded} or null, admin: whether there is anything to administer}; `person`
+   * null when nobody is signed in; `sides` null, or whether each is shown.
    */
   render(view) {
     setText(this.brandWords, t("app.name"));
@@ -153,6 +154,8 @@ export class Top {
     set(this.air.dataset, { air: air.state });
     setText(this.airWords, t(`air.${air.state}`, { name: air.name, time: words.duration(now - air.since) }));
     set(this.airWords, { title: air.name });
+    set(this.recorded, { hidden: !air.recorded });
+    setLabel(this.recorded, t("air.recorded"));
     setText(this.stop, t(`air.${air.state}.act`));
   }
 }

@@ -2,15 +2,16 @@
 
 import { nameOf } from "./names.js";
 
-/** What of mine goes on where I do not look: {state, name, since}, or null. */
-function airOf({ consultation, frame, media, now, own }) {
+/** What of mine goes on where I do not look: {state, name, since, recorded}, or null. */
+function airOf({ consultation, frame, link, media, now, own }) {
   if (consultation) {
     if (frame.page === consultation) return null;
     const joined = consultation.room?.own?.joined_us;
     return { state: "consulting", name: consultation.title(), since: joined ? joined / 1000 : now() };
   }
   if (!own || own.sources.length === 0) return null;
-  return { state: media.state === "retrying" ? "retrying" : "live", name: own.name(), since: own.since };
+  const recorded = own.sources.some((source) => link.store.of("overview", "source").get(source)?.recording);
+  return { state: media.state === "retrying" ? "retrying" : "live", name: own.name(), since: own.since, recorded };
 }
 
 /** Modes that show less than there is: the sign says that they are on. */

@@ -88,7 +88,7 @@ class Pause(OnRecording, frozen=True, kw_only=True):
 def _pause(desk: Desk, act: Pause) -> str:
     recording = running(desk, act.recording)
     if act.paused and _wanted_by(desk, recording) == EMERGENCY:
-        raise Conflict("recording-by-emergency", "an emergency was declared: all is recorded until it is taken back")
+        raise _in_emergency()
     if bool(recording.paused_us) != act.paused:
         since = desk.now_us if act.paused else 0
         desk.change("recording.pause", on(act), recording.session, paused_us=since)
@@ -110,8 +110,10 @@ class End(OnRecording, frozen=True, kw_only=True):
 def _end(desk: Desk, act: End) -> str:
     recording = running(desk, act.recording)
     why = _wanted_by(desk, recording)
+    if why == EMERGENCY:
+        raise _in_emergency()
     if why:
-        raise Conflict(f"recording-by-{why}", f"{why} wants it recorded: it ends when that does")
+        raise Conflict("recording-by-policy", "a policy wants it recorded: it ends when that does")
     end_recording(desk, recording)
     return ""
 
@@ -220,6 +222,10 @@ def subject(desk: Desk, of: str) -> tuple[str, str]:
     if kind == "source":
         return _source(desk, identifier)
     raise Invalid("invalid-target", "record consultation:ID or source:ID", "of")
+
+
+def _in_emergency() -> Conflict:
+    return Conflict("recording-by-emergency", "an emergency was declared: all is recorded until it is taken back")
 
 
 def _wanted_by(desk: Desk, recording: Recording) -> str:

@@ -166,5 +166,5 @@ def test_no_words_are_kept_for_refusals_that_are_not_made() -> None:
     )
     pages = "".join(code(path) for path in MODULES)
     kept = [key.removeprefix("refusal.") for key in table("zh") if key.startswith("refusal.")]
-    computed = re.compile(r"(unit|person|endpoint|grant|consultation|participant|topic|other)(-unknown|-limit)?")
+    computed = re.compile(r"(unit|person|endpoint|grant|consultation|participant|policy|topic|other)(-unknown|-limit)?")
     assert [one for one in kept if f'"{one}"' not in sources + pages and not computed.fullmatch(one)] == []

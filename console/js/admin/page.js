@@ -10,18 +10,19 @@ import { Doors } from "./doors.js";
 import { Files } from "./files.js";
 import { Grants } from "./grants.js";
 import { Names } from "./called.js";
+import { Policies } from "./policies.js";
 import { Rights } from "./rights.js";
 
 const HOME = "#/admin";
 /** name -> the right that somebody who opens it needs somewhere. */
-const SECTIONS = { directory: "manage", files: "manage", timeline: "audit", grants: "see" };
+const SECTIONS = { directory: "manage", files: "manage", timeline: "audit", grants: "see", policies: "manage" };
 
 export class AdminPage {
   framed = false;
   side = null;
   #shown = "";
 
-  /** `desk`: {link, account, search, question, now(), changed() when it is another thing that I may}. */
+  /** `desk`: {link, account, search, question, emergencies, now(), changed() when it is another thing that I may}. */
   constructor(desk) {
     const { link, account, search } = desk;
     const doors = new Doors({ account, link });
@@ -39,7 +40,7 @@ export class AdminPage {
     this.choose = shared.choose;
     this.sections = {
       directory: new Directory(shared), files: new Files(shared),
-      timeline: new Audit(shared), grants: new Grants(shared),
+      timeline: new Audit(shared), grants: new Grants(shared), policies: new Policies(shared),
     };
     shared.names.listen(() => this.#section?.named());
     const tab = (name) => ({ name, link: h("a", { class: "tab", href: `${HOME}/${name}` }) });

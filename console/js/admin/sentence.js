@@ -32,7 +32,11 @@ export const VERBS = {
     "consultation.roll", "message.say",
   ],
   recording: [
-    "recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.replay", "keys.rotate",
+    "recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.lengthen", "recording.replay",
+    "keys.rotate",
+  ],
+  policy: [
+    "policy.create", "policy.change", "policy.remove", "policy.expire", "emergency.begin", "emergency.end",
   ],
   participant: [
     "participant.join", "participant.wait", "participant.admit", "participant.leave", "participant.absent",
@@ -50,12 +54,18 @@ const VARIANTS = {
   "participant.hand": (params) => (params.hand_us ? "on" : "off"),
   "participant.word": (params) => (params.word_us ? "on" : "off"),
   "participant.ask": (params) => (params.asked_us ? "on" : "off"),
-  "recording.begin": (params) => (params.why === "emergency" ? "emergency" : ""),
+  "recording.begin": (params) => begunBy(params),
   "recording.pause": (params) => (params.paused_us ? "on" : "off"),
   "recording.hold": (params) => (params.hold ? "on" : "off"),
   "source.stop": (params) => (params.by ? "other" : ""),
   "unit.move": (params) => (params.parent === "" ? "root" : ""),
 };
+
+/** Why a recording was begun: by somebody, by a policy, or because an emergency was declared. */
+function begunBy({ why, policy }) {
+  if (policy) return why === "emergency" ? "declared" : "policy";
+  return why === "emergency" ? "emergency" : "";
+}
 
 /** Fields whose new value is told where something was changed. */
 const CHANGES = ["name_zh", "name_en", "name", "title", "login", "level", "code", "order", "kind", "gb_id"];
@@ -146,7 +156,9 @@ function valuesOf(entry, names) {
     on: names.of(params.object ?? ""),
     to: names.of(params.to ?? ""),
     until: until ? `${dateOf(until)} ${timeOfDay(until)}` : "",
-    text: String(params.text ?? params.announcement ?? params.hold ?? ""),
+    text: String(params.text ?? params.announcement ?? params.hold ?? params.reason ?? ""),
+    what: has(`policies.what.${params.what}`) ? t(`policies.what.${params.what}`) : "",
+    retention: has(`policies.retention.${params.retention}`) ? t(`policies.retention.${params.retention}`) : "",
     source: String(params.name ?? params.title ?? ""),
     begun: params.from_us ? timeOfDay(params.from_us / 1000) : "",
     over: params.to_us ? timeOfDay(params.to_us / 1000) : "",

@@ -82,7 +82,7 @@ export class Seat {
     this.#watch(seat, room);
     this.#watching?.place({ seen: Boolean(box), big: Boolean(box) && !box.small, away, rank });
     if (this.#watching && !this.#mutedByMe) this.#setHeard(hears);
-    this.element.classList.toggle("speaks", this.who.render(seat.participant, room));
+    this.element.classList.toggle("speaks", this.who.render(seat.participant, room, this.#record()?.recording ?? null));
     this.renderState();
     this.note.render(this.desk.acts.of(`participant:${seat.participant.id}`));
   }

@@ -25,6 +25,8 @@ export class SeatWho {
     this.hand = sign("hand");
     this.word = sign("word");
     this.mic = sign("mic-off");
+    this.recorded = sign("record");
+    this.recorded.classList.add("cut");
     // A title that changes has its element styled anew each time: it is set for who points there.
     const tell = ({ currentTarget: bars }) => set(bars, { title: bars.getAttribute("aria-label") });
     this.bars = h("span", { class: "bars", role: "img", on: { pointerenter: tell } }, h("i"), h("i"), h("i"));
@@ -35,15 +37,16 @@ export class SeatWho {
       menu();
     });
     this.element = h("div", { class: "seat-who" });
-    this.element.append(this.tag, this.name, this.office, this.hand, this.word, this.mic, this.bars, this.more);
+    this.element.append(this.tag, this.name, this.office, this.hand, this.word, this.mic, this.recorded);
+    this.element.append(this.bars, this.more);
     this.fitted = new FittedName(this.name, (shown, full) => {
       setText(this.name, shown);
       this.name.title = full;
     });
   }
 
-  /** True when this one is the speaker now. */
-  render(participant, room) {
+  /** True when this one is the speaker now. `recording`: of its source alone, or null. */
+  render(participant, room, recording) {
     const level = participant.level || "";
     set(this.tag, { hidden: !level });
     if (level) setText(this.tag, t(`tag.${level}`));
@@ -57,6 +60,7 @@ export class SeatWho {
     const quiet = participant.sound_off || !isHeard(room, participant);
     show(this.mic, quiet, participant.sound_off ? "sign.soundOff" : "sign.quiet");
     this.mic.classList.toggle("cut", participant.sound_off);
+    show(this.recorded, Boolean(recording) && !recording.paused_us, "sign.recorded");
     setLabel(this.more, t("seat.more", { name: participant.name }));
     return !quiet && room.speaker === participant.id;
   }

@@ -96,7 +96,8 @@ export class RecordingsList {
       setText(kept.lastElementChild, t("recordings.kept"));
       setText(unit, recording.unit ? this.names.of(`unit:${recording.unit}`) : "");
       const who = recording.by ? t("recordings.by", { name: this.names.of(`person:${recording.by}`) }) : "";
-      setText(by, recording.why === "emergency" ? t("recordings.emergency") : who);
+      const why = { emergency: t("recordings.emergency"), policy: t("recordings.policy") };
+      setText(by, why[recording.why] ?? who);
       const end = ended ? ` – ${timeOfDay(ended / 1000)}` : "";
       const long = duration((ended || this.now() * 1000) / 1000 - begun / 1000);
       setText(when, `${dateOf(begun / 1000)} ${timeOfDay(begun / 1000)}${end} · ${long}`);

@@ -20,6 +20,10 @@ function itemsOf(desk, { kind, id, record }) {
   if (kind === "unit") {
     const reason = alone || ((record.may ?? []).includes("chair") ? "" : t("why.chairRight"));
     items.push({ label: t("tree.hold"), icon: "grid", reason, act: () => desk.creating.ask({ unit: id }) });
+    const unit = { id, name };
+    const cannot = (record.may ?? []).includes("record") ? "" : t("why.recordRight");
+    const label = desk.emergencies.wordsOf(unit);
+    items.push({ label, icon: "record", danger: true, reason: cannot, act: () => desk.emergencies.press(unit) });
   }
   const invited = [{ kind, id, name }];
   items.push({ label: t("tree.call"), icon: "people", reason: alone, act: () => desk.creating.ask({ invited }) });
