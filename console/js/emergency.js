@@ -26,6 +26,8 @@ class DeclareDialog extends Dialog {
     const row = h("div", { class: "row" }, this.note.element, this.no, this.go);
     const trouble = h("div", { class: "trouble" }, icon("record"), this.why);
     const form = h("form", { method: "dialog" }, trouble, h("label", { class: "field" }, this.label, this.input), row);
+    // What is missing is said in the page's language, not the browser's.
+    form.noValidate = true;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#declare();
@@ -53,10 +55,14 @@ class DeclareDialog extends Dialog {
   async #declare() {
     const params = { unit: this.#unit.id, reason: this.input.value };
     if (await this.acts.run(ABOUT, "emergency.begin", params)) this.close();
+    else this.input.focus();
   }
 }
 
 export class Emergencies {
+  #listeners = new Set();
+  #told = "";
+
   /** `desk`: {link, acts, question, rhythm}; its places are followed by it. */
   constructor({ link, acts, question, rhythm }) {
     this.link = link;
@@ -82,6 +88,12 @@ export class Emergencies {
     return this.all.find((emergency) => emergency.unit === unit) ?? null;
   }
 
+  /** Call `told()` when there are others than before; gives what ends that. */
+  listen(told) {
+    this.#listeners.add(told);
+    return () => this.#listeners.delete(told);
+  }
+
   /** Declare one of a unit {id, name}, or ask whether the one there is shall end. */
   press(unit) {
     const declared = this.of(unit.id);
@@ -91,7 +103,7 @@ export class Emergencies {
 
   /** What `press` does, in words. */
   wordsOf(unit) {
-    return t(this.of(unit) ? "emergency.end" : "emergency.begin");
+    return t(this.of(unit.id) ? "emergency.end" : "emergency.begin");
   }
 
   async end(unit, name) {
@@ -105,6 +117,10 @@ export class Emergencies {
     set(this.element, { hidden: all.length === 0 });
     this.list.show(all);
     if (this.dialog.isOpen) this.dialog.render();
+    const now = all.map(({ id }) => id).join();
+    if (now === this.#told) return;
+    this.#told = now;
+    for (const told of [...this.#listeners]) told();
   }
 
   #row(first) {

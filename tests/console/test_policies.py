@@ -52,7 +52,7 @@ async def test_policy_is_made_changed_and_taken_back(chief: Seat, county: County
     await expect(rows).to_contain_text(f"{COUNTY}：会商")
     changed = await known(chief, f"/policies/{policy['id']}", what="consultations", kinds=[])
     assert changed["from_us"] == policy["from_us"], "what nobody touched stays to the microsecond"
-    await rows.get_by_role("button", name="取消").click()
+    await rows.get_by_role("button", name="取消策略").click()
     await agree(page)
     await expect(rows).to_have_count(0)
 
@@ -62,26 +62,34 @@ async def test_emergency_is_declared_with_a_reason_seen_by_its_units_and_ended(
 ) -> None:
     page = await go(chief, f"directory/unit:{county.known.units['E']}")
     east, west = [await Seat.take(browser, county, login) for login in ("east", "west")]
+    invited = [f"person:{county.known.people['east']}"]
+    meeting = {"title": "河堤会商", "unit": county.known.units["E"], "invite": invited}
+    await east.join(await chief.do("POST", "/consultations", meeting))
     bar = page.locator(".emergencies")
     await press(page, "应急录制")
     dialog = page.locator("dialog[open]")
     await expect(dialog).to_contain_text(EAST)
     await dialog.get_by_role("button", name="开始应急录制").click()
     await expect(bar).to_be_hidden()
+    await expect(dialog).to_contain_text("内容是空的")
     await shoot(page, "declare")
     await dialog.locator("textarea").fill("河堤管涌")
     await dialog.get_by_role("button", name="开始应急录制").click()
     await expect(bar).to_contain_text(f"应急录制中：{EAST}")
     await expect(bar).to_contain_text("宣布：河堤管涌")
+    await expect(page.locator(".admin-acts").get_by_role("button", name="结束应急录制")).to_be_visible()
     below = east.page.locator(".emergencies")
     await expect(below).to_contain_text("陈明于")
     await expect(below.get_by_role("button")).to_be_hidden()
     await expect(west.page.locator(".emergencies")).to_be_hidden()
+    await expect(east.page.locator(".bar .recorded")).to_contain_text("正在录制")
+    await expect(east.page.get_by_role("img", name="这个信源正在单独录制")).to_be_visible()
     await shoot(page, "emergency")
     await shoot(east.page, "emergency-below")
     await bar.get_by_role("button", name="结束应急录制").click()
     await agree(page)
     await expect(bar).to_be_hidden()
     await expect(below).to_be_hidden()
+    await expect(east.page.locator(".bar .recorded")).to_be_hidden()
     for seat in (east, west):
         await seat.close()

@@ -13,7 +13,7 @@ export function unitParts(view) {
   const root = new Press(icon("tree"), () => view.act("unit.move", { parent: "" }));
   const counts = h("p", { class: ["soft", "numbers"] });
   return {
-    sections: [{ element: counts }],
+    sections: [{ element: counts, stop: view.desk.emergencies.listen(() => view.render()) }],
     acts: [...make.map((one) => one.press.element), root.element, emergency.element],
     render() {
       const { units = 0, people = 0, endpoints = 0 } = view.record;

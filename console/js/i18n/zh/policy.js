@@ -53,7 +53,7 @@ export default {
   "policies.row.until": "到 {day} {time} 为止",
   "policies.row.by": "由{by}设定",
   "policies.change": "修改",
-  "policies.remove": "取消",
+  "policies.remove": "取消策略",
   "ask.policy.title": "取消录制策略？",
   "ask.policy.why": "只因这条策略而进行的录制将停止（{row}）。已录下的照常保存。",
   "ask.policy.go": "取消策略",
