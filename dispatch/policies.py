@@ -1,6 +1,7 @@
 """Which policies of recording hold, and what they come to for a source or a consultation. Core.
 
-A source belongs to the unit of its endpoint, or of the person whose page sends it; one of no unit is under no policy.
+A source belongs to the unit of its endpoint, or of the person whose page sends it. One of no unit is the node's as a
+whole, which belongs to who has a right at a root, so the policies of the roots hold for it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Holding:
     def _over(self, unit: str) -> tuple[Policy, ...]:
         """Return the policies that hold for a unit: its own and those of the units above it."""
         if unit not in self._of_unit:
-            ids = (item for above in self._permissions.line(unit) for item in self._tables.policies_of.ids(above))
+            line = self._permissions.line(unit) if unit else self._tables.children.ids("root")
+            ids = (item for above in line for item in self._tables.policies_of.ids(above))
             found = map(self._tables.policies.get, ids)
             self._of_unit[unit] = tuple(policy for policy in found if holds(policy, self._now_us))
         return self._of_unit[unit]
@@ -97,7 +99,12 @@ def is_over(policy: Policy, now_us: int) -> bool:
 
 def is_longer(retention: str, other: str) -> bool:
     """Tell whether what is of this class is kept longer than what is of the other."""
-    return RETENTIONS.index(retention) > RETENTIONS.index(other)
+    return rank(retention) > rank(other)
+
+
+def rank(retention: str) -> int:
+    """Return a number that is the greater the longer a class is kept; what only a newer node knows is kept longest."""
+    return RETENTIONS.index(retention) if retention in RETENTIONS else len(RETENTIONS)
 
 
 def lacks(recording: Recording, want: Want) -> bool:
@@ -107,5 +114,5 @@ def lacks(recording: Recording, want: Want) -> bool:
 
 def _sum(policies: list[Policy]) -> Want:
     first = min(policies, key=lambda policy: (policy.why != EMERGENCY, policy.id))
-    retention = max((policy.retention for policy in policies), key=RETENTIONS.index)
+    retention = max((policy.retention for policy in policies), key=rank)
     return Want(first, retention, min(policy.period_us for policy in policies))

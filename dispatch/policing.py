@@ -12,8 +12,8 @@ from typing import Final
 from dispatch.acts.base import Act
 from dispatch.acts.ordered import Expire, Order, Release, Roll
 from dispatch.acts.recordings import MAX_RUNNING
-from dispatch.policies import Holding, Want, is_over, lacks
-from dispatch.records import RETENTIONS, Recording, Stage
+from dispatch.policies import Holding, Want, is_over, lacks, rank
+from dispatch.records import Recording, Stage
 from dispatch.tables import RUNNING, Tables
 
 #: A recording waits so long for its source to come back.
@@ -29,16 +29,16 @@ class Policing:
         self._tables = tables
         self._seen: tuple[int, ...] = ()
         self._live: Set[str] = frozenset()
-        self._next_us = 0
+        self._next_us = self._looked_us = 0
         self._gone: dict[str, int] = {}
         """Recordings whose sources are not live, and since when."""
 
     def due(self, live: Set[str], now_us: int) -> list[Act]:
         """Return what is to be done now; `live`: the sources that send."""
         seen = self._versions()
-        if seen == self._seen and now_us < self._next_us and live == self._live:
+        if seen == self._seen and self._looked_us <= now_us < self._next_us and live == self._live:
             return []
-        self._next_us = _NEVER_US
+        self._next_us, self._looked_us = _NEVER_US, now_us
         acts = list(self._look(live, now_us))
         # What is refused (a disk that is full) is owed as before.
         self._seen, self._live = () if acts else seen, live
@@ -59,12 +59,13 @@ class Policing:
             want = wanted.pop(recording.of, None) or holding.want(recording.of)
             is_gone = recording.of.startswith("source:") and recording.of.removeprefix("source:") not in live
             if is_gone:
-                self._gone[recording.id] = gone.get(recording.id, now_us)
+                # The clock may have been set back meanwhile.
+                self._gone[recording.id] = min(now_us, gone.get(recording.id, now_us))
             act = self._owed(recording, want, now_us)
             if act is not None:
                 yield act
         room = max(0, MAX_RUNNING - len(running))
-        lacking = sorted(wanted, key=lambda of: _rank(wanted[of]))
+        lacking = sorted(wanted, key=lambda of: _order(wanted[of]))
         self.unmet = max(0, len(lacking) - room)
         yield from (Order(of=of) for of in lacking[:room])
 
@@ -109,6 +110,6 @@ class Policing:
         self._next_us = min(self._next_us, time_us)
 
 
-def _rank(want: Want) -> tuple[bool, int]:
+def _order(want: Want) -> tuple[bool, int]:
     """What there is not room for all of: emergencies first, then what is kept longest."""
-    return not want.is_emergency, -RETENTIONS.index(want.retention)
+    return not want.is_emergency, -rank(want.retention)

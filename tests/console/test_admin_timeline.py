@@ -21,7 +21,7 @@ ACTS_ONLY = {
     "directory.import", "login.end-all", "login.refused", "login.rehash", "participant.spotlight",
 }  # fmt: skip
 VERB = re.compile(
-    r'"((?:directory|unit|person|endpoint|login|welcome|grant|consultation|participant|message)\.[a-z]+(?:-[a-z]+)*)"'
+    r'"((?:directory|unit|person|endpoint|login|welcome|grant|consultation|participant|message|policy|emergency)\.[a-z]+(?:-[a-z]+)*)"'
 )
 
 

@@ -78,6 +78,30 @@ def test_policy_for_drones_records_them_while_they_are_live_and_nothing_else() -
     assert not county.running()
 
 
+def test_source_of_no_unit_is_under_the_policies_of_the_roots() -> None:
+    county = County()
+    county.live.add("gate")
+    county.do(Begin(unit="C", reason="溃堤"))
+    assert county.look() == []
+    county.do(Begin(unit="P", reason="地震"), "chief")
+    county.look()
+    assert county.running()["source:gate"].unit == ""
+
+
+def test_clock_that_is_set_back_delays_nothing() -> None:
+    county = County()
+    county.do(Create(unit="C", what="sources"))
+    county.live.add("camera")
+    county.look()
+    county.live.clear()
+    county.look()
+    county.now_us -= 3600 * SECOND_US
+    county.look()
+    county.now_us += GONE_US
+    county.look()
+    assert not county.running()
+
+
 def test_consultations_of_a_unit_are_recorded_until_they_end() -> None:
     county = County()
     county.do(Create(unit="C", what="consultations"))
@@ -167,7 +191,7 @@ def test_what_does_not_fit_is_told_and_emergencies_come_first(monkeypatch: pytes
     county = County()
     county.do(Create(unit="P", what="sources"), "chief")
     county.do(Begin(unit="W", reason="溃堤"))
-    county.live |= {"a.tab", "drone", "camera"}
+    county.live |= {"drone", "camera"}
     (act,) = county.policing.due(frozenset(county.live), county.now_us)
     assert act == Order(of="source:camera") and county.policing.unmet == 1
     county.do(act, "")
@@ -284,7 +308,7 @@ def _check(county: County, before: dict[str, Recording]) -> None:
 def _wants(county: County, policy: Policy, of: str) -> bool:
     kind, _, identifier = of.partition(":")
     unit = county.permissions.unit_of(of)
-    if policy.unit not in county.permissions.line(unit):
+    if policy.unit not in (county.permissions.line(unit) if unit else ("P",)):
         return False
     if kind == "consultation":
         return policy.what in ("consultations", "all")

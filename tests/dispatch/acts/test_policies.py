@@ -46,7 +46,7 @@ def test_policy_moves_only_where_one_may_have_made_it() -> None:
     assert refusal(world, Change(policy=policy, unit="D")) == "forbidden"
     world.do(Change(policy=policy, unit="E", what="consultations", retention="lasting"))
     entry = world.entries[-1]
-    assert entry.params == {"unit": "E", "what": "consultations", "kinds": [], "retention": "lasting"}
+    assert entry.params == {"unit": "E", "what": "consultations", "kinds": (), "retention": "lasting"}
     assert refusal(world, Change(policy=policy, kinds=(EndpointKind.DRONE,))) == "invalid-value"
     assert refusal(world, Remove(policy=policy), "stranger") == "forbidden"
     before = len(world.entries)

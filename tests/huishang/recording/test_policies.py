@@ -14,8 +14,9 @@ from tests.patience import until
 
 #: A device of the directory: its source has its id.
 DRONE = replace(UNIT, id="01ARZ3NDEKTSV4RRFFQ69G5FAV")
-#: Of the sound that two chains hold together, between the end of one file and the beginning of the next.
-NO_GAP_US = 1_000
+#: Between the end of one file and the beginning of the next: each has its own anchor in time. A sound that were missing
+#: would be 20 ms, and pictures up to a keyframe a second.
+NO_GAP_US = 15_000
 
 
 async def begun(node: Office, of: str, *others: str) -> str:
@@ -58,6 +59,8 @@ async def test_what_policies_want_is_recorded_goes_on_without_a_hole_and_ends_wi
         await closed(node, second)
         await closed(node, whole)
         assert not (await node.ask("GET", "/policies"))["items"]
+        async with node.http.get("/metrics") as answer:
+            assert "huishang_recordings_unmet 0" in await answer.text()
         assert node.contents(whole, "opening")[0]["why"] == "emergency"
 
         chains = [node.contents(each, "segment") for each in (first, second)]

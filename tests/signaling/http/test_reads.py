@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from dispatch.acts.chair import Say
 from dispatch.acts.consultation import Create, Join
 from dispatch.acts.grants import Give, Revoke
+from dispatch.acts.policies import Begin
+from dispatch.acts.policies import Create as CreatePolicy
 from dispatch.permissions import Right
 from dispatch.records import Level, Unit
 from signaling.http.listing import Paging, page
@@ -71,13 +73,13 @@ def test_every_route_declares_its_right_or_a_reason() -> None:
 
 
 def test_acts_can_make_members_of_these() -> None:
-    assert collections() == {f"{API}/{name}" for name in ("units", "people", "endpoints", "consultations")}
+    assert collections() == {f"{API}/{name}" for name in ("units", "people", "endpoints", "policies", "consultations")}
 
 
 @pytest.mark.parametrize("path", sorted(read.path for read in READS))
 async def test_nobody_reads_without_signing_in(county: County, path: str) -> None:
     made = await consultation(county)
-    address = path.format(unit=EAST, person=person("east"), endpoint=CAMERA, consultation=made)
+    address = path.format(unit=EAST, person=person("east"), endpoint=CAMERA, consultation=made, policy="P")
     assert await get(county, None, address) == "unauthorized"
     assert await get(county, "the-node", address) == "person-needed"
 
@@ -252,3 +254,14 @@ async def test_grants_are_told_to_giver_holder_and_who_administers_their_object(
     assert await ids(county, "administrator", f"/grants?object=unit:{EAST}") == []
     await county.do("administrator", Revoke(grant=first))
     assert await ids(county, "administrator", "/grants") == [second]
+
+
+async def test_policies_are_told_to_who_records_for_their_unit_and_for_a_unit_all_that_hold(county: County) -> None:
+    wide = await county.do("administrator", CreatePolicy(unit=COUNTY, what="all"))
+    narrow = await county.do("officer", Begin(unit=EAST, reason="溃堤"))
+    assert await ids(county, "administrator", "/policies") == [wide, narrow]
+    assert await ids(county, "administrator", f"/policies?unit={WEST}") == [wide]
+    assert await ids(county, "east", "/policies") == []
+    for path in (f"/policies?unit={EAST}", f"/policies/{narrow}"):
+        assert await get(county, "east", path) == "forbidden"
+    assert (await get(county, "officer", f"/policies/{narrow}"))["reason"] == "溃堤"

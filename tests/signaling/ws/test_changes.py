@@ -6,7 +6,19 @@ import msgspec
 import pytest
 
 from dispatch.presence import GRACE_US
-from dispatch.records import Attendance, Endpoint, EndpointKind, Grant, Invitation, Message, Participant, Role, Stage
+from dispatch.records import (
+    EMERGENCY,
+    Attendance,
+    Endpoint,
+    EndpointKind,
+    Grant,
+    Invitation,
+    Message,
+    Participant,
+    Policy,
+    Role,
+    Stage,
+)
 from signaling.ws.views import MAX_MESSAGES
 from tests.signaling.ws.town import SECOND_US, Town
 
@@ -320,3 +332,27 @@ def test_a_source_published_with_the_node_s_own_token_is_for_those_who_have_the_
         "li": [[], ["view", "steer", "record"]],
         "qian": [[], []],
     }
+
+
+def test_emergency_is_told_above_and_below_its_unit_and_to_who_may_end_it() -> None:
+    town = Town()
+    pages = {person: town.watch(person, "places") for person in ("wang", "li", "zhao", "qian")}
+    policy = Policy(id="e", unit="county", what="all", why=EMERGENCY, reason="溃堤", by="li", from_us=7)
+    town.put(("policy", policy), ("policy", Policy(id="p", unit="county", what="all")))
+    town.settle()
+    held = {person: page.held["places"].records for person, page in pages.items()}
+    assert [person for person, records in held.items() if ("emergency", "e") in records] == ["wang", "li", "zhao"]
+    assert not any(("emergency", "p") in records for records in held.values()), "a policy is no emergency"
+    told = held["zhao"]["emergency", "e"]
+    assert (told["unit_name"], told["by_name"], told["reason"], told["may"]) == ("青溪县", "李娜", "溃堤", [])
+    assert held["li"]["emergency", "e"]["may"] == ["record"]
+    town.put(("unit", msgspec.structs.replace(town.tables.units.get("county"), name_zh="青溪市")))
+    town.settle()
+    assert pages["zhao"].record("places", "emergency", "e")["unit_name"] == "青溪市"
+    qian = msgspec.structs.replace(town.tables.people.get("qian"), roles=(Role("operator", "county"),))
+    town.put(("person", qian))
+    town.settle()
+    assert pages["qian"].record("places", "emergency", "e")["may"] == ["record"]
+    town.drop("policy", "e")
+    town.settle()
+    assert not any(("emergency", "e") in page.held["places"].records for page in pages.values())

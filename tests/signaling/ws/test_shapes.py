@@ -7,7 +7,7 @@ import re
 import msgspec
 import pytest
 
-from dispatch.records import Attendance, Invitation, Message, Participant, RollCall
+from dispatch.records import EMERGENCY, Attendance, Invitation, Message, Participant, Policy, RollCall
 from tests.signaling.ws.client import Json
 from tests.signaling.ws.test_messages import API
 from tests.signaling.ws.town import Town
@@ -40,7 +40,8 @@ def sent() -> dict[tuple[str, str], Json]:
         sources=("zhao.tab",),
     )
     text = Message(id="m", consultation="c", person="zhao", name="赵敏", text="好", at_us=1)
-    town.put(("participant", participant), ("message", text))
+    policy = Policy(id="e", unit="county", what="all", why=EMERGENCY, reason="溃堤", by="li")
+    town.put(("participant", participant), ("message", text), ("policy", policy))
     town.changes.speaking("c", "p", {"p": -9})
     for topic in ("overview", "places", "consultation:c", "unit:town", "unit:county"):
         pages = town.watch("zhao", topic)
@@ -56,6 +57,7 @@ def sent() -> dict[tuple[str, str], Json]:
         ("overview of wang", "consultation", SHORT),
         ("places", "consultation", SHORT),
         ("places", "place", "`place`"),
+        ("places", "emergency", "`emergency`"),
         ("consultation:c", "participant", "`participant`"),
         ("consultation:c", "message", "`message`"),
         ("consultation:c", "speaking", "`speaking`"),
