@@ -222,14 +222,17 @@ STEPS = st.lists(
         st.tuples(st.just("move"), st.sampled_from("EWM"), st.sampled_from("CD")),
         st.tuples(st.just("wait"), st.sampled_from([1, 59, 61, 3600, 90_000])),
     ),
+    min_size=10,
     max_size=30,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(STEPS)
 def test_what_is_wanted_is_what_is_recorded(steps: list[tuple[str, ...]]) -> None:
     county = County()
+    county.live |= {"camera", "drone", "east.tab", "gate"}
+    county.hold("east")
     for step in steps:
         _take(county, *step)
         before = dict(county.tables.recordings._rows)
