@@ -26,7 +26,7 @@ export class SeatWho {
     this.word = sign("word");
     this.mic = sign("mic-off");
     this.recorded = sign("record");
-    this.recorded.classList.add("cut");
+    this.recorded.classList.add("recorded");
     // A title that changes has its element styled anew each time: it is set for who points there.
     const tell = ({ currentTarget: bars }) => set(bars, { title: bars.getAttribute("aria-label") });
     this.bars = h("span", { class: "bars", role: "img", on: { pointerenter: tell } }, h("i"), h("i"), h("i"));
