@@ -320,6 +320,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         return Path(self.recording.folder) if self.recording.folder else self.data_path / "recordings"
 
     @property
+    def copies_path(self) -> Path:
+        """The folder of copies of recorded sound for players; it is emptied at each start."""
+        return self.data_path / "copies"
+
+    @property
     def tls_path(self) -> Path:
         """The folder of the local authority (`huishang init`)."""
         return self.data_path / "tls"

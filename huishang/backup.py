@@ -32,6 +32,8 @@ _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 64 << 20
 #: Of this process only, or not yet what it will be.
 _LEFT_OUT = (".lock", ".new")
+#: Folders of what is made anew when somebody asks.
+_MADE_ANEW = ("copies",)
 #: What SQLite keeps beside a database, and the database itself.
 _OF_DATABASE = ("", "-wal", "-shm", "-journal")
 
@@ -194,6 +196,8 @@ def _files(folder: Path, database: Path | None, media: Path | None) -> Iterator[
     for path in sorted(folder.rglob("*"), key=lambda path: (path.name != LEDGER, path)):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or path.name.endswith(_LEFT_OUT) or _place(path) in left_out:
+            continue
+        if path.relative_to(folder).parts[0] in _MADE_ANEW:
             continue
         if media is not None and path.is_relative_to(media):
             continue

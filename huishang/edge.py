@@ -22,17 +22,19 @@ from dispatch.directory.search import SearchIndex
 from dispatch.errors import Forbidden
 from dispatch.permissions import Actor
 from dispatch.presence import Presence
+from dispatch.records import Recording
 from dispatch.sources import SourceState
 from dispatch.speaker import SPEECH_DBOV
 from dispatch.store.quality import Samples
 from dispatch.store.retention import Retention
-from dispatch.tables import Tables
+from dispatch.tables import Change, Tables
 from huishang.desk import NodeDesk
 from huishang.home import access_keys
 from huishang.interface import interface_routes
 from huishang.recording.service import RecordingService
 from media.relay import Relay
 from media.stills.stills import Stills
+from recorder.copies.copies import Copies
 from signaling.auth.acting import SignedActs
 from signaling.auth.endpoint import SessionEndpoint
 from signaling.auth.passwords import Passwords
@@ -46,6 +48,7 @@ from signaling.http.acts import all_acts
 from signaling.http.health import Fault, Health, Part
 from signaling.http.measuring import LoopLag, MeasuredActs
 from signaling.http.metrics import Metrics, Reader, dispatch_readers, plane_readers
+from signaling.http.recordings import RecordedFiles
 from signaling.http.stills import StillsEndpoint
 from signaling.ice.turn import Turn
 from signaling.webhooks.service import Webhooks
@@ -136,13 +139,14 @@ async def edge(
             task.start()
             ends.push_async_callback(task.close)
         metrics.read(_readers(media, tables, hub, webhooks))
-        index = _index(desk, ends)
-        stills, health = _stills(relay, ends), Health(_parts(media, desk, webhooks))
+        index, health = _index(desk, ends), Health(_parts(media, desk, webhooks))
+        stills = _stills(relay, ends)
+        files = RecordedFiles(settings.recordings_path, await _copies(settings, desk, ends), stills.process)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *StillsEndpoint(exchange, access, stills, tables).routes(),
-            *interface_routes(desk, acts, access, metrics, health, index, settings.recordings_path, stills.process),
+            *interface_routes(desk, acts, access, metrics, health, index, files),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
 
@@ -172,6 +176,20 @@ def _stills(relay: Relay, ends: contextlib.AsyncExitStack) -> Stills:
     stills = Stills(relay)
     ends.push_async_callback(stills.close)
     return stills
+
+
+async def _copies(settings: Settings, desk: NodeDesk, ends: contextlib.AsyncExitStack) -> Copies:
+    """Give copies of recorded files, made by a process that ends with us; with a recording all copies go."""
+    copies = Copies(settings.copies_path)
+    await copies.start()
+    ends.push_async_callback(copies.close)
+
+    def heard(changes: Sequence[Change]) -> None:
+        if any(isinstance(change.new, Recording) and change.new.deleted_us for change in changes):
+            copies.empty()
+
+    ends.callback(desk.coordinator.listen(lambda entries, changes: heard(changes)))
+    return copies
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:

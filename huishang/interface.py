@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from aiohttp import web
 
@@ -14,7 +13,6 @@ from dispatch.store.reading import Reader
 from dispatch.store.segments import SegmentReader
 from huishang import __version__
 from huishang.desk import NodeDesk
-from media.stills.process import WorkerProcess
 from signaling.http.access import Access, PersonIdentity, TokenIdentity
 from signaling.http.acts import ActsEndpoint
 from signaling.http.described import MEDIA, session_operations
@@ -26,7 +24,7 @@ from signaling.http.operation import Door, operations_of
 from signaling.http.problem import Problem
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
-from signaling.http.recordings import RecordingsEndpoint
+from signaling.http.recordings import RecordedFiles, RecordingsEndpoint
 from signaling.http.search import SearchEndpoint
 from signaling.http.timeline import TimelineEndpoint
 from signaling.http.transfer import TransferEndpoint
@@ -39,10 +37,9 @@ def interface_routes(
     metrics: Metrics,
     health: Health,
     index: SearchIndex,
-    recordings: Path,
-    stills: WorkerProcess,
+    files: RecordedFiles,
 ) -> list[web.RouteDef]:
-    """Return the routes to add to an application. `recordings`: the root of their files, `stills` decodes pictures."""
+    """Return the routes to add to an application."""
     reader = Reader(desk.database)
     door = Door(desk.coordinator.tables, desk.coordinator.permissions, access.person)
     endpoints = (
@@ -53,7 +50,7 @@ def interface_routes(
         NamesEndpoint(reader, door),
         TransferEndpoint(acts, door),
         QrEndpoint(door),
-        RecordingsEndpoint(reader, SegmentReader(desk.database), recordings, acts, door, stills),
+        RecordingsEndpoint(reader, SegmentReader(desk.database), files, acts, door),
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, door.permissions, request)),
     )

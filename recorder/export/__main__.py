@@ -52,7 +52,7 @@ def main() -> int:
 
 def make(order: AnyOrder, tell: _Teller) -> Made:
     """Make what is ordered. Raises ExportError."""
-    # Each kind brings what it needs: a bundle no decoders, a clip no encoders.
+    # Each kind brings what it needs: a bundle no decoders, a clip none where its sound is Opus.
     if isinstance(order, BundleOrder):
         return _bundle(order, tell)
     if isinstance(order, ClipOrder):
@@ -74,11 +74,14 @@ def _bundle(order: BundleOrder, tell: _Teller) -> Made:
 
 def _clip(order: ClipOrder, tell: _Teller) -> Made:
     from recorder.export.clip import clip_of, write_clip
+    from recorder.export.copied import as_opus
 
     pictures, sounds = [Path(file) for file in order.pictures], [Path(file) for file in order.sounds]
-    clip = clip_of(pictures, sounds, order.begin, order.until, order.left_out)
-    write_clip(clip, Path(order.path), tell)
-    return Made(path=order.path, length=clip.length, mime=clip.mime, begin=clip.begin_us, gaps=list(clip.gaps))
+    with as_opus(sounds, order.begin, order.until, Path(order.path), tell) as (heard, told):
+        clip = clip_of(pictures, heard, order.begin, order.until, order.left_out)
+        write_clip(clip, Path(order.path), told)
+    made = Made(path=order.path, length=clip.length, mime=clip.mime, begin=clip.begin_us, gaps=list(clip.gaps))
+    return msgspec.structs.replace(made, copied=not set(heard) <= set(sounds))
 
 
 def _composed(order: ComposedOrder, tell: _Teller) -> Made:

@@ -2,7 +2,7 @@
 
 Shell, reading segment files. H.264, H.265, AV1 and Opus become MP4 and begin exactly; VP8 and VP9 become WebM, with
 Opus beside them, and begin with a keyframe. The file is known before its first byte: it can be written somewhere or
-given to who asks, piece by piece. G.711 and G.722 have no place in either (`composed` makes something else of them).
+given to who asks, piece by piece. G.711 and G.722 have no place in either: who wants them hands over copies (`copied`).
 
     selection  which frames        mp4clip  MP4        webmclip  WebM
 """

@@ -34,7 +34,7 @@ class BundleOrder(Order, tag="bundle", kw_only=True):
 
 
 class ClipOrder(Order, tag="clip", kw_only=True):
-    """One source, nothing transcoded (`clip`)."""
+    """One source, nothing transcoded (`clip`) but sound that has no place in a clip (`copied`)."""
 
     pictures: list[str] = []
     sounds: list[str] = []
@@ -78,8 +78,8 @@ class Progress(Struct, tag_field="kind", tag="progress"):
 
 
 class Made(Struct, tag_field="kind", tag="made", kw_only=True):
-    """It is there. The rest as it applies: `begin`, `gaps` and `mime` of clips, `absent` files of bundles, `failures`
-    of decoding.
+    """It is there. The rest as it applies: `begin`, `gaps` and `mime` of clips, and whether their sound is `copied` in
+    another codec; `absent` files of bundles, `failures` of decoding.
     """
 
     path: str
@@ -87,6 +87,7 @@ class Made(Struct, tag_field="kind", tag="made", kw_only=True):
     mime: str = ""
     begin: int = 0
     gaps: list[tuple[int, int]] = []
+    copied: bool = False
     absent: int = 0
     failures: int = 0
 

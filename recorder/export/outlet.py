@@ -19,6 +19,7 @@ from recorder.export.errors import ExportFailed, ExportFull
 Tell = Callable[[int, int], None]
 """Is told how much is done and how much there is to do, often; raises ExportCancelled where it is to end."""
 PART: Final = ".part"
+_BESIDE: Final = ".beside"
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -49,6 +50,21 @@ def making(path: Path) -> Iterator[Path]:
 def clear(path: Path) -> None:
     """Take away what somebody who was killed left of `path`. Raises OSError."""
     _remove(path.with_name(path.name + PART))
+    _remove(beside(path))
+
+
+def beside(path: Path) -> Path:
+    """Give the folder for what is needed only while `path` is made."""
+    return path.with_name(path.name + _BESIDE)
+
+
+@contextlib.contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Raise ExportFull, ExportFailed for what the disk does in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise refusal(error, what) from error
 
 
 def write(path: Path, pieces: Iterable[bytes]) -> None:

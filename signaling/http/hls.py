@@ -1,4 +1,4 @@
-"""A track as an HLS playlist (RFC 8216, draft-pantos-hls-rfc8216bis) over its segment files as they are. Core.
+"""A track as an HLS playlist (RFC 8216, draft-pantos-hls-rfc8216bis) over its segment files, or copies of them. Core.
 
 Every file begins its own time at 0 and has a head of its own, so each is a discontinuity with a map; what ties them to
 one another is the wall clock. They are asked for with their times moved on (`shifting`) for those that heed no
@@ -29,6 +29,7 @@ class Playlist:
     def __init__(self, *, live: bool) -> None:
         self._live = live
         self._last: SegmentRow | None = None
+        self._last_copy = ""
         self._lines: list[str] = []
         self._longest_us = 0
         self._begin_us = 0
@@ -38,8 +39,8 @@ class Playlist:
         self.unfit = 0
         """How many cannot be carried, and are left out."""
 
-    def add(self, row: SegmentRow) -> None:
-        """Add the next segment."""
+    def add(self, row: SegmentRow, copy: str = "") -> None:
+        """Add the next segment. `copy`: which copy of it the row is."""
         if row.codec not in CARRIED:
             self.unfit += 1
             return
@@ -49,7 +50,7 @@ class Playlist:
         self.playable += not row.deleted_us
         # The last picture of a file may be said to last into the next file.
         self._close(until_us=row.t0_us)
-        self._last = row
+        self._last, self._last_copy = row, copy
 
     def text(self) -> str:
         """Give the playlist; nothing can be added to it any more."""
@@ -81,12 +82,13 @@ class Playlist:
             self._lines.append("#EXT-X-DISCONTINUITY")
         else:
             self._begin_us = row.t0_us
-        self._lines += _lines(row, length_us, row.t0_us - self._begin_us)
+        self._lines += _lines(row, self._last_copy, length_us, row.t0_us - self._begin_us)
 
 
-def _lines(row: SegmentRow, length_us: int, shift_us: int) -> Iterator[str]:
+def _lines(row: SegmentRow, copy: str, length_us: int, shift_us: int) -> Iterator[str]:
     # Beside the playlist, which is at `tracks/TRACK.m3u8`. FFmpeg opens no segment whose name does not end so.
-    address = f"../segments/{row.segment}.mp4" + (f"?shift_us={shift_us}" if shift_us else "")
+    query = [*([f"copy={copy}"] if copy else []), *([f"shift_us={shift_us}"] if shift_us else [])]
+    address = f"../segments/{row.segment}.mp4" + (f"?{'&'.join(query)}" if query else "")
     if row.deleted_us:
         yield "#EXT-X-GAP"
     else:

@@ -62,6 +62,7 @@ CODES: dict[str, tuple[int, str]] = {
     "segment-unknown": (404, "The recording has no such segment"),
     "segment-missing": (404, "The file is not there, or is not as it was recorded"),
     "segment-deleted": (410, "The file was deleted by policy"),
+    "copy-unfit": (422, "There is no such copy of this file"),
     "range-empty": (404, "Nothing was recorded in this time"),
     "range-too-long": (422, "This is too much for one playlist"),
     "range-invalid": (416, "The file has no such bytes"),

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 from aiohttp import web
@@ -26,7 +26,9 @@ from dispatch.records import Recording
 from dispatch.store.coverage import Coverage
 from dispatch.store.reading import Reader
 from dispatch.store.segments import SegmentRow, TrackRow
+from recorder.copies.copies import Copies
 from signaling.http import hls
+from signaling.http.copied import CopyDesk, listed
 from signaling.http.happenings import events_of
 from signaling.http.listing import cursor_invalid, page, require_cursor
 from signaling.http.looks import Looks
@@ -96,19 +98,26 @@ class SegmentReader(Protocol):
 Handler = Callable[[web.Request, Recording], Awaitable[web.StreamResponse]]
 
 
-class RecordingsEndpoint:
-    """The handlers of `/recordings`. `root`: of the recordings' files."""
+class RecordedFiles(NamedTuple):
+    """The files of recordings: their root, copies of them for players, and who decodes a picture of them."""
 
-    def __init__(
-        self, reader: Reader, index: SegmentReader, root: Path, doing: Doing, door: Door, decoding: Decoding
-    ) -> None:
+    root: Path
+    copies: Copies
+    decoding: Decoding
+
+
+class RecordingsEndpoint:
+    """The handlers of `/recordings`."""
+
+    def __init__(self, reader: Reader, index: SegmentReader, files: RecordedFiles, doing: Doing, door: Door) -> None:
         self._reader = reader
         self._index = index
-        self._root = root
+        self._root = files.root
         self._door = door
         self._looks = Looks(doing)
         self._told = Told()
-        self._stills = RecordedStills(index, root, decoding)
+        self._stills = RecordedStills(index, files.root, files.decoding)
+        self._copies = CopyDesk(files.copies, index, files.root)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add to an application."""
@@ -209,26 +218,28 @@ class RecordingsEndpoint:
         told = self._told.find(recording.id, segment, time.monotonic())
         if told is not None:
             with contextlib.suppress(OSError):  # deleted since, perhaps
-                return await self._send(request, told, query.shift_us)
+                return await self._send(request, told, query)
         row = await self._index.segment(recording.id, segment) if is_ulid(segment) else None
         if row is None:
             raise Problem("segment-unknown", f"no segment {segment[:40]!r} in {recording.id}")
         if row.deleted_us:
             raise Problem("segment-deleted", f"{segment} was deleted at {row.deleted_us}")
         try:
-            return await self._send(request, row, query.shift_us)
+            return await self._send(request, row, query)
         except OSError as error:
             _log.error("segment_missing", recording=recording.id, file=row.file, reason=error.strerror)
             raise Problem("segment-missing", f"{segment}: {error.strerror}") from None
 
-    async def _send(self, request: web.Request, row: SegmentRow, shift_us: int) -> web.StreamResponse:
-        """Return a segment's file. Raises Problem, OSError."""
-        known = unchanged(request, tag_of(row, shift_us))
+    async def _send(self, request: web.Request, row: SegmentRow, query: SegmentQuery) -> web.StreamResponse:
+        """Return a segment's file, or a copy of it. Raises Problem, OSError."""
+        copy = await self._copies.find(row) if query.copy else None
+        row = copy.row if copy else row
+        known = unchanged(request, tag_of(row, query.shift_us))
         if known is not None:
             return known
         require_range(request, row)
-        file = await asyncio.to_thread(open_segment, self._root, row)
-        return await shifted(file, row, shift_us, request) if shift_us else SegmentFile(file, row)
+        file = await (copy.open() if copy else asyncio.to_thread(open_segment, self._root, row))
+        return await shifted(file, row, query.shift_us, request) if query.shift_us else SegmentFile(file, row)
 
     async def _playlist(self, request: web.Request, recording: Recording) -> web.Response:
         track = request.match_info["track"]
@@ -240,7 +251,7 @@ class RecordingsEndpoint:
                 recording.id, query.from_us, query.to_us or _FOREVER, track=track, after=after, limit=ROWS
             )
             for row in rows:
-                playlist.add(row)
+                playlist.add(*listed(row))
             read = len(rows)
             after = (rows[-1].segment, rows[-1].t0_us) if rows else after
             if playlist.segments + playlist.unfit > MOST_PLAYED:

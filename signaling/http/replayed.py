@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,7 @@ from dispatch.records import Recording
 from dispatch.store.coverage import Coverage
 from dispatch.store.segments import SegmentRow, TrackRow
 from signaling.http import hls
+from signaling.http.copied import Copy, copy_told
 from signaling.http.listing import Paging, Time
 from signaling.http.operation import BASE, JSON, Operation
 from signaling.http.segmentfile import TYPES
@@ -47,8 +48,11 @@ class CoverageQuery(RangeQuery, frozen=True, kw_only=True):
 
 
 class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`shift_us`: by how much the times in the file shall be later than they are; fragmented MP4 only."""
+    """`copy`: a copy of the file in another codec. `shift_us`: by how much the times in the file shall be later than
+    they are; fragmented MP4 only.
+    """
 
+    copy: Literal["", "opus"] = ""
     shift_us: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
 
 
@@ -79,7 +83,7 @@ class Recordings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrackShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One source's picture or sound in a recording. Names, `codec` and `mime` are its newest segment's."""
+    """One source's picture or sound in a recording. Names, `codec`, `mime` and `copy` are its newest segment's."""
 
     track: str
     source: str
@@ -93,6 +97,7 @@ class TrackShown(msgspec.Struct, frozen=True, kw_only=True):
     t1_us: int
     segments: int
     bytes: int
+    copy: Copy | None = None
 
 
 class Tracks(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +114,7 @@ class SegmentShown(msgspec.Struct, frozen=True, kw_only=True):
     """A file of some seconds. `head_bytes`: what stands before its first fragment. `deleted_us`: by policy, or 0.
 
     `fills`: silence of ours, [from, to]; `gaps`: why, from, to; `error_us`: the bound of the error of its times, -1
-    where that is not known.
+    where that is not known; `copy`: the copy for players that do not know `mime`, where there may be one.
     """
 
     segment: str
@@ -130,6 +135,7 @@ class SegmentShown(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[tuple[str, int, int], ...] = ()
     keyframes: tuple[int, ...] = ()
     error_us: int = -1
+    copy: Copy | None = None
 
 
 class Segments(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +196,7 @@ COVERAGE: Final = _reads(
 SEGMENT: Final = _reads(
     "segment",
     f"{_RECORDING}/segments/{{segment}}",
-    "A file as it was recorded, or a range of its bytes",
+    "A file as it was recorded, or a copy of it, or a range of its bytes",
     SegmentQuery,
     {200: _BYTES, 206: _BYTES, 304: {}},
     _REFUSES | {409, 410, 416},
@@ -261,6 +267,7 @@ def segment_shown(row: SegmentRow) -> SegmentShown:
         gaps=details.gaps,
         keyframes=details.keyframes,
         error_us=details.error_us,
+        copy=copy_told(row.codec),
     )
 
 
@@ -279,4 +286,5 @@ def track_shown(row: TrackRow) -> TrackShown:
         t1_us=row.t1_us,
         segments=row.segments,
         bytes=row.bytes,
+        copy=copy_told(row.codec),
     )

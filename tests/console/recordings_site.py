@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from aiohttp import web
 import console
 from dispatch.store.segments import SegmentRow, TrackRow
 from media.stills.process import WorkerProcess
-from recorder.files import Facts
+from recorder.copies.plan import MIME, RATES
+from recorder.files import Facts, facts_of
 from signaling.http.app import _PAGE_HEADERS
 from signaling.http.problem import problems
 from signaling.http.recordedstills import RecordedStills
 from tests.console.recorded import Recorded
+from tests.recorder.copies.sounds import copied
 
 RECORDING: Final = "01KARR5QKB00000000000000RC"
 CONSULTATION: Final = "01KARR5QKB00000000000000CN"
@@ -32,6 +35,7 @@ class RecordingsSite:
         self.recorded = recorded
         self.events = events or []
         self.live = False
+        self._copies = False
         self.title = "山洪应急会商"
         self.asked: list[str] = []
         self.rows: list[dict[str, Any]] = []
@@ -75,6 +79,17 @@ class RecordingsSite:
         rows = [self._row(facts) for _, facts in self.recorded.files()]
         self.rows = sorted(rows, key=lambda row: (row["t0_us"], row["segment"]))
 
+    @contextlib.contextmanager
+    def copying(self) -> Iterator[None]:
+        """Have Opus copies of sounds meanwhile."""
+        self._copies = True
+        self.look()
+        try:
+            yield
+        finally:
+            self._copies = False
+            self.look()
+
     @property
     def from_us(self) -> int:
         return min(int(row["t0_us"]) for row in self.rows)
@@ -93,6 +108,7 @@ class RecordingsSite:
             "deleted_us": self.recorded.deleted.get(label.segment, 0),
             "fills": [[fill.t0, fill.t1] for fill in facts.fills], "gaps": self.recorded.gaps.get(label.segment, []),
             "keyframes": list(facts.keyframes), "error_us": 5000, "about": track.about,
+            "copy": {"codec": "opus", "mime": MIME} if self._copies and track.codec in RATES else None,
         }  # fmt: skip
 
     @property
@@ -109,7 +125,7 @@ class RecordingsSite:
     async def _tracks(self, _: web.Request) -> web.Response:
         tracks: dict[str, dict[str, Any]] = {}
         for row in self.rows:
-            fields = ("track", "kind", "codec", "mime", "t0_us", "t1_us")
+            fields = ("track", "kind", "codec", "mime", "t0_us", "t1_us", "copy")
             fresh = {name: row[name] for name in fields} | row["about"] | {"segments": 0, "bytes": 0}
             track = tracks.setdefault(row["track"], fresh)
             track["t1_us"] = row["t1_us"]
@@ -145,6 +161,8 @@ class RecordingsSite:
             raise web.HTTPGone
         if segment not in self.paths:
             raise web.HTTPNotFound
+        if request.query.get("copy"):
+            return web.Response(body=await asyncio.to_thread(self._copy, segment), content_type="audio/mp4")
         return web.FileResponse(self.paths[segment], headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
     async def _still(self, request: web.Request) -> web.StreamResponse:
@@ -156,6 +174,12 @@ class RecordingsSite:
             return await self._stills.take(request, RECORDING, int(request.query["at_us"]), PERSON["id"])
         finally:
             self.stills_at_once -= 1
+
+    def _copy(self, segment: str) -> bytes:
+        path = self.paths[segment]
+        own = [other for other, _ in self.recorded.files() if other.parent == path.parent]
+        beside = {number - own.index(path): other for number, other in enumerate(own)}
+        return copied(path, facts_of(path), beside.get(-1), beside.get(1))
 
     async def _events(self, request: web.Request) -> web.Response:
         from_us, to_us = int(request.query.get("from_us", "0")), int(request.query.get("to_us", 1 << 60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -11,7 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.console.recorded import SECOND_US, T0
 from tests.console.recordings_site import RECORDING, RecordingsSite
-from tests.console.replaying import ABOUT, DRONE, FIELD, HALL
+from tests.console.replaying import ABOUT, DRONE, FIELD, HALL, PHONE
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -96,6 +97,16 @@ async def test_what_cannot_be_played_or_is_not_there_yet_says_so(page: Page, sit
     await expect(page.locator(".replay .tile[data-state=cannot] .state .title")).to_have_text("这里放不了")
     await expect(tile(page, DRONE).locator(".state .title")).to_have_text("还没有开始发送")
     await expect(tile(page, DRONE).locator(".state .why")).to_have_text("20:13:23 开始")
+
+
+async def test_sound_that_is_heard_by_a_copy_says_so(page: Page, site: RecordingsSite) -> None:
+    with site.copying():
+        await opened(page, site)
+        await expect(tile(page, PHONE)).to_have_attribute("data-state", "shown")
+        sound = tile(page, PHONE).locator(".mute")
+        await expect(sound).to_have_attribute("title", re.compile("副本"))
+        await expect(sound).to_have_attribute("aria-disabled", "false")
+        await expect(tile(page, HALL).locator(".mute")).not_to_have_attribute("title", re.compile("副本"))
 
 
 async def test_who_may_not_see_it_is_told_in_words(page: Page, site: RecordingsSite) -> None:

@@ -15,6 +15,8 @@ CORES = (
     "media/rtp",
     "media/stills/joining.py",
     "media/stills/wire.py",
+    "recorder/copies/plan.py",
+    "recorder/copies/wire.py",
     "recorder/export/canvas.py",
     "recorder/export/disclosure.py",
     "recorder/export/grid.py",

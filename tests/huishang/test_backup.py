@@ -191,6 +191,8 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_recordings_are_left_out_and_what_proves_them_comes_back_fit_to_go_on(tmp_path: Path) -> None:
     folder, file = folder_of(tmp_path), tmp_path / "node.backup"
     root = folder / "recordings"
+    (folder / "copies").mkdir()
+    (folder / "copies" / "A.mp4").write_bytes(b"made anew")
     book = open_book(root)
     book.commit([opening("A"), *segment(root, "T", 1, "A")], NOW)
 
@@ -204,6 +206,7 @@ def test_recordings_are_left_out_and_what_proves_them_comes_back_fit_to_go_on(tm
     book.close()
     restore(file, tmp_path / "back", quiet)
     assert not (tmp_path / "back" / "recordings" / "tracks").exists()
+    assert not (tmp_path / "back" / "copies").exists()
     keys = {path.name for path in (tmp_path / "back" / "recordings" / "proof" / "keys").iterdir()}
     assert len(keys) > 3
     went_on = open_book(tmp_path / "back" / "recordings")

@@ -2,6 +2,7 @@
 
 import { queryOf } from "../admin/doors.js";
 import { ApiError, asApiError, request, toError } from "../api.js";
+import { played } from "./played.js";
 
 const SLOW_MS = 20000;
 
@@ -18,8 +19,9 @@ export class ReplayDoors {
   }
 
   /** {items, next} of {from_us, to_us, track, cursor, limit}; throws ApiError. */
-  segments(asked) {
-    return this.#get("/segments", asked);
+  async segments(asked) {
+    const { items, next } = await this.#get("/segments", asked);
+    return { items: items.map(played), next };
   }
 
   /** {tracks: [{track, spans, gaps}]} of {from_us, to_us}; throws ApiError. */
@@ -32,9 +34,11 @@ export class ReplayDoors {
     return this.#get("/events", asked);
   }
 
-  /** A Response whose body is a segment's file; throws ApiError, and AbortError when `signal` says so. */
+  /** A Response whose body is what is played of a segment; throws ApiError, and AbortError when `signal` says so. */
   open(segment, signal) {
-    return this.#fetch(`/segments/${encodeURIComponent(segment.segment)}`, { signal });
+    const { playedCopy } = segment;
+    const query = playedCopy ? queryOf({ copy: playedCopy }) : "";
+    return this.#fetch(`/segments/${encodeURIComponent(segment.segment)}${query}`, { signal });
   }
 
   /** A Blob: a track's picture at a time, small; throws ApiError, and AbortError when `signal` says so. */

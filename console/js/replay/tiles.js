@@ -4,6 +4,7 @@ import { dateOf, timeOfDay } from "../clock.js";
 import { h, icon, set, setAria, setIcon, setLabel, setText } from "../dom.js";
 import { has, t } from "../i18n.js";
 import { Seen } from "../seen.js";
+import { isCopied } from "./played.js";
 
 const ICONS = { hole: "gone", loading: "waiting", cannot: "alert", failed: "alert", rest: "play" };
 /** What is known better than this is told to the tenth of a second. */
@@ -117,7 +118,8 @@ class Tile {
     setIcon(mute.firstElementChild, heard ? "sound" : "muted");
     setAria(mute, { pressed: heard, disabled: cannot });
     const act = sound === this.source ? "back" : "solo";
-    setLabel(mute, t(`replay.sound.${cannot ? "cannot" : act}`));
+    const said = t(`replay.sound.${cannot ? "cannot" : act}`);
+    setLabel(mute, !cannot && isCopied(this.#sound.about) ? `${said} · ${t("replay.sound.copy")}` : said);
   }
 
   #renderBox(state, { us, live }) {

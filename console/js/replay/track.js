@@ -3,6 +3,7 @@
 
 import { ApiError } from "../api.js";
 import { Buffer } from "./buffer.js";
+import { canPlay } from "./played.js";
 import { trim } from "./sync.js";
 
 const S = 1e6;
@@ -25,13 +26,6 @@ const SAME_S = 0.0005;
 const SOON_US = 0.5 * S;
 /** From here on a running clock is caught up with by going faster. */
 const NEAR_S = 0.2;
-/** What a browser says of a type for certain is asked once. */
-const types = new Map();
-
-export function canPlay(mime) {
-  if (!types.has(mime)) types.set(mime, Boolean(mime) && MediaSource.isTypeSupported(mime));
-  return types.get(mime);
-}
 
 export class Track {
   /** id -> {segment, state, error, failedAt} of what is in the buffer: "loading", "whole", "part" of it, "failed". */

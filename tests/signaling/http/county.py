@@ -29,6 +29,7 @@ from dispatch.store.reading import Reader
 from dispatch.store.schema import timeline
 from dispatch.tables import Tables
 from media.stills.process import WorkerProcess
+from recorder.copies.copies import Copies
 from signaling.http.acts import ActsEndpoint
 from signaling.http.listener import listening
 from signaling.http.openapi import openapi_routes
@@ -36,7 +37,7 @@ from signaling.http.operation import Door, Operation, operations_of
 from signaling.http.problem import Problem, problems
 from signaling.http.qr import QrEndpoint
 from signaling.http.reads import ReadsEndpoint, collections
-from signaling.http.recordings import RecordingsEndpoint
+from signaling.http.recordings import RecordedFiles, RecordingsEndpoint
 from signaling.http.transfer import TransferEndpoint
 from tests.patience import until
 from tests.recorder.chained import ChainReader
@@ -185,9 +186,11 @@ async def running_county(folder: Path) -> AsyncIterator[County]:
         files = TransferEndpoint(coordinator, door)
         codes = QrEndpoint(door)
         root = folder / "recordings"
-        stills = WorkerProcess()
+        stills, copies = WorkerProcess(), Copies(folder / "copies")
         ends.push_async_callback(stills.close)
-        recordings = RecordingsEndpoint(Reader(database), ChainReader(root), root, coordinator, door, stills)
+        ends.push_async_callback(copies.close)
+        recorded = RecordedFiles(root, copies, stills)
+        recordings = RecordingsEndpoint(Reader(database), ChainReader(root), recorded, coordinator, door)
         endpoints = (acts, reads, files, codes, recordings)
         routes = [route for endpoint in endpoints for route in endpoint.routes()]
         operations = operations_of(routes)

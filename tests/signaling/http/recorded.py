@@ -23,10 +23,11 @@ from dispatch.store.reading import Reader
 from media.stills.process import WorkerProcess
 from recorder.book.book import Book
 from recorder.book.orders import Append
+from recorder.copies.copies import Copies
 from recorder.files import Codec, Facts, SegmentWriter, Track
 from recorder.worker.ulid import ulid
 from signaling.http.operation import Door
-from signaling.http.recordings import RecordingsEndpoint
+from signaling.http.recordings import RecordedFiles, RecordingsEndpoint
 from signaling.http.timeline import TimelineEndpoint
 from tests.recorder.book.books import open_book
 from tests.recorder.chained import ChainReader, content_of
@@ -47,6 +48,7 @@ class Recorded(Past):
     root: Path
     book: Book
     stills: WorkerProcess
+    copies: Copies
     consultation: str = ""
     recording: str = ""
     files: dict[str, list[Facts]] = field(default_factory=dict)
@@ -137,10 +139,11 @@ async def running(folder: Path) -> AsyncIterator[Recorded]:
         book = open_book(root)
         door = Door(coordinator.tables, coordinator.permissions, identify)
         reader = Reader(database)
-        stills = WorkerProcess()
-        endpoint = RecordingsEndpoint(reader, ChainReader(root), root, coordinator, door, stills)
+        stills, copies = WorkerProcess(), Copies(folder / "copies")
+        endpoint = RecordingsEndpoint(reader, ChainReader(root), RecordedFiles(root, copies, stills), coordinator, door)
         async with serving([*endpoint.routes(), *TimelineEndpoint(reader, door).routes()]) as url:
-            yield await _begun(url, coordinator, journal, database, root, book, stills)
+            yield await _begun(url, coordinator, journal, database, root, book, stills, copies)
+        await copies.close()
         await stills.close()
         book.close()
 
@@ -153,13 +156,14 @@ async def _begun(
     root: Path,
     book: Book,
     stills: WorkerProcess,
+    copies: Copies,
 ) -> Recorded:
     past = Past(url, coordinator, journal, database)
     consultation = await past.do("officer", Create(title="防汛会商", unit=COUNTY, invite=(f"unit:{EAST}",)))
     for name in ("officer", "east"):
         await past.do(name, Join(consultation=consultation))
     recording = await past.do("officer", Begin(of=f"consultation:{consultation}"))
-    made = Recorded(url, coordinator, journal, database, root, book, stills, consultation, recording)
+    made = Recorded(url, coordinator, journal, database, root, book, stills, copies, consultation, recording)
     made.note(("opening", {"v": 1, "at": made.begun_us, "of": f"consultation:{consultation}"}))
     return made
 

@@ -43,6 +43,7 @@ export default {
   "replay.sound.solo": "Hear this one alone",
   "replay.sound.back": "Hear all again",
   "replay.sound.cannot": "The browser cannot play the coding of this sound",
+  "replay.sound.copy": "what is heard is a copy in Opus; the evidence is the original",
   "replay.enlarge": "{name}. Enter enlarges",
   "replay.reduce": "{name}. Esc goes back to all",
   "replay.since": "since {time}",

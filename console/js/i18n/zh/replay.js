@@ -43,6 +43,7 @@ export default {
   "replay.sound.solo": "只听这一路",
   "replay.sound.back": "恢复听全部",
   "replay.sound.cannot": "这一路声音的编码浏览器放不了",
+  "replay.sound.copy": "听到的是转成 Opus 的副本，原始录音才是证据",
   "replay.enlarge": "{name}，按回车放大",
   "replay.reduce": "{name}，按 Esc 返回全部",
   "replay.since": "{time} 起",
