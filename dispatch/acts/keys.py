@@ -15,7 +15,7 @@ class Rotate(Act, frozen=True, kw_only=True):
 
 
 @declare(
-    ROTATE,
+    "keys.rotate",
     Rotate,
     right=Right.ADMIN,
     http="POST /node/keys/rotate",
