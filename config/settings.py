@@ -203,10 +203,17 @@ class Database(_Section, frozen=True, kw_only=True):
 
 
 class Recording(_Section, frozen=True, kw_only=True):
-    """What is recorded, and who stamps its proof. `folder` is absolute or empty after `config.load`."""
+    """What is recorded, how long it is kept, and who stamps its proof.
+
+    `folder` is absolute or empty after `config.load`. Days are counted from the end of a recording; 0: for ever.
+    """
 
     folder: OptionalFile = ""
     ring_bytes: Annotated[int, _whole(1_048_576, 1_073_741_824)] = 67_108_864
+    brief_days: Annotated[int, _whole(0, 36_500)] = 30
+    ordinary_days: Annotated[int, _whole(0, 36_500)] = 180
+    lasting_days: Annotated[int, _whole(0, 36_500)] = 1_825
+    low_bytes: Annotated[int, _whole(1_048_576, 1_125_899_906_842_624)] = 2_147_483_648
     digests: Annotated[
         tuple[Literal["sha256", "sm3"], ...],
         Meta(max_length=2, extra=_words('["sha256"] 或 ["sha256", "sm3"]', '["sha256"] or ["sha256", "sm3"]')),

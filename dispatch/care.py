@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dispatch.acts.base import Act
 from dispatch.acts.consultation import Absent, Start
 from dispatch.records import Attendance, Consultation, Stage
-from dispatch.tables import Tables
+from dispatch.tables import CLEARED, Tables
 
-#: An ended consultation stays in memory so long, for pages that still show it; afterwards the database has it.
+#: An ended consultation, or a recording of which no file is left, stays in memory so long, for pages that still show
+#: it; afterwards the database has it.
 KEEP_ENDED_US = 3_600_000_000
 #: Texts of a running consultation in memory; the database has all.
 KEEP_MESSAGES = 200
@@ -36,6 +37,9 @@ def forgettable(tables: Tables, now_us: int) -> Iterator[tuple[str, str]]:
         elif tables.messages_of.count(consultation.id) > KEEP_MESSAGES:
             oldest = list(tables.messages_of.ids(consultation.id))[:-KEEP_MESSAGES]
             yield from (("message", item) for item in oldest)
+    for identifier in tables.recordings_deleted.ids(CLEARED):
+        if tables.recordings.get(identifier).cleared_us + KEEP_ENDED_US <= now_us:
+            yield ("recording", identifier)
 
 
 def _is_long_over(consultation: Consultation, now_us: int) -> bool:

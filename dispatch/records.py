@@ -230,7 +230,8 @@ class Recording(Record, frozen=True, kw_only=True):
     `unit` and `title` are what they were when it began: whose evidence it is does not change with the tree. `why`:
     "asked", "policy" or "emergency". `policy`: the one that the node began it for, "" where somebody did. `paused_us`:
     since when nothing is kept. `retention`: the class that says how long it is kept, of `RETENTIONS`; `hold`: why no
-    policy may delete it, or "". `deleted_us`: since when a policy has deleted its pictures and sounds; its chain stays.
+    policy may delete it, or "". `deleted_us`: since when its pictures and sounds are deleted, by the rule `deleted_by`;
+    its chain stays. `cleared_us`: since when no file is left of them.
     """
 
     of: str
@@ -245,6 +246,8 @@ class Recording(Record, frozen=True, kw_only=True):
     retention: str = ORDINARY
     hold: str = ""
     deleted_us: int = 0
+    deleted_by: str = ""
+    cleared_us: int = 0
 
     @property
     def session(self) -> str:

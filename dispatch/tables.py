@@ -33,6 +33,9 @@ from dispatch.records import (
 R = TypeVar("R", bound=Record)
 #: The one key of what has not ended.
 RUNNING = "running"
+#: Of recordings that are deleted: the key of those whose files may still be there, and of those whose are gone.
+CLEARING = "clearing"
+CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,9 @@ class Tables:
         self.recording_of: Index[Recording] = Index(lambda recording: "" if recording.ended_us else recording.of)
         self.recordings_running: Index[Recording] = Index(lambda recording: "" if recording.ended_us else RUNNING)
         self.policies_of: Index[Policy] = Index(lambda policy: policy.unit)
+        self.recordings_deleted: Index[Recording] = Index(
+            lambda item: "" if not item.deleted_us else CLEARED if item.cleared_us else CLEARING
+        )
         note = self._changes.append
         self.units: Table[Unit] = Table(
             "unit", note, [self.children, self.unit_of_name, self.unit_of_english, self.unit_of_code]
@@ -214,7 +220,9 @@ class Tables:
             ],
         )
         self.messages: Table[Message] = Table("message", note, [self.messages_of])
-        self.recordings: Table[Recording] = Table("recording", note, [self.recording_of, self.recordings_running])
+        self.recordings: Table[Recording] = Table(
+            "recording", note, [self.recording_of, self.recordings_running, self.recordings_deleted]
+        )
         self.policies: Table[Policy] = Table("policy", note, [self.policies_of])
 
     def of_kind(self, kind: str) -> Table[Record]:

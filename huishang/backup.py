@@ -30,8 +30,8 @@ _KEYS = "proof/keys/*.pem"
 _FOLDER = "data"
 _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 64 << 20
-#: Of this process only, or not yet what it will be.
-_LEFT_OUT = (".lock", ".new")
+#: Of this process only, not yet what it will be, or nothing but room.
+_LEFT_OUT = (".lock", ".new", ".reserve")
 #: Folders of what is made anew when somebody asks.
 _MADE_ANEW = ("copies",)
 #: What SQLite keeps beside a database, and the database itself.

@@ -133,7 +133,7 @@ class Hold(OnRecording, frozen=True, kw_only=True):
     summary="Keep a recording from deletion by policy, with the reason; an empty one takes that back",
 )
 def _hold(desk: Desk, act: Hold) -> str:
-    recording = desk.tables.recordings.get(act.recording)
+    recording = kept(desk, act.recording)
     reason = clean_text(act.reason, "reason", MAX_TEXT_CHARACTERS, required=False)
     if reason != recording.hold:
         desk.change("recording.hold", on(act), recording.session, hold=reason)
@@ -198,6 +198,14 @@ def _spoke(desk: Desk, act: Spoke) -> str:
             values = {"from_us": turn.from_us, "to_us": turn.to_us, "heard": turn.source}
             desk.change("participant.spoke", f"participant:{turn.who}", session, **values)
     return ""
+
+
+def kept(desk: Desk, identifier: str) -> Recording:
+    """Return a recording that is not deleted. Raises Unknown, Conflict."""
+    recording = desk.tables.recordings.get(identifier)
+    if recording.deleted_us:
+        raise Conflict("recording-deleted", "its pictures and sounds were deleted by policy")
+    return recording
 
 
 def running(desk: Desk, identifier: str) -> Recording:

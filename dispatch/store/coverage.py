@@ -23,13 +23,17 @@ ROWS: Final = 500
 #: Chains name some ten reasons; what a damaged one has beyond that counts as one.
 MOST_REASONS: Final = 20
 OTHER: Final = "other"
+DELETED: Final = "deleted"
 
 Span = tuple[int, int]
 Gap = tuple[str, int, int]
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a track: from when to when there is something that was not deleted, and what its segments tell as gaps."""
+    """Of a track: from when to when there is something that was not deleted, and what its segments tell as gaps.
+
+    What was deleted by policy is a gap too, with the reason `DELETED`.
+    """
 
     track: str
     spans: tuple[Span, ...]
@@ -99,16 +103,21 @@ async def coverage(
     ]
     lasts_us, count = await _length(connection, session, from_us, to_us)
     seam_us, most = least_us, MOST + count
-    spans = await _spans(connection, mine, seam_us, most)
+    there, deleted = [*mine, segments.c.deleted_us == 0], [*mine, segments.c.deleted_us != 0]
+    spans = await _spans(connection, there, seam_us, most)
     if len(spans) > most:
         # So many of that length have room in all tracks, beside the last of each.
         seam_us = max(least_us, lasts_us // MOST + 1)
-        spans = await _spans(connection, mine, seam_us, most)
+        spans = await _spans(connection, there, seam_us, most)
     gaps = Gaps(least_us)
-    await _read_gaps(connection, mine, gaps)
+    await _read_gaps(connection, there, gaps)
     found: dict[str, list[Span]] = {}
     for track, t0, t1 in spans:
         found.setdefault(track, []).append((t0, t1))
+    for track, t0, t1 in await _spans(connection, deleted, seam_us, most):
+        found.setdefault(track, [])
+        gaps.add(track, [(DELETED, t0, t1)])
+    gaps.reduce(MOST)
     told = [Coverage(track=track, spans=tuple(own), gaps=gaps.of(track)) for track, own in found.items()]
     return max(seam_us, gaps.seam_us), told
 
@@ -128,7 +137,7 @@ async def _spans(
     order = (c.t0_us, c.segment)
     before = func.max(c.t1_us).over(partition_by=c.track, order_by=order, rows=(None, -1))
     known = select(c.track, c.t0_us, c.t1_us, c.segment, before.label("before"))
-    known = known.where(*mine, c.deleted_us == 0)
+    known = known.where(*mine)
     one = known.subquery()
     begins = case((one.c.t0_us - one.c.before < seam_us, 0), else_=1)
     number = func.sum(begins).over(partition_by=one.c.track, order_by=(one.c.t0_us, one.c.segment), rows=(None, 0))

@@ -14,7 +14,7 @@ import structlog
 
 from dispatch.entry import Entry, decode
 from dispatch.fold import sets, updated
-from dispatch.records import KINDS, Consultation, Message, Participant, Record, Stage
+from dispatch.records import KINDS, Consultation, Message, Participant, Record, Recording, Stage
 from dispatch.store.rows import Row, line_of
 
 _log = structlog.get_logger(__name__)
@@ -82,11 +82,17 @@ class Sheet:
 
 
 def in_memory(records: Mapping[str, Mapping[str, Record]]) -> dict[str, dict[str, Record]]:
-    """Return what the node holds in memory: of consultations those that have not ended, with their last messages."""
+    """Return what the node holds in memory.
+
+    Of consultations those that have not ended, with their last messages; of recordings those that have files.
+    """
     kept = {kind: dict(held) for kind, held in records.items()}
     for identifier, record in records["consultation"].items():
         if isinstance(record, Consultation) and record.stage is Stage.ENDED:
             del kept["consultation"][identifier]
+    for identifier, record in records["recording"].items():
+        if isinstance(record, Recording) and record.cleared_us:
+            del kept["recording"][identifier]
     running = kept["consultation"]
     for identifier, record in records["participant"].items():
         if isinstance(record, Participant) and record.consultation not in running:

@@ -123,6 +123,15 @@ class Reader:
         asked = select(recordings).where(recordings.c.id.in_([cleaned(item) for item in identifiers]))
         return await self._records("recording", Recording, asked, MOST_ROWS)
 
+    async def recordings_before(self, cursor: str = "", of: str = "") -> list[Recording]:
+        """Return recordings, the newest first, `MOST_ROWS` at most; `cursor`: the id of the last one told."""
+        asked = select(recordings).order_by(recordings.c.id.desc())
+        if cursor:
+            asked = asked.where(recordings.c.id < cleaned(cursor))
+        if of:
+            asked = asked.where(recordings.c.of == cleaned(of))
+        return await self._records("recording", Recording, asked, MOST_ROWS)
+
     async def quality(
         self, session: str, from_us: int, until_us: int, participant: str = "", after: Sample | None = None
     ) -> list[Sample]:

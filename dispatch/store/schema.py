@@ -23,6 +23,8 @@ _DEFAULTS: dict[tuple[str, str], str | TextClause] = {
     ("recording", "retention"): ORDINARY,
     ("recording", "deleted_us"): "0",
     ("recording", "policy"): text("''"),
+    ("recording", "deleted_by"): text("''"),
+    ("recording", "cleared_us"): "0",
 }
 
 
@@ -58,6 +60,7 @@ consultations = RECORDS["consultation"]
 participants = RECORDS["participant"]
 messages = RECORDS["message"]
 recordings = RECORDS["recording"]
+Index("ix_recordings_of", recordings.c.of, recordings.c.id)
 Index("ix_consultations_stage", consultations.c.stage, consultations.c.ended_us, consultations.c.id)
 Index("ix_participants_consultation", participants.c.consultation)
 Index("ix_messages_consultation", messages.c.consultation, messages.c.at_us, messages.c.id)

@@ -8,6 +8,9 @@ dispatch and the recorder never import each other; they meet here.
     chains      what is told to the book
     found       what a crash left on disk
     keeping     the book: opened, tried again, brought up to what is on disk, stamped
+    reserve     room for what deletions write on a full disk
+    clearing    the files of what is deleted
+    retention   what is deleted by policy, and when
     chainrows   what a line of a chain is in the index (core)
     chainsteps  the chains, read a step at a time
     indexing    the index in the database, behind the chains

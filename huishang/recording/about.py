@@ -43,8 +43,18 @@ def with_recordings(about: Mapping[str, str], track: str, recordings: Iterable[s
 
 def recordings_of(about: Mapping[str, str], track: str, among: Iterable[str]) -> list[str]:
     """Return those of some recordings that a file belongs to."""
-    names = {value for name, value in about.items() if name.startswith(_RECORDING)}
+    names = names_in(about)
     return [each for each in among if _named(track, each) in names]
+
+
+def names_in(about: Mapping[str, str]) -> frozenset[str]:
+    """Return what a file's head calls the recordings that it belongs to."""
+    return frozenset(value for name, value in about.items() if name.startswith(_RECORDING))
+
+
+def names_of(track: str, recordings: Iterable[str]) -> frozenset[str]:
+    """Return what the heads of a track's files call these recordings."""
+    return frozenset(_named(track, each) for each in recordings)
 
 
 def without_recordings(about: Mapping[str, str]) -> dict[str, str]:

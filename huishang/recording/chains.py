@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 #: A book is open in some milliseconds.
 MOST_EARLY: Final = 1000
+#: Records that one deletion names (`recorder.proof.records.Deletion`).
+MOST_DELETED: Final = 10_000
 
 
 class Chains:
@@ -103,6 +105,26 @@ class Chains:
         """Say something of recordings that is no file and no act."""
         for recording in recordings:
             self._append(recording, "mark", content)
+
+    async def delete(self, recording: Recording, named: Sequence[int]) -> None:
+        """Say of records of a recording that they are deleted; on disk when this returns.
+
+        Raises BookError, ProofError; then some may be.
+        """
+        if self.writer is None:
+            raise BookClosed("there is no book just now")
+        at_us = self._line.media_us(recording.deleted_us)
+        parts = [named[first : first + MOST_DELETED] for first in range(0, len(named), MOST_DELETED)]
+        orders = [Append(recording.id, "deletion", contents.deletion(recording, at_us, part)) for part in parts]
+        answers = await asyncio.gather(
+            *(asyncio.wrap_future(self.writer.submit(order)) for order in orders), return_exceptions=True
+        )
+        self._written(recording.id, "deletion")
+        for answer in answers:
+            if isinstance(answer, BookDamaged):
+                self.damaged.add(recording.id)
+            if isinstance(answer, BaseException):
+                raise answer
 
     def append_found(self, recording: str, facts: Facts) -> None:
         """A file was found that the chain does not name."""

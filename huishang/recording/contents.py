@@ -6,6 +6,7 @@ without our database: names stand beside identifiers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -99,6 +100,11 @@ def _rounded_up(ns: int) -> int:
 def gap(track: str, missing: Gap) -> Content:
     """Say what no segment says: that a track ended in a gap."""
     return {"what": "gap", "track": track, "why": missing.why.value, "t0": missing.t0, "t1": missing.t1}
+
+
+def deletion(recording: Recording, at_us: int, named: Sequence[int]) -> Content:
+    """Say that records are deleted, by which policy."""
+    return {"at": at_us, "policy": recording.deleted_by, "records": list(named)}
 
 
 def event(entry: Entry, at_us: int) -> Content:

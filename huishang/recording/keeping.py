@@ -135,8 +135,10 @@ class Keeping:
             else:
                 self._well()
             self._some.clear()
+            # Not `wait_for`, which loses a cancellation that comes together with what it waits for (3.11).
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._some.wait(), RETRY_S)
+                async with asyncio.timeout(RETRY_S):
+                    await self._some.wait()
 
     def _is_to_find(self) -> bool:
         return self._lost_s is not None and self._ready.is_set() and self.chains.writer is not None

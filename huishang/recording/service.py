@@ -7,9 +7,7 @@ before this one left something. No act ever waits for them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -30,6 +28,7 @@ from huishang.recording.figures import Figures, readers
 from huishang.recording.indexing import Indexer
 from huishang.recording.keeping import Keeping
 from huishang.recording.proving import proving_of
+from huishang.recording.retention import Retention
 from huishang.recording.tracks import Tracks
 from huishang.recording.troubles import Troubles
 from recorder.book.layout import Layout
@@ -43,14 +42,12 @@ from signaling.webrtc.exchange import Exchange
 
 _log = structlog.get_logger(__name__)
 
-#: Between two looks at sources, the clock and the disk.
+#: Between two looks at sources and the clock.
 LOOK_S: Final = 1.0
 #: What happens in one moment is followed once: in a large consultation that costs some milliseconds.
 GATHER_S: Final = 0.1
 #: Changes of these may change what is wanted; names in files' heads may be a moment behind.
 WANTING: Final = frozenset(("recording", "participant", "consultation"))
-DISK_S: Final = 10.0
-LOW_BYTES: Final = 2 << 30
 
 
 class RecordingService:
@@ -78,6 +75,14 @@ class RecordingService:
             self._tables,
             lambda: self._tracks.begun,
             self._indexer.wake,
+        )
+        self._retention = Retention(
+            self._root,
+            settings.recording,
+            desk.coordinator,
+            self._keeping,
+            lambda: self._tracks.begun,
+            lambda code, is_so: self._troubles.set(code, is_so, time.monotonic()),
         )
         self._exchange = exchange
         self._is_begun = self._is_closed = False
@@ -128,6 +133,7 @@ class RecordingService:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        await self._retention.close()
         self._tracks.close()
         await self.process.close()
         await self._keeping.close()
@@ -142,7 +148,8 @@ class RecordingService:
         self.process.start()
         self._keeping.start()
         self._indexer.start()
-        self._tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._watch_disk())]
+        self._retention.start()
+        self._tasks = [asyncio.create_task(self._look_after())]
 
     def _follow(self, entries: Sequence[Entry], changes: Sequence[Change]) -> None:
         """Hear from the coordinator what has happened."""
@@ -244,14 +251,6 @@ class RecordingService:
         for listener in self._listeners:
             listener(code)
 
-    async def _watch_disk(self) -> None:
-        """See how much room there is, in a thread: a disk that stands still would hold up everything."""
-        while True:
-            await asyncio.sleep(DISK_S)
-            with contextlib.suppress(OSError):
-                free = (await asyncio.to_thread(shutil.disk_usage, self._root)).free
-                self._troubles.set("disk-low", free < LOW_BYTES, time.monotonic())
-
     def _hear(self, answer: wire.Answer) -> None:
         """Hear the worker."""
         chains = self._keeping.chains
@@ -276,6 +275,8 @@ class RecordingService:
                 self._figures.hear(answer)
                 self._troubles.hear(answer, time.monotonic())
                 self._tell(time.monotonic())
+                if answer.code == "disk-full":
+                    self._retention.soon()
             case wire.Statistics():
                 self._figures.hear(answer)
             case wire.Ready():

@@ -17,6 +17,7 @@ _ORDER: Final = (
     "worker-lost",
     "disk-slow",
     "policy-unmet",
+    "disk-low-kept",
     "disk-low",
     "ring-lost",
     "ring-damaged",

@@ -35,6 +35,8 @@ MAX_BESIDE = 100
 NAMED_BY_DIGEST = re.compile(r"[0-9a-f]{64}\.pem")
 _END_BYTES = 1 << 14
 """Of a chain: a closure, a head and what came before."""
+_MOST_END_BYTES = 1 << 20
+_SIGNED = ("head", "rotation")
 Progress = Callable[[int], None]
 """Is told of every piece how many bytes it had."""
 
@@ -112,17 +114,39 @@ def sessions_below(root: Path) -> list[str]:
     return list(_sessions(Layout(root)))
 
 
+def segments_named(root: Path, session: str) -> Iterator[tuple[int, str] | list[int]]:
+    """Give the n and the file of each segment that a session's chain names, and the records that its deletions name.
+
+    Nothing is verified. Raises OSError where there is no chain.
+    """
+    for line in split(_opened(Layout(root).chain(session), lambda _: None)):
+        parsed = _parsed(line.text)
+        if not isinstance(parsed, RecordedLine) or not isinstance(parsed.content, dict):
+            continue
+        if parsed.record.kind == "segment":
+            yield parsed.record.n, str(parsed.content.get("file"))
+        elif parsed.record.kind == "deletion" and isinstance(named := parsed.content.get("records"), list):
+            yield named
+
+
 def is_closed(root: Path, session: str) -> bool:
     """Tell whether a session's chain ends as one that was closed; nothing is verified. Raises OSError."""
     path = Layout(root).chain(session)
     if not path.exists():
         return False
+    end = _END_BYTES
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
-        last = file.read().split(b"\n")
-    kinds = [parsed.record.kind for text in last if (parsed := _parsed(text)) is not None]
+        size = file.seek(0, os.SEEK_END)
+        while True:
+            file.seek(max(0, size - end))
+            last = file.read().split(b"\n")
+            kinds = {parsed.record.kind for text in last if (parsed := _parsed(text)) is not None}
+            # Heads and rotations say nothing, and a deletion of many records is longer than most ends.
+            if kinds - set(_SIGNED) or not kinds or end >= size or end >= _MOST_END_BYTES:
+                break
+            end *= 8
     # Behind a closure there are only deletions, each with a head: as many as fill the end say that it is closed.
-    return "closure" in kinds or (bool(kinds) and set(kinds) <= set(records.AFTER_CLOSURE) and "deletion" in kinds)
+    return "closure" in kinds or (kinds <= set(records.AFTER_CLOSURE) and "deletion" in kinds)
 
 
 def _parsed(text: bytes) -> records.RecordedLine | records.SignedLine | None:

@@ -5,6 +5,7 @@ sessions/SESSION/chain.jsonl
 proof/ledger.jsonl         proof/leaves.jsonl      proof/nodes.bin (the server's)     proof/proofs.jsonl (a bundle's)
 damaged/TRACK.SEGMENT      what a start could not read whole, as it was found; nothing rests on it
 proof/keys/NAME.pem        private, never in a bundle
+proof/deletions.reserve    room for the proof of deletions on a full disk (the server's)
 proof/certificates/*.pem   of time stamp authorities
 """
 
@@ -28,6 +29,7 @@ class Layout:
         self.nodes = self.proof / "nodes.bin"
         self.proofs = self.proof / "proofs.jsonl"
         self.keys = self.proof / "keys"
+        self.reserve = self.proof / "deletions.reserve"
         self.certificates = self.proof / "certificates"
 
     def chain(self, session: str) -> Path:

@@ -49,10 +49,10 @@ def beside(tables: Tables, consultations: Iterable[Consultation], participants: 
     return both
 
 
-def beside_recording(tables: Tables, recording: Recording) -> Tables:
-    """Return tables that have this recording and no other, and all else shared; to read."""
+def beside_recordings(tables: Tables, recordings: Iterable[Recording]) -> Tables:
+    """Return tables that have these recordings and no other, and all else shared; to read."""
     own, both = Tables(), copy.copy(tables)
-    own.recordings.put(recording)
+    own.recordings.fill(recordings)
     both.recordings = own.recordings
     return both
 

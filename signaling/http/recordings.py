@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -30,12 +30,13 @@ from recorder.copies.copies import Copies
 from signaling.http import hls
 from signaling.http.copied import CopyDesk, listed
 from signaling.http.happenings import events_of
-from signaling.http.listing import cursor_invalid, page, require_cursor
+from signaling.http.listing import cursor_invalid
 from signaling.http.looks import Looks
 from signaling.http.operation import Door, answer, query_of
-from signaling.http.past import beside_recording
+from signaling.http.past import beside_recordings
 from signaling.http.problem import Problem
 from signaling.http.recordedstills import Decoding, RecordedStills
+from signaling.http.recordinglist import page_of
 from signaling.http.replayed import (
     COVERAGE,
     EVENTS,
@@ -69,8 +70,6 @@ _log = structlog.get_logger(__name__)
 MOST_PLAYED: Final = 20_000
 #: Rows of one reading for a playlist.
 ROWS: Final = 500
-#: Recordings of which the right is looked up for one page of them, some 10 us each.
-MOST_LOOKED: Final = 1_000
 #: So long after a recording's end its last files may still be closed, entered into the book and the index.
 SETTLING_US: Final = 30_000_000
 _FOREVER: Final = (1 << 63) - 1
@@ -157,27 +156,12 @@ class RecordingsEndpoint:
         told = await self._reader.recordings((identifier,)) if is_ulid(identifier) else []
         if not told:
             raise _unknown(identifier)
-        return told[0], Permissions(beside_recording(self._door.tables, told[0]))
+        return told[0], Permissions(beside_recordings(self._door.tables, told))
 
     async def _list(self, request: web.Request) -> web.Response:
         caller = self._door.caller(request)
         query: RecordingsQuery = query_of(request, RecordingsQuery)
-        now_us = time.time_ns() // 1000
-        require_cursor(query)
-        asked = (
-            item
-            for item in self._door.tables.recordings
-            if query.of in ("", item.of) and (not query.cursor or item.id < query.cursor)
-        )
-        some = heapq.nlargest(MOST_LOOKED, asked, key=lambda item: item.id)
-        items, following = page(
-            some,
-            query,
-            lambda item: self._door.permissions.may(caller.actor, Right.REPLAY, f"recording:{item.id}", now_us),
-            newest=True,
-        )
-        if not following and len(some) == MOST_LOOKED:
-            following = some[-1].id
+        items, following = await page_of(self._reader, self._door.tables, caller.actor, query)
         return answer(Recordings(items=items, next=following))
 
     async def _tracks(self, request: web.Request, recording: Recording) -> web.Response:
@@ -207,7 +191,7 @@ class RecordingsEndpoint:
             after=_after(query.cursor),
             limit=query.limit + 1,
         )
-        shown = rows[: query.limit]
+        shown = [_as_deleted(recording, row) for row in rows[: query.limit]]
         self._told.keep(shown, time.monotonic())
         following = f"{shown[-1].t0_us}.{shown[-1].segment}" if len(rows) > query.limit else ""
         return answer(Segments(items=tuple(map(segment_shown, shown)), next=following))
@@ -216,12 +200,13 @@ class RecordingsEndpoint:
         segment = request.match_info["segment"]
         query: SegmentQuery = query_of(request, SegmentQuery)
         told = self._told.find(recording.id, segment, time.monotonic())
-        if told is not None:
+        if told is not None and not recording.deleted_us:
             with contextlib.suppress(OSError):  # deleted since, perhaps
                 return await self._send(request, told, query)
         row = await self._index.segment(recording.id, segment) if is_ulid(segment) else None
         if row is None:
             raise Problem("segment-unknown", f"no segment {segment[:40]!r} in {recording.id}")
+        row = _as_deleted(recording, row)
         if row.deleted_us:
             raise Problem("segment-deleted", f"{segment} was deleted at {row.deleted_us}")
         try:
@@ -251,7 +236,7 @@ class RecordingsEndpoint:
                 recording.id, query.from_us, query.to_us or _FOREVER, track=track, after=after, limit=ROWS
             )
             for row in rows:
-                playlist.add(*listed(row))
+                playlist.add(*listed(_as_deleted(recording, row)))
             read = len(rows)
             after = (rows[-1].segment, rows[-1].t0_us) if rows else after
             if playlist.segments + playlist.unfit > MOST_PLAYED:
@@ -282,6 +267,13 @@ class RecordingsEndpoint:
 def _grows(recording: Recording) -> bool:
     """Tell whether there may be more of a recording than is known."""
     return not recording.ended_us or time.time_ns() // 1000 < recording.ended_us + SETTLING_US
+
+
+def _as_deleted(recording: Recording, row: SegmentRow) -> SegmentRow:
+    """Return a segment as it is since its recording is deleted: its files go before the index has it from the chain."""
+    if not recording.deleted_us or row.deleted_us:
+        return row
+    return msgspec.structs.replace(row, deleted_us=recording.deleted_us)
 
 
 def _unknown(identifier: str) -> Unknown:

@@ -39,7 +39,8 @@ def test_sample_contains_every_key_with_a_comment_above() -> None:
     for line in sample_text().splitlines():
         if " = " in line and not line.startswith("#"):
             key = line.split(" = ")[0]
-            paired = key in ("key", "receive_buffer_bytes", "max_viewers")  # explained with the key above
+            # Explained with the key above.
+            paired = key in ("key", "receive_buffer_bytes", "max_viewers", "ordinary_days", "lasting_days")
             assert previous.startswith("#") or paired, f"{key} has no comment"
         previous = line
 

@@ -76,3 +76,28 @@ async def test_all_see_that_it_is_recorded_and_what_was_is_proved(two: Two, node
     command = [sys.executable, "-m", "huishang", "verify", "--json", str(root)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, json.loads(done.stdout)
+
+
+async def test_who_manages_sets_how_long_it_is_kept_and_keeps_it_from_deletion(two: Two, node: Node) -> None:
+    page = two.chair
+    await page.goto(f"{node.url}/#/recordings")
+    row = page.locator(".recordings .card").filter(has_text=TITLE).first
+    await expect(row).to_contain_text("普通保存")
+    await row.get_by_role("button", name="保存期限").click()
+    dialog = page.locator("dialog[open]")
+    await dialog.get_by_label("保存类别").select_option("lasting")
+    await dialog.get_by_label("保留理由").fill("调查取证")
+    if folder := os.environ.get("SCREENSHOTS"):
+        await page.screenshot(path=f"{folder}/keep.png")
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.screenshot(path=f"{folder}/keep-phone.png")
+    await dialog.get_by_role("button", name="确定").click()
+    await expect(dialog).to_have_count(0)
+    if folder:
+        await page.screenshot(path=f"{folder}/kept-phone.png")
+        await page.set_viewport_size({"width": 1280, "height": 800})
+        await page.screenshot(path=f"{folder}/kept.png")
+    for _ in range(2):
+        await expect(row).to_contain_text("长期保存")
+        await expect(row.locator(".sign[title='调查取证']")).to_be_visible()
+        await page.get_by_role("button", name="刷新").click()

@@ -8,6 +8,7 @@ import { rightWords, roleWords } from "./codes.js";
 /** What happens by one act beside what is told of it, or by the node itself and often. */
 const ASIDE = new Set([
   "login.renew", "person.password-rehashed", "participant.contribute", "participant.spoke", "source.spoke",
+  "recording.clear",
 ]);
 
 /** Every verb that has a sentence, by what it is about. */
@@ -32,8 +33,8 @@ export const VERBS = {
     "consultation.roll", "message.say",
   ],
   recording: [
-    "recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.lengthen", "recording.replay",
-    "keys.rotate",
+    "recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.retain", "recording.lengthen",
+    "recording.replay", "recording.delete", "recording.clear", "keys.rotate",
   ],
   policy: [
     "policy.create", "policy.change", "policy.remove", "policy.expire", "emergency.begin", "emergency.end",
@@ -57,6 +58,8 @@ const VARIANTS = {
   "recording.begin": (params) => begunBy(params),
   "recording.pause": (params) => (params.paused_us ? "on" : "off"),
   "recording.hold": (params) => (params.hold ? "on" : "off"),
+  "recording.retain": (params) => (["brief", "ordinary", "lasting"].includes(params.retention) ? params.retention : ""),
+  "recording.delete": (params) => (params.deleted_by?.endsWith("disk-low") ? "low" : ""),
   "source.stop": (params) => (params.by ? "other" : ""),
   "unit.move": (params) => (params.parent === "" ? "root" : ""),
 };

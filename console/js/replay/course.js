@@ -99,6 +99,7 @@ export class Course {
 }
 
 function gapsOf(told) {
+  if (told.deleted_us) return [{ why: "deleted", t0: told.t0_us, t1: told.t1_us }];
   return (told.gaps ?? []).map(([why, t0, t1]) => ({ why, t0, t1 }));
 }
 

@@ -48,7 +48,7 @@ export class ReplayPage {
     const doors = new Doors(desk);
     this.names = new Names(doors);
     this.names.listen(() => this.render());
-    this.list = new RecordingsList({ doors, names: this.names, now: desk.now });
+    this.list = new RecordingsList({ doors, names: this.names, now: desk.now, link: desk.link });
     this.toList = h("a", { class: ["button", "bare"], href: "#/recordings" }, icon("arrow"), h("span"));
     this.when = h("span", { class: ["soft", "numbers"] });
     this.live = h("span", { class: ["sign", "recorded"], hidden: true }, icon("record"), h("span"));

@@ -1,5 +1,6 @@
 // The recordings that one may replay, the newest first: those that run, and those that are over.
 
+import { Acts } from "../acts.js";
 import { ApiError } from "../api.js";
 import { dateOf, timeOfDay } from "../clock.js";
 import { h, icon, set, setText } from "../dom.js";
@@ -9,6 +10,7 @@ import { List } from "../list.js";
 import { refusalWords } from "../said.js";
 import { duration } from "../words.js";
 import { addressOf } from "./address.js";
+import { KeepDialog } from "./keepdialog.js";
 
 const PAGE = 50;
 
@@ -19,8 +21,10 @@ export class RecordingsList {
   #error = "";
   #asking = false;
 
-  /** `doors`: as in admin/doors.js; `names`: as in called.js; `now()`: the server's UTC in ms. */
-  constructor({ doors, names, now }) {
+  /** `doors`: as in admin/doors.js; `names`: as in called.js; `now()`: the server's UTC in ms; `link`: for acts. */
+  constructor({ doors, names, now, link }) {
+    this.link = link;
+    this.keeping = new KeepDialog(new Acts(link), (recording) => this.#put(recording));
     this.doors = doors;
     this.names = names;
     this.now = now;
@@ -73,19 +77,30 @@ export class RecordingsList {
     this.render();
   }
 
+  #put(changed) {
+    this.#items = this.#items.map((one) => (one.id === changed.id ? changed : one));
+    this.render();
+  }
+
   #row(first) {
+    let shown = first;
     const title = h("strong", { class: "card-title" });
     const state = h("span", { class: ["sign", "recorded"] }, icon("record"), h("span"));
     const kept = h("span", { class: "sign" }, icon("lock"), h("span"));
+    const gone = h("span", { class: ["sign", "deleted"] }, icon("close"), h("span"));
+    const sort = h("span");
+    const keep = new Press(icon("lock"), () => this.keeping.ask(shown));
     const unit = h("span");
     const by = h("span");
     const when = h("span", { class: "numbers" });
     const words = h("span");
-    const facts = h("div", { class: ["card-facts", "soft"] }, unit, by, when);
-    const what = h("div", { class: "card-what" }, h("div", { class: "card-head" }, title, state, kept), facts);
+    const facts = h("div", { class: ["card-facts", "soft"] }, unit, by, when, sort);
+    const what = h("div", { class: "card-what" }, h("div", { class: "card-head" }, title, state, kept, gone), facts);
     const go = h("a", { class: ["button", "go"], href: addressOf(first.id) }, icon("play"), words);
-    const element = h("li", { class: "card" }, what, h("div", { class: "card-acts" }, go));
+    const element = h("li", { class: "card" }, what, h("div", { class: "card-acts" }, keep.element, go));
     const render = (recording) => {
+      shown = recording;
+      const { deleted_us: deleted = 0, deleted_by: policy = "", retention = "ordinary" } = recording;
       const { ended_us: ended, begun_us: begun, paused_us: paused } = recording;
       element.dataset.stage = ended ? "ended" : "running";
       setText(title, recording.title || t("replay.nameless"));
@@ -94,6 +109,12 @@ export class RecordingsList {
       setText(state.lastElementChild, t(paused ? "card.rests" : "card.recorded"));
       set(kept, { hidden: !recording.hold, title: recording.hold });
       setText(kept.lastElementChild, t("recordings.kept"));
+      set(gone, { hidden: !deleted, title: deleted ? dateOf(deleted / 1000) : "" });
+      setText(gone.lastElementChild, t(policy.endsWith("disk-low") ? "recordings.deleted.low" : "recordings.deleted"));
+      setText(sort, deleted ? "" : t(`recordings.class.${retention}`));
+      keep.render(t("recordings.keep"));
+      set(keep.element, { hidden: Boolean(deleted) || !this.link.rights?.includes("manage") });
+      keep.element.setAttribute("aria-label", `${t("recordings.keep")} ${recording.title || t("replay.nameless")}`);
       setText(unit, recording.unit ? this.names.of(`unit:${recording.unit}`) : "");
       const who = recording.by ? t("recordings.by", { name: this.names.of(`person:${recording.by}`) }) : "";
       const why = { emergency: t("recordings.emergency"), policy: t("recordings.policy") };

@@ -235,6 +235,8 @@ export class Track {
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
       const code = codeOf(error);
+      // By policy, while we look: what the index says from now on.
+      if (code === "segment-deleted") this.course.add([{ ...segment, deleted_us: segment.t1_us }]);
       Object.assign(entry, { state: "failed", failedAt: performance.now(), error: code });
       if (!PASSING.has(code)) this.#bad.set(segment.segment, code);
       if (code === "damaged") this.#found = performance.now();

@@ -55,6 +55,12 @@ def participant(identifier: str, of: str, at_us: int = 0, **values: Any) -> Entr
     return entry("participant.join", f"participant:{identifier}", at_us, session=of, **told)
 
 
+def recording(identifier: str, at_us: int = 0, **values: Any) -> Entry:
+    """Return the entry that begins a recording."""
+    told: dict[str, Any] = {"of": "source:s", "unit": "u", "title": "t", "why": "asked", "begun_us": 1, **values}
+    return entry("recording.begin", f"recording:{identifier}", at_us, **told)
+
+
 # Neither NUL, which the database does not keep, nor lone surrogates, which are no JSON.
 _texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 _wholes = st.integers(-(2**63) + 1, 2**63 - 1)

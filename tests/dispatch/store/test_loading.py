@@ -10,8 +10,10 @@ from dispatch.store.database import Database
 from dispatch.store.folding import MESSAGES_IN_MEMORY
 from dispatch.store.loading import Loaded, load
 from dispatch.store.projector import prepare
+from dispatch.store.reading import Reader
 from dispatch.store.writing import project
-from tests.dispatch.store.entries import consultation, entry, message, participant, unit
+from dispatch.tables import CLEARING
+from tests.dispatch.store.entries import consultation, entry, message, participant, recording, unit
 from tests.dispatch.store.lines import LinesJournal
 
 
@@ -61,6 +63,29 @@ async def test_ended_consultations_and_old_messages_stay_in_the_database(
     assert ids(loaded, "message") == expected and len(expected) == MESSAGES_IN_MEMORY
     # In the order in which they were said: pages are told them so.
     assert list(loaded.tables.messages_of.ids("c")) == sorted(expected, key=lambda name: (name == "n", name))
+
+
+async def test_recordings_are_loaded_as_long_as_there_may_be_files_of_them(
+    database: Database, journal: LinesJournal
+) -> None:
+    journal.add(
+        [recording("kept", ended_us=5), recording("going", ended_us=5, deleted_us=6), recording("gone", ended_us=5)],
+        [entry("recording.delete", "recording:gone", deleted_us=6, deleted_by="brief: 30 days")],
+        [entry("recording.clear", "recording:gone", cleared_us=7)],
+        [recording("later", ended_us=5, deleted_us=6)],
+    )
+    await store(database, journal)
+    journal.add([entry("recording.clear", "recording:later", cleared_us=8)])
+    loaded = await load(database, journal)
+    assert loaded.from_database == 4 and loaded.unfit == 0
+    assert ids(loaded, "recording") == {"kept", "going"}
+    assert list(loaded.tables.recordings_deleted.ids(CLEARING)) == ["going"]
+    assert ids(await load(Database("sqlite:////nowhere/at.db"), journal), "recording") == {"kept", "going"}
+    reader = Reader(database)
+    assert [each.id for each in await reader.recordings_before()] == ["later", "kept", "gone", "going"]
+    (gone,) = [each for each in await reader.recordings_before("kept", "source:s") if each.cleared_us]
+    assert (gone.deleted_us, gone.deleted_by, gone.cleared_us) == (6, "brief: 30 days", 7)
+    assert await reader.recordings_before(of="source:t") == []
 
 
 async def test_rest_of_the_journal_may_be_about_what_the_database_alone_holds(

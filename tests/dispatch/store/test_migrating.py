@@ -51,7 +51,7 @@ async def test_rows_of_the_first_version_are_kept(database: Database) -> None:
         await connection.execute(
             text(f"INSERT INTO participants ({names}) VALUES ({', '.join(f':{name}' for name in values)})"), values
         )
-    assert await upgrade(database) == ["0002", "0003", "0004", "0005", "0006"]
+    assert await upgrade(database) == ["0002", "0003", "0004", "0005", "0006", "0007"]
     async with database.begin() as connection:
         row = (await connection.execute(select(participants))).one()
         assert await connection.run_sync(differences) == []

@@ -113,9 +113,9 @@ class Office:
 
 
 @contextlib.asynccontextmanager
-async def office(folder: Path, more: str = "", unit: Unit = UNIT) -> AsyncIterator[Office]:
+async def office(folder: Path, more: str = "", unit: Unit = UNIT, kind: type[Node] = Node) -> AsyncIterator[Office]:
     """Run a node and a unit that publishes to it, live. `more`: further lines of settings."""
-    node = Node(folder, more=more)
+    node = kind(folder, more=more)
     await node.start()
     try:
         await node.found()

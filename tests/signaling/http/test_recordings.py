@@ -15,9 +15,11 @@ from structlog.testing import capture_logs
 from dispatch.acts.chair import Say
 from dispatch.acts.grants import Give, Revoke
 from dispatch.acts.recordings import Begin, End, Spoken
-from dispatch.permissions import Right
+from dispatch.acts.retention import Delete, Retain
+from dispatch.entry import Origin
+from dispatch.permissions import SYSTEM, Right
 from recorder.files import Codec
-from signaling.http import looks, recordings
+from signaling.http import looks, recordinglist
 from tests.patience import until
 from tests.recorder.chained import content_of
 from tests.signaling.http.asking import Answer, ask, problem
@@ -291,6 +293,22 @@ async def test_deleted_file_is_gone_by_policy_and_its_place_is_still_told(made: 
     assert [item["deleted_us"] for item in told(await made.get("/segments"))["items"]] == [made.begun_us + 9, 0]
 
 
+async def test_recording_that_policy_deleted_is_gone_at_once_in_every_way_and_still_told(made: Recorded) -> None:
+    track = made.record(Codec.H264, 0)
+    (segment,) = (facts.label.segment for facts in made.files[track])
+    await made.end()
+    await made.do("officer", Retain(recording=made.recording, retention="brief"))
+    act = Delete(recording=made.recording, why="disk-low", retention="brief", days=30)
+    await made.coordinator.act(act, SYSTEM, Origin())
+    # Its chain does not say so yet.
+    at_us = made.coordinator.tables.recordings.get(made.recording).deleted_us
+    assert [item["deleted_us"] for item in told(await made.get("/segments"))["items"]] == [at_us]
+    assert problem(await made.get(f"/segments/{segment}"), 410) == "segment-deleted"
+    assert problem(await made.get(f"/tracks/{track}.m3u8"), 410) == "segment-deleted"
+    assert told(await made.get("/tracks"))["recording"]["deleted_by"] == "brief: disk-low"
+    assert ids_listed(await made.list("officer")) == [made.recording]
+
+
 async def test_file_that_is_not_as_it_was_recorded_is_refused_and_told_in_the_log(
     made: Recorded, tmp_path: Path
 ) -> None:
@@ -413,8 +431,12 @@ async def test_list_is_told_page_by_page_and_looks_at_so_many_at_once(
     made: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others = [await made.do("administrator", Begin(of=f"source:gate-{number}")) for number in range(3)]
+    # In the middle of the list, one that only the database has.
+    await made.known()
+    made.coordinator.tables.recordings.drop(others[1])
+    made.coordinator.tables.commit()
     for most in (1, 2, 1_000):
-        monkeypatch.setattr(recordings, "MOST_LOOKED", most)
+        monkeypatch.setattr(recordinglist, "MOST_LOOKED", most)
         for name, mine in (
             ("administrator", sorted([*others, made.recording], reverse=True)),
             ("officer", [made.recording]),

@@ -56,6 +56,7 @@ export default {
   "record.trouble.worker-lost": "Recording troubled: being restored",
   "record.trouble.disk-slow": "Recording troubled: the disk is too slow",
   "record.trouble.disk-low": "Recording, the disk is nearly full",
+  "record.trouble.disk-low-kept": "Recording, the disk is nearly full and nothing may be deleted",
   "record.trouble.ring-lost": "Parts not recorded: the machine is too busy",
   "record.trouble.ring-damaged": "Parts not recorded",
   "record.trouble.worker-refused": "Recording troubled: being restored",

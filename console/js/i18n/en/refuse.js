@@ -17,6 +17,8 @@ export default {
   "refusal.consultation-unknown": "There is no such consultation (any more). Look at the overview.",
   "refusal.participant-unknown": "This participant is not in the consultation any more.",
   "refusal.recording-ended": "The recording has ended. Begin another one.",
+  "refusal.recording-deleted": "Pictures and sound of this recording were deleted by policy. Nothing of it can be changed.",
+  "refusal.recording-kept": "This recording is still to be kept.",
   "refusal.recording-unknown": "There is no such recording, or you may not know of it.",
   "refusal.recording-limit": "As much is being recorded as can be. End a recording that is not needed first.",
   "refusal.participant-limit": "The consultation is full. The chair can send somebody away first.",

@@ -56,6 +56,7 @@ export default {
   "record.trouble.worker-lost": "录制异常：正在恢复",
   "record.trouble.disk-slow": "录制异常：磁盘太慢",
   "record.trouble.disk-low": "正在录制，磁盘将满",
+  "record.trouble.disk-low-kept": "正在录制，磁盘将满，且没有可以删除的录像",
   "record.trouble.ring-lost": "录制有缺失：机器过忙",
   "record.trouble.ring-damaged": "录制有缺失",
   "record.trouble.worker-refused": "录制异常：正在恢复",

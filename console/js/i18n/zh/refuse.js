@@ -17,6 +17,8 @@ export default {
   "refusal.consultation-unknown": "没有这个会商，可能已被删除。返回总览看一下。",
   "refusal.participant-unknown": "此参会方已不在会商中。",
   "refusal.recording-ended": "录制已结束。可以重新开始录制。",
+  "refusal.recording-deleted": "这份录制的画面和声音已按规定删除，不能再改。",
+  "refusal.recording-kept": "这份录制仍须保存。",
   "refusal.recording-unknown": "没有这份录制，或您无权知道它。",
   "refusal.recording-limit": "同时进行的录制已达上限。请先结束不需要的录制。",
   "refusal.participant-limit": "参会方已满。请主持人先请出不需要的。",
