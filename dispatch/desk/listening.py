@@ -27,6 +27,8 @@ _log = structlog.get_logger(__name__)
 GATHER_S: Final = 1.0
 #: How long the last turns may take once the node stops.
 CLOSE_S: Final = 1.0
+#: As many as go into one record of the journal.
+MOST_TOGETHER: Final = 500
 #: Turns that wait for a disk which takes nothing; the newest are kept.
 MOST_WAITING: Final = 2_000
 
@@ -93,7 +95,7 @@ class Listening(Rounds):
         del self._ended[:-MOST_WAITING]
 
     async def _enter(self) -> None:
-        turns, self._ended = self._ended, []
+        turns, self._ended = self._ended[:MOST_TOGETHER], self._ended[MOST_TOGETHER:]
         self._entered_at = time.monotonic()
         if not turns:
             return

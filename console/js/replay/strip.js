@@ -150,7 +150,9 @@ export class Strip {
   /** The row of small pictures, and what is still to be fetched of it and of what is pointed at. */
   #drawThumbs() {
     const { fromUs: originUs, toUs: endUs, live } = this.#shown;
-    const spans = this.pictures.spans() ?? [];
+    const found = this.pictures.spans();
+    const spans = found ?? [];
+    this.element.classList.toggle("plain", !found);
     const { fromUs, toUs } = this.#range;
     const view = { fromUs, toUs, originUs, endUs, width: this.drawing.size.width, live, spans };
     this.thumbs.draw(view, (us) => this.pictures.get(us), (us) => this.drawing.x(us), this.drawing.colours.ground);
