@@ -184,6 +184,9 @@ async def test_only_what_is_seen_is_fetched_and_only_around_the_position(page: P
     asked = [rows[segment] for segment in site.asked]
     assert {row["track"] for row in asked} == {HALL, DRONE, VOICE}
     assert all(row["t1_us"] >= T0 + 20 * SECOND_US for row in asked)
+    # Pictures of the moment itself come first.
+    assert {row["track"] for row in asked[:2]} == {HALL, DRONE}
+    assert all(row["t0_us"] <= T0 + 20 * SECOND_US for row in asked[:2])
     held = await page.evaluate(f"of('{HALL}').element.buffered.length")
     assert held == 1
 

@@ -104,6 +104,7 @@ export class Player {
   seek(us) {
     const now = performance.now();
     this.clock.seek(us, now);
+    for (const track of this.tracks) track.leave();
     this.#settle(now);
     this.tick();
   }

@@ -112,6 +112,11 @@ export class Track {
     return this.error;
   }
 
+  /** What is shown is no longer what is to be shown. */
+  leave() {
+    if (this.state === "shown") this.state = "seeking";
+  }
+
   /** Not wanted: nothing of it stays. */
   release() {
     this.state = "rest";
