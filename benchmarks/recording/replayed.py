@@ -12,6 +12,7 @@ import asyncio
 import http.client
 import itertools
 import json
+import os
 import random
 import ssl
 import tempfile
@@ -145,6 +146,8 @@ class Found:
     """CPU time of the server for one seek."""
     faults: list[str] = field(default_factory=list)
     """Errors of the page's scripts."""
+    others: float = 0.0
+    """Cores that others used while it was sought."""
     opened_ms: float = 0.0
     """From the address to the first pictures in all tiles."""
 
@@ -267,7 +270,7 @@ async def measure(server: Huishang, made: town.Town, archive: Archive, seeks: in
                 raise PeerError(f"it does not open: {answer}")
             found.opened_ms = (time.monotonic() - began) * 1000
             await asyncio.sleep(BETWEEN_S)
-            used_ms = 0.0
+            used_ms, busy = 0.0, _busy()
             for _ in range(seeks):
                 before = machine.cpu_ns(server.pid)
                 # Not the last file: where a recording ends, it stands still a moment before.
@@ -278,7 +281,7 @@ async def measure(server: Huishang, made: town.Town, archive: Archive, seeks: in
                 else:
                     found.seeks_ms.append(pressed.took_ms)
                 await asyncio.sleep(BETWEEN_S)
-            found.server_ms = used_ms / seeks
+            found.server_ms, found.others = used_ms / seeks, _others(busy)
             pressed = await replay.press(0.1)
             await asyncio.sleep(BETWEEN_S)
             await replay.play(pressed.us, plays_s, found)
@@ -287,6 +290,18 @@ async def measure(server: Huishang, made: town.Town, archive: Archive, seeks: in
     if found.faults:
         raise PeerError(f"{len(found.faults)} errors in the page: {found.faults[0]}")
     return found
+
+
+def _busy() -> tuple[float, int, int]:
+    """Return the time, that of all cores which was not idle, and what of it was ours: seconds and nanoseconds."""
+    all_ns = sum(map(machine.core_busy_ns, range(os.cpu_count() or 1)))
+    return time.monotonic(), all_ns, machine.cpu_ns(os.getpid())
+
+
+def _others(before: tuple[float, int, int]) -> float:
+    """Return how many cores others have used since."""
+    seconds, all_ns, own_ns = (now - then for now, then in zip(_busy(), before, strict=True))
+    return max(0.0, (all_ns - own_ns) / 1e9 / seconds)
 
 
 def share(values: list[float], part: float) -> float:
@@ -359,6 +374,7 @@ def tell(report: Report, archive: Archive, indexed_s: float, found: Found, seeks
         f"{archive.segments} files, {archive.bytes / 1e9:.2f} GB, made in {archive.made_s:.0f} s, indexed in "
         f"{indexed_s:.1f} s; read from disk"
     )
+    report.note(f"others used {found.others:.2f} of {os.cpu_count()} cores meanwhile")
     report.note("seeks, ms: " + ", ".join(f"{each:.0f}" for each in sorted(found.seeks_ms)))
     for each in found.missed[:MOST_MISSED]:
         report.note(f"missed: {each}")
