@@ -75,6 +75,10 @@ CODES: dict[Code, str] = {
     "proof-wrong": "一条证明不成立 / a proof proves nothing",
     "log-differs": "日志中此处是另一条记录 / the log had another record in this place",
     "records-absent": "日志见过、但链中没有的记录 / records that the log has seen are not in the chain",
+    "unlogged": (
+        "日志没有见过第 {record} 条起的 {count} 条记录：记录时被中断，或是后来放入的"
+        " / the log has not seen the {count} records from {record} on: interrupted, or put there later"
+    ),
     "token-wrong": "时间戳不成立 / a time stamp proves nothing",
     "token-absent": "缺少 {count} 个时间戳 / {count} time stamps are not there",
     "token-unchecked": (

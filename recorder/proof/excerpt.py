@@ -1,8 +1,8 @@
 """What a bundle takes of ledger and log, so that its sessions can be verified without them. Core: no I/O.
 
 Of the ledger: every key, and the checkpoints and tokens that the sessions' heads need. Of the log: the paths of those
-heads to the first stamped root after them, of their tokens to the newest stamped one, and that these roots are of one
-log. No leaf of another session is in it, and its hashes tell nothing (`merkle`).
+heads to the first stamped root after them, or to the newest signed one where none is stamped yet, of their tokens to
+the newest stamped one, and that these roots are of one log. No leaf of another session is in it, and its hashes tell nothing (`merkle`).
 """
 
 from bisect import bisect_right
@@ -45,13 +45,16 @@ def excerpt(
             heads.append((line.number - 1, leaf))
     needed: set[int] = set()
     made: list[bytes] = []
+    last = max(read.checkpoints.values(), key=lambda checkpoint: checkpoint.line, default=None)
     for index, head in heads:
-        made += _included(tree, head, index, sizes[bisect_right(sizes, index) :][:1], needed)
+        later = [*sizes[bisect_right(sizes, index) :][:1], *([last.size] if last is not None else [])]
+        made += _included(tree, head, index, later[:1], needed)
     newest = sizes[-1:]
     for digest in sorted(_tokens_of(read, needed) & set(tokens)):
         made += _included(tree, TokenLeaf(digest=digest), tokens[digest], newest, needed)
     made += [proofs.consistency_line(tree, first, size) for first, size in pairwise(sorted(needed))]
-    return Excerpt(_ledger(pieces(), read, needed, stamped), b"".join(made))
+    told = stamped | ({last.name} if last is not None else set())
+    return Excerpt(_ledger(pieces(), read, needed, told), b"".join(made))
 
 
 def _included(
@@ -71,8 +74,8 @@ def _tokens_of(read: LedgerRead, sizes: set[int]) -> set[str]:
     }
 
 
-def _ledger(pieces: Iterable[bytes], read: LedgerRead, sizes: set[int], stamped: set[str]) -> bytes:
-    names = {name for name in stamped if name in read.checkpoints and read.checkpoints[name].size in sizes}
+def _ledger(pieces: Iterable[bytes], read: LedgerRead, sizes: set[int], told: set[str]) -> bytes:
+    names = {name for name in told if name in read.checkpoints and read.checkpoints[name].size in sizes}
     numbers = {read.checkpoints[name].line for name in names}
     numbers |= {token.line for token in read.tokens if token.checkpoint in names}
     kept = []

@@ -96,7 +96,7 @@ def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> It
     """Compare a chain with what the log had of it, and say who saw it when."""
     session = chain.session
     found: list[tuple[int, Witness]] = []
-    last_seen = -1
+    last_seen = last_agreed = -1
     for head in seen:
         n = head.leaf.n
         last_seen = max(last_seen, n)
@@ -105,6 +105,7 @@ def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> It
         if chain.signed.get(n) != head.leaf.hash:
             yield Finding(state="altered", code="log-differs", place="chain", session=session, record=n)
             continue
+        last_agreed = max(last_agreed, n)
         witness = earliest.of(head.cover)
         if witness is not None:
             found.append((n, witness))
@@ -114,6 +115,14 @@ def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> It
         count = last_seen + 1 - chain.length
         yield Finding(
             state="missing", code="records-absent", place="chain", session=session, record=chain.length, count=count
+        )
+    newest = max(chain.signed, default=-1)
+    if chain.closed_at is not None and newest > last_agreed:
+        # The server brings every head to the log at once: who has a key of before, and nothing else, cannot. Of a
+        # session that is not closed the last moments may be on their way.
+        count = newest - last_agreed
+        yield Finding(
+            state="incomplete", code="unlogged", place="chain", session=session, record=last_agreed + 1, count=count
         )
     if not found:
         yield Finding(state="unknown", code="no-witness", place="chain", session=session, count=chain.length)

@@ -25,8 +25,11 @@ from recorder.book.orders import Append, KeepToken, Rotate
 from recorder.export.archive import write_folder
 from recorder.export.bundle import bundle_of
 from recorder.proof import tokens
+from recorder.proof.chain import Chain
 from recorder.proof.digests import WITH_SM3
 from recorder.proof.findings import Finding, is_sound
+from recorder.proof.ledger_reading import read_ledger
+from recorder.proof.signing import Ed25519Signer
 from tests.recorder.book.books import NOW, closure, event, findings_at, open_book, opening, segment
 from tests.recorder.proof.authority import Authority
 
@@ -241,3 +244,26 @@ def test_a_session_that_a_bundle_does_not_hold_any_more_is_missed(world: World, 
     shutil.rmtree(bundle / "sessions" / "A")
     shutil.rmtree(bundle / "tracks")
     assert {(f.code, f.session) for f in findings_at(bundle) if f.state == "missing"} == {("records-absent", "A")}
+
+
+def test_a_session_that_who_has_an_old_key_made_is_not_sound(world: World, tmp_path: Path) -> None:
+    """A key that another one has followed is worth nothing without the log."""
+    root, bundle = (Path(shutil.copytree(world.folder / kind, tmp_path / kind)) for kind in ("root", "bundle"))
+    (first, _) = read_ledger([(root / "proof" / "ledger.jsonl").read_bytes()]).keys
+    stolen = Ed25519Signer.from_pem((root / "proof" / "keys" / f"{first}.pem").read_bytes())
+
+    def forged(session: str) -> bytes:
+        chain = Chain(session, stolen)
+        return chain.append("opening", {"at": NOW}) + chain.append("closure", {"at": NOW}) + chain.head(NOW)
+
+    ledger = (bundle / "proof" / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    keys_only = b"".join(line for line in ledger if b'"kind":"key"' in line)
+    shutil.rmtree(bundle / "tracks")
+    (bundle / "sessions" / "A" / "chain.jsonl").write_bytes(forged("A"))
+    (bundle / "proof" / "ledger.jsonl").write_bytes(keys_only)
+    (bundle / "proof" / "proofs.jsonl").write_bytes(b"")
+    (root / "sessions" / "C").mkdir()
+    (root / "sessions" / "C" / "chain.jsonl").write_bytes(forged("C"))
+    for place, session in ((root, "C"), (bundle, "A")):
+        wrong = [f for f in findings_at(place, world.roots) if not is_sound([f])]
+        assert [(f.code, f.session) for f in wrong] == [("unlogged", session)]
