@@ -5,6 +5,7 @@ incomplete, 2 the files or arguments could not be read. What it needs is importe
 """
 
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -67,6 +68,7 @@ def _verify(
     from recorder.proof.stamps import Trust
     from recorder.proof.verifying import verify
 
+    warnings.simplefilter("ignore")  # about certificates: what is wrong with one is told by its file's name
     roots = [certificate for file in root_certificate or () for certificate in _certificates(file)]
     for option, value in (("--key", key), *(("--seen", name) for name in seen or ())):
         if value is not None and (len(value) != 64 or set(value) - set("0123456789abcdef")):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import msgspec
-from msgspec import UNSET
 
 from dispatch.entry import decode, public
 from dispatch.journal import format
@@ -53,7 +52,7 @@ def _compared(folder: Path, events: dict[str, list[_Event]], intact: Counter[str
     for path in paths:
         with path.open("rb") as file:
             for number, text in _lines(file):
-                entries = _entries(text)
+                entries = _entries(text) if number > 1 or not format.is_whole(text) else []  # the first is a header
                 if entries is None:
                     yield Finding(
                         state="altered", code="journal-damaged", place="journal", line=number, file=path.name[:256]
@@ -71,7 +70,7 @@ def _compared(folder: Path, events: dict[str, list[_Event]], intact: Counter[str
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Give the lines behind the header. What has no end is torn, or room that is kept free: a start cuts it."""
+    """Give the lines. What has no end is torn, or room that is kept free: a start cuts it."""
     number = 0
     while text := file.readline(format.MAX_LINE_BYTES + 1):
         number += 1
@@ -79,8 +78,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             if len(text) > format.MAX_LINE_BYTES and text.strip(b"\0"):
                 yield number, text
             return
-        if number > 1:
-            yield number, text[:-1]
+        yield number, text[:-1]
 
 
 def _entries(text: bytes) -> list[dict[str, Any]] | None:
@@ -97,6 +95,4 @@ def _digest(entry: dict[str, Any]) -> bytes:
 
 
 def _finding(state: State, code: Code, session: str, record: int, name: str) -> Finding:
-    return Finding(
-        state=state, code=code, place="journal", session=session, record=record, line=UNSET, detail=name[:64]
-    )
+    return Finding(state=state, code=code, place="journal", session=session, record=record, detail=name[:64])

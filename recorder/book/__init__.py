@@ -14,9 +14,9 @@ crash lack, and does them.
     layout    where what lies                          sessions  the chains
     disk      what is asked of the operating system    ledger    the ledger's file and keys
     appended  a file that only grows                   log       the log's leaves and nodes
+    completing  digests that a chain has and a file was told without
     book      a group                                  writer    the thread, its queue and who waits
     stamper   asks outside witnesses                   evidence  the same files, for verification
-    completing  digests that a chain has and a file was told without
 
 The last two are imported by themselves: verification is to begin without HTTP.
 

@@ -2,7 +2,8 @@
 
 Of the ledger: every key, and the checkpoints and tokens that the sessions' heads need. Of the log: the paths of those
 heads to the first stamped root after them, or to the newest signed one where none is stamped yet, of their tokens to
-the newest stamped one, and that these roots are of one log. No leaf of another session is in it, and its hashes tell nothing (`merkle`).
+the newest stamped one, and that these roots are of one log. No leaf of another session is in it, and its hashes tell
+nothing (`merkle`).
 """
 
 from bisect import bisect_right

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dispatch.entry import Entry, encode
 from dispatch.journal import Journal, format
 from huishang.recording import contents
+from huishang.verify_journal import journal_findings
 from recorder.book.orders import Append
+from recorder.proof.findings import is_sound
 from tests.huishang.test_cli import huishang
 from tests.recorder.book.books import NOW, closure, open_book, opening
 
@@ -80,6 +84,21 @@ def test_what_chains_have_of_the_journal_is_proved_and_the_rest_is_not(root: Pat
     assert [(f["code"], f.get("detail")) for f in verified(root)[1][:1]] == [("event-absent", entry(4).id)]
     rewrite(root, 4, b"damaged")
     assert [(f["code"], f.get("line")) for f in verified(root)[1][:1]] == [("journal-damaged", 6)]
+
+
+def test_every_changed_byte_of_the_journal_is_named(root: Path) -> None:
+    (path,) = (root.parent / "journal").glob("*.jsonl")
+    whole, folder = path.read_bytes(), path.parent
+
+    @settings(max_examples=150)
+    @given(st.integers(0, len(whole.rstrip(b"\0")) - 2), st.integers(1, 255))
+    def changed(at: int, by: int) -> None:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ by]) + whole[at + 1 :])
+        assert not is_sound(journal_findings(root, folder))
+
+    changed()
+    path.write_bytes(whole)
+    assert is_sound(journal_findings(root, folder))
 
 
 def test_what_no_recording_was_concerned_with_may_be_altered(root: Path) -> None:
