@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from recorder.book.evidence import NoEvidence, open_evidence
+from recorder.book.evidence import NoEvidence, is_closed, open_evidence, segments_named
+from recorder.book.orders import Append
 from recorder.proof.findings import is_sound
 from tests.recorder.book.books import NOW, closure, findings_at, open_book, opening, segment
 from tests.recorder.proof.authority import Authority
@@ -24,6 +25,23 @@ def test_what_is_no_recording_is_no_evidence(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
         with pytest.raises(NoEvidence):
             open_evidence(path, lambda _: None)
+
+
+@pytest.mark.parametrize("behind", [(), (3,), (10_000,), (10_000, 10_000, 2)])
+def test_closed_chain_is_known_whatever_was_deleted_since(tmp_path: Path, behind: tuple[int, ...]) -> None:
+    book = open_book(tmp_path)
+    for order in [opening("A"), *segment(tmp_path, "t", 0, "A")]:
+        book.commit([order], NOW)
+    assert not is_closed(tmp_path, "A")
+    book.commit([closure("A")], NOW)
+    named = [Append("A", "deletion", {"at": NOW, "policy": "p", "records": list(range(count))}) for count in behind]
+    if named:
+        answers = book.commit(named, NOW)
+        assert not [each for each in answers if isinstance(each, Exception)]
+    book.close()
+    assert is_closed(tmp_path, "A") and not is_closed(tmp_path, "B")
+    segments = [each for each in segments_named(tmp_path, "A") if isinstance(each, tuple)]
+    assert segments == [(2, "tracks/t/0.mp4")]
 
 
 def test_links_and_pipes_are_told_and_not_followed(tmp_path: Path) -> None:
