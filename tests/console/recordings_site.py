@@ -39,6 +39,8 @@ class RecordingsSite:
         self.title = "山洪应急会商"
         self.asked: list[str] = []
         self.rows: list[dict[str, Any]] = []
+        self.more: dict[str, Any] = {}
+        """What the record of the recording says besides."""
         self.paths: dict[str, Path] = {}
         self.look()
         self.stills = asyncio.Event()
@@ -116,7 +118,7 @@ class RecordingsSite:
         return {
             "id": RECORDING, "of": f"consultation:{CONSULTATION}", "unit": "u1", "title": self.title, "why": "asked",
             "by": PERSON["id"], "begun_us": self.from_us, "paused_us": 0, "ended_us": 0 if self.live else self.to_us,
-            "hold": "",
+            "hold": "", **self.more,
         }  # fmt: skip
 
     async def _list(self, _: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator
 from typing import Final
@@ -140,3 +141,24 @@ async def test_recordings_are_listed_and_lead_to_their_replay(page: Page, site: 
     await page.locator(".replay-head a").click()
     await expect(row).to_be_visible()
     await expect(tile(page, HALL)).to_have_count(0)
+
+
+async def test_recording_that_policy_deleted_says_so_on_every_tile_and_in_the_list(
+    page: Page, site: RecordingsSite
+) -> None:
+    site.recorded.deleted.update({row["segment"]: row["t1_us"] for row in site.rows})
+    site.look()
+    site.more = {"deleted_us": site.to_us, "deleted_by": "brief: disk-low"}
+    try:
+        await page.goto(f"{site.url}/#replay={RECORDING}&t={(T0 + 3 * SECOND_US) / 1000}")
+        for track in (HALL, FIELD):
+            await expect(tile(page, track).locator(".state .title")).to_have_text("已按规定删除")
+        if folder := os.environ.get("SCREENSHOTS"):
+            await page.wait_for_timeout(1500)
+            await page.screenshot(path=f"{folder}/gone.png")
+        await page.goto(f"{site.url}/#/recordings")
+        await expect(page.locator(".recordings .card")).to_contain_text("磁盘不足，已按规定删除")
+    finally:
+        site.recorded.deleted.clear()
+        site.more = {}
+        site.look()

@@ -60,13 +60,23 @@ export class Course {
   gapAt(us) {
     const index = this.#before(us);
     const here = this.#segments[index];
-    if (here?.deleted_us && us < here.t1_us) return { why: "deleted", t0: here.t0_us, t1: here.t1_us };
+    if (here?.deleted_us && us < here.t1_us) return this.#deletedAt(index);
     // A segment tells those inside and the one before it.
     for (const one of [here, this.#segments[index + 1]]) {
       const found = (one?.gaps ?? []).find(([, t0, t1]) => t0 <= us && us < t1);
       if (found) return { why: found[0], t0: found[1], t1: found[2] };
     }
     return null;
+  }
+
+  /** What is deleted around a segment that is, as far as it is known. */
+  #deletedAt(index) {
+    const all = this.#segments;
+    let [first, last] = [index, index];
+    const goesOn = (one, next) => one?.deleted_us && next?.deleted_us && next.t0_us - one.t1_us < SEAM_US;
+    while (goesOn(all[first - 1], all[first])) first -= 1;
+    while (goesOn(all[last], all[last + 1])) last += 1;
+    return { why: "deleted", t0: all[first].t0_us, t1: all[last].t1_us };
   }
 
   /** What is known to be there, as [t0, t1] in order, seams closed. */

@@ -184,12 +184,14 @@ export class ReplayPage {
   }
 
   #learnEvents() {
+    if (!this.player) return;
     const { fromUs, toUs } = this.player.index;
     this.#learnt = performance.now();
     this.events.learn(fromUs, toUs + 60e6);
   }
 
   #turned() {
+    if (!this.player) return; // a last turn of one that was left
     const now = performance.now();
     if (now - this.#drawn < DRAW_MS) {
       this.#uncover();

@@ -143,7 +143,11 @@ class Tile {
   #hole(us, live) {
     const { about, course, gap } = this.track;
     const until = course.after(us)?.t0_us ?? 0;
-    if (gap) return { why: has(`replay.gap.${gap.why}`) ? gap.why : "other", from: gap.t0, until: until || gap.t1 };
+    if (gap) {
+      // What is deleted goes on as far as is known: it does not come back where we know no further.
+      const end = until || (gap.why === "deleted" ? 0 : gap.t1);
+      return { why: has(`replay.gap.${gap.why}`) ? gap.why : "other", from: gap.t0, until: end };
+    }
     if (us < about.t0_us) return { why: "notYet", from: 0, until: about.t0_us };
     if (us < about.t1_us) return { why: "other", from: 0, until };
     return live ? { why: "pending", from: about.t1_us, until: 0 } : { why: "over", from: about.t1_us, until: 0 };
