@@ -327,6 +327,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         return Path(self.recording.folder) if self.recording.folder else self.data_path / "recordings"
 
     @property
+    def exports_path(self) -> Path:
+        """Where exports lie until they are taken away; emptied at each start."""
+        return self.data_path / "exports"
+
+    @property
     def copies_path(self) -> Path:
         """The folder of copies of recorded sound for players; it is emptied at each start."""
         return self.data_path / "copies"

@@ -44,7 +44,7 @@ class Audit:
             return f"person:{identifier}" if identifier in self._tables.people else f"endpoint:{identifier}"
         if kind in ("signin", "export"):
             return f"person:{identifier}"
-        if kind == "replay":
+        if kind in ("replay", "disclosure"):
             return f"recording:{identifier}"
         if kind == "policy":
             # What is over is in no table: its entries say whose it was.

@@ -27,10 +27,13 @@ from dispatch.sources import SourceState
 from dispatch.speaker import SPEECH_DBOV
 from dispatch.store.quality import Samples
 from dispatch.store.retention import Retention
+from dispatch.store.segments import SegmentReader
 from dispatch.tables import Change, Tables
 from huishang.desk import NodeDesk
 from huishang.home import access_keys
 from huishang.interface import interface_routes
+from huishang.recording.exporting import Exports
+from huishang.recording.exportorders import Ordering
 from huishang.recording.service import RecordingService
 from media.relay import Relay
 from media.stills.stills import Stills
@@ -140,13 +143,13 @@ async def edge(
             ends.push_async_callback(task.close)
         metrics.read(_readers(media, tables, hub, webhooks))
         index, health = _index(desk, ends), Health(_parts(media, desk, webhooks))
-        stills = _stills(relay, ends)
+        stills, exports = _stills(relay, ends), await _exports(settings, desk, ends)
         files = RecordedFiles(settings.recordings_path, await _copies(settings, desk, ends), stills.process)
         routes = [
             *SessionEndpoint(signin, access).routes(),
             *hub.routes(),
             *StillsEndpoint(exchange, access, stills, tables).routes(),
-            *interface_routes(desk, acts, access, metrics, health, index, files),
+            *interface_routes(desk, acts, access, metrics, health, index, files, exports),
         ]
         yield NodeEdge(access, signin, hub, routes, acts, turn)
 
@@ -176,6 +179,15 @@ def _stills(relay: Relay, ends: contextlib.AsyncExitStack) -> Stills:
     stills = Stills(relay)
     ends.push_async_callback(stills.close)
     return stills
+
+
+async def _exports(settings: Settings, desk: NodeDesk, ends: contextlib.AsyncExitStack) -> Exports:
+    """Begin to make exports, by processes that end with us."""
+    ordering = Ordering(SegmentReader(desk.database), settings.recordings_path, settings.server.language)
+    exports = Exports(settings.exports_path, ordering)
+    await exports.start()
+    ends.push_async_callback(exports.close)
+    return exports
 
 
 async def _copies(settings: Settings, desk: NodeDesk, ends: contextlib.AsyncExitStack) -> Copies:

@@ -16,6 +16,7 @@ from huishang.desk import NodeDesk
 from signaling.http.access import Access, PersonIdentity, TokenIdentity
 from signaling.http.acts import ActsEndpoint
 from signaling.http.described import MEDIA, session_operations
+from signaling.http.exports import Exporting, ExportsEndpoint
 from signaling.http.health import Health, HealthEndpoint
 from signaling.http.metrics import Metrics, MetricsEndpoint
 from signaling.http.naming import NamesEndpoint
@@ -38,6 +39,7 @@ def interface_routes(
     health: Health,
     index: SearchIndex,
     files: RecordedFiles,
+    exports: Exporting,
 ) -> list[web.RouteDef]:
     """Return the routes to add to an application."""
     reader = Reader(desk.database)
@@ -51,6 +53,7 @@ def interface_routes(
         TransferEndpoint(acts, door),
         QrEndpoint(door),
         RecordingsEndpoint(reader, SegmentReader(desk.database), files, acts, door),
+        ExportsEndpoint(exports, reader, acts, door),
         HealthEndpoint(health),
         MetricsEndpoint(metrics, lambda request: _require_measure(access, door.permissions, request)),
     )

@@ -8,6 +8,7 @@ import zhRefuse from "./i18n/zh/refuse.js";
 import zhAdmin from "./i18n/zh/admin.js";
 import zhTimeline from "./i18n/zh/timeline.js";
 import zhReplay from "./i18n/zh/replay.js";
+import zhExports from "./i18n/zh/exports.js";
 import zhPolicy from "./i18n/zh/policy.js";
 import zhRefuseDirectory from "./i18n/zh/refusedirectory.js";
 import enPage from "./i18n/en/page.js";
@@ -18,17 +19,18 @@ import enRefuse from "./i18n/en/refuse.js";
 import enAdmin from "./i18n/en/admin.js";
 import enTimeline from "./i18n/en/timeline.js";
 import enReplay from "./i18n/en/replay.js";
+import enExports from "./i18n/en/exports.js";
 import enPolicy from "./i18n/en/policy.js";
 import enRefuseDirectory from "./i18n/en/refusedirectory.js";
 
 const TABLES = {
   zh: {
     ...zhPage, ...zhWatch, ...zhDirectory, ...zhConsult, ...zhRefuse, ...zhAdmin, ...zhTimeline, ...zhRefuseDirectory,
-    ...zhReplay, ...zhPolicy,
+    ...zhReplay, ...zhPolicy, ...zhExports,
   },
   en: {
     ...enPage, ...enWatch, ...enDirectory, ...enConsult, ...enRefuse, ...enAdmin, ...enTimeline, ...enRefuseDirectory,
-    ...enReplay, ...enPolicy,
+    ...enReplay, ...enPolicy, ...enExports,
   },
 };
 const LANGUAGES = { zh: "zh-CN", en: "en" };

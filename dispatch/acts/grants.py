@@ -3,7 +3,7 @@
 Who gives one holds it himself by a role, or by the place in the consultation that it is about, never by another grant:
 what was lent cannot be lent on, and so ends when it was said to end. Beside that the giver needs ADMIN of the object;
 for what a running matter needs (`LENT_BY_CHAIR`) CHAIR is enough, so that a duty officer can show a camera to a
-neighbour at night.
+neighbour at night. Of a recording only looking at it and taking it away can be given.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ MAX_LENGTH_US = 366 * 86_400_000_000
 MAX_HELD = 200
 MAX_ABOUT = 1_000
 LENT_BY_CHAIR = frozenset({Right.SEE, Right.VIEW, Right.TALK, Right.STEER, Right.INVITE, Right.PUBLISH})
-_OBJECTS = ("unit", "person", "endpoint", "consultation")
+_OBJECTS = ("unit", "person", "endpoint", "consultation", "recording")
 _HOLDERS = ("unit", "person")
+_OF_RECORDINGS = frozenset({Right.REPLAY, Right.EXPORT})
 
 
 class Give(Act, frozen=True, kw_only=True):
@@ -43,6 +44,8 @@ class Give(Act, frozen=True, kw_only=True):
 def _give(desk: Desk, act: Give) -> str:
     _check_exists(desk, act.object, _OBJECTS, "object")
     _check_exists(desk, act.to, _HOLDERS, "to")
+    if act.object.startswith("recording:") and act.verb not in _OF_RECORDINGS:
+        raise Invalid("not-of-recordings", "of a recording replay and export can be given", "verb")
     _require_lender(desk, act.verb, act.object)
     begins = max(act.from_us, desk.now_us)
     if act.until_us <= begins:

@@ -14,6 +14,9 @@ dispatch and the recorder never import each other; they meet here.
     chainrows   what a line of a chain is in the index (core)
     chainsteps  the chains, read a step at a time
     indexing    the index in the database, behind the chains
+    exporting   exports: a queue, made one at a time, kept for a day
+    exportorders  what their process is ordered to make
+    exportnames   what their files are called (core)
     figures     what `/metrics` tells (core)
     troubles    what is wrong with recording, for who watches over the node (core)
     service     all of them, in the life of a node

@@ -50,8 +50,12 @@ def write_zip(bundle: Bundle, path: Path, tell: Tell = untold) -> None:
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "w+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                synced = 0
                 for _ in _filled(archive, bundle, tell):
-                    pass
+                    if file.tell() - synced >= outlet.SYNC_BYTES:
+                        file.flush()
+                        os.fdatasync(file.fileno())
+                        synced = file.tell()
             file.flush()
             os.fdatasync(file.fileno())
 

@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+_FOLDER: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 PIECE_BYTES: Final = 1 << 18
 _LINE_BYTES: Final = 1 << 19
 """More than a line has (`recorder.proof.lines`)."""
 
 
 def opened(path: Path) -> int:
-    """Open a plain file; the descriptor is the caller's to close. Raises OSError, for a link too."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    """Open a plain file; the descriptor is the caller's to close. Raises OSError, for a link too, its folder's as well.
+
+    Whoever writes below the root parses what came from outside, and the server's keys lie there.
+    """
+    folder = os.open(path.parent, _FOLDER)
+    try:
+        fd = os.open(path.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise OSError(None, "not a plain file", str(path))
@@ -25,9 +33,15 @@ def opened(path: Path) -> int:
 def plain_bytes(path: Path) -> int | None:
     """Give the length of a plain file, None where there is none."""
     try:
-        found = path.lstat()
+        folder = os.open(path.parent, _FOLDER)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    try:
+        found = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    finally:
+        os.close(folder)
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 

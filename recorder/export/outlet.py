@@ -19,6 +19,9 @@ from recorder.export.errors import ExportFailed, ExportFull
 Tell = Callable[[int, int], None]
 """Is told how much is done and how much there is to do, often; raises ExportCancelled where it is to end."""
 PART: Final = ".part"
+SYNC_BYTES: Final = 16 << 20
+"""Written at most before it is on disk. Gigabytes that wait held up a journal's sync beside them for half a second,
+these for 40 ms."""
 _BESIDE: Final = ".beside"
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -71,10 +74,15 @@ def write(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a new file, readable by nobody else, on disk when this returns. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        waiting = 0
         for piece in pieces:
             view = memoryview(piece)
             while view:
                 view = view[os.write(fd, view) :]
+            waiting += len(piece)
+            if waiting >= SYNC_BYTES:
+                os.fdatasync(fd)
+                waiting = 0
         os.fdatasync(fd)
     finally:
         os.close(fd)

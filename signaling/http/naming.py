@@ -14,7 +14,7 @@ from msgspec import Meta
 from dispatch.audit import Audit
 from dispatch.errors import Unavailable
 from dispatch.permissions import Actor, Permissions, Right
-from dispatch.records import Consultation, Endpoint, Participant, Person, Unit
+from dispatch.records import Consultation, Endpoint, Participant, Person, Recording, Unit
 from dispatch.store.reading import Question, Reader
 from signaling.http.operation import BASE, JSON, Door, Operation, answer, query_of
 from signaling.http.past import of_sessions
@@ -26,8 +26,8 @@ MAX_PAST: Final = 30
 #: Entries looked through for the name of something gone.
 ENTRIES: Final = 20
 #: Nothing takes these away; memory lets go of them when they are over.
-_LASTING: Final = ("consultation:", "participant:")
-_TARGET = re.compile(r"(unit|person|endpoint|consultation|participant):[0-9A-Z]{1,32}\Z")
+_LASTING: Final = ("consultation:", "participant:", "recording:")
+_TARGET = re.compile(r"(unit|person|endpoint|consultation|participant|recording):[0-9A-Z]{1,32}\Z")
 
 
 class NamesQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +100,8 @@ class NamesEndpoint:
         if isinstance(record, Participant):
             session = record.consultation
             return may(actor, Right.VIEW, f"consultation:{session}", now_us) or audit.may_read_of(session)
+        if isinstance(record, Recording):
+            return any(may(actor, right, target, now_us) for right in (Right.SEE, Right.REPLAY, Right.EXPORT))
         # Who was part of a consultation that is over need have no right to see it, and reads of it in the timeline.
         of_it = isinstance(record, Consultation) and audit.may_read_of(record.id)
         return of_it or may(actor, Right.SEE, target, now_us)
@@ -142,4 +144,4 @@ def _name(record: Any) -> Name | None:
         return Name(name=record.name_zh, name_en=record.name_en)
     if isinstance(record, Person | Participant):
         return Name(name=record.name)
-    return Name(name=record.title) if isinstance(record, Consultation) else None
+    return Name(name=record.title) if isinstance(record, Consultation | Recording) else None

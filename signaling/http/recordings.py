@@ -19,9 +19,8 @@ import structlog
 from aiohttp import web
 
 from dispatch.desk.ports import Doing
-from dispatch.errors import Forbidden, Unknown
 from dispatch.ids import is_ulid
-from dispatch.permissions import Permissions, Right
+from dispatch.permissions import Right
 from dispatch.records import Recording
 from dispatch.store.coverage import Coverage
 from dispatch.store.reading import Reader
@@ -29,11 +28,11 @@ from dispatch.store.segments import SegmentRow, TrackRow
 from recorder.copies.copies import Copies
 from signaling.http import hls
 from signaling.http.copied import CopyDesk, listed
+from signaling.http.foundrecording import FoundRecordings
 from signaling.http.happenings import events_of
 from signaling.http.listing import cursor_invalid
 from signaling.http.looks import Looks
 from signaling.http.operation import Door, answer, query_of
-from signaling.http.past import beside_recordings
 from signaling.http.problem import Problem
 from signaling.http.recordedstills import Decoding, RecordedStills
 from signaling.http.recordinglist import page_of
@@ -110,6 +109,7 @@ class RecordingsEndpoint:
 
     def __init__(self, reader: Reader, index: SegmentReader, files: RecordedFiles, doing: Doing, door: Door) -> None:
         self._reader = reader
+        self._found = FoundRecordings(reader, door)
         self._index = index
         self._root = files.root
         self._door = door
@@ -137,26 +137,11 @@ class RecordingsEndpoint:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             caller = self._door.caller(request)
-            recording, permissions = await self._find(request.match_info["recording"])
-            target, now_us = f"recording:{recording.id}", time.time_ns() // 1000
-            if not permissions.may(caller.actor, Right.REPLAY, target, now_us):
-                if not permissions.rights(caller.actor, target, now_us):
-                    raise _unknown(recording.id)
-                raise Forbidden("forbidden", f"{caller.actor.person} lacks {Right.REPLAY} of {target}")
+            recording = await self._found.require(caller.actor, Right.REPLAY, request.match_info["recording"])
             await self._looks.note(caller, recording)
             return await handler(request, recording)
 
         return handle
-
-    async def _find(self, identifier: str) -> tuple[Recording, Permissions]:
-        """Return a recording, wherever it is kept, and the rights to it. Raises Unknown, Unavailable."""
-        held = self._door.tables.recordings.find(identifier)
-        if held is not None:
-            return held, self._door.permissions
-        told = await self._reader.recordings((identifier,)) if is_ulid(identifier) else []
-        if not told:
-            raise _unknown(identifier)
-        return told[0], Permissions(beside_recordings(self._door.tables, told))
 
     async def _list(self, request: web.Request) -> web.Response:
         caller = self._door.caller(request)
@@ -169,6 +154,7 @@ class RecordingsEndpoint:
         return answer(
             Tracks(
                 recording=recording,
+                rights=tuple(sorted(self._found.rights(self._door.caller(request).actor, recording))),
                 from_us=min([recording.begun_us, *(row.t0_us for row in rows)]),
                 to_us=max([recording.ended_us or recording.begun_us, *(row.t1_us for row in rows)]),
                 live=_grows(recording),
@@ -222,7 +208,7 @@ class RecordingsEndpoint:
         known = unchanged(request, tag_of(row, query.shift_us))
         if known is not None:
             return known
-        require_range(request, row)
+        require_range(request, row.bytes)
         file = await (copy.open() if copy else asyncio.to_thread(open_segment, self._root, row))
         return await shifted(file, row, query.shift_us, request) if query.shift_us else SegmentFile(file, row)
 
@@ -274,10 +260,6 @@ def _as_deleted(recording: Recording, row: SegmentRow) -> SegmentRow:
     if not recording.deleted_us or row.deleted_us:
         return row
     return msgspec.structs.replace(row, deleted_us=recording.deleted_us)
-
-
-def _unknown(identifier: str) -> Unknown:
-    return Unknown("recording-unknown", f"no recording {identifier[:40]!r}")
 
 
 def _after(cursor: str) -> tuple[str, int]:

@@ -101,9 +101,13 @@ class TrackShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tracks(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording: from when to when there is something of it, its tracks, and whether more may come (`live`)."""
+    """A recording: from when to when there is something of it, its tracks, and whether more may come (`live`).
+
+    `rights`: of who asks, to the recording.
+    """
 
     recording: Recording
+    rights: tuple[Right, ...] = ()
     from_us: int
     to_us: int
     live: bool

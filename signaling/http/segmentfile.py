@@ -152,11 +152,11 @@ def unchanged(request: web.Request, tag: str) -> web.Response | None:
     return web.Response(status=304, headers={hdrs.ETAG: tag, hdrs.CACHE_CONTROL: CACHING})
 
 
-def require_range(request: web.Request, row: SegmentRow) -> None:
-    """Raise Problem for a range that no byte of the file is in."""
+def require_range(request: web.Request, length: int) -> None:
+    """Raise Problem for a range that no byte of a file of so many is in."""
     try:
         wanted = request.http_range
     except ValueError:
-        wanted = slice(row.bytes, None)
-    if wanted.start is not None and wanted.start >= row.bytes:
-        raise Problem("range-invalid", f"it has {row.bytes} bytes", {"Content-Range": f"bytes */{row.bytes}"})
+        wanted = slice(length, None)
+    if wanted.start is not None and wanted.start >= length:
+        raise Problem("range-invalid", f"it has {length} bytes", {"Content-Range": f"bytes */{length}"})

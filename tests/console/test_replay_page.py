@@ -69,6 +69,8 @@ async def test_a_link_leads_to_its_moment_and_the_address_keeps_it(page: Page, s
 async def test_keys_and_presses_drive_it(page: Page, site: RecordingsSite) -> None:
     await opened(page, site)
     await expect(clock(page)).to_have_text(BEGIN)
+    # Who has no right to export it is not offered that.
+    await expect(page.get_by_role("button", name="导出", exact=True)).to_be_hidden()
     await page.keyboard.press("n")
     await expect(clock(page)).to_have_text("20:13:22.1")
     await page.keyboard.press("s")

@@ -61,6 +61,7 @@ def reads(tables: Tables, person: str, found: Entry) -> bool:
         (entry("person:guest"), {"head"}),
         (entry("credential:duty"), {"head", "duty"}),
         (entry("replay:r"), {"head", "duty"}),
+        (entry("disclosure:r"), {"head", "duty"}),
         (entry("credential:cam"), {"head", "duty"}),
         (entry("login:l1"), {"head", "duty"}),
         (entry("login:gone", person="duty"), {"head", "duty"}),

@@ -24,7 +24,7 @@ from dispatch.permissions import SYSTEM
 from dispatch.records import Level, Role
 from huishang.server import Node
 from signaling.auth.signin import Shown
-from signaling.http import health, metrics, naming, qr, search, timeline, transfer
+from signaling.http import exported, health, metrics, naming, qr, search, timeline, transfer
 from signaling.http.described import MEDIA, session_operations
 from tests.huishang.test_edge import running
 from tests.patience import PATIENCE_S
@@ -46,6 +46,7 @@ DRIVEN: Final = sorted(
         transfer.PROGRESS,
         health.OPERATION,
         metrics.OPERATION,
+        *exported.OPERATIONS,
         *(item for item in MEDIA.values() if not item.path.startswith(SESSIONS_OF_MEDIA)),
         *(item for item in session_operations() if not item.path.endswith("/ws")),
     ]

@@ -34,7 +34,7 @@ export const VERBS = {
   ],
   recording: [
     "recording.begin", "recording.pause", "recording.end", "recording.hold", "recording.retain", "recording.lengthen",
-    "recording.replay", "recording.delete", "recording.clear", "keys.rotate",
+    "recording.replay", "recording.export", "recording.exported", "recording.delete", "recording.clear", "keys.rotate",
   ],
   policy: [
     "policy.create", "policy.change", "policy.remove", "policy.expire", "emergency.begin", "emergency.end",
@@ -58,6 +58,7 @@ const VARIANTS = {
   "recording.begin": (params) => begunBy(params),
   "recording.pause": (params) => (params.paused_us ? "on" : "off"),
   "recording.hold": (params) => (params.hold ? "on" : "off"),
+  "recording.export": ({ form }) => form ?? "",
   "recording.retain": (params) => (["brief", "ordinary", "lasting"].includes(params.retention) ? params.retention : ""),
   "recording.delete": (params) => (params.deleted_by?.endsWith("disk-low") ? "low" : ""),
   "source.stop": (params) => (params.by ? "other" : ""),
@@ -109,7 +110,7 @@ export function targetsOf(entry) {
   for (const role of params.roles ?? []) found.push(`unit:${role.scope}`);
   for (const deputy of params.deputies ?? []) found.push(`person:${deputy}`);
   if (entry.verb === "grant.give") found.push(String(params.object), String(params.to));
-  return found.filter((target) => /^(?:unit|person|endpoint|consultation|participant):/u.test(target));
+  return found.filter((target) => /^(?:unit|person|endpoint|consultation|participant|recording):/u.test(target));
 }
 
 function valueWords(field, value) {
@@ -166,6 +167,7 @@ function valuesOf(entry, names) {
     begun: params.from_us ? timeOfDay(params.from_us / 1000) : "",
     over: params.to_us ? timeOfDay(params.to_us / 1000) : "",
     by: byWords(String(params.by ?? ""), names),
+    time: params.from_us ? `${dateOf(params.from_us / 1000)} ${timeOfDay(params.from_us / 1000)}` : "",
     n: String(params.count ?? params.priority ?? ""),
   };
 }

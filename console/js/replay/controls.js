@@ -9,7 +9,7 @@ import { SPEEDS } from "./clock.js";
 const ZONE_MS = 8 * 3600 * 1000;
 
 /** The `datetime-local` value of a UTC, to the second. Pure. */
-function localOf(us) {
+export function localOf(us) {
   return new Date(us / 1000 + ZONE_MS).toISOString().slice(0, 19);
 }
 
@@ -18,7 +18,7 @@ export class Controls {
 
   /**
    * `acts`: {play, jump(seconds), step(way), event(way), speaker(way), speed(value), sound(value), go(us), copy,
-   * zoom(way), live}.
+   * zoom(way), live, export}.
    */
   constructor(acts) {
     this.acts = acts;
@@ -62,11 +62,14 @@ export class Controls {
     this.speedWords = h("span", { class: "soft" });
     this.soundWords = h("span", { class: "soft" });
     this.live = h("button", { class: "button", type: "button", on: { click: () => acts.live() } });
+    this.exportWords = h("span");
+    this.export = h("button", { class: ["button"], type: "button", on: { click: () => acts.export() } });
+    this.export.append(icon("download"), this.exportWords);
     this.chosen = h(
       "div", { class: "replay-chosen" }, this.form,
       h("label", {}, this.speedWords, this.speed), h("label", {}, this.soundWords, this.sound),
       button("farther", "reduce", () => acts.zoom(-1)), button("closer", "enlarge", () => acts.zoom(1)),
-      button("copy", "link", () => acts.copy()),
+      button("copy", "link", () => acts.copy()), this.export,
     );
     // On a phone there is room for the rest only when it is asked for.
     this.more = button("more", "more", () => this.#toggle());
@@ -81,7 +84,7 @@ export class Controls {
     setAria(this.more, { expanded: isOpen });
   }
 
-  /** `view`: {us, fromUs, toUs, playing, waits, error, speed, sound, sources: [{id, name}], live, hasSpeaker}. */
+  /** `view`: {us, fromUs, toUs, playing, waits, error, speed, sound, sources: [{id, name}], live, mayExport}. */
   render(view) {
     for (const [name, made] of this.labelled) setLabel(made, t(`replay.${name}`));
     setLabel(this.play, t(view.playing ? "replay.pause" : "replay.play"));
@@ -102,6 +105,8 @@ export class Controls {
     this.#renderSound(view);
     set(this.live, { hidden: !view.live });
     setText(this.live, t("replay.live.go"));
+    set(this.export, { hidden: !view.mayExport });
+    setText(this.exportWords, t("export.open"));
   }
 
   #renderSound({ sources, sound }) {

@@ -108,6 +108,10 @@ export class Driving {
     this.go(this.#player.clock.toUs);
   }
 
+  export() {
+    this.page.exports.show();
+  }
+
   async copy() {
     this.keep();
     const { origin, pathname } = location;

@@ -31,7 +31,9 @@ export function speaks(entry) {
 }
 
 /** Looking at it is told too, but is no part of what happened then. */
-const BESIDE = new Set(["recording.replay", "participant.here", "participant.contribute"]);
+const BESIDE = new Set([
+  "recording.replay", "recording.export", "recording.exported", "participant.here", "participant.contribute",
+]);
 
 export class Events {
   #asking = false;

@@ -26,6 +26,8 @@ export class Index {
     this.utc = utc;
     this.changed = changed;
     this.recording = null;
+    /** What one may do with it. */
+    this.rights = new Set();
     this.tracks = [];
     this.fromUs = 0;
     this.toUs = 0;
@@ -37,6 +39,7 @@ export class Index {
   async learn() {
     const told = await this.doors.tracks();
     this.recording = told.recording;
+    this.rights = new Set(told.rights);
     this.tracks = this.#joined(told.tracks);
     this.fromUs = told.from_us;
     this.toUs = told.to_us;

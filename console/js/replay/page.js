@@ -14,6 +14,7 @@ import { Controls } from "./controls.js";
 import { ReplayDoors } from "./doors.js";
 import { Driving, keysOf } from "./driving.js";
 import { Events } from "./events.js";
+import { ExportDialog } from "./exporting.js";
 import { Happened } from "./happened.js";
 import { Player } from "./player.js";
 import { RecordingsList } from "./recordings.js";
@@ -68,6 +69,10 @@ export class ReplayPage {
       turned: () => this.driving.keep(),
       nameOf: (about) => this.#nameOf(about),
     });
+    this.exports = new ExportDialog({
+      account: desk.account, player: () => this.player, visible: () => this.strip.visible,
+      nameOf: (about) => this.#nameOf(about), whoOf: (person) => this.#whoOf(person),
+    });
     this.pictures = h("div", { class: "replay-pictures" }, this.tiles.element);
     this.beside = h("div", { class: "replay-beside" });
     const parts = [this.pictures, this.strip.element, this.controls.element, this.beside];
@@ -101,6 +106,7 @@ export class ReplayPage {
 
   leave() {
     this.id = "";
+    this.exports.close();
     this.shelf?.close();
     this.shelf = null;
     this.player?.close();
@@ -183,6 +189,13 @@ export class ReplayPage {
     return this.names.of(target);
   }
 
+  /** Somebody else's name. */
+  #whoOf(person) {
+    if (person === this.desk.account.person?.id) return "";
+    this.names.want([`person:${person}`]);
+    return this.names.of(`person:${person}`);
+  }
+
   #learnEvents() {
     if (!this.player) return;
     const { fromUs, toUs } = this.player.index;
@@ -227,6 +240,7 @@ export class ReplayPage {
     setText(this.again, t("replay.retry"));
     setText(this.blocked, t("stage.blocked"));
     this.inside.hidden = this.#error !== "";
+    if (this.exports.isOpen) this.exports.render();
     this.draw(true);
   }
 
@@ -247,7 +261,7 @@ export class ReplayPage {
     this.controls.render({
       us, fromUs, toUs, playing: clock.playing, waits: player.waits && clock.playing, error: index.error,
       speed: clock.speed, sound: player.sound, sources: sources.map(about).filter(({ id }) => heard.includes(id)),
-      live: index.live,
+      live: index.live, mayExport: index.rights.has("export"),
     });
     const lane = (tile) => {
       const tracks = player.tracks.filter((track) => track.about.source === tile.source);

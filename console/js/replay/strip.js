@@ -81,6 +81,11 @@ export class Strip {
     this.#view = { fromUs: bounded, toUs: bounded + long };
   }
 
+  /** From when to when it shows. */
+  get visible() {
+    return this.#range;
+  }
+
   get #range() {
     return this.#view ?? this.#shown;
   }

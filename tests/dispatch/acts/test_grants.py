@@ -7,7 +7,7 @@ from dispatch.acts.chair import Depute
 from dispatch.errors import Forbidden, Full, Invalid, Refused, Unknown
 from dispatch.ids import ulid
 from dispatch.permissions import Actor, Right
-from dispatch.records import Grant
+from dispatch.records import Grant, Recording
 from tests.dispatch.directory.office import Province
 
 DAY_US = 86_400_000_000
@@ -39,6 +39,21 @@ def test_lasting_rights_are_an_administrators_to_lend(right: Right) -> None:
         give(office, right, f"unit:{office.county}", f"person:{office.member}", office.duty)
     give(office, right, f"unit:{office.county}", f"person:{office.member}", office.local)
     assert may(office, office.member, right, f"unit:{office.county}")
+
+
+def test_of_one_recording_looking_and_taking_away_can_be_given_by_its_administrator() -> None:
+    office = Province()
+    office.tables.recordings.put(
+        Recording(id="r", of="source:cam", unit=office.county, title="机", why="asked", begun_us=1)
+    )
+    guest = office.person("guest", office.other)
+    for right in (Right.REPLAY, Right.EXPORT):
+        with pytest.raises(Forbidden):
+            give(office, right, "recording:r", f"person:{guest}", office.duty)
+        give(office, right, "recording:r", f"person:{guest}", office.local)
+        assert may(office, guest, right, "recording:r") and not may(office, guest, right, f"unit:{office.county}")
+    with pytest.raises(Invalid):
+        give(office, Right.SEE, "recording:r", f"person:{guest}", office.local)
 
 
 def test_what_was_lent_is_not_lent_on() -> None:

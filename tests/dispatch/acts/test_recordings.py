@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -10,6 +12,7 @@ from dispatch.acts.base import ACTS, Act
 from dispatch.acts.chair import Depute
 from dispatch.acts.consultation import Create, Join, Leave
 from dispatch.acts.consultation import End as EndConsultation
+from dispatch.acts.exports import Export, Exported
 from dispatch.acts.recordings import Begin, End, Hold, Pause, Replay
 from dispatch.permissions import Actor, Right
 from dispatch.records import Recording
@@ -136,6 +139,23 @@ def test_looking_is_an_entry_of_the_consultations_and_changes_nothing() -> None:
     assert (entry.session, entry.params) == (consultation, {"person": "east", "title": before.title})
     assert of(world, identifier) is before
     assert not ACTS["recording.replay"].path, "a page cannot say that somebody looked"
+
+
+def test_what_is_exported_and_who_took_it_are_entries_and_change_nothing() -> None:
+    world = World()
+    consultation = world.hold()
+    identifier = world.do(Begin(of=f"consultation:{consultation}"))
+    before = of(world, identifier)
+    which: Any = {"recording": identifier, "session": consultation, "title": before.title, "export": "x"}
+    world.do(Export(**which, form="clip", from_us=1, to_us=2, tracks=("a", "b")), "east")
+    world.do(Exported(**which, form="clip"), "east")
+    for entry, verb in zip(world.entries[-2:], ("recording.export", "recording.exported"), strict=True):
+        assert (entry.verb, entry.actor, entry.object) == (verb, "east", f"disclosure:{identifier}")
+        assert entry.session == consultation and entry.params["form"] == "clip"
+        assert not ACTS[verb].path, "a page cannot say that somebody exported"
+    asked = world.entries[-2].params
+    assert (asked["from_us"], asked["to_us"], list(asked["tracks"])) == (1, 2, ["a", "b"])
+    assert of(world, identifier) is before
 
 
 def test_there_is_a_bound_on_what_is_recorded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from dispatch.acts import people
 from dispatch.acts.chair import Lock
 from dispatch.acts.consultation import Create, End, Join
+from dispatch.acts.recordings import Begin
 from signaling.http import naming
 from tests.signaling.http.asking import ask, problem
 from tests.signaling.http.county import CAMERA, COUNTY, EAST, PROVINCE, person, token
@@ -49,6 +50,19 @@ async def test_participants_are_told_to_who_may_view_or_audit_their_consultation
     own = f"participant:{await past.do('officer', Join(consultation=made))}"
     assert (await names(past, "officer", own, f"consultation:{made}"))[own]["name"] == "officer"
     assert await names(past, "west", own, f"consultation:{made}") == {}
+
+
+async def test_recording_is_called_by_its_title_also_where_memory_has_let_go_of_it(past: Past) -> None:
+    made = await past.do("officer", Create(title="防汛会商", unit=COUNTY))
+    await past.do("officer", Join(consultation=made))
+    recording = await past.do("officer", Begin(of=f"consultation:{made}"))
+    target = f"recording:{recording}"
+    told = {target: {"name": "防汛会商", "name_en": "", "gone": False}}
+    assert await names(past, "officer", target) == told and await names(past, "west", target) == {}
+    await past.known()
+    past.coordinator.tables.recordings.drop(recording)
+    past.coordinator.tables.commit()
+    assert await names(past, "officer", target) == told and await names(past, "west", target) == {}
 
 
 async def test_what_is_gone_is_called_as_it_was_to_who_may_read_of_it(past: Past) -> None:

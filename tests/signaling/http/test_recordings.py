@@ -98,6 +98,7 @@ async def test_tracks_are_told_with_whose_they_are_and_what_a_browser_needs(made
         "bytes": sum(item.bytes for item in facts),
         "copy": None,
     }
+    assert "replay" in found["rights"] and "export" not in found["rights"]
     assert found["recording"]["id"] == made.recording and found["recording"]["title"] == "防汛会商"
     assert found["from_us"] == facts[0].t0 == made.begun_us - SECOND_US // 2 and found["to_us"] == facts[1].t1
     await made.end()

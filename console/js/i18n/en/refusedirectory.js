@@ -11,6 +11,7 @@ export default {
   "refusal.last-administrator": "This is the last administrator and has to stay. Name another first.",
   "refusal.not-yourself": "This cannot be done to oneself. Ask another administrator.",
   "refusal.above-you": "This person has more rights than you. Ask an administrator above.",
+  "refusal.not-of-recordings": "Of a recording only replay and export can be given.",
   "refusal.not-yours-to-give": "You do not have this right yourself and cannot give it.",
   "refusal.cycle": "A unit cannot stand below itself. Choose another parent.",
   "refusal.too-deep": "Units would stand too deep. Choose a higher parent.",

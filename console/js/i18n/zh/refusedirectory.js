@@ -11,6 +11,7 @@ export default {
   "refusal.last-administrator": "这是最后一个管理员，不能取消。先指定另一个管理员。",
   "refusal.not-yourself": "不能对自己这样做。请其他管理员来做。",
   "refusal.above-you": "对方权限高于您，不能更改。请上级管理员来做。",
+  "refusal.not-of-recordings": "对录像只能授予回放和导出。",
   "refusal.not-yours-to-give": "您自己没有这项权限，不能授予他人。",
   "refusal.cycle": "不能把单位放到它自己的下级里。请选别的上级。",
   "refusal.too-deep": "单位层级太多。请选更高的上级。",
