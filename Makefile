@@ -64,7 +64,7 @@ bench: setup ## every benchmark with its limits; figures as JSON in build/bench.
 fuzz: setup ## hostile input at length: FUZZ_SECONDS for every fuzzer, FUZZ_SEED repeats one
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PY) -m pytest -q -s --timeout 0 tests/fuzz
 
-soak: setup ## joining, leaving, crashing, and links that change, SOAK_SECONDS (an hour) each; build/soak.json
+soak: setup ## joining, leaving, crashing, links that change, SOAK_SECONDS (an hour) each; kills; build/soak.json
 	@.ci/install-packages
 	SOAK_SECONDS=$(SOAK_SECONDS) $(PY) -m pytest -q -s -m soak --timeout 0 $(TESTS)
 

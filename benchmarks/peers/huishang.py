@@ -102,22 +102,33 @@ class Huishang:
             )
         )
         prepare(settings)
-        began = time.monotonic()
-        self._process = start(
-            [sys.executable, "-m", module, "serve", "--config", str(settings)],
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-        )
-        self._stack.callback(end, self._process)
+        self._argv = [sys.executable, "-m", module, "serve", "--config", str(settings)]
+        self._stack.callback(lambda: end(self._process))
+        self.start_s = 0.0
+        """From the start of its process until it answered."""
         try:
-            wait_until(self._serves, self._process, "huishang")
-            self.start_s = time.monotonic() - began
-            """From the start of its process until it answered."""
+            self.begin()
         except PeerError as error:
             self._log.seek(0)
             told = self._log.read().decode(errors="replace")[-2000:]
             self._stack.close()
             raise PeerError(f"{error}: {told}") from None
+
+    def begin(self) -> None:
+        """Start it, after it was ended too, with the same data and ports. Raises PeerError."""
+        began = time.monotonic()
+        self._process = start(self._argv, stdout=subprocess.DEVNULL, stderr=self._log)
+        wait_until(self._serves, self._process, "huishang")
+        self.start_s = time.monotonic() - began
+
+    def end(self) -> None:
+        """Ask it to end, and wait."""
+        end(self._process)
+
+    def kill(self) -> None:
+        """Take its process away (kill -9)."""
+        self._process.kill()
+        self._process.wait()
 
     @property
     def pid(self) -> int:

@@ -39,6 +39,8 @@ class RecordingNode:
             self._server, made = town.opened(stack, enter)
             self._stack = stack.pop_all()
         self.sources = made.cameras
+        self.consultation = made.consultation
+        """All of them are in it."""
         self._administrator = made.chair
         settings = town.settings_of(self._server.settings_path)
         self._keys = town.Keys(settings)
@@ -62,14 +64,35 @@ class RecordingNode:
     def watch(self, source: str, count: int) -> list[Path]:
         return self._server.watch(source, count)
 
-    def record(self, on: bool) -> None:
-        """Record all sources from now on, or no longer; return when that has come about.
+    def awaits(self, source: str, kinds: Sequence[Kind]) -> None:
+        """Somebody else publishes this source."""
+        self._kinds[source] = len(kinds)
+
+    def access(self) -> tuple[str, str, FilePath]:
+        """Return where to publish: address, token, and the file of the authority to trust."""
+        return self._server.url, self._server.token, self._server.data_dir / "tls/ca.pem"
+
+    def kill(self) -> None:
+        """Take the server's process away (kill -9)."""
+        self._server.kill()
+
+    def begin(self) -> None:
+        """Start the server again. Raises PeerError."""
+        self._server.begin()
+
+    def end(self) -> None:
+        """End the server; what it kept stays until `close`."""
+        self._server.end()
+
+    def record(self, on: bool, also: Sequence[str] = ()) -> None:
+        """Record all sources from now on, or no longer; return when that has come about. `also`: what else to record.
 
         Raises:
             PeerError: an order was refused, or nothing came of it.
         """
         if on:
-            orders = [("/recordings", {"of": f"source:{source}"}) for source in self._kinds]
+            of = [*(f"source:{source}" for source in self._kinds), *also]
+            orders = [("/recordings", {"of": each}) for each in of]
             self._running = [str(made["object"]) for made in self._order(orders)]
             wanted = sum(self._kinds.values())
             _until(lambda: len(list(self.recordings.glob("tracks/*/*.open"))) >= wanted, "a file of each track")

@@ -48,6 +48,8 @@ class Chains:
         self.writer: BookWriter | None = None
         self.damaged: set[str] = set()
         """Sessions of which the book has refused to go on with the chain."""
+        self.living: set[str] = set()
+        """Recordings that have begun, as far as was told, and whose closure was not told to the book yet."""
         self._node = node
         self._lost = lost
         self._written = written
@@ -65,6 +67,7 @@ class Chains:
 
     def begin(self, recording: Recording) -> None:
         """A recording has begun."""
+        self.living.add(recording.id)
         at_us = self._line.media_us(recording.begun_us)
         self._append(recording.id, "opening", contents.opening(recording, self._node, at_us))
         self._append(recording.id, "mark", self._line.row.content())
@@ -83,6 +86,7 @@ class Chains:
         """Close the chains of recordings that have ended and are not among those that still have tracks."""
         for identifier in [each for each in self._ending if each not in recorded]:
             recording = self._ending.pop(identifier)
+            self.living.discard(identifier)
             at_us = self._line.media_us(recording.ended_us if recording else _now_us())
             self._append(identifier, "closure", {"at": at_us, "by": recording.by if recording else ""})
 

@@ -91,6 +91,7 @@ class Keeping:
 
     def start(self) -> None:
         """Begin to open the book."""
+        self.chains.living.update(self._tables.recordings_running.ids(RUNNING))
         self._task = asyncio.create_task(self._run())
 
     def ready(self) -> None:
@@ -218,10 +219,11 @@ class Keeping:
         asked_s = self._lost_s or 0.0
         await self.chains.written()
         sessions = await asyncio.to_thread(unclosed, self._root) - self.damaged
-        # Asked after the files were: what has begun meanwhile was left by nobody.
+        # Asked after the files were: what has begun meanwhile was left by nobody. Tables are ahead of what is told by
+        # what the journal is still writing, and may take back: what lives is begun and ended when that is told.
         running = set(self._tables.recordings_running.ids(RUNNING))
-        left = sessions - running - set(self.chains.ending)
-        await self._begin_again(running - sessions - self.damaged)
+        left = sessions - running - set(self.chains.ending) - self.chains.living
+        await self._begin_again((running & self.chains.living) - sessions - self.damaged)
         await self._tell(sessions | (running - self.damaged))
         for identifier in left:
             self.chains.end(identifier, self._tables.recordings.find(identifier))
@@ -242,7 +244,10 @@ class Keeping:
                 self.chains.begin(recording)
 
     async def _tell(self, sessions: Collection[str]) -> None:
-        found = unnamed(self._root, sessions, frozenset(self._telling()), time.time())
+        telling = frozenset(self._telling())
+        # Files of tracks that have ended by now were told: they are in the chains when those are read.
+        await self.chains.written()
+        found = unnamed(self._root, sessions, telling, time.time())
         while batch := await asyncio.to_thread(_take, found):
             for session, facts in batch:
                 self.chains.append_found(session, facts)

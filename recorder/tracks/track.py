@@ -262,6 +262,7 @@ class TrackRecorder:
             or stream.times.astray
             or pts_us - segment.t0_us >= (PICTURES_US if is_picture else SOUND_US)
             or (frame.size is not None and frame.size != segment.size)
+            or (is_picture and self._end_us is not None and pts_us - self._end_us > PICTURE_HOLE_US)
         )
 
     def _begin(self, stream: Stream, frame: Frame, moment: Moment) -> None:

@@ -25,10 +25,18 @@ class Publisher:
         tracks: Sequence[PublishTrack],
         options: SessionOptions | None = None,
         on_keyframe_requested: Callable[[int, int], None] = lambda track, layer: None,
+        clock: Callable[[], float] = time.monotonic,
+        ahead_ns: int = 0,
     ) -> None:
-        """Set up; the callback gets the index of the track and of its layer (0 without any); it must not block."""
+        """Set up; the callback gets the index of the track and of its layer (0 without any); it must not block.
+
+        `clock` tells seconds in place of the machine's, for captures and reports; what its UTC is ahead of the
+        machine's at the start is `ahead_ns`.
+        """
         self.session = WhipSession(url, tracks, options, on_rtcp=self._on_rtcp)
         self._on_keyframe_requested = on_keyframe_requested
+        self._clock = clock
+        self._ahead_ns = ahead_ns
         self._sender: MediaSender | None = None
         self._vp8: dict[tuple[int, int], vp8.Vp8Packetizer] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -36,7 +44,7 @@ class Publisher:
     async def start(self) -> None:
         """Connect.  Raises what `ClientSession.start` does."""
         await self.session.start()
-        offset_ns = time.time_ns() - time.monotonic_ns()
+        offset_ns = time.time_ns() - round(self._clock() * 1e9) + self._ahead_ns
         self._sender = MediaSender(self.session.media, self.session.tracks, offset_ns)
 
     def track(self, index: int, layer: int = 0) -> TrackSender | None:
@@ -44,7 +52,7 @@ class Publisher:
         return self._sender.track(index, layer) if self._sender else None
 
     def send(self, index: int, frame: bytes, captured: float, *, level: int | None = None, layer: int = 0) -> None:
-        """Packetise and send one encoded frame, captured at `captured` (time.monotonic()).
+        """Packetise and send one encoded frame, captured at `captured` (of the clock).
 
         H.264 comes as an access unit in Annex B with parameter sets before each IDR picture, VP8 as a frame,
         sound as one packet.  `level` is -dBov, `layer` the place in the track's `rids`.  Raises PayloadError for
@@ -60,7 +68,7 @@ class Publisher:
             payloads = self._vp8.setdefault((index, layer), vp8.Vp8Packetizer()).packetize(frame)
         else:
             payloads = [frame]
-        self._sender.send_frame(index, payloads, captured, time.monotonic(), level=level, layer=layer)
+        self._sender.send_frame(index, payloads, captured, self._clock(), level=level, layer=layer)
         self._drain()
 
     async def closed(self) -> Closed:
@@ -80,13 +88,13 @@ class Publisher:
 
     def _on_rtcp(self, compound: bytes) -> None:
         if self._sender is not None:
-            self._sender.receive_rtcp(compound, time.monotonic())
+            self._sender.receive_rtcp(compound, self._clock())
             self._drain()
 
     def _expired(self) -> None:
         self._timer = None
         if self._sender is not None:
-            self._sender.handle_timer(time.monotonic())
+            self._sender.handle_timer(self._clock())
             self._drain()
 
     def _drain(self) -> None:
@@ -101,5 +109,5 @@ class Publisher:
             self._on_keyframe_requested(event.track, event.layer)
         due = sender.get_timer()
         if self._timer is None and due is not None:
-            delay = max(0.0, due - time.monotonic())
+            delay = max(0.0, due - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._expired)

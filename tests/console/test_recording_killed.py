@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.console.node import sign_in as sign_in_page
-from tests.huishang.recording.office import UNIT, office, sign_in
+from tests.console.node import sign_in
+from tests.huishang.recording.office import UNIT, office
 from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -29,10 +29,8 @@ async def test_what_was_recorded_before_and_after_is_seen_again(browser: Browser
         told = await node.told(recording, 1)
         await node.node.stop(signal.SIGKILL)
         await until("the worker has closed everything", node.is_written)
-        await node.node.start()
-        await sign_in(node)
-        # The page stays ten seconds behind what is being recorded.
-        later = await node.told(recording, 3, after=max(each["track"] for each in told))
+        await node.begin_again()
+        later = await node.told(recording, 1, after=max(each["track"] for each in told))
         await node.end(recording)
         await node.indexed(recording)
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")
@@ -40,7 +38,7 @@ async def test_what_was_recorded_before_and_after_is_seen_again(browser: Browser
         page = await context.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
-        await sign_in_page(page, node.node)
+        await sign_in(page, node.node)
         for some in (told, later):
             pictures = [each for each in some if each["about"]["kind"] == "video"]
             longest = max(pictures, key=lambda each: each["end"] - each["start"])

@@ -33,6 +33,15 @@ class Office:
         self.node = node
         self.http = http
         self.root = node.folder / "recordings"
+        self.unit: LiveUnit | None = None
+
+    async def begin_again(self) -> None:
+        """Start the node after its end, sign in, and wait for the unit, which need not find out that it is gone."""
+        await self.node.start()
+        assert self.unit is not None
+        await self.unit.stop()
+        self.unit.start()
+        await sign_in(self)
 
     async def ask(self, method: str, path: str, **body: Any) -> Any:
         return await _ask(self.http, method, f"/api/v1{path}", body)
@@ -115,13 +124,21 @@ class Office:
 @contextlib.asynccontextmanager
 async def office(folder: Path, more: str = "", unit: Unit = UNIT, kind: type[Node] = Node) -> AsyncIterator[Office]:
     """Run a node and a unit that publishes to it, live. `more`: further lines of settings."""
+    async with empty_office(folder, more, kind) as made, LiveUnit(unit, made.node) as made.unit:
+        await sees_unit(made, unit)
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def empty_office(folder: Path, more: str = "", kind: type[Node] = Node) -> AsyncIterator[Office]:
+    """Run a node to which nobody publishes."""
     node = kind(folder, more=more)
     await node.start()
     try:
         await node.found()
-        async with LiveUnit(unit, node), aiohttp.ClientSession(node.url) as http:
+        async with aiohttp.ClientSession(node.url) as http:
             made = Office(node, http)
-            await sign_in(made, unit)
+            await signs_in(made)
             yield made
     finally:
         await node.stop(signal.SIGKILL)
@@ -129,8 +146,18 @@ async def office(folder: Path, more: str = "", unit: Unit = UNIT, kind: type[Nod
 
 async def sign_in(office: Office, unit: Unit = UNIT) -> None:
     """Sign in, and wait for the unit."""
+    await signs_in(office)
+    await sees_unit(office, unit)
+
+
+async def signs_in(office: Office) -> None:
+    """Sign in as the administrator."""
     signed = await office.ask("POST", "/session", login="admin", password=PASSWORD)
     office.http.headers["Authorization"] = f"Bearer {signed['token']}"
+
+
+async def sees_unit(office: Office, unit: Unit = UNIT) -> None:
+    """Wait for the unit."""
     await office.node.wait(lambda sources: unit.id in sources and sources[unit.id]["state"] == "live")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.acts.recordings import Begin
+from dispatch.acts.recordings import Begin, End
 from huishang.recording import keeping as under_test
 from huishang.recording.found import unclosed
 from huishang.recording.keeping import Keeping
@@ -70,6 +70,40 @@ async def test_recording_that_begins_while_remains_are_looked_for_is_not_closed(
         await until("remains are closed", lambda: is_closed(tmp_path, "LEFT"))
         await made.chains.written()
         assert kinds(tmp_path, begun[0]) == ["opening", "mark"]
+
+
+async def test_recordings_begin_and_end_when_it_is_told_and_not_while_the_journal_is_still_writing_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_book(tmp_path)
+    book.commit([opening("LEFT")], NOW)
+    book.close()
+    world = World()
+    begins: list[str] = []
+    async with keeping(tmp_path, world) as made:
+        await until("the book", lambda: made.chains.writer)
+        ends = world.do(Begin(of="source:camera"))
+        made.chains.begin(world.tables.recordings.get(ends))
+        await made.chains.written()
+
+        def busy(root: Path) -> set[str]:
+            """Look, while the tables hold what nobody was told yet."""
+            if not begins:
+                world.do(End(recording=ends))
+                begins.append(world.do(Begin(of="source:camera")))
+            return unclosed(root)
+
+        monkeypatch.setattr(under_test, "unclosed", busy)
+        made.ready()
+        await until("remains are closed", lambda: is_closed(tmp_path, "LEFT"))
+        await made.chains.written()
+        assert (kinds(tmp_path, begins[0]), kinds(tmp_path, ends)) == ([], ["opening", "mark"])
+        made.chains.begin(world.tables.recordings.get(begins[0]))
+        made.chains.end(ends, world.tables.recordings.get(ends))
+        made.chains.settle(())
+        await made.chains.written()
+        assert kinds(tmp_path, begins[0]) == ["opening", "mark"]
+        assert kinds(tmp_path, ends) == ["opening", "mark", "closure"]
 
 
 async def test_opening_that_a_crash_kept_from_the_disk_is_written_and_other_folders_are_left_alone(

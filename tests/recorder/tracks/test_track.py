@@ -133,6 +133,16 @@ def test_pictures_after_a_long_pause_wait_for_a_keyframe_to_begin_a_segment_and_
     assert recording.gaps == [("silent", START + 550_000, START + 3_600_000)]
 
 
+def test_keyframe_right_behind_a_long_pause_begins_a_segment(tmp_path: Path) -> None:
+    recording, sender = Recording(tmp_path), Sender(Codec.VP8)
+    send(recording, sender, START, START + 500_000)
+    sender.want_keyframe()
+    send(recording, sender, START + 2_500_000, START + 3 * SECOND)
+    recording.finish((START + 3 * SECOND) * 1000)
+    assert [begin for begin, _ in recording.segments] == [START, START + 2_500_000]
+    assert recording.gaps == [("silent", START + 450_000, START + 2_500_000)]
+
+
 def test_of_layers_side_by_side_the_largest_is_recorded_and_a_smaller_one_from_its_last_keyframe_on(
     tmp_path: Path,
 ) -> None:
