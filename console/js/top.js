@@ -61,8 +61,8 @@ export class Top {
 
   /**
    * `view`: {now, title, link, way: as Media, mode: as Thin, lostAt, retryInMs, heard, person, unit, sides: {left,
-   * right}, calls, air: {state, name, since, recorded} or null, admin: whether there is anything to administer}; `person`
-   * null when nobody is signed in; `sides` null, or whether each is shown.
+   * right}, calls, air: {state, name, since, recorded} or null, admin: whether there is anything to administer};
+   * `person` null when nobody is signed in; `sides` null, or whether each is shown.
    */
   render(view) {
     setText(this.brandWords, t("app.name"));
