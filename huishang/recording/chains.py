@@ -59,6 +59,10 @@ class Chains:
         self._waiting: set[asyncio.Future[Written]] = set()
         self._ending: dict[str, Recording | None] = {}
         """Recordings that have ended, and whose tracks are being closed."""
+        self._lacking: set[str] = set()
+        """Recordings of which a file was refused, and not found again yet: their chains are not closed."""
+        self._kept_open: set[str] = set()
+        """Of those, what would be closed by now."""
 
     @property
     def ending(self) -> Collection[str]:
@@ -84,11 +88,19 @@ class Chains:
 
     def settle(self, recorded: Collection[str]) -> None:
         """Close the chains of recordings that have ended and are not among those that still have tracks."""
-        for identifier in [each for each in self._ending if each not in recorded]:
+        over = {each for each in self._ending if each not in recorded}
+        self._kept_open |= over & self._lacking
+        for identifier in over - self._lacking:
             recording = self._ending.pop(identifier)
             self.living.discard(identifier)
             at_us = self._line.media_us(recording.ended_us if recording else _now_us())
             self._append(identifier, "closure", {"at": at_us, "by": recording.by if recording else ""})
+
+    def has_found(self) -> None:
+        """All files that were refused have been found and are in the chains."""
+        kept_open, self._kept_open = self._kept_open, set()
+        self._lacking.clear()
+        self.settle(set(self._ending) - kept_open)
 
     def event(self, recording: str, entry: Entry) -> None:
         """Something happened in what is recorded."""
@@ -149,7 +161,8 @@ class Chains:
     def give_up(self) -> None:
         """The book cannot be opened now: nothing more is kept for it."""
         if self.writer is None and self._early is not None:
-            self._early = None
+            early, self._early = self._early, None
+            self._lacking.update(order.session for order in early if order.kind == "segment")
             self._lost()
 
     async def written(self) -> None:
@@ -164,14 +177,20 @@ class Chains:
         elif self._early is not None and len(self._early) < MOST_EARLY:
             self._early.append(order)
         else:
-            self._lost()
+            self._lose(order)
+
+    def _lose(self, order: Append) -> None:
+        """It has not come to the book."""
+        if order.kind == "segment":
+            self._lacking.add(order.session)
+        self._lost()
 
     def _submit(self, writer: BookWriter, order: Append) -> None:
         try:
             answer = asyncio.wrap_future(writer.submit(order))
         except (BookBusy, BookClosed) as error:
             _log.warning("evidence_refused", recording=order.session, kind=order.kind, reason=str(error))
-            self._lost()
+            self._lose(order)
             return
         self._waiting.add(answer)
         answer.add_done_callback(functools.partial(self._answered, order))
@@ -189,7 +208,7 @@ class Chains:
         # What has no place or form will have none the next time either: an event that is no JSON of ours. What follows
         # an opening that the disk refused has no place, and will have one.
         if isinstance(error, BookFailed) or order.kind not in ("event", "mark"):
-            self._lost()
+            self._lose(order)
 
 
 def _now_us() -> int:

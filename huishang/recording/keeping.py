@@ -228,9 +228,11 @@ class Keeping:
         for identifier in left:
             self.chains.end(identifier, self._tables.recordings.find(identifier))
         self.chains.settle(set(self.chains.ending) - left)
+        await self.chains.written()
         # What the worker told a moment ago may still be on its way: of that another look tells.
         if self._lost_s == asked_s and (not self._telling() or time.monotonic() - asked_s > TOLD_S + RETRY_S):
             self._lost_s = None
+            self.chains.has_found()
 
     async def _begin_again(self, lacking: Collection[str]) -> None:
         """Begin the chains of recordings that run and have none: their openings did not come to the disk."""

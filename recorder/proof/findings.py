@@ -62,7 +62,8 @@ Code = Literal[
     "proof-wrong",  # altered
     "log-differs",  # altered: the log had another record in this place
     "records-absent",  # missing: the log has `record`, the chain ends before
-    "unlogged",  # incomplete: closed, but the log has not seen the last `count` records, from `record` on
+    # Closed, but the log has not seen the last `count` records, from `record` on: incomplete; unknown of just now.
+    "unlogged",
     # Tokens and witnesses.
     "token-wrong",  # altered
     "token-absent",  # missing: the log names a token that is not there

@@ -21,6 +21,10 @@ from recorder.proof.stamps import Earliest, Trust, Witness, check_tokens, drop_e
 Pieces = Iterable[bytes]
 CLOCKS_DIFFER_US = 2_000_000
 """So far the server's clock and an authority's may differ, whole seconds in its tokens included."""
+ON_ITS_WAY_US = 60_000_000
+"""So soon, and far sooner, a head is in the log where the disk takes it."""
+LONGEST_US = 86_400_000_000
+"""So long a verification may take while the server writes on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +70,7 @@ def verify(evidence: Evidence, trust: Trust) -> Iterator[Finding]:
         chain = read_chain(session, pieces(), ledger.keys)
         yield from chain.findings
         yield from files.check(chain)
-        yield from _witnessed(chain, log.heads.get(session, []), earliest)
+        yield from _witnessed(chain, log.heads.get(session, []), earliest, trust.now)
     yield from files.unrecorded()
     for session in sorted(set(log.heads) - set(evidence.chains)):
         yield Finding(state="missing", code="records-absent", place="chain", session=session, record=0)
@@ -92,7 +96,7 @@ def _absent_tokens(ledger: LedgerRead, log: LogRead) -> Iterator[Finding]:
         yield Finding(state=state, code="token-absent", place="ledger", count=count)
 
 
-def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> Iterator[Finding]:
+def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest, now: int) -> Iterator[Finding]:
     """Compare a chain with what the log had of it, and say who saw it when."""
     session = chain.session
     found: list[tuple[int, Witness]] = []
@@ -119,11 +123,11 @@ def _witnessed(chain: ChainRead, seen: list[SeenHead], earliest: Earliest) -> It
     newest = max(chain.signed, default=-1)
     if chain.closed_at is not None and newest > last_agreed:
         # The server brings every head to the log at once: who has a key of before, and nothing else, cannot. Of a
-        # session that is not closed the last moments may be on their way.
+        # session that is not closed, or was while its log had been read already, the last moments may be on their way.
+        is_on_its_way = now - ON_ITS_WAY_US < chain.times[newest] < now + LONGEST_US
+        state: State = "unknown" if is_on_its_way else "incomplete"
         count = newest - last_agreed
-        yield Finding(
-            state="incomplete", code="unlogged", place="chain", session=session, record=last_agreed + 1, count=count
-        )
+        yield Finding(state=state, code="unlogged", place="chain", session=session, record=last_agreed + 1, count=count)
     if not found:
         yield Finding(state="unknown", code="no-witness", place="chain", session=session, count=chain.length)
         return

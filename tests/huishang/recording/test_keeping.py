@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,11 +15,13 @@ from huishang.recording import keeping as under_test
 from huishang.recording.found import unclosed
 from huishang.recording.keeping import Keeping
 from huishang.recording.proving import Proving
+from recorder.book.appended import AppendedFile
 from recorder.book.evidence import is_closed
 from recorder.proof import records
 from recorder.utc import UtcLine
 from recorder.utc.reading import read_clocks
 from tests.dispatch.world import World
+from tests.huishang.recording.test_found import TRACK, write
 from tests.patience import until
 from tests.recorder.book.books import NOW, open_book, opening
 
@@ -104,6 +107,33 @@ async def test_recordings_begin_and_end_when_it_is_told_and_not_while_the_journa
         await made.chains.written()
         assert kinds(tmp_path, begins[0]) == ["opening", "mark"]
         assert kinds(tmp_path, ends) == ["opening", "mark", "closure"]
+
+
+async def test_chain_is_not_closed_before_it_has_the_files_that_a_full_disk_kept_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    async with keeping(tmp_path, world) as made:
+        made.ready()
+        await until("the book", lambda: made.chains.writer)
+        recording = world.do(Begin(of="source:camera"))
+        made.chains.begin(world.tables.recordings.get(recording))
+        await made.chains.written()
+        facts = write(tmp_path, TRACK, 1, recording)
+        assert facts
+        with monkeypatch.context() as full:
+
+            def refuse(file: AppendedFile, data: bytes) -> None:
+                raise OSError(errno.ENOSPC, "no space")
+
+            full.setattr(AppendedFile, "append", refuse)
+            made.chains.segment(facts, None, [recording])
+            await made.chains.written()
+        world.do(End(recording=recording))
+        made.chains.end(recording, world.tables.recordings.get(recording))
+        made.chains.settle(())
+        await until("the closure", lambda: is_closed(tmp_path, recording))
+        assert kinds(tmp_path, recording) == ["opening", "mark", "segment", "closure"]
 
 
 async def test_opening_that_a_crash_kept_from_the_disk_is_written_and_other_folders_are_left_alone(
