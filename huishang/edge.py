@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -187,6 +187,7 @@ async def _exports(settings: Settings, desk: NodeDesk, ends: contextlib.AsyncExi
     exports = Exports(settings.exports_path, ordering)
     await exports.start()
     ends.push_async_callback(exports.close)
+    ends.callback(_when_deleted(desk, exports.deleted))
     return exports
 
 
@@ -195,13 +196,19 @@ async def _copies(settings: Settings, desk: NodeDesk, ends: contextlib.AsyncExit
     copies = Copies(settings.copies_path)
     await copies.start()
     ends.push_async_callback(copies.close)
+    ends.callback(_when_deleted(desk, lambda recording: copies.empty()))
+    return copies
+
+
+def _when_deleted(desk: NodeDesk, tell: Callable[[str], None]) -> Callable[[], None]:
+    """Have each recording told that is deleted from now on; return what ends that."""
 
     def heard(changes: Sequence[Change]) -> None:
-        if any(isinstance(change.new, Recording) and change.new.deleted_us for change in changes):
-            copies.empty()
+        for change in changes:
+            if isinstance(change.new, Recording) and change.new.deleted_us and not change.new.cleared_us:
+                tell(change.new.id)
 
-    ends.callback(desk.coordinator.listen(lambda entries, changes: heard(changes)))
-    return copies
+    return desk.coordinator.listen(lambda entries, changes: heard(changes))
 
 
 def _index(desk: NodeDesk, ends: contextlib.AsyncExitStack) -> SearchIndex:

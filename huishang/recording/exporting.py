@@ -120,6 +120,8 @@ class Exports:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
+        self._deleted: set[str] = set()
+        """Recordings that were deleted; what was made of them goes with the next sweep, and is told no more at once."""
 
     async def start(self) -> None:
         """Delete what a node before left, and make what is ordered from now on."""
@@ -165,7 +167,13 @@ class Exports:
     def path(self, export: str) -> Path | None:
         """Return where the file lies, None where it is not made."""
         job = self._jobs.get(export)
-        return self._folder / job.id / job.plan.name if job is not None and job.state == "made" else None
+        if job is None or job.state != "made" or job.recording.id in self._deleted:
+            return None
+        return self._folder / job.id / job.plan.name
+
+    def deleted(self, recording: str) -> None:
+        """A recording was deleted by policy: so is what was made of it."""
+        self._deleted.add(recording)
 
     async def remove(self, export: str, *, own: bool) -> None:
         """End it, and leave nothing of it; where that is not its asker's wish, it is told as cancelled."""
@@ -257,6 +265,9 @@ class Exports:
                 if job.state in _ENDED and (job.made_us or job.asked_us) <= before_us:
                     self._jobs.pop(job.id, None)
                     await self._clear(job)
+            made = [job for job in self._jobs.values() if job.state == "made"]
+            for job in (job for job in made if job.recording.id in self._deleted):
+                await self._give_up(job, "segment-deleted")
             with contextlib.suppress(OSError):
                 await self._make_way()
 
@@ -265,9 +276,13 @@ class Exports:
         while (job := next((job for job in self._jobs.values() if job.state == "made"), None)) is not None:
             if await asyncio.to_thread(_free, self._folder) >= KEEP_FREE_BYTES:
                 return
-            job.fail("export-no-room")
-            job.made_us = 0
-            await self._clear(job)
+            await self._give_up(job, "export-no-room")
+
+    async def _give_up(self, job: _Job, code: str) -> None:
+        """Take away what was made, and say why."""
+        job.fail(code)
+        job.made_us = 0
+        await self._clear(job)
 
     async def _clear(self, job: _Job) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder / job.id, ignore_errors=True)

@@ -160,7 +160,11 @@ async def test_bounds_are_kept_and_nothing_lasts(tmp_path: Path, monkeypatch: py
             shown = exports.find(third.id)
             assert shown is not None and (shown.state, shown.error) == ("failed", "export-no-room")
             assert not path.exists()
-            await ended(exports, await order(exports, made, kind="clip"))
+            fourth = await ended(exports, await order(exports, made, kind="clip"))
+            path = exports.path(fourth.id)
+            exports.deleted(made.recording)
+            assert path is not None and exports.path(fourth.id) is None
+            await until("what is deleted leaves no copy", lambda: not path.exists())
             monkeypatch.setattr(exporting, "LASTS_US", 0)
             await until("all is deleted", lambda: not exports.of(made.recording))
             await until(
