@@ -97,7 +97,8 @@ async def test_next_and_last_speaker_and_who_it_is(page: Page, strip_site: Recor
     at_ms = (T0 + 22 * SECOND_US) / 1000
     await page.evaluate(f"location.hash = '#replay={RECORDING}&t={at_ms}'")
     await expect(clock).to_have_text("20:13:42.1")
-    await expect(speaking).to_have_text([ABOUT[HALL]["name"], ABOUT[FIELD]["name"]])
+    names = sorted(ABOUT[source]["name"] for source in (HALL, FIELD))
+    await until("both speak", speaking.all_text_contents, lambda told: sorted(told) == names)
     await expect(page.locator(".strip-names li.speaks")).to_have_count(2)
     # None is a line in what happened.
     await expect(page.locator(".happened-row")).to_have_count(0)
