@@ -85,8 +85,8 @@ class CopyProcess:
         raise CopyUnfit("the process ended over it")
 
     async def _ready(self) -> socket.socket:
-        if self._process is not None and self._process.returncode is not None:
-            await self._lose()  # somebody killed it while it rested
+        if self._process is not None and (self._line is None or self._process.returncode is not None):
+            await self._lose()  # it is at its end, or somebody killed it while it rested
         return self._line or await self._start()
 
     async def _start(self) -> socket.socket:

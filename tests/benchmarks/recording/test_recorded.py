@@ -16,7 +16,7 @@ from tests.recorder.proof.sessions import BEGIN, OLD, SECOND
 
 
 def test_every_part_can_be_asked_for() -> None:
-    assert PARTS.keys() == {"clocks", "recorded", "replay"}
+    assert PARTS.keys() == {"clocks", "recorded", "kills", "replay", "verify"}
 
 
 def test_three_sources_are_recorded_and_relayed_beside_janus() -> None:
