@@ -30,6 +30,7 @@ from recorder.proof.digests import WITH_SM3
 from recorder.proof.findings import Finding, is_sound
 from recorder.proof.ledger_reading import read_ledger
 from recorder.proof.signing import Ed25519Signer
+from recorder.proof.verifying import ON_ITS_WAY_US
 from tests.recorder.book.books import NOW, closure, event, findings_at, open_book, opening, segment
 from tests.recorder.proof.authority import Authority
 
@@ -254,7 +255,8 @@ def test_a_session_that_who_has_an_old_key_made_is_not_sound(world: World, tmp_p
 
     def forged(session: str) -> bytes:
         chain = Chain(session, stolen)
-        return chain.append("opening", {"at": NOW}) + chain.append("closure", {"at": NOW}) + chain.head(NOW)
+        at = NOW - ON_ITS_WAY_US
+        return chain.append("opening", {"at": at}) + chain.append("closure", {"at": at}) + chain.head(at)
 
     ledger = (bundle / "proof" / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     keys_only = b"".join(line for line in ledger if b'"kind":"key"' in line)

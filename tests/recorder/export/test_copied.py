@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from recorder.export import ExportRefused
 from recorder.export.orders import ClipOrder
 from recorder.export.process import run
 from recorder.files import Codec
-from tests.patience import until
 from tests.recorder.export.reel import SECOND, pictures, segments, sounds
 from tests.recorder.export.test_clip import check_tones, decoded_without_a_word, probed
 from tests.recorder.files.frames import T0
@@ -60,15 +58,24 @@ async def test_sound_alone_goes_on_from_one_codec_to_another(tmp_path: Path) -> 
     assert not (await run(later)).copied
 
 
+class EnoughError(Exception):
+    """Somebody does not wait for the rest."""
+
+
 async def test_damaged_sound_is_refused_and_who_is_killed_leaves_nothing(tmp_path: Path) -> None:
-    sound = segments(tmp_path / "s", Codec.PCMA, sounds(Codec.PCMA), 5)
-    asked = asyncio.create_task(run(order(tmp_path, "clip.mp4", [], sound)))
-    await until("copies are made", lambda: list(tmp_path.glob("clip.mp4.beside/*")))
-    asked.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asked
-    assert [path.name for path in tmp_path.iterdir()] == ["s"]
-    sound[0].write_bytes(b"\x1a" + bytes(400))
+    # So many that most of them are still to be made when the first is told.
+    sound = segments(tmp_path / "s", Codec.PCMA, sounds(Codec.PCMA), 0.2)
+    made: list[Path] = []
+
+    def tell(done: int, total: int) -> None:
+        made.extend(tmp_path.glob("clip.mp4.beside/*"))
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        await run(order(tmp_path, "clip.mp4", [], sound), tell)
+    assert made and [path.name for path in tmp_path.iterdir()] == ["s"]
+    for path in sound:
+        path.write_bytes(b"\x1a" + bytes(400))
     with pytest.raises(ExportRefused) as caught:
         await run(order(tmp_path, "clip.mp4", [], sound))
     assert caught.value.reason == "damaged" and [path.name for path in tmp_path.iterdir()] == ["s"]
