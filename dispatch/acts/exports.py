@@ -5,6 +5,7 @@ Both are events: their object is of a kind that is not kept, for an export is a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from dispatch.acts.base import Act, Desk, declare
@@ -45,20 +46,8 @@ class Export(OfRecording, frozen=True, kw_only=True):
     summary="Note that somebody exports a recording",
 )
 def _export(desk: Desk, act: Export) -> str:
-    desk.change(
-        "recording.export",
-        act.object,
-        act.session,
-        person=acting_person(desk).id,
-        title=act.title,
-        export=act.export,
-        form=act.form,
-        from_us=act.from_us,
-        to_us=act.to_us,
-        tracks=act.tracks,
-        withhold=act.withhold,
-    )
-    return ""
+    more = {"from_us": act.from_us, "to_us": act.to_us, "tracks": act.tracks, "withhold": act.withhold}
+    return _note(desk, "recording.export", act, more)
 
 
 class Exported(OfRecording, frozen=True, kw_only=True):
@@ -73,13 +62,11 @@ class Exported(OfRecording, frozen=True, kw_only=True):
     summary="Note that somebody takes an export away",
 )
 def _exported(desk: Desk, act: Exported) -> str:
-    desk.change(
-        "recording.exported",
-        act.object,
-        act.session,
-        person=acting_person(desk).id,
-        title=act.title,
-        export=act.export,
-        form=act.form,
-    )
+    return _note(desk, "recording.exported", act, {})
+
+
+def _note(desk: Desk, verb: str, act: OfRecording, more: Mapping[str, object]) -> str:
+    """Enter who did it, and with what."""
+    person = acting_person(desk).id
+    desk.change(verb, act.object, act.session, person=person, title=act.title, export=act.export, form=act.form, **more)
     return ""

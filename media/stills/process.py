@@ -12,12 +12,11 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 import structlog
 
-import media
+from media import workers
 from media.stills import StillBusy, StillNone, StillUnfit
 from media.stills.wire import (
     MAX_BYTES,
@@ -114,19 +113,9 @@ class WorkerProcess:
             await process.wait()
 
     async def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
         try:
-            with theirs:
-                self._process = await asyncio.create_subprocess_exec(
-                    *_command(theirs.fileno()),
-                    # Nothing of ours is in its environment.
-                    env={"PYTHONPATH": str(Path(media.__file__ or "").parents[1])},
-                    stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                )
+            self._process, ours = await workers.begin(_command)
         except OSError as error:
-            ours.close()
             raise StillBusy(f"no worker can be begun: {error}") from None
         self._line = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read, ours)

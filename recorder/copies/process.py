@@ -12,13 +12,12 @@ import contextlib
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
 
-import recorder
+from media import workers
 from recorder.copies import CopyFailed, CopyUnfit, wire
 from recorder.copies.wire import Answer, Order
 
@@ -90,20 +89,9 @@ class CopyProcess:
         return self._line or await self._start()
 
     async def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
         try:
-            with theirs:
-                self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "recorder.copies.worker", str(theirs.fileno())),
-                    # Nothing of ours is in its environment.
-                    env={"PYTHONPATH": str(Path(recorder.__file__ or "").parents[1])},
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                )
+            self._process, ours = await workers.begin(_command, asyncio.subprocess.DEVNULL)
         except OSError as error:
-            ours.close()
             raise CopyFailed(f"no process can be begun: {error}") from None
         self._line = ours
         return ours
@@ -144,3 +132,7 @@ async def _received(line: socket.socket) -> bytes:
     if not data:
         raise _LostError("it ended")
     return data
+
+
+def _command(fd: int) -> Sequence[str]:
+    return (sys.executable, "-m", "recorder.copies.worker", str(fd))
