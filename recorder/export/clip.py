@@ -19,9 +19,8 @@ from recorder.export.mp4clip import Piece, mp4
 from recorder.export.outlet import Tell, untold
 from recorder.export.selection import Line, Times, picture_line, sound_line
 from recorder.export.webmclip import webm
-from recorder.files.errors import SegmentDamaged
 from recorder.files.facts import Codec
-from recorder.files.listing import Listing, listing_of
+from recorder.files.listing import Listing
 
 MAX_US: Final = 24 * 3600 * 1_000_000
 
@@ -66,9 +65,9 @@ def clip_of(pictures: Sequence[Path], sounds: Sequence[Path], t0: int, t1: int, 
     """
     if not 0 < t1 - t0 <= MAX_US:
         raise ExportRefused("times", f"{t0} to {t1}")
-    picture = picture_line([_listing(path) for path in pictures], t0, t1, left_out)
+    picture = picture_line([originals.listing(path) for path in pictures], t0, t1, left_out)
     is_webm = picture is not None and not picture.entries[0]
-    heard = [_listing(path) for path in sounds]
+    heard = [originals.listing(path) for path in sounds]
     _refuse_unfit(picture, heard)
     begin = picture.frames[0].pts_us if picture is not None and is_webm else t0
     sound = sound_line(heard, begin, t1)
@@ -92,15 +91,6 @@ def write_clip(clip: Clip, path: Path, tell: Tell = untold) -> None:
     """Make the file of a clip. Raises ExportFull, ExportFailed and what `tell` raises; nothing is left then."""
     with outlet.making(path) as part:
         outlet.write(part, clip.pieces(tell))
-
-
-def _listing(path: Path) -> Listing:
-    try:
-        return listing_of(path)
-    except SegmentDamaged as error:
-        raise ExportRefused("damaged", f"{path.name}: {error}") from error
-    except OSError as error:
-        raise ExportFailed(f"{path.name}: {error.strerror}") from error
 
 
 def _refuse_unfit(picture: Line | None, heard: Sequence[Listing]) -> None:

@@ -15,11 +15,10 @@ from typing import Final
 
 from recorder.copies import CopyUnfit
 from recorder.copies.plan import RATES, plan_of
-from recorder.export import outlet
+from recorder.export import originals, outlet
 from recorder.export.errors import ExportFailed, ExportRefused
 from recorder.export.outlet import Tell
-from recorder.files.errors import SegmentDamaged
-from recorder.files.listing import Listing, listing_of
+from recorder.files.listing import Listing
 
 _FOLLOWS_US: Final = 20_000
 """A file that begins within this of another's end goes on with its sound."""
@@ -34,7 +33,7 @@ def as_opus(
     They lie beside `path` until the block ends. Making them is told as the first half of what there is to do; what is
     given is to be told of the second. Raises ExportRefused, ExportFull, ExportFailed and what `tell` raises.
     """
-    listings = [_listing(sound) for sound in sounds]
+    listings = [originals.listing(sound) for sound in sounds]
     chosen = [number for number, each in enumerate(listings) if _is_copied(each) and _overlaps(each, begin, until)]
     given = {number: sound for number, sound in enumerate(sounds) if not _is_copied(listings[number])}
     if not chosen:
@@ -100,17 +99,8 @@ def _goes_on(listings: Sequence[Listing], number: int) -> bool:
 
 def _open(path: Path, ends: contextlib.ExitStack) -> int:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = originals.opened(path)
     except OSError as error:
         raise ExportFailed(f"{path.name}: {error.strerror}") from error
     ends.callback(os.close, fd)
     return fd
-
-
-def _listing(path: Path) -> Listing:
-    try:
-        return listing_of(path)
-    except SegmentDamaged as error:
-        raise ExportRefused("damaged", f"{path.name}: {error}") from error
-    except OSError as error:
-        raise ExportFailed(f"{path.name}: {error.strerror}") from error

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from recorder.export.errors import ExportFailed, ExportRefused
+from recorder.files.errors import SegmentDamaged
+from recorder.files.listing import Listing, listing_of_open
+
 _FOLDER: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 PIECE_BYTES: Final = 1 << 18
 _LINE_BYTES: Final = 1 << 19
@@ -70,3 +74,17 @@ def whole_lines(path: Path) -> int:
         return begin + end.rfind(b"\n") + 1 if b"\n" in end else 0
     finally:
         os.close(fd)
+
+
+def listing(path: Path) -> Listing:
+    """List a segment file. Raises ExportRefused where it is damaged, ExportFailed where it cannot be read."""
+    try:
+        fd = opened(path)
+        try:
+            return listing_of_open(fd)
+        finally:
+            os.close(fd)
+    except SegmentDamaged as error:
+        raise ExportRefused("damaged", f"{path.name}: {error}") from error
+    except OSError as error:
+        raise ExportFailed(f"{path.name}: {error.strerror}") from error
