@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 
 from playwright.async_api import Browser, async_playwright
 
 from tests.console.browser import CHROMIUM
 from tests.media.plane.far_end import another, cable, inside, namespace, run
 from tests.media.plane.narrow_path import loopback
+from tests.patience import PATIENCE_S
 
 
 class Laptop:
@@ -28,6 +31,7 @@ class Laptop:
         _up(f"{name}-here", here)
         with inside(self._there, self._here):
             _up(name, there)
+            _wait_until_carried(name)
 
     def ip(self, *arguments: str) -> None:
         """Run `ip` there."""
@@ -47,6 +51,16 @@ class Laptop:
 
 
 def _up(name: str, addresses: Sequence[str]) -> None:
+    # A link-local address would be looked for by others first and appear a second later: to browsers the network has
+    # then changed, and they give up what they are loading.
+    run("ip", "link", "set", name, "addrgenmode", "none")
     for address in addresses:
         run("ip", "address", "add", address, "dev", name, *(("nodad",) if ":" in address else ()))
     run("ip", "link", "set", name, "up")
+
+
+def _wait_until_carried(name: str) -> None:
+    # Up to a second later the kernel says that the cable is plugged in, which is a change of the network too.
+    deadline = monotonic() + PATIENCE_S
+    while json.loads(run("ip", "-json", "link", "show", name))[0]["operstate"] != "UP":
+        assert monotonic() < deadline, f"{name} is not up"
