@@ -6,6 +6,7 @@ import { h, icon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { unitNameOf } from "../names.js";
 import { offerOf } from "../overview/offer.js";
+import { RecordedSign } from "../overview/recordedsign.js";
 
 const KEEP = "huishang.join";
 
@@ -42,6 +43,7 @@ export class Lobby {
     this.desk = desk;
     this.tag = h("span", { class: "tag" });
     this.title = h("h2");
+    this.recorded = new RecordedSign();
     this.facts = h("p", { class: ["soft", "numbers"] });
     this.words = h("p", { class: "lobby-words", role: "status" });
     this.said = h("p", { class: ["note", "lobby-note"], role: "alert", hidden: true });
@@ -57,7 +59,8 @@ export class Lobby {
     this.go = h("button", { class: ["button", "main", "big"], type: "button", on: { click: () => this.#go() } });
     this.home = h("a", { class: "button", href: "#/" });
     const acts = h("div", { class: ["row", "lobby-acts"] }, this.home, this.go);
-    const card = h("div", { class: "card" }, h("div", { class: "lobby-head" }, this.tag, this.title), this.facts);
+    const head = h("div", { class: "lobby-head" }, this.tag, this.title, this.recorded.element);
+    const card = h("div", { class: "card" }, head, this.facts);
     card.append(this.words, this.said, this.with, acts);
     this.element = h("section", { class: "lobby" }, card);
   }
@@ -71,6 +74,7 @@ export class Lobby {
       setText(this.tag, t(`tag.${short.level}`));
       this.tag.dataset.level = short.level;
     }
+    this.recorded.render(short?.recording);
     setText(this.facts, short ? this.#facts(short) : "");
     setText(this.words, t(`lobby.${key}`));
     const said = this.desk.acts.of(`join:${this.id}`);

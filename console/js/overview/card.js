@@ -9,6 +9,7 @@ import { unitNameOf } from "../names.js";
 import { addressOf } from "../replay/address.js";
 import { duration } from "../words.js";
 import { mayChair, offerOf } from "./offer.js";
+import { RecordedSign } from "./recordedsign.js";
 
 export class Card {
   /** `desk`: {acts, now(), enter(id), question}. */
@@ -18,7 +19,7 @@ export class Card {
     this.tag = h("span", { class: "tag" });
     this.title = h("strong", { class: "card-title" });
     this.lock = h("span", { class: "sign" }, icon("lock"), h("span"));
-    this.recorded = h("span", { class: ["sign", "recorded"] }, icon("record"), h("span"));
+    this.recorded = new RecordedSign();
     this.mine = h("span", { class: "mine" });
     this.unit = h("span", { class: "card-unit" });
     this.chair = h("span", { class: "soft" });
@@ -28,7 +29,7 @@ export class Card {
     this.go = h("button", { class: ["button", "go"], type: "button", on: { click: () => this.#go() } });
     this.more = h("button", { class: ["button", "bare"], type: "button", "aria-haspopup": "menu" }, icon("more"));
     this.more.addEventListener("click", () => this.#menu());
-    const head = h("div", { class: "card-head" }, this.title, this.recorded, this.lock, this.mine);
+    const head = h("div", { class: "card-head" }, this.title, this.recorded.element, this.lock, this.mine);
     const facts = h("div", { class: ["card-facts", "soft"] }, this.unit, this.chair, this.present, this.when);
     const does = h("div", { class: "card-acts" }, this.note.element, this.go, this.more);
     const what = h("div", { class: "card-what" }, head, facts);
@@ -43,10 +44,7 @@ export class Card {
     this.tag.dataset.level = consultation.level;
     setText(this.title, consultation.title);
     this.title.title = consultation.title;
-    const { recording } = consultation;
-    this.recorded.hidden = !recording;
-    this.recorded.classList.toggle("rests", Boolean(recording?.paused_us));
-    setText(this.recorded.lastElementChild, t(recording?.paused_us ? "card.rests" : "card.recorded"));
+    this.recorded.render(consultation.recording);
     this.lock.hidden = !consultation.locked;
     setText(this.lock.lastElementChild, t("card.locked"));
     this.mine.hidden = !["invited", "present", "waiting"].includes(consultation.mine);

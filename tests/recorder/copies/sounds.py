@@ -116,10 +116,12 @@ def shift_of(sound: Sound, original: Sound, rate: int, most_ms: float = 40) -> t
     """Tell by how many ms a sound is later than another, and how alike they are then."""
     most = round(most_ms * rate / 1000)
     middle = original[most : len(original) - most]
-    alike = [
-        float(np.dot(middle, part) / (np.linalg.norm(middle) * np.linalg.norm(part) + 1e-9))
-        for by in range(-most, most + 1)
-        for part in [sound[most + by : most + by + len(middle)]]
-    ]
+    searched = sound[: len(original)]
+    # Of every shift at once: products of spectra, and running sums of squares.
+    size = len(searched)
+    products = np.fft.irfft(np.fft.rfft(searched, size) * np.conj(np.fft.rfft(middle, size)), size)[: 2 * most + 1]
+    squares = np.concatenate([[0.0], np.cumsum(searched**2)])
+    strength = np.sqrt((squares[len(middle) :] - squares[: -len(middle)]) * (middle**2).sum())
+    alike = products / (strength[: 2 * most + 1] + 1e-9)
     best = int(np.argmax(alike))
-    return (best - most) * 1000 / rate, alike[best]
+    return (best - most) * 1000 / rate, float(alike[best])
