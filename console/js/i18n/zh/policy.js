@@ -30,7 +30,7 @@ export default {
   "policies.kinds.all": "全部类型",
   "policies.retention": "保存",
   "policies.retention.brief": "短期",
-  "policies.retention.ordinary": "一般",
+  "policies.retention.ordinary": "普通",
   "policies.retention.lasting": "长期",
   "policies.period": "每段录制多长",
   "policies.period.hours": "{n} 小时",
