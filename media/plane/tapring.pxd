@@ -48,6 +48,22 @@ cdef enum TapResult:
     TAP_DROPPED = 1             # ring full (TAP_DROP_NEWEST); counted, and a gap mark will follow
     TAP_REFUSED = 2             # impossible kind or length, or larger than a quarter of the ring; counted
 
+# As it lies in the ring; natural alignment leaves no holes, TAP_RECORD_HEADER_BYTES in all.
+ctypedef struct RecordHeader:
+    uint32_t record_bytes
+    uint8_t version
+    uint8_t kind
+    uint16_t flags
+    uint64_t ordinal
+    uint64_t route
+    int64_t monotonic_ns
+    int64_t wall_ns
+    uint32_t ssrc
+    uint32_t sequence
+    uint8_t rid[TAP_RID_BYTES]
+    uint32_t packet_bytes
+    uint32_t lost_records
+
 # What the caller says about a packet.
 ctypedef struct TapRecord:
     uint64_t route

@@ -87,23 +87,6 @@ cdef extern from "<sched.h>" nogil:
 
 cdef uint64_t CAPACITY_MAX_BYTES = <uint64_t>1 << 32
 
-# As it lies in the ring; natural alignment leaves no holes, TAP_RECORD_HEADER_BYTES in all.
-ctypedef struct RecordHeader:
-    uint32_t record_bytes
-    uint8_t version
-    uint8_t kind
-    uint16_t flags
-    uint64_t ordinal
-    uint64_t route
-    int64_t monotonic_ns
-    int64_t wall_ns
-    uint32_t ssrc
-    uint32_t sequence
-    uint8_t rid[TAP_RID_BYTES]
-    uint32_t packet_bytes
-    uint32_t lost_records
-
-
 # --- creation -------------------------------------------------------------------------------------------------------
 
 cdef int tapring_create(TapRing *t, uint64_t capacity_bytes, int policy) noexcept nogil:

@@ -189,13 +189,18 @@ class TapReader:
             if not self._available():
                 return None
             position = self._position
-            try:
-                header, record_bytes = self._parse_header(position)
-                record = None if header is None else self._copy(position, header)
-            except TapRingError:
-                if self._overwritten(position):
-                    continue
-                raise
+            record: TapRecord | None
+            if (fields := self._words.packet(position)) is not None:
+                record = TapRecord(TapKind.RTP, *fields)
+                record_bytes = tapring.RECORD_HEADER_BYTES + len(record.packet) + 7 & ~7
+            else:
+                try:
+                    header, record_bytes = self._parse_header(position)
+                    record = None if header is None else self._copy(position, header)
+                except TapRingError:
+                    if self._overwritten(position):
+                        continue
+                    raise
             if self._overwritten(position):
                 continue
             if record is None:

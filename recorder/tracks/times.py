@@ -106,10 +106,12 @@ class CaptureTimes:
             least.append((arrival_ns, delay))
             while arrival_ns - least[0][0] > WINDOW_NS:
                 least.popleft()
+            self._least_ns = min(each for _, each in least)
+            self._recent_ns = min(each for _, each in list(least)[-2:])
         elif delay < least[-1][1]:
             least[-1] = (least[-1][0], delay)
-        self._least_ns = min(each for _, each in least)
-        self._recent_ns = min(each for _, each in list(least)[-2:])
+            self._least_ns = min(self._least_ns, delay)
+            self._recent_ns = min(self._recent_ns, delay)
         self._learn(timestamp)
         if self._way_ns is None:
             self._way_ns = self._recent_ns - self._known_ns

@@ -18,6 +18,7 @@ class OpenFile:
     """One segment that is being written. The loop sets `written`, the thread `synced`, both in bytes."""
 
     writer: SegmentWriter
+    track: str
     begun_s: float
     written: int = 0
     synced: int = 0

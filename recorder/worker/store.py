@@ -78,7 +78,7 @@ class Store:
             writer.write(frame.data, pts_us, frame.is_keyframe)
         finally:
             self._hand.put()
-        self._open[id(writer)] = OpenFile(writer, now)
+        self._open[id(writer)] = OpenFile(writer, track.track, now)
         return writer
 
     def end(self, writer: SegmentWriter, until_us: int | None, ended: Ended) -> None:
@@ -120,7 +120,7 @@ class Store:
 
     def is_done(self, track: str) -> bool:
         """Tell whether all that was ended of a track is closed."""
-        return all(file.writer.path.parent.name != track for file in self._ending)
+        return all(file.track != track for file in self._ending)
 
     def close(self) -> None:
         """Return when everything that was ended is closed."""
