@@ -7,9 +7,6 @@ DEMO ?= 1
 TESTS ?= tests
 BENCH_JSON ?= build/bench.json
 ASAN_TESTS ?= tests/media/plane tests/fuzz
-# Two at a time, because much of their time is waiting, for processes that start, for consent that runs out. What needs
-# browsers is one of the two: pictures coded by two at once are more than two cores can do in time.
-BROWSER_TESTS := tests/console tests/peers
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 3600
 
@@ -18,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench fuzz soak asan
-.PHONY: pytest-browsers pytest-others
+.PHONY: pytest-console pytest-peers pytest-others
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,22 +29,26 @@ run: setup ## server and demonstration under ./var, on https://localhost:8443; D
 test: setup ## all tests, the plane's under AddressSanitizer; installs Debian packages when root
 	@.ci/install-packages
 ifeq ($(TESTS),tests)
-	@$(MAKE) --no-print-directory -j2 pytest-browsers pytest-others
+	@$(MAKE) --no-print-directory -j3 pytest-console pytest-peers pytest-others
 else
 	$(PY) -m pytest -q $(TESTS)
 endif
 
-pytest-browsers:
-	$(PY) -m pytest -q $(BROWSER_TESTS)
+# Three at a time on two processors, because much of their time is waiting: for processes that start, for consent that
+# runs out. Each is shown when it is over: one report in the middle of another could not be read.
+IN_TURN = @mkdir -p build; echo 'tests: $@ ...'; ( $(1) ) >build/$@.log 2>&1; status=$$?; cat build/$@.log; exit $$status
+
+pytest-console:
+	$(call IN_TURN,$(PY) -m pytest -q tests/console)
 
 # What AddressSanitizer runs, it alone runs: it sees all that is seen without it. But for memory, of which it keeps much
-# back on purpose: tests/media/plane/test_objects.py runs in both.
-# Shown when it is over: one report in the middle of another could not be read.
+# back on purpose: tests/media/plane/test_objects.py runs with the others too.
+pytest-peers:
+	$(call IN_TURN,$(PY) -m pytest -q tests/peers && $(ASAN))
+
 pytest-others:
-	@mkdir -p build
-	@($(PY) -m pytest -q tests $(patsubst %,--ignore=%,$(BROWSER_TESTS) tests/fuzz) \
-	    --ignore-glob='tests/media/plane/test_[!o]*.py' && $(ASAN)) >build/$@.log 2>&1; \
-	    status=$$?; cat build/$@.log; exit $$status
+	$(call IN_TURN,$(PY) -m pytest -q tests --ignore=tests/console --ignore=tests/peers --ignore=tests/fuzz \
+	    --ignore-glob='tests/media/plane/test_[!o]*.py')
 
 check: setup ## lint, format, types, import walls, module size
 	$(PY) -m ruff check .
