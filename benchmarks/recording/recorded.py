@@ -34,7 +34,8 @@ WANTED_SOURCES: Final = 100
 VIEWERS: Final = 7
 #: With that many viewers each.
 SOURCES: Final = 25
-ROUNDS: Final = 4
+#: Single ones differ by a fifth.
+ROUNDS: Final = 8
 ROUND_S: Final = 10.0
 #: From a change until its stirring is over: files begun, entered in the book, closed.
 SETTLE_S: Final = 2.0
