@@ -11,7 +11,7 @@ from time import monotonic
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.console.browser import CHROMIUM
+from tests.console.browser import WHOLE_CHROMIUM
 from tests.media.plane.far_end import another, cable, inside, namespace, run
 from tests.media.plane.narrow_path import loopback
 from tests.patience import PATIENCE_S
@@ -42,7 +42,7 @@ class Laptop:
     async def browser(self, folder: Path, flags: Sequence[str]) -> AsyncIterator[Browser]:
         """Run Chromium there; `folder` keeps what starts it."""
         start = folder / "chromium-there"
-        start.write_text(f'#!/bin/sh\nexec nsenter --net=/proc/{os.getpid()}/fd/{self._there} {CHROMIUM} "$@"\n')
+        start.write_text(f'#!/bin/sh\nexec nsenter --net=/proc/{os.getpid()}/fd/{self._there} {WHOLE_CHROMIUM} "$@"\n')
         start.chmod(0o700)
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=str(start), args=list(flags))

@@ -2,7 +2,10 @@
 
 from typing import Final
 
-CHROMIUM: Final = "/usr/bin/chromium"
+#: The same engine without a browser's own windows: a page costs a seventh of the processor's time.
+CHROMIUM: Final = "/usr/bin/chromium-headless-shell"
+#: With all that people have: the shell does not follow its networks.
+WHOLE_CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = [
     "--no-sandbox",
     "--disable-gpu",
