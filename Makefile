@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench fuzz soak asan
-.PHONY: pytest-console pytest-peers pytest-others
+.PHONY: pytest-first pytest-second pytest-third
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,25 +29,27 @@ run: setup ## server and demonstration under ./var, on https://localhost:8443; D
 test: setup ## all tests, the plane's under AddressSanitizer; installs Debian packages when root
 	@.ci/install-packages
 ifeq ($(TESTS),tests)
-	@$(MAKE) --no-print-directory -j3 pytest-console pytest-peers pytest-others
+	@$(MAKE) --no-print-directory -j3 pytest-first pytest-second pytest-third
 else
 	$(PY) -m pytest -q $(TESTS)
 endif
 
 # Three at a time on two processors, because much of their time is waiting: for processes that start, for consent that
-# runs out. Each is shown when it is over: one report in the middle of another could not be read.
+# runs out. Each takes a third of the time, and is shown when it is over: one report in another could not be read.
+FIRST := tests/console tests/recorder
+SECOND := tests/peers tests/dispatch tests/huishang_demo
 IN_TURN = @mkdir -p build; echo 'tests: $@ ...'; ( $(1) ) >build/$@.log 2>&1; status=$$?; cat build/$@.log; exit $$status
 
-pytest-console:
-	$(call IN_TURN,$(PY) -m pytest -q tests/console)
+pytest-first:
+	$(call IN_TURN,$(PY) -m pytest -q $(FIRST))
 
 # What AddressSanitizer runs, it alone runs: it sees all that is seen without it. But for memory, of which it keeps much
 # back on purpose: tests/media/plane/test_objects.py runs with the others too.
-pytest-peers:
-	$(call IN_TURN,$(PY) -m pytest -q tests/peers && $(ASAN))
+pytest-second:
+	$(call IN_TURN,$(PY) -m pytest -q $(SECOND) && $(ASAN))
 
-pytest-others:
-	$(call IN_TURN,$(PY) -m pytest -q tests --ignore=tests/console --ignore=tests/peers --ignore=tests/fuzz \
+pytest-third:
+	$(call IN_TURN,$(PY) -m pytest -q tests $(patsubst %,--ignore=%,$(FIRST) $(SECOND) tests/fuzz) \
 	    --ignore-glob='tests/media/plane/test_[!o]*.py')
 
 check: setup ## lint, format, types, import walls, module size
