@@ -47,7 +47,8 @@ class Relay(Generic[W]):
         self.address: Address = ("127.0.0.1", 0)
         """Where the unit sends to; known once entered."""
         self._outer: dict[Address, socket.socket] = {}  # towards the server, by the unit's address
-        self._timers: dict[W, asyncio.TimerHandle] = {}
+        self._timers: dict[W, tuple[float, asyncio.Handle]] = {}
+        """With when it fires: uvloop's handle of what is due within a millisecond does not tell."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -61,7 +62,7 @@ class Relay(Generic[W]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for timer in self._timers.values():
+        for _, timer in self._timers.values():
             timer.cancel()
         self._inner.close()
         for outer in self._outer.values():
@@ -89,12 +90,12 @@ class Relay(Generic[W]):
 
     def _arm(self, way: W, deliver: Callable[[bytes, Address], None]) -> None:
         when, armed = way.get_timer(), self._timers.get(way)
-        if when is None or (armed is not None and armed.when() <= when):
+        if when is None or (armed is not None and armed[0] <= when):
             return
         # What was sent last may overtake what the timer waits for.
         if armed is not None:
-            armed.cancel()
-        self._timers[way] = self._loop.call_at(when, self._fire, way, deliver)
+            armed[1].cancel()
+        self._timers[way] = when, self._loop.call_at(when, self._fire, way, deliver)
 
     def _fire(self, way: W, deliver: Callable[[bytes, Address], None]) -> None:
         del self._timers[way]

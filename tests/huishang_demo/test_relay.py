@@ -1,6 +1,8 @@
 import asyncio
 from functools import partial
-from typing import cast
+from typing import Any, cast
+
+import uvloop
 
 from huishang.demo.link import Loss, Shape
 from huishang.demo.relay import UdpRelay
@@ -43,6 +45,27 @@ async def test_datagrams_go_there_and_back_after_twice_the_delay() -> None:
     finally:
         server.transport.close()
         unit.transport.close()
+
+
+def test_burst_that_is_due_at_once_goes_through_in_the_loop_that_units_run_in() -> None:
+    faults: list[dict[str, Any]] = []
+
+    async def burst() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        server, unit = await open_peer(echo=True), await open_peer(echo=False)
+        target = server.transport.get_extra_info("sockname")
+        try:
+            async with UdpRelay(target, Shape(delay_s=0.0002)) as relay, asyncio.timeout(PATIENCE_S):
+                for number in range(50):
+                    unit.transport.sendto(bytes([number]), relay.address)
+                got = [await unit.inbox.get() for _ in range(50)]
+                assert [data for _, data in got] == [bytes([number]) for number in range(50)]
+        finally:
+            server.transport.close()
+            unit.transport.close()
+
+    uvloop.run(burst())
+    assert faults == []
 
 
 async def test_lossy_relay_loses_and_counts() -> None:
