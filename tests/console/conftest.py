@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -71,6 +72,15 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
 async def county(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
     """A node with units and the people in them."""
     county = County(tmp_path_factory.mktemp("county"))
+    await county.start()
+    yield county
+    await county.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def own_county(tmp_path: Path) -> AsyncIterator[County]:
+    """The same for one test, which may kill it or read its folder."""
+    county = County(tmp_path)
     await county.start()
     yield county
     await county.stop()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.console.county import UNITS, County
@@ -18,18 +15,10 @@ from tests.patience import until
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-@pytest_asyncio.fixture(loop_scope="package")
-async def county(tmp_path: Path) -> AsyncIterator[County]:
-    county = County(tmp_path)
-    await county.start()
-    yield county
-    await county.stop()
-
-
-async def held(browser: Browser, county: County) -> tuple[Seat, Seat, str]:
+async def held(browser: Browser, own_county: County) -> tuple[Seat, Seat, str]:
     """Hold a consultation of officer and east, both with picture and sound."""
-    officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]
-    unit = county.known.units["C"]
+    officer, east = [await Seat.take(browser, own_county, login) for login in ("officer", "east")]
+    unit = own_county.known.units["C"]
     made = {"title": "防汛会商", "unit": unit, "invite": [f"unit:{unit}"]}
     consultation = await officer.do("POST", "/consultations", made)
     await officer.join(consultation)
@@ -49,9 +38,9 @@ async def place(seat: Seat, consultation: str, login: str) -> dict[str, object]:
 
 
 async def test_chair_mutes_a_participant_and_all_of_it_outlives_a_killed_server(
-    browser: Browser, county: County
+    browser: Browser, own_county: County
 ) -> None:
-    officer, east, consultation = await held(browser, county)
+    officer, east, consultation = await held(browser, own_county)
     east_place = (await place(officer, consultation, "east"))["id"]
     mute = f"/consultations/{consultation}/participants/{east_place}/mute"
 
@@ -59,8 +48,8 @@ async def test_chair_mutes_a_participant_and_all_of_it_outlives_a_killed_server(
     await officer.rests("audio", "video")
     await east.flows("audio")  # what the chair says still comes
 
-    await county.stop(signal.SIGKILL)
-    await county.start()
+    await own_county.stop(signal.SIGKILL)
+    await own_county.start()
     # Nobody reloads anything.
     await east.flows("audio")
     await officer.rests("audio", "video")
@@ -73,18 +62,18 @@ async def test_chair_mutes_a_participant_and_all_of_it_outlives_a_killed_server(
 
     for seat in (officer, east):
         await seat.close()
-    await county.stop()
-    told = [(entry.verb, entry.actor) for entry in county.entries() if entry.session == consultation]
-    chair, member = county.known.people["officer"], county.known.people["east"]
+    await own_county.stop()
+    told = [(entry.verb, entry.actor) for entry in own_county.entries() if entry.session == consultation]
+    chair, member = own_county.known.people["officer"], own_county.known.people["east"]
     assert [verb for verb, _ in told[:2]] == ["consultation.create", "participant.join"]
     for expected in (("participant.join", member), ("participant.mute", chair), ("participant.contribute", member)):
         assert expected in told
 
 
 async def test_removed_participant_gets_and_gives_nothing_though_its_page_stays(
-    browser: Browser, county: County
+    browser: Browser, own_county: County
 ) -> None:
-    officer, east, consultation = await held(browser, county)
+    officer, east, consultation = await held(browser, own_county)
     east_place = (await place(officer, consultation, "east"))["id"]
     await officer.do("POST", f"/consultations/{consultation}/participants/{east_place}/remove")
 
@@ -103,9 +92,9 @@ async def test_removed_participant_gets_and_gives_nothing_though_its_page_stays(
 
 
 async def test_consultation_is_held_in_the_name_of_the_unit_it_was_begun_at_each_time(
-    browser: Browser, county: County
+    browser: Browser, own_county: County
 ) -> None:
-    officer = await Seat.take(browser, county, "officer")
+    officer = await Seat.take(browser, own_county, "officer")
     rows = officer.page.locator(".left .tree-row")
     for key in ("P", "C"):
         row = rows.filter(has_text=UNITS[key][2])
@@ -115,6 +104,6 @@ async def test_consultation_is_held_in_the_name_of_the_unit_it_was_begun_at_each
     for key in ("W", "E"):
         await rows.filter(has_text=UNITS[key][2]).locator(".menu-button").click()
         await officer.page.locator('[role="menuitem"]').filter(has_text="以此单位名义发起会商").click()
-        await expect(officer.page.locator("dialog[open] .create select")).to_have_value(county.known.units[key])
+        await expect(officer.page.locator("dialog[open] .create select")).to_have_value(own_county.known.units[key])
         await officer.page.keyboard.press("Escape")
     await officer.close()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.console.county import County
@@ -22,21 +18,13 @@ SCRIPTS = (
 EMOJI = "👩‍🚒 مركز الطوارئ"
 
 
-@pytest_asyncio.fixture(loop_scope="package")
-async def county(tmp_path: Path) -> AsyncIterator[County]:
-    county = County(tmp_path)
-    await county.start()
-    yield county
-    await county.stop()
-
-
-async def test_scripts_in_names_are_shown_and_never_run(browser: Browser, county: County) -> None:
-    officer = await Seat.take(browser, county, "officer")
-    unit = county.known.units["C"]
+async def test_scripts_in_names_are_shown_and_never_run(browser: Browser, own_county: County) -> None:
+    officer = await Seat.take(browser, own_county, "officer")
+    unit = own_county.known.units["C"]
     for title in (*SCRIPTS, EMOJI):
         await officer.do("POST", "/consultations", {"title": title, "unit": unit, "invite": []})
         await officer.page.get_by_text(title, exact=True).first.wait_for()
-    camera = {"unit": county.known.units["W"], "kind": "ip-camera", "name_zh": SCRIPTS[0]}
+    camera = {"unit": own_county.known.units["W"], "kind": "ip-camera", "name_zh": SCRIPTS[0]}
     await officer.do("POST", "/endpoints", camera)
     made = {"title": "防汛会商", "unit": unit, "invite": []}
     consultation = await officer.do("POST", "/consultations", made)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from console import STATIC
@@ -22,14 +18,6 @@ OTHER = '"><svg onload=window.hit=2>'
 FROM_THE_RIGHT = "مركز"
 
 
-@pytest_asyncio.fixture(loop_scope="package")
-async def county(tmp_path: Path) -> AsyncIterator[County]:
-    county = County(tmp_path)
-    await county.start()
-    yield county
-    await county.stop()
-
-
 async def is_harmless(page: Page) -> None:
     """No script has run, and none of it has become an element."""
     assert await page.evaluate("window.hit") is None
@@ -37,10 +25,10 @@ async def is_harmless(page: Page) -> None:
 
 
 async def test_script_in_a_name_is_text_in_tree_search_consultation_and_timeline(
-    browser: Browser, county: County
+    browser: Browser, own_county: County
 ) -> None:
-    chief, east = [await Seat.take(browser, county, login) for login in ("chief", "east")]
-    known = county.known
+    chief, east = [await Seat.take(browser, own_county, login) for login in ("chief", "east")]
+    known = own_county.known
     await chief.do("PATCH", f"/people/{known.people['east']}", {"name": SCRIPT, "title": OTHER})
     await chief.do("PATCH", f"/units/{known.units['E']}", {"name_zh": OTHER})
     page = chief.page

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from recorder.book.evidence import is_closed
@@ -23,14 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 Row = dict[str, Any]
 #: From an act until what it is about has come or gone.
 LATE_US = 1_000_000
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def county(tmp_path: Path) -> AsyncIterator[County]:
-    county = County(tmp_path)
-    await county.start()
-    yield county
-    await county.stop()
 
 
 class Recorded:
@@ -80,9 +70,9 @@ def apart(files: list[Row], before_us: int, after_us: int) -> None:
         assert is_before or is_after, (each["t0_us"] - before_us, each["t1_us"] - after_us)
 
 
-async def test_it_has_everybody_as_they_came_went_showed_and_were_heard(browser: Browser, county: County) -> None:
-    officer, east = [await Seat.take(browser, county, login) for login in ("officer", "east")]
-    known = county.known
+async def test_it_has_everybody_as_they_came_went_showed_and_were_heard(browser: Browser, own_county: County) -> None:
+    officer, east = [await Seat.take(browser, own_county, login) for login in ("officer", "east")]
+    known = own_county.known
     chair, member = known.people["officer"], known.people["east"]
     made = {"title": "防汛会商", "unit": known.units["C"], "invite": [f"unit:{known.units['C']}"]}
     consultation = await officer.do("POST", "/consultations", made)
@@ -116,14 +106,14 @@ async def test_it_has_everybody_as_they_came_went_showed_and_were_heard(browser:
     await east.page.get_by_role("button", name="离开").first.click()
     left_us = await it.at_us("participant.leave", lambda each: each["actor"] == member)
     await it.files(chair, "video", left_us + LATE_US)
-    await east.page.goto(f"{county.url}/#/consultation/{consultation}")
+    await east.page.goto(f"{own_county.url}/#/consultation/{consultation}")
     await expect(east.page.locator(".lobby .recorded")).to_have_text("正在录制")
     await east.page.get_by_role("button", name="再次加入").click()
     back_us = await it.at_us("participant.join", lambda each: each["hlc"][0] > left_us)
     apart(await it.files(member, "video", back_us), left_us, back_us)
 
     await officer.do("POST", f"/recordings/{it.recording}/end")
-    root = county.folder / "recordings"
+    root = own_county.folder / "recordings"
     await until("the closure", lambda: is_closed(root, it.recording))
     tracks = {(each["source"], each["kind"]): each for each in await it.asked("tracks")}
     assert {(each["person"], each["unit"]) for each in tracks.values()} == {
