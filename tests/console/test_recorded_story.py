@@ -89,7 +89,7 @@ async def test_it_has_everybody_as_they_came_went_showed_and_were_heard(browser:
     screen = east.page.locator(".control.screen")
     await screen.click()
     await expect(screen).to_have_attribute("data-state", "on")
-    shown = await it.files(member, "video", screen=True)
+    await it.files(member, "video", screen=True)
     await screen.click()
     await expect(screen).to_have_attribute("data-state", "off")
 
@@ -121,7 +121,7 @@ async def test_it_has_everybody_as_they_came_went_showed_and_were_heard(browser:
         (member, known.units["E"]),
     }
     assert len({each["source"] for each in tracks.values()}) == 3
-    assert {each["track"] for each in shown} & {each["track"] for each in tracks.values()}
+    assert max(each["t1_us"] for each in await it.files(member, "video", screen=True)) <= muted_us + LATE_US
     for seat in (officer, east):
         await seat.close()
     command = [sys.executable, "-m", "huishang", "verify", "--json", str(root)]
